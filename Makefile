@@ -1,0 +1,137 @@
+# Portico. `make help` lists the verbs. No configure step: pkg-config finds the libraries, `make deps` installs them.
+# KIND=release|debug|asan|ubsan|tsan|fuzz chooses the flags and the folder build/KIND.
+
+KIND ?= release
+CC ?= cc
+V ?= 0
+OUT := build/$(KIND)
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n' $(1) $(2))
+
+VERSION := 0.1.0
+PACKAGES := libevent_core libevent_extra libcurl jansson yaml-0.1 libseccomp sqlite3
+MODULES := base config discovery controller proxy admin daemon
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wpointer-arith \
+            -Wwrite-strings -Wundef
+WARNINGS += $(if $(CI),-Werror)
+HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+FLAGS_release := -O2 -g $(HARDENING)
+FLAGS_debug := -O0 -g
+FLAGS_asan := -O1 -g -fsanitize=address -fno-omit-frame-pointer
+FLAGS_ubsan := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
+FLAGS_tsan := -O1 -g -fsanitize=thread
+FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+LINK_release := -pie -Wl,-z,relro,-z,now
+
+ifeq ($(filter help deps clean,$(MAKECMDGOALS)),)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+endif
+CFLAGS += -std=gnu11 $(WARNINGS) $(FLAGS_$(KIND)) -I. -D_GNU_SOURCE -DPORTICO_VERSION='"$(VERSION)"' \
+          -DPORTICO_BUILD='"$(KIND) $(CC)"' $(PKG_CFLAGS) $(EXTRA_CFLAGS)
+LDFLAGS += $(FLAGS_$(KIND)) $(LINK_$(KIND))
+LDLIBS := $(PKG_LIBS) -lm -lpthread
+
+SOURCES := $(filter-out daemon/main.c,$(shell find $(MODULES) -name '*.c' 2>/dev/null | sort))
+OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
+LIBRARY := $(OUT)/libportico.a
+UNIT_TESTS := $(patsubst %.c,$(OUT)/%,$(shell find tests/unit tests/sim -name '*_test.c' 2>/dev/null | sort))
+TEST_SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(shell find tests/unit tests/sim -name '*.c' ! -name '*_test.c' 2>/dev/null))
+BENCH_PROGRAMS := $(OUT)/bench/relay $(OUT)/bench/backend
+
+.DEFAULT_GOAL := all
+.PHONY: all check test demo run bench asan ubsan tsan fuzz lint format format-check install clean help deps unit system docker-test
+
+all: $(OUT)/portico $(BENCH_PROGRAMS) ## build portico and the bench programs
+
+$(OUT)/portico: $(OUT)/daemon/main.o $(LIBRARY)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(LIBRARY): $(OBJECTS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(OUT)/%.o: %.c | build/.dependencies-present
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(UNIT_TESTS): $(OUT)/%: $(OUT)/%.o $(TEST_SUPPORT) $(LIBRARY)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+# The task image of the demo and the tests, and the floor of the benchmarks: no library at all, linked statically.
+$(BENCH_PROGRAMS): $(OUT)/bench/%: bench/%.c
+	@mkdir -p $(@D)
+	$(call say,STATIC,$@)
+	$(Q)$(CC) -std=gnu11 $(WARNINGS) -O2 -g -D_GNU_SOURCE -I. -static -o $@ $< -lm -lpthread
+
+build/.dependencies-present: tests/setup/packages.txt
+	@mkdir -p build
+	@pkg-config --exists $(PACKAGES) cmocka || { \
+	  echo "missing libraries: $$(for p in $(PACKAGES) cmocka; do pkg-config --exists $$p || printf '%s ' $$p; done)"; \
+	  echo "run 'make deps' (Debian) or install the packages named in tests/setup/packages.txt"; exit 1; }
+	@touch $@
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)
+
+deps: ## install what is missing from Debian (needs root or sudo)
+	@tests/setup/install_packages.sh
+
+unit: all $(UNIT_TESTS) ## unit tests and simulations of this KIND
+	@tests/setup/run_unit_tests.sh $(OUT) $(UNIT_TESTS)
+
+check: unit lint ## what to run before a commit: unit, simulation, lint; no Docker
+
+system: all ## system tests: real processes and sockets, no Docker
+	@tests/setup/run_pytest.sh $(OUT) tests/system
+
+docker-test: all ## tests against a real Docker Engine
+	@tests/setup/run_pytest.sh $(OUT) tests/docker
+
+test: ## everything, set-up included: the one test command
+	@tests/setup/run_everything.sh
+
+asan: ## unit and system tests with AddressSanitizer
+	@$(MAKE) --no-print-directory KIND=asan unit system
+ubsan: ## unit and system tests with UndefinedBehaviorSanitizer
+	@$(MAKE) --no-print-directory KIND=ubsan unit system
+tsan: ## unit and system tests with ThreadSanitizer
+	@$(MAKE) --no-print-directory KIND=tsan unit system
+
+FUZZ ?= all
+TIME ?= 30
+fuzz: ## fuzz: FUZZ=driver TIME=seconds (needs clang)
+	@FUZZ=$(FUZZ) TIME=$(TIME) tests/fuzz/run.sh
+
+demo: ## the main job on real containers, set-up included
+	@bench/demo.sh
+run: ## like demo, but stays
+	@bench/demo.sh --stay
+bench: ## proxy cost beside the blind relay, nginx and HAProxy
+	@bench/run.sh
+
+lint: all ## layers, sizes, headers, generated docs, format
+	@tests/lint/run.sh $(OUT)/portico
+format: ## rewrite all sources with clang-format
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+format-check:
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format --dry-run --Werror
+
+PREFIX ?= /usr/local
+install: all ## copy the binary and the documents below PREFIX
+	install -D -m 755 $(OUT)/portico $(DESTDIR)$(PREFIX)/bin/portico
+	install -D -m 644 config/examples/portico.yaml $(DESTDIR)$(PREFIX)/share/portico/portico.yaml
+	install -d $(DESTDIR)$(PREFIX)/share/doc/portico
+	install -m 644 README.md CHANGELOG.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/portico/
+
+compile_commands.json: Makefile ## for clangd and clang-tidy
+	@for f in $(SOURCES) daemon/main.c; do printf '{"directory":"%s","file":"%s","command":"cc %s -c %s"}\n' "$(CURDIR)" $$f '$(subst ','\'',$(subst ",\",$(CFLAGS)))' $$f; done | sed '1s/^/[/; $$!s/$$/,/; $$s/$$/]/' > $@
+
+clean: ## remove build/
+	rm -rf build compile_commands.json
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z_.-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,37 @@
+/* child_channel: what a parent process and its child say to one another: one byte, and perhaps a descriptor, over a
+ * SOCK_SEQPACKET pair. The end of the stream means that the other process is gone. One thread; driven by a loop.
+ * The channel owns its descriptor. Descriptors travel by SCM_RIGHTS (unix(7)). */
+#ifndef BASE_CHILD_CHANNEL_H
+#define BASE_CHILD_CHANNEL_H
+
+#include <stdbool.h>
+
+#include "base/loop.h"
+
+enum child_message {
+    CHILD_MESSAGE_LINK = 'L',    /* parent: here is a new stream to your peer; drop the old one */
+    CHILD_MESSAGE_STARTED = 'S', /* parent: your peer was started, or started again */
+    CHILD_MESSAGE_RELOAD = 'R',  /* parent: read your configuration again */
+    CHILD_MESSAGE_DRAIN = 'D',   /* parent: finish what you do, take nothing new, then exit */
+    CHILD_MESSAGE_READY = 'Y',   /* child: I do my work now */
+    CHILD_MESSAGE_RELINK = 'N',  /* child: my stream broke though my peer may live; give both of us a new one */
+};
+
+struct child_channel;
+
+struct child_channel_callbacks {
+    /* fd: -1, or the callee's to close. A byte that is no child_message is dropped before it gets here. */
+    void (*on_message)(void *owner, enum child_message message, int fd);
+    void (*on_close)(void *owner); /* once; free the channel in here or later, but not in on_message */
+};
+
+bool child_channel_open_pair(int fds[2]); /* both close-on-exec and non-blocking; false: see errno */
+
+struct child_channel *child_channel_new(struct loop *loop, int fd, const struct child_channel_callbacks *callbacks,
+                                        void *owner);
+void child_channel_free(struct child_channel *channel); /* closes the descriptor; no callback */
+
+/* fd: -1 or one to pass along (borrowed). False when the other side is gone or does not read. */
+bool child_channel_send(struct child_channel *channel, enum child_message message, int fd);
+
+#endif
