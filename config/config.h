@@ -1,0 +1,120 @@
+/* config: the configuration document as a struct. Built whole by config_load() (config/load.h) from YAML or JSON,
+ * checked whole, then immutable; a reload builds another one. Control thread only. Every field is described once, in
+ * config/schema.def: key, type and unit, default, range, reload or restart, help. Strings are owned by the config;
+ * optional ones are null when absent. Lists are arrays with a count. */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_LISTENERS_MAX 16
+#define CONFIG_SERVICES_MAX 1000
+
+struct config_listener {
+    char *name;
+    char *address; /* "0.0.0.0:8080", "[::]:8080", "127.0.0.1:80" */
+};
+
+struct config_timeouts {
+    int64_t head_ms;          /* first byte of a request to the end of its head */
+    int64_t body_ms;          /* between two pieces of a body, either direction */
+    int64_t idle_ms;          /* keep-alive client connection without a request */
+    int64_t connect_ms;       /* to an endpoint */
+    int64_t response_ms;      /* request sent to response head */
+    int64_t upstream_idle_ms; /* pooled upstream connection */
+    int64_t drain_ms;         /* SIGTERM to exit, at most */
+};
+
+struct config_limits {
+    int64_t head_bytes;  /* request or response head */
+    int64_t field_count; /* fields in a head */
+    int64_t connections_per_worker;
+    int64_t buffer_bytes_per_worker;    /* ceiling for all connection buffers */
+    int64_t upstream_idle_per_endpoint; /* pooled connections kept, per worker */
+};
+
+struct config_proxy {
+    int64_t workers;  /* 0: one per processor */
+    char *user;       /* account of the proxy process when started as root */
+    char *access_log; /* "off", "stdout" or a file's path */
+    char *balancer;   /* a name of BALANCER_LIST */
+    int64_t retries;  /* further endpoints to try when nothing was processed; 0..3 */
+    struct config_timeouts timeouts;
+    struct config_limits limits;
+};
+
+struct config_admin {
+    char *address;        /* "127.0.0.1:9900" */
+    char *token;          /* bearer token; required unless the address is loopback */
+    char **allowed_hosts; /* further Host names accepted (DNS rebinding guard) */
+    size_t allowed_host_count;
+};
+
+struct config_docker {
+    bool enabled;
+    char *endpoint;                    /* "unix:///var/run/docker.sock" or "tcp://host:2376" (TLS files required) */
+    char *tls_ca, *tls_cert, *tls_key; /* file paths */
+    char *network; /* prefer the container's address on this Docker network; null: any that is reachable */
+};
+
+struct config_env {
+    char *name, *value;
+};
+
+/* Exactly one of the three targets is set (> 0) when `enabled`. */
+struct config_scaling {
+    bool enabled;
+    int64_t min, max;
+    double requests_per_second_per_task;
+    double in_flight_per_task;
+    double latency_p99_ms;
+    int64_t scale_in_cooldown_ms;
+};
+
+struct config_health_check {
+    char *path; /* null: a TCP connect is enough */
+    int64_t interval_ms, timeout_ms;
+    int64_t healthy_threshold, unhealthy_threshold; /* consecutive results */
+};
+
+/* A service whose tasks Portico creates. */
+struct config_service {
+    char *name;
+    char *host; /* exact host name, "*.example.com", or "*" for any */
+    char *path; /* path prefix on segment boundaries; "/" by default */
+    char *image;
+    char **command;
+    size_t command_count;
+    struct config_env *environment;
+    size_t environment_count;
+    int64_t port;       /* container port */
+    int64_t cpu;        /* ECS cpu units, 1024 a processor; 0: no share set */
+    int64_t memory_mib; /* 0: no limit */
+    int64_t desired_count;
+    int64_t stop_timeout_ms;         /* SIGTERM to SIGKILL */
+    int64_t deregistration_delay_ms; /* longest wait for in-flight = 0 before the stop */
+    struct config_scaling scaling;
+    struct config_health_check health_check;
+};
+
+struct config_discovery {
+    char *endpoints_file; /* the `file` provider's document; null: none */
+};
+
+struct config {
+    char *state_dir; /* durable state; created when missing */
+    char *cluster; /* name; part of the labels of our containers, so that two installations do not touch each other's */
+    char *log_level; /* error warn info debug */
+    struct config_listener *listeners;
+    size_t listener_count;
+    struct config_proxy proxy;
+    struct config_admin admin;
+    struct config_docker docker;
+    struct config_discovery discovery;
+    struct config_service *services;
+    size_t service_count;
+};
+
+#endif

@@ -1,0 +1,679 @@
+#include "config/load.h"
+
+#include "config/print.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SERVICE "services: [{name: web, image: a, port: 1, "
+#define TOKEN "0123456789abcdef"
+
+static struct config *load(const char *text, struct config_problems *problems)
+{
+    return config_load_text("t.yaml", text, strlen(text), problems);
+}
+
+static struct config *load_good(const char *text)
+{
+    struct config_problems problems;
+    struct config *config = load(text, &problems);
+    for (size_t i = 0; i < problems.count; i++)
+        print_error("%s\n", problems.lines[i]);
+    assert_int_equal(problems.count, 0);
+    assert_non_null(config);
+    config_problems_fini(&problems);
+    return config;
+}
+
+static void assert_accepted(const char *text)
+{
+    config_free(load_good(text));
+}
+
+/* The problems are these lines, neither more nor fewer. */
+static void assert_problems(const char *text, const char *const *lines, size_t count)
+{
+    struct config_problems problems;
+    struct config *config = load(text, &problems);
+    assert_null(config);
+    for (size_t i = 0; i < problems.count && i < count; i++)
+        assert_string_equal(problems.lines[i], lines[i]);
+    assert_int_equal(problems.count, count);
+    config_problems_fini(&problems);
+}
+
+static void assert_problem(const char *text, const char *line)
+{
+    assert_problems(text, &line, 1);
+}
+
+/* There is exactly one problem, and it begins like this. */
+static void assert_problem_start(const char *text, const char *start)
+{
+    struct config_problems problems;
+    struct config *config = load(text, &problems);
+    assert_null(config);
+    assert_int_equal(problems.count, 1);
+    if (strncmp(problems.lines[0], start, strlen(start)) != 0)
+        assert_string_equal(problems.lines[0], start);
+    config_problems_fini(&problems);
+}
+
+static void an_empty_map_gives_every_default(void **state)
+{
+    (void)state;
+    struct config *c = load_good("{}");
+    assert_string_equal(c->state_dir, "/var/lib/portico");
+    assert_string_equal(c->cluster, "default");
+    assert_string_equal(c->log_level, "info");
+    assert_int_equal(c->listener_count, 1);
+    assert_string_equal(c->listeners[0].name, "http");
+    assert_string_equal(c->listeners[0].address, "0.0.0.0:8080");
+    assert_int_equal(c->proxy.workers, 0);
+    assert_string_equal(c->proxy.user, "nobody");
+    assert_string_equal(c->proxy.access_log, "off");
+    assert_string_equal(c->proxy.balancer, "p2c");
+    assert_int_equal(c->proxy.retries, 2);
+    assert_int_equal(c->proxy.timeouts.head_ms, 10000);
+    assert_int_equal(c->proxy.timeouts.body_ms, 30000);
+    assert_int_equal(c->proxy.timeouts.idle_ms, 75000);
+    assert_int_equal(c->proxy.timeouts.connect_ms, 2000);
+    assert_int_equal(c->proxy.timeouts.response_ms, 60000);
+    assert_int_equal(c->proxy.timeouts.upstream_idle_ms, 60000);
+    assert_int_equal(c->proxy.timeouts.drain_ms, 30000);
+    assert_int_equal(c->proxy.limits.head_bytes, 32768);
+    assert_int_equal(c->proxy.limits.field_count, 100);
+    assert_int_equal(c->proxy.limits.connections_per_worker, 8192);
+    assert_int_equal(c->proxy.limits.buffer_bytes_per_worker, 256 << 20);
+    assert_int_equal(c->proxy.limits.upstream_idle_per_endpoint, 128);
+    assert_string_equal(c->admin.address, "127.0.0.1:9900");
+    assert_null(c->admin.token);
+    assert_int_equal(c->admin.allowed_host_count, 0);
+    assert_true(c->docker.enabled);
+    assert_string_equal(c->docker.endpoint, "unix:///var/run/docker.sock");
+    assert_null(c->docker.tls_ca);
+    assert_null(c->docker.network);
+    assert_null(c->discovery.endpoints_file);
+    assert_int_equal(c->service_count, 0);
+    config_free(c);
+}
+
+static void a_service_gets_its_defaults(void **state)
+{
+    (void)state;
+    struct config *c = load_good("services:\n- {name: web, image: shop/web:1, port: 80}\n");
+    const struct config_service *s = &c->services[0];
+    assert_int_equal(c->service_count, 1);
+    assert_string_equal(s->host, "*");
+    assert_string_equal(s->path, "/");
+    assert_int_equal(s->command_count, 0);
+    assert_int_equal(s->environment_count, 0);
+    assert_int_equal(s->cpu, 0);
+    assert_int_equal(s->memory_mib, 0);
+    assert_int_equal(s->desired_count, 1);
+    assert_int_equal(s->stop_timeout_ms, 30000);
+    assert_int_equal(s->deregistration_delay_ms, 30000);
+    assert_null(s->health_check.path);
+    assert_int_equal(s->health_check.interval_ms, 5000);
+    assert_int_equal(s->health_check.timeout_ms, 2000);
+    assert_int_equal(s->health_check.healthy_threshold, 1);
+    assert_int_equal(s->health_check.unhealthy_threshold, 3);
+    assert_false(s->scaling.enabled);
+    config_free(c);
+}
+
+static void every_key_reaches_its_field(void **state)
+{
+    (void)state;
+    struct config *c =
+        load_good("stateDir: /s\ncluster: c-1\nlogLevel: debug\n"
+                  "listeners: [{name: a, address: '[::1]:81'}, {name: b, address: '*:82'}]\n"
+                  "proxy: {workers: 3, user: www-data, accessLog: /log, retries: 0}\n"
+                  "admin: {address: 0.0.0.0:1, token: " TOKEN ", allowedHosts: [A.example, b]}\n"
+                  "docker: {enabled: false, endpoint: 'tcp://h:2376', network: n,\n"
+                  "  tls: {ca: /ca, cert: /cert, key: /key}}\n"
+                  "discovery: {endpointsFile: e.json}\n"
+                  "services:\n- name: api\n  host: '*.Example.COM'\n  path: /v1/\n  image: i@sha256:00\n"
+                  "  command: [/bin/api, '', -x]\n  environment: {B: '2', A: 1}\n  port: 65535\n  cpu: 512\n"
+                  "  memory: 2GiB\n  desiredCount: 4\n  stopTimeout: 120s\n  deregistrationDelay: 1h\n"
+                  "  healthCheck: {path: '/h?x=%20', interval: 1s, timeout: 500ms, healthyThreshold: 2,\n"
+                  "    unhealthyThreshold: 5}\n"
+                  "  scaling: {min: 2, max: 8, target: {latencyP99Ms: 12.5}, scaleInCooldown: 0s}\n");
+    const struct config_service *s = &c->services[0];
+    assert_string_equal(c->listeners[0].address, "[::1]:81");
+    assert_string_equal(c->listeners[1].address, "0.0.0.0:82");
+    assert_int_equal(c->proxy.workers, 3);
+    assert_string_equal(c->proxy.access_log, "/log");
+    assert_string_equal(c->admin.token, TOKEN);
+    assert_int_equal(c->admin.allowed_host_count, 2);
+    assert_string_equal(c->admin.allowed_hosts[0], "a.example");
+    assert_false(c->docker.enabled);
+    assert_string_equal(c->docker.tls_key, "/key");
+    assert_string_equal(c->docker.network, "n");
+    assert_string_equal(c->discovery.endpoints_file, "e.json");
+    assert_string_equal(s->host, "*.example.com");
+    assert_string_equal(s->path, "/v1");
+    assert_int_equal(s->command_count, 3);
+    assert_string_equal(s->command[1], "");
+    assert_int_equal(s->environment_count, 2);
+    assert_string_equal(s->environment[0].name, "B");
+    assert_string_equal(s->environment[1].value, "1");
+    assert_int_equal(s->port, 65535);
+    assert_int_equal(s->memory_mib, 2048);
+    assert_int_equal(s->stop_timeout_ms, 120000);
+    assert_int_equal(s->deregistration_delay_ms, 3600000);
+    assert_string_equal(s->health_check.path, "/h?x=%20");
+    assert_int_equal(s->health_check.timeout_ms, 500);
+    assert_true(s->scaling.enabled);
+    assert_int_equal(s->scaling.min, 2);
+    assert_int_equal(s->scaling.max, 8);
+    assert_true(s->scaling.latency_p99_ms == 12.5);
+    assert_int_equal(s->scaling.scale_in_cooldown_ms, 0);
+    config_free(c);
+}
+
+static void all_problems_are_named_at_once_with_line_and_column(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "t.yaml:1:1: stateDri: unknown key, allowed keys are stateDir, cluster, logLevel, listeners, proxy, admin, "
+        "docker, "
+        "discovery, services; did you mean 'stateDir'?",
+        "t.yaml:2:11: logLevel: 'inof' is not a log level, write one of error, warn, info, debug; did you mean 'info'?",
+        "t.yaml:5:11: proxy.timeouts.head: '5 sec' is not a duration, write a number with ms, s, m or h between 100ms "
+        "and 10m",
+        "t.yaml:6:11: proxy.timeouts.body: '2h' is out of range, write a number with ms, s, m or h between 100ms and "
+        "1h",
+        "t.yaml:7:12: proxy.workers: is a text in quotes, write an integer without quotes",
+        "t.yaml:8:11: proxy.limits: is a list, write a map with the keys of proxy.limits",
+        "t.yaml:10:5: services[0].port: is missing, write an integer: a whole number between 1 and 65535",
+        "t.yaml:12:5: services[0].desiredCuont: unknown key, allowed keys are name, host, path, image, command, "
+        "environment, "
+        "port, cpu, memory, desiredCount, stopTimeout, deregistrationDelay, healthCheck, scaling; did you mean "
+        "'desiredCount'?",
+        "t.yaml:13:11: services[0].path: '/a/../b' is not a path prefix, write '/' and up to 255 visible ASCII "
+        "characters in up "
+        "to 64 segments, without empty or dot segments and '%', '?', '#', ';', '\\'",
+        "t.yaml:14:5: services[1]: is a value, write a map with the keys of services[]",
+    };
+    assert_problems("stateDri: /x\n"
+                    "logLevel: inof\n"
+                    "proxy:\n"
+                    "  timeouts:\n"
+                    "    head: 5 sec\n"
+                    "    body: 2h\n"
+                    "  workers: \"4\"\n"
+                    "  limits: [1, 2]\n"
+                    "services:\n"
+                    "  - name: web\n"
+                    "    image: a\n"
+                    "    desiredCuont: 3\n"
+                    "    path: /a/../b\n"
+                    "  - 7\n",
+                    lines, sizeof lines / sizeof lines[0]);
+}
+
+static void a_key_far_from_all_others_gets_no_suggestion(void **state)
+{
+    (void)state;
+    assert_problem("listeners: [{colour: red}]",
+                   "t.yaml:1:14: listeners[0].colour: unknown key, allowed keys are name, address");
+    assert_problem(
+        "listeners: [{adress: '*:1'}]",
+        "t.yaml:1:14: listeners[0].adress: unknown key, allowed keys are name, address; did you mean 'address'?");
+}
+
+static void a_missing_key_is_reported_where_its_section_starts(void **state)
+{
+    (void)state;
+    assert_problem("services:\n  - name: web\n    port: 80\n",
+                   "t.yaml:2:5: services[0].image: is missing, write an image: a Docker image such as "
+                   "registry.example.com/shop/web:1.2");
+    assert_problem("services:\n  - name: web\n    port: 80\n    image:\n",
+                   "t.yaml:2:5: services[0].image: is missing, write an image: a Docker image such as "
+                   "registry.example.com/shop/web:1.2");
+}
+
+static void a_key_without_value_is_as_good_as_none(void **state)
+{
+    (void)state;
+    struct config *c = load_good("proxy:\nadmin:\n  token:\ncluster: ~\nlogLevel: null\n");
+    assert_string_equal(c->cluster, "default");
+    assert_int_equal(c->proxy.retries, 2);
+    assert_null(c->admin.token);
+    config_free(c);
+}
+
+static void json_is_accepted(void **state)
+{
+    (void)state;
+    struct config *c =
+        load_good("{\n\t\"cluster\": \"c\",\n\t\"proxy\":{\"workers\":2,\"timeouts\":{\"head\":\"5s\"}},\n"
+                  "\t\"docker\": {\"enabled\": false, \"network\": null},\n\t\"services\": [\n"
+                  "\t\t{\"name\":\"web\",\"image\":\"a\\/b\",\"port\":80,\"path\":\"\\u002fx\",\"command\":[],\n"
+                  "\t\t \"scaling\": {\"max\": 3, \"target\": {\"inFlightPerTask\": 0.5}}}\n\t]\n}\n");
+    assert_int_equal(c->proxy.workers, 2);
+    assert_int_equal(c->proxy.timeouts.head_ms, 5000);
+    assert_false(c->docker.enabled);
+    assert_string_equal(c->services[0].image, "a/b");
+    assert_string_equal(c->services[0].path, "/x");
+    assert_true(c->services[0].scaling.in_flight_per_task == 0.5);
+    config_free(c);
+}
+
+static void problems_in_json_have_line_and_column(void **state)
+{
+    (void)state;
+    assert_problem("{\n  \"proxy\": {\n    \"retries\": 4\n  }\n}\n",
+                   "t.yaml:3:16: proxy.retries: '4' is out of range, write a whole number between 0 and 3");
+    assert_problem_start("{\n  \"proxy\": {\n    \"retries\": 1\n", "t.yaml:4:1: document: is not YAML: ");
+}
+
+static void a_syntax_error_has_line_and_column(void **state)
+{
+    (void)state;
+    assert_problem(
+        "cluster: a\nproxy:\n  workers: 1\n retries: 2\n",
+        "t.yaml:4:2: document: is not YAML: did not find expected key (while parsing a block mapping, line 1), write "
+        "YAML 1.1 or JSON");
+    assert_problem_start("cluster: a\nlogLevel: \"x\xff\"\n", "t.yaml:2:13: document: is not UTF-8 text: ");
+}
+
+static void a_document_cut_to_nothing_is_a_problem(void **state)
+{
+    (void)state;
+    static const char line[] = "t.yaml:1:1: document: is empty, write at least one key, or {} for the defaults";
+    assert_problem("", line);
+    assert_problem("# only a comment\n", line);
+    assert_problem("---\n", line);
+    assert_problem("null\n", line);
+    assert_problem("[1]", "t.yaml:1:1: document: is a list, write a map: lines with key: value");
+}
+
+static void environment_variables_are_replaced_in_values(void **state)
+{
+    (void)state;
+    setenv("PORTICO_TEST_COUNT", "3", 1);
+    setenv("PORTICO_TEST_WORD", "a: [b]\n# \"c\"", 1);
+    struct config *c = load_good("services:\n- name: web\n  image: a\n  port: \"80${PORTICO_TEST_COUNT}\"\n"
+                                 "  desiredCount: ${PORTICO_TEST_COUNT}\n"
+                                 "  environment: {X: \"<${PORTICO_TEST_WORD}>\", Y: '$${Z}', Z: a$$$$}\n");
+    assert_int_equal(c->services[0].port, 803);
+    assert_int_equal(c->services[0].desired_count, 3);
+    assert_string_equal(c->services[0].environment[0].value, "<a: [b]\n# \"c\">");
+    assert_string_equal(c->services[0].environment[1].value, "${Z}");
+    assert_string_equal(c->services[0].environment[2].value, "a$$");
+    config_free(c);
+}
+
+static void a_variable_that_is_not_set_is_a_problem(void **state)
+{
+    (void)state;
+    unsetenv("PORTICO_TEST_UNSET");
+    assert_problem(
+        "cluster: ${PORTICO_TEST_UNSET}",
+        "t.yaml:1:10: cluster: the environment variable 'PORTICO_TEST_UNSET' is not set, set it or write $$ for a "
+        "dollar sign");
+    assert_problem(
+        "stateDir: /$HOME",
+        "t.yaml:1:11: stateDir: has a '$' alone, write $$ for a dollar sign, or ${NAME} for an environment variable");
+    assert_problem_start("stateDir: ${A", "t.yaml:1:11: stateDir: has a '${' without a name and '}' behind it");
+    assert_problem_start("stateDir: '${}'", "t.yaml:1:11: stateDir: has a '${' without a name and '}' behind it");
+}
+
+static void a_problem_quotes_the_variable_and_not_its_value(void **state)
+{
+    (void)state;
+    setenv("PORTICO_TEST_COUNT", "hunter2", 1);
+    assert_problem(
+        "proxy: {retries: \"${PORTICO_TEST_COUNT}\"}",
+        "t.yaml:1:18: proxy.retries: '${PORTICO_TEST_COUNT}' is not an integer, write a whole number between 0 and 3");
+}
+
+static void no_problem_shows_a_secret(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "admin: {token: hunter2}",
+        "admin: {token: [hunter2]}",
+        "admin: {token: {hunter2: 1}}",
+        "admin: {token: hunter2, token: 'hunter2hunter2hunter2'}",
+        "admin: hunter2",
+        "admin: {tokn: hunter2}",
+        "admin: {token: \"hunter2hunter2hunter2\\e\"}",
+        "admin: {token: hunter2$hunter2}",
+        "services: [{name: a, image: a, port: 1, environment: [PASSWORD=hunter2]}]",
+        "services: [{name: a, image: a, port: 1, environment: {PASSWORD=hunter2}}]",
+        "services: [{name: a, image: a, port: 1, environment: {A: {B: hunter2}}}]",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct config_problems problems;
+        assert_null(load(texts[i], &problems));
+        assert_true(problems.count > 0);
+        for (size_t j = 0; j < problems.count; j++)
+            assert_null(strstr(problems.lines[j], "hunter2"));
+        config_problems_fini(&problems);
+    }
+}
+
+static void control_characters_of_the_input_are_escaped(void **state)
+{
+    (void)state;
+    assert_problem(
+        "cluster: \"a\\e[31m\\n\\x9b\"",
+        "t.yaml:1:10: cluster: 'a\\x1b[31m\\x0a\\u009b' is not a cluster name, write 1 to 32 of a-z, 0-9 and '-'");
+    struct config_problems problems;
+    assert_null(config_load_text("a\nb", "1", 1, &problems));
+    assert_memory_equal(problems.lines[0], "a\\x0ab:1:1: ", strlen("a\\x0ab:1:1: "));
+    config_problems_fini(&problems);
+}
+
+static void hundred_problems_are_enough(void **state)
+{
+    (void)state;
+    char text[4096] = "", *at = text;
+    for (int i = 0; i < 150; i++)
+        at += sprintf(at, "k%d: 1\n", i);
+    struct config_problems problems;
+    assert_null(load(text, &problems));
+    assert_int_equal(problems.count, CONFIG_PROBLEMS_MAX + 1);
+    assert_string_equal(problems.lines[CONFIG_PROBLEMS_MAX], "... and more");
+    config_problems_fini(&problems);
+}
+
+static void durations_are_checked_at_their_limits(void **state)
+{
+    (void)state;
+    assert_accepted("proxy: {timeouts: {head: 100ms}}");
+    assert_accepted("proxy: {timeouts: {head: 10m}}");
+    assert_accepted("proxy: {timeouts: {head: '600s'}}");
+    static const char *const bad[] = { "99ms", "601s", "0s",  "5",   "5.5s",
+                                       "-5s",  "5S",   "05s", "5s ", "99999999999999999999s",
+                                       "''" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "proxy: {timeouts: {head: '%s'}}", bad[i]);
+        assert_problem_start(text, "t.yaml:1:26: proxy.timeouts.head: ");
+    }
+}
+
+static void sizes_are_checked_at_their_limits(void **state)
+{
+    (void)state;
+    struct config *c = load_good("proxy: {limits: {headBytes: 1024, bufferBytesPerWorker: 64GiB}}");
+    assert_int_equal(c->proxy.limits.head_bytes, 1024);
+    assert_true(c->proxy.limits.buffer_bytes_per_worker == INT64_C(64) << 30);
+    config_free(c);
+    assert_accepted("proxy: {limits: {headBytes: 64KiB}}");
+    assert_problem_start("proxy: {limits: {headBytes: 1023}}",
+                         "t.yaml:1:29: proxy.limits.headBytes: '1023' is out of range");
+    assert_problem_start("proxy: {limits: {headBytes: 65KiB}}",
+                         "t.yaml:1:29: proxy.limits.headBytes: '65KiB' is out of range");
+    assert_problem_start("proxy: {limits: {headBytes: 64KB}}",
+                         "t.yaml:1:29: proxy.limits.headBytes: '64KB' is not a size");
+    assert_problem_start("proxy: {limits: {headBytes: 9999999999GiB}}",
+                         "t.yaml:1:29: proxy.limits.headBytes: '9999999999GiB' is not a size");
+}
+
+static void memory_is_whole_mebibytes(void **state)
+{
+    (void)state;
+    assert_accepted(SERVICE "memory: 6}]");
+    assert_accepted(SERVICE "memory: 6144KiB}]");
+    assert_accepted(SERVICE "memory: 16384GiB}]");
+    assert_problem_start(SERVICE "memory: 5}]", "t.yaml:1:51: services[0].memory: '5' is out of range");
+    assert_problem_start(SERVICE "memory: 7000KiB}]",
+                         "t.yaml:1:51: services[0].memory: '7000KiB' is not a memory size");
+}
+
+static void integers_booleans_and_reals_are_plain(void **state)
+{
+    (void)state;
+    static const char *const bad[] = { "010", "0x10", "1e1", "1.0", "+1", "-1", "'1'", "one", "18446744073709551617",
+                                       "1_0" };
+    char text[160];
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        snprintf(text, sizeof text, "proxy: {retries: %s}", bad[i]);
+        assert_problem_start(text, "t.yaml:1:18: proxy.retries: ");
+    }
+    assert_problem_start("docker: {enabled: yes}",
+                         "t.yaml:1:19: docker.enabled: 'yes' is not a boolean, write true or false");
+    assert_problem_start("docker: {enabled: 'true'}", "t.yaml:1:19: docker.enabled: is a text in quotes");
+    static const char *const bad_reals[] = { "0", "1e3", ".5", "5.", "inf", "nan", "0x1p3", "1000001", "00.5", "' 1'" };
+    for (size_t i = 0; i < sizeof bad_reals / sizeof bad_reals[0]; i++) {
+        snprintf(text, sizeof text, SERVICE "scaling: {max: 1, target: {inFlightPerTask: %s}}}]", bad_reals[i]);
+        assert_problem_start(text, "t.yaml:1:87: services[0].scaling.target.inFlightPerTask: ");
+    }
+    assert_accepted(SERVICE "scaling: {max: 1, target: {inFlightPerTask: 0.001}}}]");
+    assert_accepted(SERVICE "scaling: {max: 1, target: {inFlightPerTask: 1000000}}}]");
+}
+
+static void lists_and_maps_are_bounded(void **state)
+{
+    (void)state;
+    assert_problem("listeners: []", "t.yaml:1:12: listeners: has 0 entries, write between 1 and 16");
+    assert_problem_start("admin: {allowedHosts: a}", "t.yaml:1:23: admin.allowedHosts: is a value, write a list: ");
+    assert_problem("admin: {allowedHosts: [a, ~]}", "t.yaml:1:27: admin.allowedHosts[1]: is empty, write a host name");
+    assert_problem_start("admin: {allowedHosts: [a, [b]]}",
+                         "t.yaml:1:27: admin.allowedHosts[1]: is a list and not a host name, write a name");
+    assert_problem(SERVICE "environment: {A: }}]",
+                   "t.yaml:1:60: services[0].environment.A: has no value, write a text, \"\" for an empty one");
+    assert_problem_start(SERVICE "environment: {1A: x}}]", "t.yaml:1:57: services[0].environment.1A: is not a name of");
+    assert_problem_start(SERVICE "environment: [A]}]", "t.yaml:1:56: services[0].environment: is a list, write a map");
+    assert_problem_start(SERVICE "command: sh -c x}]", "t.yaml:1:52: services[0].command: is a value, write a list");
+    assert_problem_start("services: {web: {image: a}}", "t.yaml:1:11: services: is a map, write a list of maps");
+
+    char text[16384] = "services:\n", *at = text + strlen(text);
+    for (int i = 0; i < CONFIG_SERVICES_MAX + 1; i++)
+        at += sprintf(at, "- {}\n");
+    assert_problem(text, "t.yaml:2:1: services: has 1001 entries, write between 0 and 1000");
+}
+
+static void two_services_may_not_share_a_name_or_a_route(void **state)
+{
+    (void)state;
+    assert_problem("services:\n- {name: web, image: a, port: 1}\n- {name: web, image: a, port: 1, path: /x}\n",
+                   "t.yaml:3:10: services[1].name: 'web' is the name of services[0] too (line 2), write another name");
+    assert_problem(
+        "services:\n- {name: a, host: X.y, path: /p/, image: a, port: 1}\n"
+        "- {name: b, host: x.Y, path: /p, image: a, port: 1}\n",
+        "t.yaml:3:30: services[1].path: '/p' on host 'x.y' is the route of services[0] too (line 2), write another "
+        "host or path");
+    assert_accepted(
+        "services:\n- {name: a, host: x.y, image: a, port: 1}\n- {name: b, host: x.z, image: a, port: 1}\n");
+}
+
+static void scaling_has_one_target_and_a_range(void **state)
+{
+    (void)state;
+    assert_problem(
+        SERVICE "scaling: {max: 3, target: {}}}]",
+        "t.yaml:1:69: services[0].scaling.target: has 0 targets, write exactly one of requestsPerSecondPerTask, "
+        "inFlightPerTask, latencyP99Ms");
+    assert_problem_start(SERVICE "scaling: {max: 3}}]", "t.yaml:1:52: services[0].scaling.target: has 0 targets");
+    assert_problem_start(SERVICE "scaling: {max: 3, target: {inFlightPerTask: 1, latencyP99Ms: 1}}}]",
+                         "t.yaml:1:69: services[0].scaling.target: has 2 targets");
+    assert_problem(SERVICE "scaling: {min: 4, max: 3, target: {inFlightPerTask: 1}}}]",
+                   "t.yaml:1:58: services[0].scaling.min: 4 is more than max, write at most 3");
+    assert_problem_start(SERVICE "scaling: {target: {inFlightPerTask: 1}}}]",
+                         "t.yaml:1:52: services[0].scaling.max: is missing");
+    assert_problem(SERVICE "desiredCount: 5, scaling: {min: 1, max: 3, target: {inFlightPerTask: 1}}}]",
+                   "t.yaml:1:57: services[0].desiredCount: 5 is outside of scaling, write an integer between 1 and 3");
+}
+
+static void a_desired_count_that_is_not_written_starts_inside_the_scaling_range(void **state)
+{
+    (void)state;
+    struct config *c = load_good(SERVICE "scaling: {min: 4, max: 9, target: {inFlightPerTask: 1}}}]");
+    assert_int_equal(c->services[0].desired_count, 4);
+    config_free(c);
+}
+
+static void a_wrong_field_does_not_cause_further_problems(void **state)
+{
+    (void)state;
+    assert_problem_start(SERVICE "scaling: {min: x, max: 3, target: {inFlightPerTask: 1}}}]",
+                         "t.yaml:1:58: services[0].scaling.min: 'x' is not an integer");
+    assert_problem_start(SERVICE "scaling: {max: 3, target: {inFlightPerTask: x}}}]",
+                         "t.yaml:1:87: services[0].scaling.target.inFlightPerTask: 'x' is not a number");
+    assert_problem_start("admin: {address: 0.0.0.0:1, token: short}",
+                         "t.yaml:1:36: admin.token: the value is not a secret");
+    assert_problem_start("services:\n- {name: a, image: a, port: 1}\n- {name: b, path: x, image: a, port: 1}\n",
+                         "t.yaml:3:19: services[1].path: 'x' is not a path prefix");
+}
+
+static void a_token_is_required_beyond_loopback(void **state)
+{
+    (void)state;
+    assert_accepted("admin: {address: '127.9.9.9:1'}");
+    assert_accepted("admin: {address: '[::1]:1'}");
+    assert_accepted("admin: {address: '0.0.0.0:1', token: " TOKEN "}");
+    assert_problem(
+        "admin: {address: '0.0.0.0:1'}",
+        "t.yaml:1:8: admin.token: is missing, '0.0.0.0:1' is not a loopback address: write a token of 16 to 512 "
+        "characters, or an address such as 127.0.0.1:9900");
+    assert_problem_start("admin: {address: '[::]:1'}", "t.yaml:1:8: admin.token: is missing");
+    assert_problem_start("admin: {token: 0123456789abcde}", "t.yaml:1:16: admin.token: the value is not a secret");
+}
+
+static void two_listeners_may_not_share_an_address(void **state)
+{
+    (void)state;
+    assert_problem(
+        "listeners: [{address: '1.2.3.4:80'}, {name: b, address: '*:80'}]",
+        "t.yaml:1:57: listeners[1].address: '0.0.0.0:80' is taken by listeners[0] (1.2.3.4:80), write another "
+        "address or port");
+    assert_problem_start("listeners: [{address: '[::1]:80'}, {name: b, address: '[0::0:1]:80'}]",
+                         "t.yaml:1:55: listeners[1].address: '[::1]:80' is taken by listeners[0]");
+    assert_problem_start(
+        "listeners: [{address: '0.0.0.0:9900'}]",
+        "t.yaml:1:23: listeners[0].address: '0.0.0.0:9900' is taken by admin.address (127.0.0.1:9900)");
+    assert_problem(
+        "listeners: [{address: '1.2.3.4:80'}, {address: '1.2.3.4:81'}]",
+        "t.yaml:1:38: listeners[1].name: 'http' is the name of listeners[0] too (line 1), write another name");
+    assert_accepted(
+        "listeners: [{address: '1.2.3.4:80'}, {name: b, address: '1.2.3.5:80'}, {name: c, address: '[::]:80'}]");
+}
+
+static void a_tcp_engine_needs_all_three_tls_files(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "t.yaml:1:50: docker.tls.ca: is missing, a tcp:// endpoint needs all three files: write ca, cert and key of "
+        "docker.tls",
+        "t.yaml:1:50: docker.tls.key: is missing, a tcp:// endpoint needs all three files: write ca, cert and key of "
+        "docker.tls",
+    };
+    assert_problems("docker: {endpoint: 'tcp://10.0.0.1:2376',   tls: {cert: /c}}", lines, 2);
+    assert_accepted("docker: {endpoint: 'tcp://[::1]:2376', tls: {ca: /a, cert: /c, key: /k}}");
+    assert_problem_start("docker: {endpoint: 'http://h:1'}",
+                         "t.yaml:1:20: docker.endpoint: 'http://h:1' is not a Docker endpoint");
+    assert_problem_start("docker: {endpoint: 'tcp://h'}", "t.yaml:1:20: docker.endpoint: ");
+    assert_problem_start("docker: {endpoint: 'unix://run/x'}", "t.yaml:1:20: docker.endpoint: ");
+}
+
+static void balancers_are_those_that_were_named(void **state)
+{
+    (void)state;
+    static const char *const one[] = { "p2c" }, *const three[] = { "p2c", "least_conn", "round_robin" };
+    assert_problem("proxy: {balancer: least_conn}",
+                   "t.yaml:1:19: proxy.balancer: 'least_conn' is not a balancer, write p2c");
+    config_set_balancer_names(three, 3);
+    assert_accepted("proxy: {balancer: least_conn}");
+    assert_problem("proxy: {balancer: leastconn}",
+                   "t.yaml:1:19: proxy.balancer: 'leastconn' is not a balancer, write one of "
+                   "p2c, least_conn, round_robin; did you mean 'least_conn'?");
+    config_set_balancer_names(one, 1);
+}
+
+static void files_are_read_and_their_errors_are_problems(void **state)
+{
+    (void)state;
+    struct config_problems problems;
+    char path[] = "/tmp/portico-load-test-XXXXXX", expected[256];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "cluster: f\n", 11), 11);
+    struct config *c = config_load_file(path, &problems);
+    assert_non_null(c);
+    assert_string_equal(c->cluster, "f");
+    config_free(c);
+    config_problems_fini(&problems);
+
+    assert_int_equal(ftruncate(fd, CONFIG_FILE_BYTES_MAX + 1), 0);
+    assert_null(config_load_file(path, &problems));
+    snprintf(expected, sizeof expected, "%s:1:1: document: is too large, write at most 4194304 bytes", path);
+    assert_string_equal(problems.lines[0], expected);
+    config_problems_fini(&problems);
+    close(fd);
+    unlink(path);
+
+    assert_null(config_load_file(path, &problems));
+    assert_int_equal(problems.count, 1);
+    snprintf(expected, sizeof expected, "%s:1:1: document: cannot be read: No such file or directory", path);
+    assert_memory_equal(problems.lines[0], expected, strlen(expected));
+    config_problems_fini(&problems);
+    assert_null(config_load_file("/tmp", &problems));
+    config_problems_fini(&problems);
+}
+
+static void the_examples_are_accepted(void **state)
+{
+    (void)state;
+    static const char *const paths[] = { "config/examples/minimal.yaml", "config/examples/portico.yaml" };
+    for (size_t i = 0; i < 2; i++) {
+        struct config_problems problems;
+        struct config *c = config_load_file(paths[i], &problems);
+        if (!c)
+            fail_msg("%s", problems.lines[0]);
+        config_free(c);
+        config_problems_fini(&problems);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_map_gives_every_default),
+        cmocka_unit_test(a_service_gets_its_defaults),
+        cmocka_unit_test(every_key_reaches_its_field),
+        cmocka_unit_test(all_problems_are_named_at_once_with_line_and_column),
+        cmocka_unit_test(a_key_far_from_all_others_gets_no_suggestion),
+        cmocka_unit_test(a_missing_key_is_reported_where_its_section_starts),
+        cmocka_unit_test(a_key_without_value_is_as_good_as_none),
+        cmocka_unit_test(json_is_accepted),
+        cmocka_unit_test(problems_in_json_have_line_and_column),
+        cmocka_unit_test(a_syntax_error_has_line_and_column),
+        cmocka_unit_test(a_document_cut_to_nothing_is_a_problem),
+        cmocka_unit_test(environment_variables_are_replaced_in_values),
+        cmocka_unit_test(a_variable_that_is_not_set_is_a_problem),
+        cmocka_unit_test(a_problem_quotes_the_variable_and_not_its_value),
+        cmocka_unit_test(no_problem_shows_a_secret),
+        cmocka_unit_test(control_characters_of_the_input_are_escaped),
+        cmocka_unit_test(hundred_problems_are_enough),
+        cmocka_unit_test(durations_are_checked_at_their_limits),
+        cmocka_unit_test(sizes_are_checked_at_their_limits),
+        cmocka_unit_test(memory_is_whole_mebibytes),
+        cmocka_unit_test(integers_booleans_and_reals_are_plain),
+        cmocka_unit_test(lists_and_maps_are_bounded),
+        cmocka_unit_test(two_services_may_not_share_a_name_or_a_route),
+        cmocka_unit_test(scaling_has_one_target_and_a_range),
+        cmocka_unit_test(a_desired_count_that_is_not_written_starts_inside_the_scaling_range),
+        cmocka_unit_test(a_wrong_field_does_not_cause_further_problems),
+        cmocka_unit_test(a_token_is_required_beyond_loopback),
+        cmocka_unit_test(two_listeners_may_not_share_an_address),
+        cmocka_unit_test(a_tcp_engine_needs_all_three_tls_files),
+        cmocka_unit_test(balancers_are_those_that_were_named),
+        cmocka_unit_test(files_are_read_and_their_errors_are_problems),
+        cmocka_unit_test(the_examples_are_accepted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
