@@ -1,0 +1,126 @@
+#include "admin/connections.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+#include <event2/bufferevent.h>
+
+/* connection_on_adopt() reads the evhttp_connection out of the bufferevent's callback argument, where all of 2.1 keeps
+ * it; 2.2 has evhttp_set_max_connections() and evhttp_set_newreqcb(), which make that needless. */
+#if (LIBEVENT_VERSION_NUMBER >> 16) != 0x0201
+#error "admin/connections.c is written for libevent 2.1"
+#endif
+
+#define SWEEP_EVERY_MS 1000
+
+struct connection {
+    LIST_ENTRY(connection) link;
+    struct connections *all;         /* borrowed */
+    struct bufferevent *stream;      /* (ref held until adopted) */
+    struct event *adopt;             /* owned; runs once, right after evhttp has taken the stream */
+    struct evhttp_connection *evcon; /* borrowed; null until adopted */
+    int64_t deadline_at_ms;
+};
+
+static void connection_free(struct connection *connection)
+{
+    struct connections *all = connection->all;
+    LIST_REMOVE(connection, link);
+    all->open_count--;
+    event_free(connection->adopt);
+    if (!connection->evcon)
+        bufferevent_decref(connection->stream);
+    free(connection);
+    if (all->open_count < CONNECTIONS_MAX)
+        evconnlistener_enable(all->listener);
+}
+
+static void connection_on_close(struct evhttp_connection *evcon, void *arg)
+{
+    (void)evcon;
+    connection_free(arg);
+}
+
+static void connection_on_adopt(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct connection *connection = arg;
+    void *evcon = NULL;
+    bufferevent_getcb(connection->stream, NULL, NULL, NULL, &evcon);
+    if (!evcon) { /* evhttp could not use the socket and let go of the stream */
+        connection_free(connection);
+        return;
+    }
+    bufferevent_decref(connection->stream);
+    connection->evcon = evcon;
+    evhttp_connection_set_closecb(connection->evcon, connection_on_close, connection);
+}
+
+/* evhttp asks for the stream of a connection that it has just accepted. */
+static struct bufferevent *connections_on_accept(struct event_base *base, void *arg)
+{
+    struct connections *c = arg;
+    struct bufferevent *stream = bufferevent_socket_new(base, -1, 0);
+    check(stream != NULL);
+    struct connection *connection = mem_alloc(sizeof *connection);
+    *connection =
+        (struct connection){ .all = c, .stream = stream, .deadline_at_ms = clock_now_ms() + CONNECTIONS_DEADLINE_MS };
+    connection->adopt = event_new(base, -1, 0, connection_on_adopt, connection);
+    check(connection->adopt != NULL);
+    bufferevent_incref(stream);
+    event_active(connection->adopt, EV_TIMEOUT, 0);
+    LIST_INSERT_HEAD(&c->open, connection, link);
+    if (++c->open_count >= CONNECTIONS_MAX)
+        evconnlistener_disable(c->listener);
+    return stream;
+}
+
+static void connections_on_sweep(void *owner)
+{
+    connections_sweep(owner, clock_now_ms());
+}
+
+void connections_init(struct connections *c, struct loop *loop, struct evhttp *http, struct evconnlistener *listener)
+{
+    *c = (struct connections){ .loop = loop, .listener = listener };
+    LIST_INIT(&c->open);
+    evhttp_set_bevcb(http, connections_on_accept, c);
+    timer_init(&c->sweep, loop, connections_on_sweep, c);
+    timer_start_every(&c->sweep, SWEEP_EVERY_MS);
+}
+
+void connections_fini(struct connections *c)
+{
+    struct connection *connection, *next;
+    timer_stop(&c->sweep);
+    connections_sweep(c, INT64_MAX);
+    for (connection = LIST_FIRST(&c->open); connection;
+         connection = next) { /* not adopted yet: evhttp_free() closes them */
+        next = LIST_NEXT(connection, link);
+        connection_free(connection);
+    }
+    evconnlistener_disable(c->listener);
+}
+
+void connections_touch(struct connections *c, struct evhttp_connection *evcon, int64_t now_ms)
+{
+    struct connection *connection;
+    LIST_FOREACH (connection, &c->open, link) {
+        if (connection->evcon == evcon)
+            connection->deadline_at_ms = now_ms + CONNECTIONS_DEADLINE_MS;
+    }
+}
+
+void connections_sweep(struct connections *c, int64_t now_ms)
+{
+    struct connection *connection, *next;
+    for (connection = LIST_FIRST(&c->open); connection; connection = next) {
+        next = LIST_NEXT(connection, link);
+        if (connection->evcon && now_ms >= connection->deadline_at_ms)
+            evhttp_connection_free(connection->evcon); /* calls connection_on_close */
+    }
+}

@@ -1,0 +1,46 @@
+/* connections: how many clients an evhttp server holds and for how long. evhttp has a timeout between two reads only,
+ * so that a client that sends a byte now and then keeps its place for ever; here each connection has a deadline, moved
+ * on by complete requests, and the listener rests while too many are open. Control thread only; embedded in its owner.
+ *
+ *   accept -> adopted (deadline set) -> request complete (deadline moved) -> closed by the peer, by evhttp, or by the
+ * deadline
+ */
+#ifndef ADMIN_CONNECTIONS_H
+#define ADMIN_CONNECTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <event2/http.h>
+#include <event2/listener.h>
+
+#include "base/loop.h"
+
+#define CONNECTIONS_MAX 64
+#define CONNECTIONS_DEADLINE_MS 10000
+
+struct connection;
+
+struct connections {
+    struct loop *loop;               /* borrowed */
+    struct evconnlistener *listener; /* borrowed */
+    struct timer sweep;
+    LIST_HEAD(, connection) open; /* owned */
+    size_t open_count;
+};
+
+/* Before the listener accepts. */
+void connections_init(struct connections *c, struct loop *loop, struct evhttp *http, struct evconnlistener *listener);
+
+/* Before evhttp_free(); open connections are closed. */
+void connections_fini(struct connections *c);
+
+/* A request of this connection is complete: CONNECTIONS_DEADLINE_MS from now to read the answer and to send the next
+ * one. */
+void connections_touch(struct connections *c, struct evhttp_connection *evcon, int64_t now_ms);
+
+/* Closes what is past its deadline; what the timer calls. */
+void connections_sweep(struct connections *c, int64_t now_ms);
+
+#endif

@@ -1,0 +1,328 @@
+#include "admin/server.h"
+
+#include "admin/connections.h"
+#include "admin/guard.h"
+#include "admin/handlers.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/listen_address.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
+
+#define LISTEN_BACKLOG 128
+
+struct admin_server {
+    struct admin_parts parts;
+    struct evhttp *http;             /* owned; owns the listener */
+    struct evconnlistener *listener; /* (owned by http) */
+    struct connections connections;
+    struct listen_address bound;
+    char bound_host[LISTEN_ADDRESS_SIZE]; /* as in a Host field, without port */
+    char *token;                          /* owned; null: none */
+    char **allowed_hosts;                 /* owned */
+    size_t allowed_host_count;
+};
+
+static const admin_handler_cb handlers[] = {
+#define ADMIN_ROUTE(id, method, path, handler, access, schema, summary) handler,
+#include "admin/admin_routes.def"
+};
+
+/* ---- what arrives ---- */
+
+static enum admin_method method_of(struct evhttp_request *http_request)
+{
+    switch (evhttp_request_get_command(http_request)) {
+    case EVHTTP_REQ_GET:
+    case EVHTTP_REQ_HEAD:
+        return ADMIN_METHOD_GET;
+    case EVHTTP_REQ_PATCH:
+        return ADMIN_METHOD_PATCH;
+    case EVHTTP_REQ_POST:
+        return ADMIN_METHOD_POST;
+    default:
+        return ADMIN_METHOD_OTHER;
+    }
+}
+
+static bool has_body_method(struct evhttp_request *http_request)
+{
+    enum evhttp_cmd_type command = evhttp_request_get_command(http_request);
+    return command == EVHTTP_REQ_PATCH || command == EVHTTP_REQ_POST || command == EVHTTP_REQ_PUT;
+}
+
+static void reply_refusal(struct admin_reply *reply, const struct guard_verdict *verdict)
+{
+    admin_reply_error(reply, verdict->status, verdict->code, NULL, "%s", verdict->message);
+    /* Unread or doubtful bytes may follow a message whose framing was refused. */
+    reply->must_close = verdict->status == 400 || verdict->status == 411;
+}
+
+static void reply_unmatched(struct admin_reply *reply, const struct router_match *match)
+{
+    if (match->outcome == ROUTER_METHOD_NOT_ALLOWED) {
+        admin_reply_error(reply, 405, "method_not_allowed", NULL, "allowed are %s", match->allow);
+        memcpy(reply->allow, match->allow, sizeof reply->allow);
+    } else if (match->outcome == ROUTER_HAS_QUERY) {
+        admin_reply_error(reply, 400, "invalid_request", NULL, "no call takes a query");
+    } else {
+        admin_reply_error(reply, 404, "not_found", NULL, "no such path; GET / names those that exist");
+    }
+}
+
+static void run_handler(struct admin_server *server, const struct router_match *match,
+                        struct evhttp_request *http_request, struct admin_reply *reply)
+{
+    struct evbuffer *input = evhttp_request_get_input_buffer(http_request);
+    size_t len = evbuffer_get_length(input);
+    struct admin_request request = {
+        .route = match->route,
+        .parameter = match->parameter,
+        .body = { len ? (const char *)evbuffer_pullup(input, -1) : "", len },
+    };
+    check(request.body.at != NULL);
+    handlers[match->route](&server->parts, &request, reply);
+    if (router_route(match->route)->method != ADMIN_METHOD_GET)
+        log_info("admin: %s %s: %d", admin_method_to_str(router_route(match->route)->method),
+                 evhttp_request_get_uri(http_request), reply->status);
+}
+
+static void answer(struct admin_server *server, struct evhttp_request *http_request, struct admin_reply *reply)
+{
+    struct guard_policy policy = { server->token, server->bound_host, server->bound.port, server->allowed_hosts,
+                                   server->allowed_host_count };
+    struct guard_claims claims = { .host = NULL };
+    struct evkeyval *field;
+    for (field = evhttp_request_get_input_headers(http_request)->tqh_first; field; field = field->next.tqe_next)
+        guard_claims_add(&claims, field->key, field->value);
+
+    struct router_match match;
+    router_find(method_of(http_request), slice_of(evhttp_request_get_uri(http_request)), &match);
+    bool is_open = match.outcome == ROUTER_FOUND && router_route(match.route)->is_open;
+    struct guard_verdict verdict = guard_check_sender(&policy, &claims, has_body_method(http_request), is_open);
+    if (verdict.is_allowed && match.outcome != ROUTER_FOUND) {
+        reply_unmatched(reply, &match);
+        return;
+    }
+    if (verdict.is_allowed && router_route(match.route)->method != ADMIN_METHOD_GET)
+        verdict = guard_check_media_type(&claims);
+    if (verdict.is_allowed)
+        run_handler(server, &match, http_request, reply);
+    else
+        reply_refusal(reply, &verdict);
+}
+
+/* ---- what leaves ---- */
+
+static void add_fields(struct evkeyvalq *fields, const struct admin_reply *reply)
+{
+    char length[24];
+    snprintf(length, sizeof length, "%zu", reply->body.len);
+    evhttp_add_header(fields, "Content-Type", reply->content_type);
+    evhttp_add_header(fields, "Content-Length", length);
+    evhttp_add_header(fields, "Cache-Control", "no-store");
+    evhttp_add_header(fields, "X-Content-Type-Options", "nosniff");
+    if (reply->status == 401)
+        evhttp_add_header(fields, "WWW-Authenticate", "Bearer realm=\"portico\"");
+    if (reply->allow[0])
+        evhttp_add_header(fields, "Allow", reply->allow);
+    if (reply->must_close)
+        evhttp_add_header(fields, "Connection", "close");
+}
+
+static void send_reply(struct evhttp_request *http_request, const struct admin_reply *reply)
+{
+    struct evbuffer *body = evbuffer_new();
+    check(body != NULL);
+    add_fields(evhttp_request_get_output_headers(http_request), reply);
+    if (evhttp_request_get_command(http_request) != EVHTTP_REQ_HEAD)
+        check(evbuffer_add(body, reply->body.at, reply->body.len) == 0);
+    evhttp_send_reply(http_request, reply->status, NULL, body);
+    evbuffer_free(body);
+}
+
+static void server_on_request(struct evhttp_request *http_request, void *arg)
+{
+    struct admin_server *server = arg;
+    struct admin_reply reply;
+    connections_touch(&server->connections, evhttp_request_get_connection(http_request), clock_now_ms());
+    admin_reply_init(&reply);
+    answer(server, http_request, &reply);
+    send_reply(http_request, &reply);
+    admin_reply_fini(&reply);
+}
+
+/* ---- listening ---- */
+
+/* What the socket is really bound to decides, not the text in the configuration. */
+static bool read_bound_address(int fd, struct listen_address *out, struct error *error)
+{
+    struct sockaddr_storage address = { 0 };
+    socklen_t len = sizeof address;
+    *out = (struct listen_address){ .port = 0 };
+    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+        return error_set_errno(error, "admin.address: getsockname");
+    if (address.ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
+        memcpy(out->ip, &v4->sin_addr, sizeof v4->sin_addr);
+        out->port = ntohs(v4->sin_port);
+    } else if (address.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
+        memcpy(out->ip, &v6->sin6_addr, sizeof v6->sin6_addr);
+        out->is_ipv6 = true;
+        out->port = ntohs(v6->sin6_port);
+    } else {
+        return error_set(error, "admin.address: the listening socket is neither IPv4 nor IPv6");
+    }
+    return true;
+}
+
+static socklen_t fill_sockaddr(const struct listen_address *address, struct sockaddr_storage *out)
+{
+    memset(out, 0, sizeof *out);
+    if (address->is_ipv6) {
+        struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(address->port);
+        memcpy(&v6->sin6_addr, address->ip, sizeof v6->sin6_addr);
+        return sizeof *v6;
+    }
+    struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(address->port);
+    memcpy(&v4->sin_addr, address->ip, sizeof v4->sin_addr);
+    return sizeof *v4;
+}
+
+static int open_socket(const char *text, struct error *error)
+{
+    struct listen_address address;
+    struct sockaddr_storage bare;
+    int on = 1;
+    if (!listen_address_parse(text, &address)) {
+        error_set(error, "admin.address %s: must be IP:port, such as 127.0.0.1:9900 or [::1]:9900", text);
+        return -1;
+    }
+    socklen_t len = fill_sockaddr(&address, &bare);
+    int fd = socket(bare.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        error_set_errno(error, "admin.address %s", text);
+        return -1;
+    }
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 || bind(fd, (struct sockaddr *)&bare, len) != 0 ||
+        listen(fd, LISTEN_BACKLOG) != 0) {
+        error_set_errno(error, "admin.address %s", text);
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static bool check_token_is_there(const struct admin_server *server, const char *token, struct error *error)
+{
+    char text[LISTEN_ADDRESS_SIZE];
+    if (listen_address_is_loopback(&server->bound) || (token && *token))
+        return true;
+    listen_address_print(&server->bound, text);
+    return error_set(error, "admin.token: required, since admin.address %s is not loopback", text);
+}
+
+static void copy_policy(struct admin_server *server, const char *token, char *const *allowed_hosts, size_t count)
+{
+    server->token = token && *token ? mem_strdup(token) : NULL;
+    server->allowed_hosts = mem_alloc_array(count, sizeof *server->allowed_hosts);
+    server->allowed_host_count = count;
+    for (size_t i = 0; i < count; i++)
+        server->allowed_hosts[i] = mem_strdup(allowed_hosts[i]);
+}
+
+static void free_policy(char *token, char **allowed_hosts, size_t count)
+{
+    if (token)
+        explicit_bzero(token, strlen(token));
+    free(token);
+    for (size_t i = 0; i < count; i++)
+        free(allowed_hosts[i]);
+    free(allowed_hosts);
+}
+
+static void start_http(struct admin_server *server, int fd)
+{
+    server->http = evhttp_new(loop_base(server->parts.loop));
+    check(server->http != NULL);
+    evhttp_set_max_headers_size(server->http, ADMIN_HEAD_BYTES_MAX);
+    evhttp_set_max_body_size(server->http, ADMIN_BODY_BYTES_MAX);
+    evhttp_set_timeout(server->http, ADMIN_IO_TIMEOUT_S);
+    /* So that the client of a refused long body reads the answer instead of a reset. */
+    evhttp_set_flags(server->http, EVHTTP_SERVER_LINGERING_CLOSE);
+    evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_PATCH | EVHTTP_REQ_POST |
+                                                 EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS);
+    evhttp_set_gencb(server->http, server_on_request, server);
+    server->listener = evconnlistener_new(loop_base(server->parts.loop), NULL, NULL,
+                                          LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    check(server->listener != NULL);
+    check(evhttp_bind_listener(server->http, server->listener) != NULL);
+    connections_init(&server->connections, server->parts.loop, server->http, server->listener);
+}
+
+struct admin_server *admin_server_new(const struct admin_parts *parts, struct error *error)
+{
+    const struct config_admin *config = parts->config;
+    int fd = parts->listen_fd >= 0 ? parts->listen_fd : open_socket(config->address, error);
+    if (fd < 0)
+        return NULL;
+    struct admin_server *server = mem_alloc(sizeof *server);
+    server->parts = *parts;
+    server->parts.config = NULL;
+    if (!read_bound_address(fd, &server->bound, error) || !check_token_is_there(server, config->token, error) ||
+        (evutil_make_socket_nonblocking(fd) != 0 && !error_set_errno(error, "admin.address %s", config->address))) {
+        if (fd != parts->listen_fd)
+            close(fd);
+        free(server);
+        return NULL;
+    }
+    listen_address_print(&server->bound, server->bound_host);
+    *strrchr(server->bound_host, ':') = '\0';
+    copy_policy(server, config->token, config->allowed_hosts, config->allowed_host_count);
+    start_http(server, fd);
+    log_info("admin: listening on %s:%u%s", server->bound_host, server->bound.port,
+             server->token ? "" : " without token");
+    return server;
+}
+
+void admin_server_free(struct admin_server *server)
+{
+    connections_fini(&server->connections);
+    evhttp_free(server->http);
+    free_policy(server->token, server->allowed_hosts, server->allowed_host_count);
+    free(server);
+}
+
+bool admin_server_reconfigure(struct admin_server *server, const char *token, char *const *allowed_hosts,
+                              size_t allowed_host_count, struct error *error)
+{
+    if (!check_token_is_there(server, token, error))
+        return false;
+    char *old_token = server->token, **old_hosts = server->allowed_hosts;
+    size_t old_count = server->allowed_host_count;
+    copy_policy(server, token, allowed_hosts, allowed_host_count);
+    free_policy(old_token, old_hosts, old_count);
+    return true;
+}
+
+uint16_t admin_server_port(const struct admin_server *server)
+{
+    return server->bound.port;
+}

@@ -1,0 +1,474 @@
+#include "controller/controller.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "controller/actuator.h"
+#include "controller/event_log.h"
+#include "controller/record_book.h"
+#include "controller/service.h"
+
+#define TICK_MS 250
+#define SAMPLE_MIN_MS 200 /* turns that a change of the registry brought on take no sample */
+#define SOON_MS 10        /* a burst of changes is one turn */
+
+/* Drains change the registry, so they wait until all plans that point into it are made. */
+struct drain {
+    struct service *service; /* borrowed */
+    struct action action;
+};
+
+struct controller {
+    struct controller_parts parts;
+    const struct config *config; /* borrowed; null before the first */
+    struct service *services;    /* owned, by name */
+    struct record_book *book;    /* owned */
+    struct actuator *actuator;   /* owned; null without runtime */
+    struct event_log *events;    /* owned */
+    struct timer tick, soon;
+    bool is_started, is_soon;
+    int64_t now_ms; /* of the last turn */
+    int64_t sampled_at_ms;
+    struct drain *drains; /* owned */
+    size_t drain_count, drain_size;
+};
+
+static struct service *find_service(const struct controller *c, const char *name)
+{
+    struct service *s;
+    HASH_FIND_STR(c->services, name, s);
+    return s;
+}
+
+static struct service *find_or_add_service(struct controller *c, const char *name, int64_t now_ms)
+{
+    struct service *s = find_service(c, name);
+    if (s != NULL)
+        return s;
+    s = service_new(name, now_ms);
+    HASH_ADD_STR(c->services, name, s);
+    return s;
+}
+
+static void turn_soon(struct controller *c)
+{
+    if (!c->is_started || c->is_soon)
+        return;
+    c->is_soon = true;
+    timer_start(&c->soon, SOON_MS);
+}
+
+static void on_registry_change(void *owner, const char *service)
+{
+    (void)service;
+    turn_soon(owner);
+}
+
+static void on_outcome(void *owner, const struct actuator_outcome *outcome)
+{
+    struct controller *c = owner;
+    struct service *s = find_service(c, outcome->service);
+    if (s != NULL)
+        service_note_outcome(s, outcome, c->events, clock_now_ms());
+    turn_soon(c);
+}
+
+static void on_tick(void *owner)
+{
+    controller_tick(owner, clock_now_ms());
+}
+
+static void on_soon(void *owner)
+{
+    struct controller *c = owner;
+    c->is_soon = false;
+    controller_tick(c, clock_now_ms());
+}
+
+struct controller *controller_new(const struct controller_parts *parts)
+{
+    struct controller *c = mem_alloc(sizeof *c);
+    c->parts = *parts;
+    c->now_ms = clock_now_ms();
+    c->sampled_at_ms = c->now_ms - SAMPLE_MIN_MS;
+    c->events = event_log_new();
+    if (parts->runtime != NULL)
+        c->actuator = actuator_new(parts->runtime, on_outcome, c);
+    c->book = record_book_new(parts->store);
+    if (parts->loop != NULL) {
+        timer_init(&c->tick, parts->loop, on_tick, c);
+        timer_init(&c->soon, parts->loop, on_soon, c);
+    }
+    task_registry_set_controller_listener(parts->registry, on_registry_change, c);
+    return c;
+}
+
+void controller_free(struct controller *c)
+{
+    task_registry_set_controller_listener(c->parts.registry, NULL, NULL);
+    if (c->parts.loop != NULL) {
+        timer_stop(&c->tick);
+        timer_stop(&c->soon);
+    }
+    if (c->actuator != NULL)
+        actuator_free(c->actuator);
+    struct service *s, *next;
+    HASH_ITER (hh, c->services, s, next) {
+        HASH_DEL(c->services, s);
+        service_free(s);
+    }
+    record_book_free(c->book);
+    event_log_free(c->events);
+    free(c->drains);
+    free(c);
+}
+
+/* ---- configuration and durable state ---- */
+
+static bool make_durable(struct controller *c, struct service *s, const struct store_record *record,
+                         struct error *error)
+{
+    if (!record_book_put(c->book, record, error))
+        return false;
+    s->has_record = true;
+    return true;
+}
+
+/* What the store compares with later must be today's configuration, or an old patch would come back from the dead. */
+static void refresh_record(struct controller *c, struct service *s)
+{
+    struct store_record record;
+    struct error error;
+    scaler_record(&s->scaler, s->name, s->scaler.state.desired, &record);
+    if (!make_durable(c, s, &record, &error))
+        log_warn("service %s: %s", s->name, error.text);
+}
+
+static void take_over(struct controller *c, const struct config_service *config, int64_t now_ms)
+{
+    struct service *s = find_or_add_service(c, config->name, now_ms);
+    struct store_record old;
+    bool is_restored = record_book_take(c->book, config->name, &old);
+    if (!is_restored)
+        scaler_record(&s->scaler, s->name, s->scaler.state.desired, &old);
+    s->has_record |= is_restored;
+    s->is_in_config = true;
+    service_set_config(s, config, is_restored ? &old : NULL, now_ms);
+    const struct scaler *new = &s->scaler;
+    if (s->has_record && (old.config_desired != new->config_desired || old.config_min != new->config_min ||
+                          old.config_max != new->config_max))
+        refresh_record(c, s);
+}
+
+void controller_apply_config(struct controller *c, const struct config *config)
+{
+    int64_t now_ms = clock_now_ms();
+    struct service *s, *next;
+    HASH_ITER (hh, c->services, s, next)
+        s->is_in_config = false;
+    for (size_t i = 0; i < config->service_count; i++)
+        take_over(c, &config->services[i], now_ms);
+    HASH_ITER (hh, c->services, s, next)
+        if (!s->is_in_config && service_is_managed(s))
+            service_retire(s, c->events, now_ms);
+    c->config = config;
+    turn_soon(c);
+}
+
+/* ---- a turn: observe, sample, decide, act ---- */
+
+static struct task_facts facts_of(struct controller *c, const struct task *task, int64_t now_ms)
+{
+    struct task_facts facts = { .in_flight = UINT64_MAX };
+    if (!task->spec.managed)
+        return facts;
+    if (c->actuator != NULL) {
+        struct actuator_view view = actuator_see_task(c->actuator, task, now_ms);
+        facts.is_starting = view.is_starting;
+        facts.is_busy = view.is_busy;
+    }
+    const struct data_plane *plane = &c->parts.data_plane;
+    struct endpoint_traffic traffic;
+    facts.is_out_of_rotation = plane->ops->is_out_of_rotation(plane->owner, task->spec.id);
+    if (plane->ops->endpoint_traffic(plane->owner, task->spec.id, &traffic))
+        facts.in_flight = traffic.in_flight;
+    else if (plane->ops->is_fresh(plane->owner))
+        facts.in_flight = 0; /* a live data plane that has never heard of it sends it nothing */
+    return facts;
+}
+
+static void on_task(void *owner, const struct task *task)
+{
+    struct controller *c = owner;
+    struct task_facts facts = facts_of(c, task, c->now_ms);
+    service_see_task(find_or_add_service(c, task->spec.service, c->now_ms), task, &facts, c->now_ms);
+}
+
+static void observe(struct controller *c)
+{
+    struct service *s, *next;
+    HASH_ITER (hh, c->services, s, next)
+        service_begin_turn(s);
+    if (c->actuator != NULL)
+        actuator_begin_turn(c->actuator);
+    task_registry_each(c->parts.registry, on_task, c);
+    if (c->actuator != NULL)
+        actuator_end_turn(c->actuator, c->now_ms);
+    HASH_ITER (hh, c->services, s, next)
+        service_end_turn(s, c->events, c->now_ms);
+}
+
+static int64_t creating_count(const struct controller *c, const struct service *s)
+{
+    return c->actuator != NULL ? actuator_creating_count(c->actuator, s->name) : 0;
+}
+
+static void adopt(struct controller *c, struct service *s)
+{
+    if (s->is_adopted)
+        return;
+    s->is_adopted = true;
+    int64_t before = s->scaler.state.desired, running = s->watch.counts.managed_running;
+    if (scaler_adopt(&s->scaler, running, c->now_ms))
+        event_log_add(c->events, s->name, "%lld tasks were running already: desired %lld -> %lld", (long long)running,
+                      (long long)before, (long long)s->scaler.state.desired);
+}
+
+static void decide(struct controller *c, struct service *s)
+{
+    struct scaling_decision decision;
+    bool was_blind = s->scaler.is_blind;
+    bool is_change =
+        scaler_decide(&s->scaler, s->watch.counts.on_their_way + creating_count(c, s), c->now_ms, &decision);
+    if (s->scaler.is_blind && !was_blind)
+        log_info("service %s: %s", s->name, decision.why);
+    if (!is_change)
+        return;
+    struct store_record record;
+    struct error error;
+    scaler_record(&s->scaler, s->name, decision.desired, &record);
+    bool is_durable = make_durable(c, s, &record, &error);
+    if (!is_durable && !s->is_store_refusing)
+        event_log_add(c->events, s->name, "scaling to %lld is held back: %s", (long long)decision.desired, error.text);
+    s->is_store_refusing = !is_durable;
+    if (!is_durable)
+        return;
+    scaler_accept(&s->scaler, &decision, c->now_ms);
+    event_log_add(c->events, s->name, "%s", s->scaler.last_decision);
+}
+
+static void put_off_drain(struct controller *c, struct service *s, const struct action *action)
+{
+    if (c->drain_count == c->drain_size) {
+        c->drain_size = c->drain_size > 0 ? c->drain_size * 2 : 16;
+        c->drains = mem_grow_array(c->drains, c->drain_size, sizeof *c->drains);
+    }
+    c->drains[c->drain_count++] = (struct drain){ s, *action };
+}
+
+static void act(struct controller *c, struct service *s, struct plan *plan)
+{
+    int64_t creating = creating_count(c, s), budget = 0;
+    if (c->actuator != NULL)
+        budget = ACTUATOR_CREATIONS_MAX - actuator_creating_count(c->actuator, NULL);
+    service_note_deployment(s, creating, c->events);
+    service_plan(s, creating, budget, c->actuator != NULL, c->now_ms, plan);
+    struct actuator_target target = {
+        .cluster = c->config->cluster,
+        .service_name = s->name,
+        .revision = s->revision,
+        .service = s->config,
+        .stop_timeout_ms = s->stop_timeout_ms,
+    };
+    for (size_t i = 0; i < plan->action_count; i++) {
+        const struct action *action = &plan->actions[i];
+        if (action->kind == ACTION_START_DRAIN) {
+            put_off_drain(c, s, action);
+            continue;
+        }
+        if (c->actuator == NULL)
+            continue;
+        if (action->kind == ACTION_STOP)
+            event_log_add(c->events, s->name, "drain ends: task %.12s: %s", action->task_id, action->reason);
+        actuator_run(c->actuator, &target, action, c->now_ms);
+    }
+}
+
+static void begin_drain(struct controller *c, struct service *s, const char *task_id, const char *reason)
+{
+    event_log_add(c->events, s->name, "drain begins: task %.12s: %s", task_id, reason);
+    task_registry_set_admin(c->parts.registry, task_id, TASK_ADMIN_DRAINING);
+}
+
+static void run_drains(struct controller *c)
+{
+    for (size_t i = 0; i < c->drain_count; i++) {
+        const struct drain *d = &c->drains[i];
+        begin_drain(c, d->service, d->action.task_id, d->action.reason);
+        if (d->action.is_start_failure)
+            service_note_failed_start(d->service, d->action.reason, c->events, c->now_ms);
+    }
+    c->drain_count = 0;
+}
+
+static void drop_gone_services(struct controller *c)
+{
+    struct service *s, *next;
+    HASH_ITER (hh, c->services, s, next) {
+        if (!service_is_gone(s) || creating_count(c, s) > 0)
+            continue;
+        if (s->has_record)
+            record_book_forget(c->book, s->name);
+        HASH_DEL(c->services, s);
+        service_free(s);
+    }
+}
+
+static bool may_act(const struct controller *c)
+{
+    return c->config != NULL && record_book_is_readable(c->book) &&
+           task_registry_is_synced(c->parts.registry, c->parts.runtime_provider);
+}
+
+void controller_tick(struct controller *c, int64_t now_ms)
+{
+    struct service *s, *next;
+    c->now_ms = now_ms;
+    observe(c);
+    if (now_ms - c->sampled_at_ms >= SAMPLE_MIN_MS) {
+        c->sampled_at_ms = now_ms;
+        HASH_ITER (hh, c->services, s, next)
+            scaler_sample(&s->scaler, &c->parts.data_plane, s->name, now_ms);
+    }
+    if (!may_act(c))
+        return;
+    struct plan plan;
+    HASH_ITER (hh, c->services, s, next) {
+        if (service_is_managed(s)) {
+            adopt(c, s);
+            decide(c, s);
+        }
+        act(c, s, &plan);
+    }
+    run_drains(c);
+    drop_gone_services(c);
+    record_book_forget_rest(c->book);
+}
+
+void controller_start(struct controller *c)
+{
+    c->is_started = true;
+    timer_start_every(&c->tick, TICK_MS);
+    turn_soon(c);
+}
+
+/* ---- what the admin API reads and orders ---- */
+
+void controller_each_service(const struct controller *c, controller_service_cb each, void *owner)
+{
+    struct service_status status;
+    for (struct service *s = c->services; s != NULL; s = s->hh.next) {
+        service_fill_status(s, creating_count(c, s), clock_now_ms(), &status);
+        each(owner, &status);
+    }
+}
+
+bool controller_find_service(const struct controller *c, const char *name, struct service_status *out)
+{
+    struct service *s = find_service(c, name);
+    if (s == NULL)
+        return false;
+    service_fill_status(s, creating_count(c, s), clock_now_ms(), out);
+    return true;
+}
+
+void controller_each_event(const struct controller *c, const char *service, controller_event_cb each, void *owner)
+{
+    event_log_each(c->events, service, each, owner);
+}
+
+static void describe_patch(const struct service *s, const struct store_record *r, struct error *out)
+{
+    if (s->scaler.policy == NULL)
+        error_set(out, "set by an operator: desired %lld -> %lld", (long long)s->scaler.state.desired,
+                  (long long)r->desired);
+    else
+        error_set(out, "set by an operator: desired %lld -> %lld, min %lld -> %lld, max %lld -> %lld",
+                  (long long)s->scaler.state.desired, (long long)r->desired, (long long)s->scaler.spec.min,
+                  (long long)r->min, (long long)s->scaler.spec.max, (long long)r->max);
+}
+
+enum controller_result controller_patch_service(struct controller *c, const char *name,
+                                                const struct service_patch *patch, struct error *error)
+{
+    struct service *s = find_service(c, name);
+    if (s == NULL) {
+        error_set(error, "there is no service %s", name);
+        return CONTROLLER_NOT_FOUND;
+    }
+    if (!service_is_managed(s)) {
+        error_set(error, "service %s is not managed by Portico: it has no configuration", name);
+        return CONTROLLER_CONFLICT;
+    }
+    struct store_record record;
+    if (!scaler_check_patch(&s->scaler, s->name, patch, &record, error))
+        return CONTROLLER_INVALID;
+    if (!make_durable(c, s, &record, error))
+        return CONTROLLER_NOT_DURABLE;
+    struct error text;
+    describe_patch(s, &record, &text);
+    scaler_apply_patch(&s->scaler, &record, clock_now_ms());
+    event_log_add(c->events, s->name, "%s", text.text);
+    turn_soon(c);
+    return CONTROLLER_OK;
+}
+
+struct task_search {
+    const char *prefix;
+    size_t len, found_count;
+    struct task found;
+};
+
+static void match_task(void *owner, const struct task *task)
+{
+    struct task_search *search = owner;
+    if (strncmp(task->spec.id, search->prefix, search->len) != 0)
+        return;
+    bool is_exact = task->spec.id[search->len] == '\0';
+    if (is_exact || search->found_count == 0)
+        search->found = *task;
+    search->found_count++;
+}
+
+enum controller_result controller_drain_task(struct controller *c, const char *task_id, struct error *error)
+{
+    struct task_search search = { .prefix = task_id, .len = strlen(task_id) };
+    if (search.len < 12) {
+        error_set(error, "task id: %s is too short, give at least 12 characters", task_id);
+        return CONTROLLER_INVALID;
+    }
+    task_registry_each(c->parts.registry, match_task, &search);
+    if (search.found_count == 0) {
+        error_set(error, "there is no task %s", task_id);
+        return CONTROLLER_NOT_FOUND;
+    }
+    if (search.found_count > 1 && strcmp(search.found.spec.id, task_id) != 0) {
+        error_set(error, "task id: %s matches %zu tasks, give more of it", task_id, search.found_count);
+        return CONTROLLER_INVALID;
+    }
+    const struct task *task = &search.found;
+    if (task->spec.state == TASK_STOPPED || task->spec.state == TASK_STOPPING) {
+        error_set(error, "task %s is %s already", task->spec.id, task_state_to_str(task->spec.state));
+        return CONTROLLER_CONFLICT;
+    }
+    if (task->admin == TASK_ADMIN_READY)
+        begin_drain(c, find_or_add_service(c, task->spec.service, c->now_ms), task->spec.id,
+                    task->spec.managed ? "ordered by an operator" : "ordered by an operator; it is not ours to stop");
+    turn_soon(c);
+    return CONTROLLER_OK;
+}

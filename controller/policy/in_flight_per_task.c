@@ -1,0 +1,34 @@
+#include "controller/policy/policy.h"
+
+#include <stdio.h>
+
+/* A queue grows while the tasks that will drain it are still starting; it says nothing new about the load until they
+ * are up. */
+#define SETTLE_MS 2000
+
+static double target_of(const struct config_scaling *config)
+{
+    return config->in_flight_per_task;
+}
+
+static struct scaling_decision decide(const struct scaling_spec *spec, const struct load_sample *samples, size_t n,
+                                      const struct scaling_state *state, int64_t now_ms)
+{
+    struct load_window window;
+    char why[160];
+    if (!load_window_fill(&window, samples, n, now_ms, why))
+        return scaling_hold(state, why);
+    struct scaling_need need = scaling_need_of(window.in_flight_mean, spec, state->desired);
+    if (window.is_draining || now_ms - state->changed_at_ms < SETTLE_MS)
+        need.out = state->desired;
+    snprintf(need.metric, sizeof need.metric, "%.1f requests in flight over %.1f s, target %.6g per task",
+             window.in_flight_mean, (double)window.span_ms / 1000, spec->target);
+    return scaling_settle(spec, state, &need, now_ms);
+}
+
+const struct scaling_policy_ops policy_in_flight_per_task = {
+    .name = "in_flight_per_task",
+    .summary = "requests in flight, divided over the tasks",
+    .target = target_of,
+    .decide = decide,
+};

@@ -1,0 +1,76 @@
+/* reconciler: what to do next for one service, as a pure function of what is wanted, what is seen and the time. Never
+ * acts on a task that is not managed by this installation. Everything it says is safe to say again: it keeps no memory,
+ * so that a controller that was killed at any moment goes on from what it sees. Any thread; nothing is allocated.
+ *
+ *   PENDING -> RUNNING -> healthy --START_DRAIN--> draining --STOP--> STOPPING -> STOPPED --REMOVE-->
+ *
+ * A task of another revision, or one that was healthy and has been down for long, is replaced one at a time: a new one
+ * is started beyond the desired count, and when it is healthy the old one is drained. */
+#ifndef CONTROLLER_RECONCILER_H
+#define CONTROLLER_RECONCILER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "discovery/task_registry.h"
+
+#define PLAN_ACTIONS_MAX 64
+#define RECONCILER_CREATES_MAX 8         /* in one plan, and on their way for one service */
+#define RECONCILER_DOWN_REPLACE_MS 30000 /* a task that was healthy may be down for so long before it is replaced */
+#define RECONCILER_ORPHAN_MS 5000        /* a task that nobody is starting is left over from an earlier run */
+#define RECONCILER_STUCK_MS 150000       /* STOPPING, and not by us: longer than any stop timeout */
+#define RECONCILER_BACKOFF_FIRST_MS 100
+#define RECONCILER_BACKOFF_MAX_MS 60000
+
+struct desired_service {
+    int64_t count;            /* 0 also when the service left the configuration */
+    const char *revision;     /* of new tasks */
+    bool may_create;          /* there is a definition to create from */
+    int64_t creating_count;   /* asked for, and not yet seen */
+    int64_t create_budget;    /* at most so many more now, all services taken together */
+    int64_t failure_count;    /* starts that failed, since the last good one */
+    int64_t next_start_at_ms; /* back-off */
+    int64_t start_grace_ms;   /* how long a new task may take to become healthy */
+    int64_t deregistration_delay_ms;
+};
+
+struct observed_task {
+    const struct task *task;    /* borrowed */
+    bool is_healthy;            /* running, and all checks say so; whatever `admin` says */
+    bool was_healthy;           /* since we watch it */
+    bool is_starting;           /* this process is creating it right now */
+    bool is_busy;               /* an action on it is outstanding: leave it alone */
+    bool is_out_of_rotation;    /* every worker knows */
+    uint64_t in_flight;         /* UINT64_MAX: unknown */
+    int64_t unhealthy_since_ms; /* of one that was healthy */
+    int64_t ending_since_ms;    /* of one that is draining or STOPPING */
+};
+
+enum action_kind { ACTION_CREATE = 0, ACTION_START_DRAIN, ACTION_STOP, ACTION_REMOVE, ACTION_KIND_COUNT };
+const char *action_kind_to_str(enum action_kind kind);
+
+struct action {
+    enum action_kind kind;
+    bool is_start_failure;      /* START_DRAIN of a task that never became healthy */
+    char task_id[TASK_ID_SIZE]; /* empty for ACTION_CREATE */
+    char reason[160];
+};
+
+struct plan {
+    struct action actions[PLAN_ACTIONS_MAX]; /* what does not fit is said again at the next turn */
+    size_t action_count;
+    int64_t replace_count; /* tasks that are to be replaced by new ones */
+};
+
+/* A service's tasks; `tasks` may hold any, those not managed by us are passed over. */
+void reconciler_plan(const struct desired_service *desired, const struct observed_task *tasks, size_t n, int64_t now_ms,
+                     struct plan *plan);
+
+/* 100 ms, doubled for each failure after the first, at most a minute; 0 without failure. */
+int64_t reconciler_backoff_ms(int64_t failure_count);
+
+/* True when the task must make way for a new one. */
+bool reconciler_is_outdated(const struct observed_task *task, const char *revision, int64_t now_ms);
+
+#endif

@@ -1,0 +1,92 @@
+#include "controller/record_book.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+struct remembered {
+    struct store_record record;
+    UT_hash_handle hh; /* by record.service */
+};
+
+struct record_book {
+    struct store *store;     /* borrowed; may be null */
+    struct remembered *rest; /* owned; not taken yet */
+    bool is_readable;
+};
+
+static void on_record(void *owner, const struct store_record *record)
+{
+    struct record_book *book = owner;
+    struct remembered *r = mem_alloc(sizeof *r);
+    r->record = *record;
+    HASH_ADD_STR(book->rest, record.service, r);
+}
+
+struct record_book *record_book_new(struct store *store)
+{
+    struct record_book *book = mem_alloc(sizeof *book);
+    struct error error;
+    book->store = store;
+    book->is_readable = store == NULL || store->ops->load(store, on_record, book, &error);
+    if (!book->is_readable)
+        log_error("the desired state cannot be read, nothing will be started or stopped: %s", error.text);
+    return book;
+}
+
+static void drop(struct record_book *book, struct remembered *r)
+{
+    HASH_DEL(book->rest, r);
+    free(r);
+}
+
+void record_book_free(struct record_book *book)
+{
+    struct remembered *r, *next;
+    HASH_ITER (hh, book->rest, r, next)
+        drop(book, r);
+    free(book);
+}
+
+bool record_book_is_readable(const struct record_book *book)
+{
+    return book->is_readable;
+}
+
+bool record_book_take(struct record_book *book, const char *service, struct store_record *out)
+{
+    struct remembered *r;
+    HASH_FIND_STR(book->rest, service, r);
+    if (r == NULL)
+        return false;
+    *out = r->record;
+    drop(book, r);
+    return true;
+}
+
+bool record_book_put(struct record_book *book, const struct store_record *record, struct error *error)
+{
+    if (!book->is_readable)
+        return error_set(error, "the desired state could not be read at the start");
+    return book->store == NULL || book->store->ops->put(book->store, record, error);
+}
+
+void record_book_forget(struct record_book *book, const char *service)
+{
+    struct error error;
+    if (book->is_readable && book->store != NULL && !book->store->ops->remove(book->store, service, &error))
+        log_warn("service %s: %s", service, error.text);
+}
+
+void record_book_forget_rest(struct record_book *book)
+{
+    struct remembered *r, *next;
+    HASH_ITER (hh, book->rest, r, next) {
+        record_book_forget(book, r->record.service);
+        drop(book, r);
+    }
+}

@@ -1,0 +1,25 @@
+/* record_book: what the store said at the start, until a service takes it, and the writes after it. A store that could
+ * not be read makes the book unreadable: then nothing may be started, stopped or promised. Control thread only. */
+#ifndef CONTROLLER_RECORD_BOOK_H
+#define CONTROLLER_RECORD_BOOK_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "controller/store/store.h"
+
+struct record_book;
+
+/* store is borrowed; null: nothing is remembered and every write succeeds. */
+struct record_book *record_book_new(struct store *store);
+void record_book_free(struct record_book *book);
+
+bool record_book_is_readable(const struct record_book *book);
+/* False when nothing is remembered of the service, or it was taken before. */
+bool record_book_take(struct record_book *book, const char *service, struct store_record *out);
+/* Durable when it returns true. */
+bool record_book_put(struct record_book *book, const struct store_record *record, struct error *error);
+void record_book_forget(struct record_book *book, const char *service);
+void record_book_forget_rest(struct record_book *book); /* what nobody took */
+
+#endif

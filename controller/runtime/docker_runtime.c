@@ -1,0 +1,296 @@
+#include "controller/runtime/docker_runtime.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "discovery/docker/engine.h"
+#include "discovery/docker/labels.h"
+
+struct docker_runtime;
+
+/* One order under way: a few engine calls, one after the other.
+ *
+ *   create_and_start:  create -> start -> done          stop:    inspect -> stop -> done
+ *                                  \-> remove -> done   remove:  inspect -> remove -> done */
+struct flight {
+    struct docker_runtime *runtime;
+    struct flight *prev, *next;
+    struct docker_call *call;
+    char task_id[TASK_ID_SIZE];
+    int64_t stop_timeout_ms; /* stop; negative: remove */
+    runtime_start_cb started;
+    runtime_done_cb done;
+    void *owner;
+    enum runtime_result result; /* of a start that failed, while its container is being removed */
+    char text[512];
+};
+
+struct docker_runtime {
+    struct runtime base; /* first */
+    struct docker_engine *engine;
+    char *cluster, *network; /* owned; network may be null */
+    struct flight *flights;  /* owned */
+};
+
+static json_t *labels_of(const struct task_order *order, const char *cluster)
+{
+    json_t *labels = json_object();
+    json_object_set_new(labels, DOCKER_LABEL_MANAGED_BY, json_string(DOCKER_LABEL_MANAGED_BY_US));
+    json_object_set_new(labels, DOCKER_LABEL_CLUSTER, json_string(cluster));
+    json_object_set_new(labels, DOCKER_LABEL_SERVICE, json_string(order->service->name));
+    json_object_set_new(labels, DOCKER_LABEL_PORT, json_sprintf("%" PRId64, order->service->port));
+    json_object_set_new(labels, DOCKER_LABEL_REVISION, json_string(order->revision));
+    return labels;
+}
+
+static json_t *host_config_of(const struct config_service *service, const char *network, bool publish)
+{
+    json_t *host = json_object();
+    if (service->cpu > 0)
+        json_object_set_new(host, "CpuShares", json_integer(service->cpu < 2 ? 2 : service->cpu));
+    if (service->memory_mib > 0)
+        json_object_set_new(host, "Memory", json_integer(service->memory_mib << 20));
+    if (network != NULL)
+        json_object_set_new(host, "NetworkMode", json_string(network));
+    if (publish)
+        json_object_set_new(host, "PublishAllPorts", json_true());
+    /* We are the ones who restart: the Engine doing it too would bring back what we count as gone. */
+    json_object_set_new(host, "RestartPolicy", json_pack("{s:s}", "Name", "no"));
+    return host;
+}
+
+char *docker_runtime_body(const struct task_order *order, const char *cluster, const char *network, bool publish)
+{
+    const struct config_service *service = order->service;
+    json_t *body = json_object();
+    json_object_set_new(body, "Image", json_string(service->image));
+    if (service->command_count > 0) {
+        json_t *command = json_array();
+        for (size_t i = 0; i < service->command_count; i++)
+            json_array_append_new(command, json_string(service->command[i]));
+        json_object_set_new(body, "Cmd", command);
+    }
+    json_t *environment = json_array();
+    for (size_t i = 0; i < service->environment_count; i++)
+        json_array_append_new(environment,
+                              json_sprintf("%s=%s", service->environment[i].name, service->environment[i].value));
+    json_object_set_new(body, "Env", environment);
+    json_object_set_new(body, "Labels", labels_of(order, cluster));
+    char port[16];
+    snprintf(port, sizeof port, "%u/tcp", (unsigned)(uint16_t)service->port);
+    json_object_set_new(body, "ExposedPorts", json_pack("{s:{}}", port));
+    json_object_set_new(body, "StopTimeout", json_integer((service->stop_timeout_ms + 999) / 1000));
+    json_object_set_new(body, "HostConfig", host_config_of(service, network, publish));
+    char *text = json_to_text(body);
+    json_decref(body);
+    return text;
+}
+
+static bool label_is(const json_t *labels, const char *name, const char *value)
+{
+    const char *found = json_find_string(labels, name);
+    return found != NULL && strcmp(found, value) == 0;
+}
+
+bool docker_runtime_is_ours(struct slice inspect_text, const char *task_id, const char *cluster)
+{
+    json_t *container = json_parse_bounded(inspect_text, &json_limits_default, NULL);
+    const json_t *labels = json_find_object(json_find_object(container, "Config"), "Labels");
+    const char *id = json_find_string(container, "Id");
+    bool is_ours = id != NULL && strcmp(id, task_id) == 0 &&
+                   label_is(labels, DOCKER_LABEL_MANAGED_BY, DOCKER_LABEL_MANAGED_BY_US) &&
+                   label_is(labels, DOCKER_LABEL_CLUSTER, cluster);
+    json_decref(container);
+    return is_ours;
+}
+
+static enum runtime_result result_of(const struct docker_answer *answer)
+{
+    switch (answer->result) {
+    case DOCKER_OK:
+    case DOCKER_ALREADY:
+        return RUNTIME_OK;
+    case DOCKER_NOT_FOUND:
+    case DOCKER_CONFLICT:
+    case DOCKER_REFUSED:
+        return RUNTIME_REFUSED;
+    case DOCKER_TIMEOUT:
+    case DOCKER_UNREACHABLE:
+        return RUNTIME_UNKNOWN;
+    default:
+        return RUNTIME_FAILED;
+    }
+}
+
+static struct flight *flight_new(struct runtime *runtime, const char *task_id, void *owner)
+{
+    struct flight *f = mem_alloc(sizeof *f);
+    f->runtime = (struct docker_runtime *)runtime;
+    f->owner = owner;
+    snprintf(f->task_id, sizeof f->task_id, "%s", task_id);
+    f->next = f->runtime->flights;
+    if (f->next != NULL)
+        f->next->prev = f;
+    f->runtime->flights = f;
+    return f;
+}
+
+static void flight_free(struct flight *f)
+{
+    if (f->next != NULL)
+        f->next->prev = f->prev;
+    if (f->prev != NULL)
+        f->prev->next = f->next;
+    else
+        f->runtime->flights = f->next;
+    free(f);
+}
+
+/* The flight is gone before the owner hears of it: the owner may give another order, or close us. */
+static void flight_finish(struct flight *f, enum runtime_result result, const char *text)
+{
+    struct flight last = *f;
+    flight_free(f);
+    if (last.started != NULL)
+        last.started(last.owner, result, last.task_id, text);
+    else
+        last.done(last.owner, result, text);
+}
+
+static void on_failed_start_removed(void *owner, const struct docker_answer *answer)
+{
+    struct flight *f = owner;
+    if (docker_answer_is_ok(answer) || answer->result == DOCKER_NOT_FOUND)
+        f->task_id[0] = '\0';
+    char text[sizeof f->text];
+    snprintf(text, sizeof text, "%s", f->text);
+    flight_finish(f, f->result, text);
+}
+
+static void on_start_answer(void *owner, const struct docker_answer *answer)
+{
+    struct flight *f = owner;
+    enum runtime_result result = result_of(answer);
+    if (result == RUNTIME_OK || result == RUNTIME_UNKNOWN) {
+        flight_finish(f, result, answer->text); /* unknown: it may be running, discovery will tell */
+        return;
+    }
+    f->result = result;
+    snprintf(f->text, sizeof f->text, "%s", answer->text);
+    f->call = docker_engine_remove(f->runtime->engine, f->task_id, false, on_failed_start_removed, f);
+}
+
+static void on_create_answer(void *owner, const struct docker_answer *answer)
+{
+    struct flight *f = owner;
+    char id[DOCKER_ID_SIZE];
+    if (!docker_answer_is_ok(answer)) {
+        flight_finish(f, answer->result == DOCKER_NOT_FOUND ? RUNTIME_IMAGE_MISSING : result_of(answer), answer->text);
+        return;
+    }
+    if (!docker_answer_find_id(answer, id)) {
+        flight_finish(f, RUNTIME_FAILED, "the engine's answer to a create names no container");
+        return;
+    }
+    snprintf(f->task_id, sizeof f->task_id, "%s", id);
+    f->call = docker_engine_start(f->runtime->engine, f->task_id, on_start_answer, f);
+}
+
+static void docker_create_and_start(struct runtime *runtime, const struct task_order *order, runtime_start_cb done,
+                                    void *owner)
+{
+    struct flight *f = flight_new(runtime, "", owner);
+    f->started = done;
+    struct docker_runtime *d = f->runtime;
+    char *body = docker_runtime_body(order, d->cluster, d->network, docker_engine_remote_host(d->engine) != NULL);
+    f->call = docker_engine_create(d->engine, order->name, slice_of(body), on_create_answer, f);
+    free(body);
+}
+
+static void on_end_answer(void *owner, const struct docker_answer *answer)
+{
+    struct flight *f = owner;
+    flight_finish(f, answer->result == DOCKER_NOT_FOUND ? RUNTIME_OK : result_of(answer), answer->text);
+}
+
+static void on_inspected(void *owner, const struct docker_answer *answer)
+{
+    struct flight *f = owner;
+    if (!docker_answer_is_ok(answer)) {
+        on_end_answer(owner, answer);
+        return;
+    }
+    if (!docker_runtime_is_ours(answer->body, f->task_id, f->runtime->cluster)) {
+        flight_finish(f, RUNTIME_REFUSED, "the container does not carry our labels");
+        return;
+    }
+    if (f->stop_timeout_ms >= 0)
+        f->call =
+            docker_engine_stop(f->runtime->engine, f->task_id, (f->stop_timeout_ms + 999) / 1000, on_end_answer, f);
+    else
+        f->call = docker_engine_remove(f->runtime->engine, f->task_id, false, on_end_answer, f);
+}
+
+static void begin_end(struct runtime *runtime, const char *task_id, int64_t stop_timeout_ms, runtime_done_cb done,
+                      void *owner)
+{
+    struct flight *f = flight_new(runtime, task_id, owner);
+    f->done = done;
+    f->stop_timeout_ms = stop_timeout_ms;
+    f->call = docker_engine_inspect(f->runtime->engine, f->task_id, on_inspected, f);
+}
+
+static void docker_stop(struct runtime *runtime, const char *task_id, int64_t timeout_ms, runtime_done_cb done,
+                        void *owner)
+{
+    begin_end(runtime, task_id, timeout_ms < 0 ? 0 : timeout_ms, done, owner);
+}
+
+static void docker_remove(struct runtime *runtime, const char *task_id, runtime_done_cb done, void *owner)
+{
+    begin_end(runtime, task_id, -1, done, owner);
+}
+
+static void docker_abandon(struct runtime *runtime)
+{
+    struct docker_runtime *d = (struct docker_runtime *)runtime;
+    while (d->flights != NULL) {
+        docker_engine_cancel(d->engine, d->flights->call);
+        flight_free(d->flights);
+    }
+}
+
+static void docker_close(struct runtime *runtime)
+{
+    struct docker_runtime *d = (struct docker_runtime *)runtime;
+    docker_abandon(runtime);
+    free(d->cluster);
+    free(d->network);
+    free(d);
+}
+
+const struct runtime_ops runtime_ops_docker = {
+    .name = "docker",
+    .summary = "containers of one Docker Engine",
+    .create_and_start = docker_create_and_start,
+    .stop = docker_stop,
+    .remove = docker_remove,
+    .abandon = docker_abandon,
+    .close = docker_close,
+};
+
+struct runtime *docker_runtime_new(struct docker_engine *engine, const char *cluster, const char *network)
+{
+    check(engine != NULL && cluster != NULL);
+    struct docker_runtime *d = mem_alloc(sizeof *d);
+    d->base.ops = &runtime_ops_docker;
+    d->engine = engine;
+    d->cluster = mem_strdup(cluster);
+    d->network = network != NULL ? mem_strdup(network) : NULL;
+    return &d->base;
+}

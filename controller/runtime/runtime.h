@@ -1,0 +1,67 @@
+/* runtime: what starts and ends tasks. All calls are asynchronous and answer exactly once, from the loop or from inside
+ * the call, unless they are abandoned. Control thread only.
+ *
+ * To add one: write runtime/<name>_runtime.c with `const struct runtime_ops runtime_ops_<name>`, add one X() below. */
+#ifndef CONTROLLER_RUNTIME_RUNTIME_H
+#define CONTROLLER_RUNTIME_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "discovery/task_registry.h"
+
+#define RUNTIME_LIST(X) X(docker)
+
+enum runtime_result {
+    RUNTIME_OK = 0,
+    RUNTIME_IMAGE_MISSING, /* trying again helps only once somebody has brought the image */
+    RUNTIME_REFUSED,       /* the engine, or the runtime itself, will not do this */
+    RUNTIME_FAILED,        /* the engine tried and could not, or its answer made no sense */
+    RUNTIME_UNKNOWN,       /* no answer: it may or may not have happened */
+    RUNTIME_RESULT_COUNT
+};
+const char *runtime_result_to_str(enum runtime_result result);
+
+/* What to start. Everything is borrowed for the duration of the call. */
+struct task_order {
+    const struct config_service *service;
+    const char *revision;
+    const char *name; /* of the container; unique */
+};
+
+/* id: the new task's, empty when none exists. text: never null; the engine's words when it failed. Both valid during
+ * the callback. */
+typedef void (*runtime_start_cb)(void *owner, enum runtime_result result, const char *id, const char *text);
+typedef void (*runtime_done_cb)(void *owner, enum runtime_result result, const char *text);
+
+struct runtime {
+    const struct runtime_ops *ops;
+};
+
+struct runtime_ops {
+    const char *name, *summary;
+    /* A task that could be created and not started is removed again before the answer. */
+    void (*create_and_start)(struct runtime *runtime, const struct task_order *order, runtime_start_cb done,
+                             void *owner);
+    /* The stop signal, SIGKILL after timeout_ms; answers when the task has ended. A task that is gone is RUNTIME_OK.
+     * Both refuse a task that does not carry this installation's labels. */
+    void (*stop)(struct runtime *runtime, const char *task_id, int64_t timeout_ms, runtime_done_cb done, void *owner);
+    void (*remove)(struct runtime *runtime, const char *task_id, runtime_done_cb done, void *owner);
+    void (*abandon)(struct runtime *runtime); /* outstanding calls do not answer any more */
+    void (*close)(struct runtime *runtime);   /* abandons and frees */
+};
+
+#define RUNTIME_DECLARE(name) extern const struct runtime_ops runtime_ops_##name;
+RUNTIME_LIST(RUNTIME_DECLARE)
+#undef RUNTIME_DECLARE
+
+extern const struct runtime_ops *const runtime_list[];
+extern const size_t runtime_list_count;
+
+/* Changes whenever a task would have to be created anew: hash of image, command, environment, port, cpu and memory.
+ * Counts, timeouts, routes and health checks are not part of it. */
+void runtime_revision_of(const struct config_service *service, char out[TASK_REVISION_SIZE]);
+
+#endif

@@ -1,0 +1,293 @@
+#include "controller/service.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#define DEFAULT_DELAY_MS 30000 /* of a service whose configuration we no longer have */
+#define START_GRACE_MS 60000   /* beside the time that its health check needs */
+#define IMPAIRED_FAILURES 2    /* one failure is an accident */
+
+static const char *const phase_names[] = { "steady", "converging", "impaired" };
+static_assert(sizeof phase_names / sizeof phase_names[0] == SERVICE_PHASE_COUNT, "one name each");
+
+const char *service_phase_to_str(enum service_phase phase)
+{
+    return (unsigned)phase < SERVICE_PHASE_COUNT ? phase_names[phase] : "unknown";
+}
+
+struct service *service_new(const char *name, int64_t now_ms)
+{
+    struct service *s = mem_alloc(sizeof *s);
+    snprintf(s->name, sizeof s->name, "%s", name);
+    s->stop_timeout_ms = s->deregistration_delay_ms = DEFAULT_DELAY_MS;
+    scaler_init(&s->scaler, now_ms);
+    task_watch_init(&s->watch);
+    return s;
+}
+
+void service_free(struct service *s)
+{
+    scaler_fini(&s->scaler);
+    task_watch_fini(&s->watch);
+    free(s);
+}
+
+void service_set_config(struct service *s, const struct config_service *config, const struct store_record *record,
+                        int64_t now_ms)
+{
+    char revision[TASK_REVISION_SIZE];
+    runtime_revision_of(config, revision);
+    if (strcmp(revision, s->revision) != 0) {
+        snprintf(s->revision, sizeof s->revision, "%s", revision);
+        s->backoff = (struct start_backoff){ .total_count = s->backoff.total_count };
+    }
+    struct store_record running;
+    if (record == NULL && s->config != NULL) {
+        scaler_record(&s->scaler, s->name, s->scaler.state.desired, &running);
+        record = &running;
+    }
+    s->config = config;
+    s->stop_timeout_ms = config->stop_timeout_ms;
+    s->deregistration_delay_ms = config->deregistration_delay_ms;
+    scaler_set_config(&s->scaler, config, record, now_ms);
+}
+
+void service_retire(struct service *s, struct event_log *events, int64_t now_ms)
+{
+    if (s->config != NULL)
+        event_log_add(events, s->name, "removed from the configuration: its tasks are drained");
+    s->config = NULL;
+    s->revision[0] = '\0';
+    s->is_deploying = false;
+    s->backoff = (struct start_backoff){ .total_count = s->backoff.total_count };
+    scaler_retire(&s->scaler, now_ms);
+}
+
+bool service_is_managed(const struct service *s)
+{
+    return s->config != NULL;
+}
+
+bool service_is_gone(const struct service *s)
+{
+    return s->config == NULL && s->watch.observed_count == 0;
+}
+
+void service_begin_turn(struct service *s)
+{
+    task_watch_begin_turn(&s->watch);
+}
+
+void service_see_task(struct service *s, const struct task *task, const struct task_facts *facts, int64_t now_ms)
+{
+    if (s->config == NULL) {
+        snprintf(s->host, sizeof s->host, "%s", task->spec.host);
+        snprintf(s->path, sizeof s->path, "%s", task->spec.path);
+    }
+    task_watch_see(&s->watch, task, facts, s->revision, now_ms);
+}
+
+/* False: one of a batch that failed together; it counts once. */
+static bool count_failure(struct start_backoff *b, int64_t now_ms)
+{
+    b->total_count++;
+    if (b->failure_count > 0 && now_ms < b->next_start_at_ms)
+        return false;
+    b->failure_count++;
+    b->next_start_at_ms = now_ms + reconciler_backoff_ms(b->failure_count);
+    b->last_failure_at_ms = now_ms;
+    return true;
+}
+
+void service_note_failed_start(struct service *s, const char *what, struct event_log *events, int64_t now_ms)
+{
+    if (!count_failure(&s->backoff, now_ms)) {
+        log_info("service %s: start failed too: %s", s->name, what);
+        return;
+    }
+    event_log_add(events, s->name, "start failed %lld time%s, next try in %g s: %s",
+                  (long long)s->backoff.failure_count, s->backoff.failure_count == 1 ? "" : "s",
+                  (double)(s->backoff.next_start_at_ms - now_ms) / 1000, what);
+}
+
+struct loss_report {
+    struct service *service;
+    struct event_log *events;
+    int64_t now_ms;
+};
+
+static void on_loss(void *owner, const struct task_loss *loss)
+{
+    struct loss_report *report = owner;
+    struct service *s = report->service;
+    char what[160];
+    if (loss->has_exit_code)
+        snprintf(what, sizeof what, "task %.12s ended with exit code %d after %.1f s", loss->id, (int)loss->exit_code,
+                 (double)loss->lived_ms / 1000);
+    else
+        snprintf(what, sizeof what, "task %.12s disappeared after %.1f s", loss->id, (double)loss->lived_ms / 1000);
+    bool is_current = strcmp(loss->revision, s->revision) == 0;
+    if (is_current && loss->lived_ms < SERVICE_PROVEN_MS) {
+        service_note_failed_start(s, what, report->events, report->now_ms);
+        return;
+    }
+    if (is_current)
+        count_failure(&s->backoff, report->now_ms);
+    event_log_add(report->events, s->name, "%s", what);
+}
+
+static void forgive(struct service *s, int64_t now_ms)
+{
+    struct start_backoff *b = &s->backoff;
+    if (b->failure_count == 0)
+        return;
+    bool is_complete = s->watch.counts.current_healthy >= s->scaler.state.desired &&
+                       now_ms - b->last_failure_at_ms >= SERVICE_PROVEN_MS;
+    if (is_complete || task_watch_has_proven(&s->watch, s->revision, b->last_failure_at_ms, SERVICE_PROVEN_MS, now_ms))
+        *b = (struct start_backoff){ .total_count = b->total_count };
+}
+
+void service_end_turn(struct service *s, struct event_log *events, int64_t now_ms)
+{
+    struct loss_report report = { s, events, now_ms };
+    task_watch_end_turn(&s->watch, now_ms, on_loss, &report);
+    forgive(s, now_ms);
+}
+
+static int64_t start_grace_of(const struct config_service *config)
+{
+    if (config == NULL)
+        return START_GRACE_MS;
+    const struct config_health_check *check = &config->health_check;
+    return START_GRACE_MS + check->interval_ms * (check->healthy_threshold + 1) + check->timeout_ms;
+}
+
+void service_plan(struct service *s, int64_t creating_count, int64_t budget, bool has_runtime, int64_t now_ms,
+                  struct plan *plan)
+{
+    struct desired_service desired = {
+        .count = s->scaler.state.desired,
+        .revision = s->revision,
+        .may_create = s->config != NULL && has_runtime,
+        .creating_count = creating_count,
+        .create_budget = budget,
+        .failure_count = s->backoff.failure_count,
+        .next_start_at_ms = s->backoff.next_start_at_ms,
+        .start_grace_ms = start_grace_of(s->config),
+        .deregistration_delay_ms = s->deregistration_delay_ms,
+    };
+    reconciler_plan(&desired, s->watch.observed, s->watch.observed_count, now_ms, plan);
+    for (size_t i = 0; i < plan->action_count; i++)
+        if (plan->actions[i].kind != ACTION_CREATE)
+            task_watch_expect_end(&s->watch, plan->actions[i].task_id);
+}
+
+void service_note_deployment(struct service *s, int64_t creating_count, struct event_log *events)
+{
+    if (s->config == NULL)
+        return;
+    const struct task_counts *counts = &s->watch.counts;
+    if (!s->is_deploying && counts->other_revision > 0) {
+        s->is_deploying = true;
+        event_log_add(events, s->name, "deployment begins: %lld task%s to replace by revision %s, image %s",
+                      (long long)counts->other_revision, counts->other_revision == 1 ? "" : "s", s->revision,
+                      s->config->image);
+    } else if (s->is_deploying && counts->other_revision == 0 && creating_count == 0 &&
+               counts->current_healthy >= s->scaler.state.desired) {
+        s->is_deploying = false;
+        event_log_add(events, s->name, "deployment ends: %lld healthy task%s of revision %s",
+                      (long long)counts->current_healthy, counts->current_healthy == 1 ? "" : "s", s->revision);
+    }
+}
+
+void service_note_outcome(struct service *s, const struct actuator_outcome *outcome, struct event_log *events,
+                          int64_t now_ms)
+{
+    if (outcome->kind == ACTION_CREATE && outcome->result == RUNTIME_OK) {
+        s->backoff.is_image_missing = false;
+        log_info("service %s: task %.12s was started", s->name, outcome->task_id);
+        return;
+    }
+    if (outcome->kind != ACTION_CREATE) {
+        if (outcome->result == RUNTIME_OK)
+            log_info("service %s: %s %.12s: done", s->name, action_kind_to_str(outcome->kind), outcome->task_id);
+        else
+            event_log_add(events, s->name, "%s of task %.12s failed: %s", action_kind_to_str(outcome->kind),
+                          outcome->task_id, outcome->text);
+        return;
+    }
+    char what[200];
+    s->backoff.is_image_missing = outcome->result == RUNTIME_IMAGE_MISSING;
+    if (s->backoff.is_image_missing)
+        snprintf(what, sizeof what, "the image is missing: %.160s", outcome->text);
+    else
+        snprintf(what, sizeof what, "%.180s", outcome->text);
+    service_note_failed_start(s, what, events, now_ms);
+}
+
+static enum service_phase phase_of(const struct service *s, int64_t creating_count)
+{
+    const struct task_counts *counts = &s->watch.counts;
+    if (s->config == NULL && s->watch.counts.managed_running + s->watch.counts.managed_draining == 0) {
+        if (counts->running + counts->pending > 0 && counts->healthy == 0)
+            return SERVICE_IMPAIRED;
+        return counts->healthy < counts->running + counts->pending ? SERVICE_CONVERGING : SERVICE_STEADY;
+    }
+    int64_t desired = s->scaler.state.desired;
+    if (s->backoff.is_image_missing || s->backoff.failure_count >= IMPAIRED_FAILURES)
+        return counts->managed_healthy < desired || s->is_deploying ? SERVICE_IMPAIRED : SERVICE_CONVERGING;
+    bool is_steady = counts->managed_healthy == desired && counts->on_their_way == 0 && creating_count == 0 &&
+                     counts->managed_draining == 0 && counts->other_revision == 0;
+    return is_steady ? SERVICE_STEADY : SERVICE_CONVERGING;
+}
+
+static void fill_counts(const struct service *s, int64_t creating_count, struct service_status *out)
+{
+    const struct task_counts *counts = &s->watch.counts;
+    if (s->config != NULL) { /* against the desired count only our own tasks count */
+        out->desired_count = s->scaler.state.desired;
+        out->min = s->scaler.policy != NULL ? s->scaler.spec.min : out->desired_count;
+        out->max = s->scaler.policy != NULL ? s->scaler.spec.max : out->desired_count;
+        out->running_count = counts->managed_running;
+        out->pending_count = counts->managed_pending + creating_count;
+        out->healthy_count = counts->managed_healthy;
+        out->draining_count = counts->managed_draining;
+        return;
+    }
+    out->running_count = counts->running;
+    out->pending_count = counts->pending;
+    out->healthy_count = counts->healthy;
+    out->draining_count = counts->draining;
+    out->desired_count = out->min = out->max = counts->managed_running > 0 ? 0 : counts->running;
+}
+
+void service_fill_status(const struct service *s, int64_t creating_count, int64_t now_ms, struct service_status *out)
+{
+    const struct config_service *config = s->config;
+    *out = (struct service_status){
+        .name = s->name,
+        .host = config != NULL ? config->host : s->host,
+        .path = config != NULL ? config->path : s->path,
+        .image = config != NULL ? config->image : NULL,
+        .policy = s->scaler.policy != NULL ? s->scaler.policy->name : NULL,
+        .managed = config != NULL,
+        .phase = phase_of(s, creating_count),
+        .has_traffic = scaler_has_traffic(&s->scaler, now_ms),
+        .last_decision = s->scaler.last_decision,
+        .last_decision_at_wall_us = s->scaler.last_decision_at_wall_us,
+        .scale_out_count = s->scaler.out_count,
+        .scale_in_count = s->scaler.in_count,
+        .start_failure_count = s->backoff.total_count,
+    };
+    fill_counts(s, creating_count, out);
+    if (!out->has_traffic)
+        return;
+    out->requests_per_second = metrics_window_rate(s->scaler.window);
+    out->in_flight = metrics_window_in_flight(s->scaler.window);
+    out->latency_p99_ms = metrics_window_p99_ms(s->scaler.window);
+}

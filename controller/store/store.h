@@ -1,0 +1,51 @@
+/* store: what must survive a restart: for each service, the desired count and the limits that someone or a scaling
+ * policy set. Control thread only; calls may wait for the disk. A put or remove that returned true is durable.
+ *
+ * To add one: write store/store_<name>.c with `const struct store_ops store_ops_<name>`, add one X() below; the
+ * conformance test (tests/unit/controller/store_all_test.c) then runs it. */
+#ifndef CONTROLLER_STORE_STORE_H
+#define CONTROLLER_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "discovery/task_registry.h"
+
+#define STORE_LIST(X) X(sqlite) X(memory)
+
+struct store_record {
+    char service[TASK_NAME_SIZE];
+    int64_t desired, min, max;
+    /* What the configuration said then: a value that has been edited there since is newer than ours, and wins. */
+    int64_t config_desired, config_min, config_max;
+    int64_t updated_wall_us;
+};
+
+typedef void (*store_record_cb)(void *owner, const struct store_record *record);
+
+struct store {
+    const struct store_ops *ops;
+};
+
+struct store_ops {
+    const char *name, *summary;
+    bool survives_reopen;
+    /* state_dir: an existing or creatable directory, borrowed. Null with error. Exclusive: a second open of the same
+     * place fails while the first lives, in this process or another. */
+    struct store *(*open)(const char *state_dir, struct error *error);
+    bool (*load)(struct store *store, store_record_cb each, void *owner, struct error *error);
+    bool (*put)(struct store *store, const struct store_record *record, struct error *error); /* adds or replaces */
+    bool (*remove)(struct store *store, const char *service, struct error *error); /* true too when there was none */
+    void (*close)(struct store *store);
+};
+
+#define STORE_DECLARE(name) extern const struct store_ops store_ops_##name;
+STORE_LIST(STORE_DECLARE)
+#undef STORE_DECLARE
+
+extern const struct store_ops *const store_list[];
+extern const size_t store_list_count;
+
+#endif

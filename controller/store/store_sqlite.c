@@ -1,0 +1,256 @@
+#include "controller/store/store_sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "controller/store/store.h"
+
+struct store_sqlite {
+    struct store base; /* first */
+    int lock_fd;       /* holds the flock; the kernel drops it with the process */
+    char *file;        /* owned; for messages */
+    sqlite3 *db;
+    sqlite3_stmt *put, *remove;
+};
+
+static const char schema_text[] =
+    "CREATE TABLE services (service TEXT PRIMARY KEY NOT NULL, desired INTEGER NOT NULL, min INTEGER NOT NULL,"
+    " max INTEGER NOT NULL, config_desired INTEGER NOT NULL, config_min INTEGER NOT NULL, config_max INTEGER NOT NULL,"
+    " updated INTEGER NOT NULL) WITHOUT ROWID;"
+    "PRAGMA user_version = 1;";
+_Static_assert(STORE_SQLITE_VERSION == 1, "schema_text says which version it is");
+
+static bool refuse(const struct store_sqlite *s, struct error *error, const char *what)
+{
+    return error_set(error, "state file %s: %s: %s", s->file, what,
+                     s->db != NULL ? sqlite3_errmsg(s->db) : "out of memory");
+}
+
+static void sqlite_close(struct store *store)
+{
+    struct store_sqlite *s = (struct store_sqlite *)store;
+    sqlite3_finalize(s->put);
+    sqlite3_finalize(s->remove);
+    sqlite3_close(s->db);
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
+    free(s->file);
+    free(s);
+}
+
+static void read_holder(int fd, char out[32])
+{
+    ssize_t got = pread(fd, out, 31, 0);
+    out[got > 0 ? got : 0] = '\0';
+    out[strcspn(out, "\n")] = '\0';
+}
+
+static void write_holder(int fd)
+{
+    char text[32];
+    int len = snprintf(text, sizeof text, "%d\n", (int)getpid());
+    /* Only a hint for the refused one's message: the lock itself does not depend on it. */
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)len, 0) != len)
+        return;
+}
+
+static bool lock_directory(struct store_sqlite *s, const char *state_dir, struct error *error)
+{
+    if (mkdir(state_dir, 0700) != 0 && errno != EEXIST)
+        return error_set_errno(error, "cannot create state directory %s", state_dir);
+    char *path = mem_printf("%s/%s", state_dir, STORE_SQLITE_LOCK_FILE);
+    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    free(path);
+    if (s->lock_fd < 0)
+        return error_set_errno(error, "cannot open the lock file in state directory %s", state_dir);
+    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        char holder[32];
+        read_holder(s->lock_fd, holder);
+        return error_set(
+            error, "state directory %s is in use by another portico (process %s): give this one its own state_dir",
+            state_dir, holder[0] != '\0' ? holder : "unknown");
+    }
+    write_holder(s->lock_fd);
+    return true;
+}
+
+static bool run(struct store_sqlite *s, const char *sql, struct error *error)
+{
+    if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return refuse(s, error, "cannot be prepared");
+    return true;
+}
+
+static bool read_version(struct store_sqlite *s, int64_t *version, struct error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    bool done = sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK &&
+                sqlite3_step(statement) == SQLITE_ROW;
+    if (done)
+        *version = sqlite3_column_int64(statement, 0);
+    else
+        refuse(s, error, "cannot be read");
+    sqlite3_finalize(statement);
+    return done;
+}
+
+static bool check_version(struct store_sqlite *s, struct error *error)
+{
+    int64_t version = 0;
+    if (!read_version(s, &version, error))
+        return false;
+    if (version == STORE_SQLITE_VERSION)
+        return true;
+    if (version != 0)
+        return error_set(error,
+                         "state file %s has version %lld, this portico reads version %d: run the portico that wrote it,"
+                         " or use another state_dir",
+                         s->file, (long long)version, STORE_SQLITE_VERSION);
+    if (!run(s, "BEGIN EXCLUSIVE", error))
+        return false;
+    return run(s, schema_text, error) && run(s, "COMMIT", error);
+}
+
+static bool prepare(struct store_sqlite *s, struct error *error)
+{
+    static const char put_text[] =
+        "INSERT OR REPLACE INTO services (service, desired, min, max, config_desired, config_min,"
+        " config_max, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    if (sqlite3_prepare_v2(s->db, put_text, -1, &s->put, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(s->db, "DELETE FROM services WHERE service = ?1", -1, &s->remove, NULL) != SQLITE_OK)
+        return refuse(s, error, "is damaged or was not written by portico");
+    return true;
+}
+
+/* A damaged page is found now, not in the middle of a decision. */
+static bool check_pages(struct store_sqlite *s, struct error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    bool sound = false;
+    if (sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW) {
+        const char *answer = (const char *)sqlite3_column_text(statement, 0);
+        sound = answer != NULL && strcmp(answer, "ok") == 0;
+        if (!sound)
+            error_set(error, "state file %s is damaged: %s", s->file, answer != NULL ? answer : "no answer");
+    } else {
+        refuse(s, error, "cannot be read");
+    }
+    sqlite3_finalize(statement);
+    return sound;
+}
+
+static bool open_file(struct store_sqlite *s, const char *state_dir, struct error *error)
+{
+    s->file = mem_printf("%s/%s", state_dir, STORE_SQLITE_FILE);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
+    if (sqlite3_open_v2(s->file, &s->db, flags, NULL) != SQLITE_OK)
+        return refuse(s, error, "cannot be opened");
+    if (chmod(s->file, 0600) != 0)
+        return error_set_errno(error, "cannot set the mode of state file %s", s->file);
+    return check_pages(s, error) && run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", error) &&
+           check_version(s, error) && prepare(s, error);
+}
+
+static struct store *sqlite_open(const char *state_dir, struct error *error)
+{
+    struct store_sqlite *s = mem_alloc(sizeof *s);
+    s->base.ops = &store_ops_sqlite;
+    s->lock_fd = -1;
+    if (lock_directory(s, state_dir, error) && open_file(s, state_dir, error))
+        return &s->base;
+    sqlite_close(&s->base);
+    return NULL;
+}
+
+static bool read_record(sqlite3_stmt *row, struct store_record *out)
+{
+    const char *service = (const char *)sqlite3_column_text(row, 0);
+    if (service == NULL || service[0] == '\0' || strlen(service) >= sizeof out->service)
+        return false;
+    snprintf(out->service, sizeof out->service, "%s", service);
+    int64_t *const fields[] = { &out->desired,        &out->min,        &out->max,
+                                &out->config_desired, &out->config_min, &out->config_max,
+                                &out->updated_wall_us };
+    for (int i = 0; i < 7; i++) {
+        *fields[i] = sqlite3_column_int64(row, i + 1);
+        if (*fields[i] < 0)
+            return false;
+    }
+    return true;
+}
+
+static bool sqlite_load(struct store *store, store_record_cb each, void *owner, struct error *error)
+{
+    struct store_sqlite *s = (struct store_sqlite *)store;
+    static const char text[] = "SELECT service, desired, min, max, config_desired, config_min, config_max, updated"
+                               " FROM services ORDER BY service";
+    sqlite3_stmt *row = NULL;
+    if (sqlite3_prepare_v2(s->db, text, -1, &row, NULL) != SQLITE_OK)
+        return refuse(s, error, "cannot be read");
+    int step;
+    bool sound = true;
+    while (sound && (step = sqlite3_step(row)) == SQLITE_ROW) {
+        struct store_record record = { 0 };
+        sound = read_record(row, &record);
+        if (sound)
+            each(owner, &record);
+        else
+            error_set(error, "state file %s holds a record that portico did not write", s->file);
+    }
+    if (sound && step != SQLITE_DONE)
+        sound = refuse(s, error, "cannot be read");
+    sqlite3_finalize(row);
+    return sound;
+}
+
+/* One statement is one transaction: it is on disk when step says DONE. */
+static bool finish(struct store_sqlite *s, sqlite3_stmt *statement, const char *what, struct error *error)
+{
+    bool done = sqlite3_step(statement) == SQLITE_DONE;
+    if (!done)
+        refuse(s, error, what);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return done;
+}
+
+static bool sqlite_put(struct store *store, const struct store_record *r, struct error *error)
+{
+    struct store_sqlite *s = (struct store_sqlite *)store;
+    if (r->service[0] == '\0')
+        return error_set(error, "a record needs a service");
+    const int64_t values[] = { r->desired,        r->min, r->max, r->config_desired, r->config_min, r->config_max,
+                               r->updated_wall_us };
+    bool bound = sqlite3_bind_text(s->put, 1, r->service, -1, SQLITE_TRANSIENT) == SQLITE_OK;
+    for (int i = 0; i < 7; i++)
+        bound = bound && sqlite3_bind_int64(s->put, i + 2, values[i]) == SQLITE_OK;
+    return bound ? finish(s, s->put, "cannot be written", error) : refuse(s, error, "cannot be written");
+}
+
+static bool sqlite_remove(struct store *store, const char *service, struct error *error)
+{
+    struct store_sqlite *s = (struct store_sqlite *)store;
+    if (sqlite3_bind_text(s->remove, 1, service, -1, SQLITE_TRANSIENT) != SQLITE_OK)
+        return refuse(s, error, "cannot be written");
+    return finish(s, s->remove, "cannot be written", error);
+}
+
+const struct store_ops store_ops_sqlite = {
+    .name = "sqlite",
+    .summary = "one SQLite file in state_dir; a change is on disk before it is answered",
+    .survives_reopen = true,
+    .open = sqlite_open,
+    .load = sqlite_load,
+    .put = sqlite_put,
+    .remove = sqlite_remove,
+    .close = sqlite_close,
+};

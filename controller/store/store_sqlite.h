@@ -1,0 +1,12 @@
+/* store_sqlite: the embedded durable store: one SQLite file in the state directory, WAL, synchronous=FULL
+ * (https://www.sqlite.org/pragma.html#pragma_synchronous), so a commit is on disk before put() returns. A lock on the
+ * directory refuses a second controller. Opened through store_ops_sqlite (controller/store/store.h). Control thread
+ * only. */
+#ifndef CONTROLLER_STORE_STORE_SQLITE_H
+#define CONTROLLER_STORE_STORE_SQLITE_H
+
+#define STORE_SQLITE_FILE "portico.db"
+#define STORE_SQLITE_LOCK_FILE "lock"
+#define STORE_SQLITE_VERSION 1 /* PRAGMA user_version; a newer file is refused */
+
+#endif

@@ -1,0 +1,185 @@
+#include "controller/task_watch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "base/mem.h"
+
+struct watched_task {
+    char id[TASK_ID_SIZE]; /* key */
+    char revision[TASK_REVISION_SIZE];
+    bool is_managed, is_seen, is_healthy, was_healthy;
+    bool is_ours_alive;   /* seen alive, or created by us: its end is news */
+    bool is_end_expected; /* ordered, or reported already */
+    bool is_stopped;
+    int32_t exit_code;
+    int64_t first_seen_at_ms;
+    int64_t healthy_since_ms, unhealthy_since_ms;
+    int64_t ending_since_ms; /* 0: not ending */
+    UT_hash_handle hh;
+};
+
+void task_watch_init(struct task_watch *w)
+{
+    *w = (struct task_watch){ 0 };
+}
+
+static void forget(struct task_watch *w, struct watched_task *t)
+{
+    HASH_DEL(w->tasks, t);
+    free(t);
+}
+
+void task_watch_fini(struct task_watch *w)
+{
+    struct watched_task *t, *next;
+    HASH_ITER (hh, w->tasks, t, next)
+        forget(w, t);
+    free(w->observed);
+    task_watch_init(w);
+}
+
+void task_watch_begin_turn(struct task_watch *w)
+{
+    w->observed_count = 0;
+    w->counts = (struct task_counts){ 0 };
+    struct watched_task *t, *next;
+    HASH_ITER (hh, w->tasks, t, next)
+        t->is_seen = false;
+}
+
+static struct watched_task *find_or_add(struct task_watch *w, const struct task *task, int64_t now_ms)
+{
+    struct watched_task *t;
+    HASH_FIND_STR(w->tasks, task->spec.id, t);
+    if (t != NULL)
+        return t;
+    t = mem_alloc(sizeof *t);
+    snprintf(t->id, sizeof t->id, "%s", task->spec.id);
+    snprintf(t->revision, sizeof t->revision, "%s", task->spec.revision);
+    t->is_managed = task->spec.managed;
+    t->first_seen_at_ms = now_ms;
+    t->unhealthy_since_ms = now_ms;
+    HASH_ADD_STR(w->tasks, id, t);
+    return t;
+}
+
+static bool is_alive(const struct task *task)
+{
+    return task->spec.state == TASK_PENDING || task->spec.state == TASK_RUNNING;
+}
+
+static void update_history(struct watched_task *t, const struct task *task, const struct task_facts *facts,
+                           int64_t now_ms)
+{
+    bool is_healthy = task->spec.state == TASK_RUNNING && task_health_of(task) == TASK_HEALTH_UP;
+    if (is_healthy && !t->is_healthy)
+        t->healthy_since_ms = now_ms;
+    if (!is_healthy && t->is_healthy)
+        t->unhealthy_since_ms = now_ms;
+    t->is_healthy = is_healthy;
+    t->was_healthy |= is_healthy;
+    t->is_seen = true;
+    t->is_ours_alive |= t->is_managed && (is_alive(task) || facts->is_starting);
+    t->is_stopped = task->spec.state == TASK_STOPPED;
+    t->exit_code = task->spec.exit_code;
+    bool is_ending = task->admin != TASK_ADMIN_READY || task->spec.state == TASK_STOPPING;
+    if (is_ending && t->ending_since_ms == 0)
+        t->ending_since_ms = now_ms;
+    else if (!is_ending)
+        t->ending_since_ms = 0;
+    t->is_end_expected |= task->admin != TASK_ADMIN_READY;
+}
+
+static void count_task(struct task_counts *counts, const struct task *task, const struct watched_task *t,
+                       const char *revision)
+{
+    bool is_draining = task->admin != TASK_ADMIN_READY && task->spec.state != TASK_STOPPED;
+    bool is_active = task->admin == TASK_ADMIN_READY && is_alive(task);
+    bool is_running = is_active && task->spec.state == TASK_RUNNING, is_pending = is_active && !is_running;
+    bool is_healthy = is_active && t->is_healthy;
+    counts->running += is_running;
+    counts->pending += is_pending;
+    counts->healthy += is_healthy;
+    counts->draining += is_draining;
+    if (!t->is_managed)
+        return;
+    counts->managed_running += is_running;
+    counts->managed_pending += is_pending;
+    counts->managed_healthy += is_healthy;
+    counts->managed_draining += is_draining;
+    counts->on_their_way += is_active && !is_healthy;
+    bool is_current = strcmp(t->revision, revision) == 0;
+    counts->other_revision += is_active && !is_current;
+    counts->current_healthy += is_healthy && is_current;
+}
+
+void task_watch_see(struct task_watch *w, const struct task *task, const struct task_facts *facts, const char *revision,
+                    int64_t now_ms)
+{
+    struct watched_task *t = find_or_add(w, task, now_ms);
+    update_history(t, task, facts, now_ms);
+    count_task(&w->counts, task, t, revision);
+    if (w->observed_count == w->observed_size) {
+        w->observed_size = w->observed_size > 0 ? w->observed_size * 2 : 8;
+        w->observed = mem_grow_array(w->observed, w->observed_size, sizeof *w->observed);
+    }
+    w->observed[w->observed_count++] = (struct observed_task){
+        .task = task,
+        .is_healthy = t->is_healthy,
+        .was_healthy = t->was_healthy,
+        .is_starting = facts->is_starting,
+        .is_busy = facts->is_busy,
+        .is_out_of_rotation = facts->is_out_of_rotation,
+        .in_flight = facts->in_flight,
+        .unhealthy_since_ms = t->unhealthy_since_ms,
+        .ending_since_ms = t->ending_since_ms,
+    };
+}
+
+static void report(struct watched_task *t, int64_t now_ms, task_loss_cb on_loss, void *owner)
+{
+    if (!t->is_ours_alive || t->is_end_expected)
+        return;
+    t->is_end_expected = true;
+    struct task_loss loss = {
+        .has_exit_code = t->is_stopped,
+        .exit_code = t->exit_code,
+        .lived_ms = now_ms - t->first_seen_at_ms,
+    };
+    snprintf(loss.id, sizeof loss.id, "%s", t->id);
+    snprintf(loss.revision, sizeof loss.revision, "%s", t->revision);
+    on_loss(owner, &loss);
+}
+
+void task_watch_end_turn(struct task_watch *w, int64_t now_ms, task_loss_cb on_loss, void *owner)
+{
+    struct watched_task *t, *next;
+    HASH_ITER (hh, w->tasks, t, next) {
+        if (t->is_stopped || !t->is_seen)
+            report(t, now_ms, on_loss, owner);
+        if (!t->is_seen)
+            forget(w, t);
+    }
+}
+
+void task_watch_expect_end(struct task_watch *w, const char *task_id)
+{
+    struct watched_task *t;
+    HASH_FIND_STR(w->tasks, task_id, t);
+    if (t != NULL)
+        t->is_end_expected = true;
+}
+
+bool task_watch_has_proven(const struct task_watch *w, const char *revision, int64_t since_ms, int64_t duration_ms,
+                           int64_t now_ms)
+{
+    for (const struct watched_task *t = w->tasks; t != NULL; t = t->hh.next)
+        if (t->is_managed && t->is_seen && t->is_healthy && strcmp(t->revision, revision) == 0 &&
+            t->first_seen_at_ms >= since_ms && now_ms - t->healthy_since_ms >= duration_ms)
+            return true;
+    return false;
+}

@@ -1,0 +1,53 @@
+/* child: one process of ours, as the supervisor sees it: started from our own executable, restarted when it dies.
+ * Single thread. Its owner makes and sends the links between children (daemon/supervisor.c). */
+#ifndef DAEMON_CHILD_H
+#define DAEMON_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/child_channel.h"
+#include "base/loop.h"
+
+#define CHILD_ARGUMENTS_MAX 32
+
+/* What to start. */
+struct child_command {
+    char *arguments[CHILD_ARGUMENTS_MAX + 1]; /* owned texts, from "portico" on; null-terminated */
+    size_t argument_count;
+    const int *fds; /* borrowed: descriptors that it inherits; every other one is closed */
+    size_t fd_count;
+};
+
+void child_command_add(struct child_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void child_command_fini(struct child_command *command);
+
+struct child {
+    const char *name;              /* borrowed, static: "proxy" */
+    pid_t pid;                     /* 0: not running */
+    struct child_channel *channel; /* owned; null: not running, or it closed its side */
+    int64_t started_at_ms;
+    uint32_t start_count;
+    uint32_t quick_deaths; /* in a row, each within CHILD_STABLE_MS of its start */
+    bool was_ready;        /* at any time, any of its lives */
+    struct timer restart;
+};
+
+#define CHILD_STABLE_MS 10000
+
+/* Forks and executes, with the child's end of a new channel appended to the command line ("--supervisor-fd N"). False
+ * when there is no process or descriptor to be had. */
+bool child_start(struct child *child, struct loop *loop, struct child_command *command,
+                 const struct child_channel_callbacks *callbacks, void *owner);
+
+void child_forget(struct child *child); /* after waitpid: no pid, no channel */
+
+/* 0 for the first death in a while, then 100 ms doubling to 5 s. Counts the death. */
+int64_t child_restart_delay_ms(struct child *child, int64_t now_ms);
+
+/* "exit code 1", "signal 9 (Killed)" */
+void child_describe_end(int wait_status, char *out, size_t size);
+
+#endif

@@ -1,0 +1,373 @@
+#include "daemon/control.h"
+
+#include "admin/server.h"
+#include "base/child_channel.h"
+#include "base/http_client.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "config/diff.h"
+#include "config/load.h"
+#include "controller/controller.h"
+#include "controller/runtime/docker_runtime.h"
+#include "controller/store/store.h"
+#include "daemon/config_file.h"
+#include "daemon/proxy_view.h"
+#include "daemon/publisher.h"
+#include "daemon/signals.h"
+#include "daemon/status.h"
+#include "discovery/docker/engine.h"
+#include "discovery/health/checker.h"
+#include "discovery/provider.h"
+#include "proxy/stats.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXIT_AGAIN 1
+#define EXIT_REFUSED 2
+#define HTTP_CALLS_MAX 512
+
+struct control {
+    const struct control_options *options;
+    struct loop *loop;
+    struct config *started_config; /* what needs a restart is compared with this one */
+    struct config *config;         /* in force; may be started_config */
+    struct child_channel *supervisor;
+    struct signals signals;
+    struct stats_region *stats;
+    struct http_client *http;
+    struct task_registry *registry;
+    struct docker_engine *engine; /* null: docker is off */
+    struct provider providers[PUBLISHER_PROVIDERS_MAX];
+    size_t provider_count;
+    const struct provider *docker; /* in providers; null: docker is off */
+    struct health_checker *checker;
+    struct store *store;     /* null: cannot be opened */
+    struct runtime *runtime; /* null: nothing is created */
+    struct publisher *publisher;
+    struct proxy_view view;
+    struct controller *controller;
+    struct admin_server *admin; /* null: refused at a restart */
+    struct status status;
+    uint64_t proxy_start_count;
+    int exit_code;
+};
+
+static bool is_first_start(const struct control *c)
+{
+    return c->options->control_restarts == 0;
+}
+
+/* ---- configuration ---- */
+
+static void save_copy(const struct control *c)
+{
+    struct error error;
+    if (!config_file_save_copy(c->config, c->options->state_dir, &error))
+        log_warn("no copy of the configuration for a later start: %s", error.text);
+}
+
+static bool load_config(struct control *c)
+{
+    struct config_problems problems;
+    c->config = config_load_file(c->options->config_path, &problems);
+    config_file_log_problems(&problems);
+    config_problems_fini(&problems);
+    if (c->config)
+        return true;
+    if (is_first_start(c))
+        return false;
+    c->config = config_file_load_copy(c->options->state_dir, &problems);
+    config_file_log_problems(&problems);
+    config_problems_fini(&problems);
+    c->status.is_config_fallback = true;
+    log_error("the configuration is bad (above): %s",
+              c->config ? "the last good one stays in force" : "and there is no copy of the last good one");
+    return c->config != NULL;
+}
+
+static void configure_checks(struct control *c, const struct config *before)
+{
+    for (size_t i = 0; before && i < before->service_count; i++)
+        health_checker_configure(c->checker, before->services[i].name, NULL);
+    for (size_t i = 0; i < c->config->service_count; i++)
+        health_checker_configure(c->checker, c->config->services[i].name, &c->config->services[i].health_check);
+}
+
+static void reload_providers(struct control *c)
+{
+    for (size_t i = 0; i < c->provider_count; i++) {
+        struct provider *provider = &c->providers[i];
+        struct error error = { "" };
+        bool ok = provider->state ? provider->ops->reload(provider, c->config, &error)
+                                  : provider->ops->start(provider, c->config, &error);
+        if (!ok)
+            log_error("%s provider: %s", provider->ops->name, error.text);
+    }
+}
+
+static void warn_of_restart(const struct control *c, const struct config *wanted)
+{
+    char names[512];
+    if (config_restart_needed(c->started_config, wanted, names, sizeof names))
+        log_warn("changed, but in force only after a restart: %s", names);
+}
+
+static void take_over(struct control *c, struct config *wanted)
+{
+    struct config *before = c->config;
+    warn_of_restart(c, wanted);
+    c->config = wanted;
+    configure_checks(c, before);
+    controller_apply_config(c->controller, wanted);
+    publisher_apply_config(c->publisher, wanted);
+    reload_providers(c);
+    if (before != c->started_config)
+        config_free(before);
+    c->status.reload_count++;
+    c->status.is_config_fallback = false;
+    save_copy(c);
+    log_info("configuration read again: %zu services", wanted->service_count);
+}
+
+static void reload(struct control *c)
+{
+    struct config_problems problems;
+    struct config *wanted = config_load_file(c->options->config_path, &problems);
+    config_file_log_problems(&problems);
+    if (wanted) {
+        take_over(c, wanted);
+    } else {
+        c->status.reload_failure_count++;
+        log_error("the configuration has %zu problems (above): the old one stays in force", problems.count);
+    }
+    config_problems_fini(&problems);
+    if (c->status.is_store_missing) {
+        log_info("starting again, to open the durable state");
+        c->exit_code = EXIT_AGAIN;
+        loop_stop(c->loop);
+    }
+}
+
+/* ---- the other processes ---- */
+
+static void count_proxy_start(struct control *c)
+{
+    c->proxy_start_count++;
+    c->status.proxy_restart_count = c->proxy_start_count - 1;
+}
+
+static void control_on_message(void *owner, enum child_message message, int fd)
+{
+    struct control *c = owner;
+    if (message == CHILD_MESSAGE_LINK && fd >= 0) {
+        publisher_set_link(c->publisher, fd);
+        return;
+    }
+    if (fd >= 0)
+        close(fd);
+    if (message == CHILD_MESSAGE_RELOAD)
+        reload(c);
+    else if (message == CHILD_MESSAGE_STARTED)
+        count_proxy_start(c);
+}
+
+static void control_on_supervisor_close(void *owner)
+{
+    struct control *c = owner;
+    log_error("the supervisor is gone: stopping");
+    loop_stop(c->loop);
+}
+
+static void control_on_signal(void *owner, int number)
+{
+    struct control *c = owner;
+    if (number == SIGTERM)
+        loop_stop(c->loop);
+}
+
+static void ask_for_link(void *owner)
+{
+    struct control *c = owner;
+    child_channel_send(c->supervisor, CHILD_MESSAGE_RELINK, -1);
+}
+
+/* ---- start ---- */
+
+static bool start_docker(struct control *c, struct error *error)
+{
+    if (!c->config->docker.enabled)
+        return true;
+    c->engine = docker_engine_new(c->loop, c->http, &c->config->docker, error);
+    return c->engine != NULL;
+}
+
+static bool start_providers(struct control *c, struct error *error)
+{
+    const struct provider_parts parts = { .loop = c->loop, .registry = c->registry, .engine = c->engine };
+    for (size_t i = 0; i < provider_kinds_count() && c->provider_count < PUBLISHER_PROVIDERS_MAX; i++) {
+        const struct provider_ops *ops = provider_kind(i);
+        if (!ops->is_configured(c->config))
+            continue;
+        struct provider *provider = &c->providers[c->provider_count++];
+        provider_init(provider, ops, &parts);
+        publisher_add_provider(c->publisher, provider->index);
+        if (strcmp(ops->name, "docker") == 0)
+            c->docker = provider;
+        if (ops->start(provider, c->config, error))
+            continue;
+        if (is_first_start(c))
+            return false;
+        log_error("%s provider: %s", ops->name, error->text);
+    }
+    return true;
+}
+
+/* Without its memory the controller might take tasks away that somebody asked for: then it only watches. */
+static bool open_store(struct control *c, struct error *error)
+{
+    c->store = store_ops_sqlite.open(c->options->state_dir, error);
+    if (c->store)
+        return true;
+    if (is_first_start(c) && c->config->docker.enabled)
+        return false;
+    c->status.is_store_missing = c->config->docker.enabled;
+    log_error("durable state: %s%s", error->text, c->config->docker.enabled ? "; no task is started or stopped" : "");
+    return true;
+}
+
+static void start_controller(struct control *c)
+{
+    if (c->engine && c->store)
+        c->runtime = docker_runtime_new(c->engine, c->config->cluster, c->config->docker.network);
+    c->controller = controller_new(&(struct controller_parts){ .loop = c->loop,
+                                                               .registry = c->registry,
+                                                               .runtime_provider = c->docker ? c->docker->index : 0,
+                                                               .runtime = c->runtime,
+                                                               .store = c->store,
+                                                               .data_plane = proxy_view_data_plane(&c->view) });
+    controller_apply_config(c->controller, c->config);
+    controller_start(c->controller);
+}
+
+static bool start_admin(struct control *c, struct error *error)
+{
+    c->admin = admin_server_new(&(struct admin_parts){ .loop = c->loop,
+                                                       .config = &c->config->admin,
+                                                       .controller = c->controller,
+                                                       .registry = c->registry,
+                                                       .data_plane = proxy_view_data_plane(&c->view),
+                                                       .daemon = &status_admin_ops,
+                                                       .daemon_owner = &c->status,
+                                                       .version = PORTICO_VERSION,
+                                                       .listen_fd = c->options->admin_fd },
+                                error);
+    if (c->admin)
+        return true;
+    log_error("admin API: %s", error->text);
+    return !is_first_start(c);
+}
+
+static void fill_status(struct control *c)
+{
+    c->status.publisher = c->publisher;
+    c->status.view = &c->view;
+    c->status.engine = c->engine;
+    c->status.docker = c->docker;
+    c->status.checker = c->checker;
+    c->status.control_restart_count = (uint64_t)c->options->control_restarts;
+    c->proxy_start_count = (uint64_t)c->options->proxy_starts;
+    c->status.proxy_restart_count = c->proxy_start_count > 0 ? c->proxy_start_count - 1 : 0;
+}
+
+static bool start_parts(struct control *c, struct error *error)
+{
+    c->stats = stats_map_reader(c->options->stats_fd, error);
+    if (!c->stats)
+        return false;
+    close(c->options->stats_fd);
+    c->registry = task_registry_new();
+    c->http = http_client_new(c->loop, HTTP_CALLS_MAX);
+    c->publisher = publisher_new(&(struct publisher_parts){
+        .loop = c->loop, .registry = c->registry, .ask_for_link = ask_for_link, .owner = c });
+    c->view = (struct proxy_view){ .stats = c->stats, .publisher = c->publisher };
+    c->checker = health_checker_new(c->loop, c->http, c->registry);
+    configure_checks(c, NULL);
+    publisher_apply_config(c->publisher, c->config);
+    if (!start_docker(c, error) || !open_store(c, error) || !start_providers(c, error))
+        return false;
+    start_controller(c);
+    fill_status(c);
+    return start_admin(c, error);
+}
+
+static void start_links(struct control *c)
+{
+    static const struct child_channel_callbacks callbacks = { .on_message = control_on_message,
+                                                              .on_close = control_on_supervisor_close };
+    static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+    signals_start(&c->signals, c->loop, numbers, sizeof numbers / sizeof *numbers, control_on_signal, c);
+    c->supervisor = child_channel_new(c->loop, c->options->supervisor_fd, &callbacks, c);
+    if (c->options->link_fd >= 0)
+        publisher_set_link(c->publisher, c->options->link_fd);
+    child_channel_send(c->supervisor, CHILD_MESSAGE_READY, -1);
+}
+
+/* ---- stop: in the reverse order; whatever was not started is null ---- */
+
+static void stop_parts(struct control *c)
+{
+    if (c->admin)
+        admin_server_free(c->admin);
+    if (c->controller)
+        controller_free(c->controller);
+    if (c->runtime)
+        c->runtime->ops->close(c->runtime);
+    if (c->store)
+        c->store->ops->close(c->store);
+    for (size_t i = 0; i < c->provider_count; i++)
+        c->providers[i].ops->stop(&c->providers[i]);
+    if (c->checker)
+        health_checker_free(c->checker);
+    if (c->engine)
+        docker_engine_free(c->engine);
+    publisher_free(c->publisher);
+    if (c->http)
+        http_client_free(c->http);
+    if (c->registry)
+        task_registry_free(c->registry);
+    stats_unmap(c->stats);
+}
+
+int control_run(const struct control_options *options)
+{
+    struct control c = { .options = options };
+    struct error error = { "" };
+    log_init("control", LOG_LEVEL_INFO);
+    signal(SIGPIPE, SIG_IGN);
+    if (!load_config(&c))
+        return is_first_start(&c) ? EXIT_REFUSED : EXIT_AGAIN;
+    c.started_config = c.config;
+    log_init("control", config_file_log_level(c.config->log_level));
+    c.loop = loop_new();
+    if (start_parts(&c, &error)) {
+        if (!c.status.is_config_fallback)
+            save_copy(&c);
+        start_links(&c);
+        loop_run(c.loop);
+        signals_stop(&c.signals);
+        child_channel_free(c.supervisor);
+    } else {
+        log_error("cannot start: %s", error.text);
+        c.exit_code = is_first_start(&c) ? EXIT_REFUSED : EXIT_AGAIN;
+    }
+    stop_parts(&c);
+    loop_free(c.loop);
+    if (c.config != c.started_config)
+        config_free(c.config);
+    config_free(c.started_config);
+    return c.exit_code;
+}

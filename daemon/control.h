@@ -1,0 +1,23 @@
+/* control: the process that decides: configuration, discovery, health checks, controller, admin API, and the snapshots
+ * for the proxy. One loop, one thread. This module only wires the others together. It may open the Docker socket; no
+ * client's byte reaches it but through the admin API. */
+#ifndef DAEMON_CONTROL_H
+#define DAEMON_CONTROL_H
+
+#include <stdint.h>
+
+struct control_options {
+    const char *config_path;
+    const char *state_dir; /* the supervisor's: a file that cannot be read does not say where the last good copy is */
+    int link_fd;           /* to the proxy; -1: the supervisor sends one */
+    int supervisor_fd;     /* base/child_channel.h */
+    int admin_fd;          /* bound and listening */
+    int stats_fd;          /* proxy/stats.h */
+    int64_t control_restarts; /* 0: the first start, which may be refused; later ones must come up */
+    int64_t proxy_starts;
+};
+
+/* Returns the exit code: 0 when told to stop, 2 when the first start is refused, 1 when another one is better. */
+int control_run(const struct control_options *options);
+
+#endif

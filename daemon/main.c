@@ -1,0 +1,228 @@
+/* The portico command: a table of subcommands. `run` is the product; it starts `control` and `proxy` from this same
+ * file. */
+#include "base/log.h"
+#include "config/load.h"
+#include "config/print.h"
+#include "daemon/arguments.h"
+#include "daemon/config_file.h"
+#include "daemon/control.h"
+#include "daemon/supervisor.h"
+#include "proxy/balance/balancer.h"
+#include "proxy/jail.h"
+#include "proxy/proxy.h"
+
+#include <curl/curl.h>
+#include <event2/event.h>
+#include <jansson.h>
+#include <seccomp.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#define EXIT_USAGE 2
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
+struct command {
+    const char *name, *usage, *summary; /* summary null: not shown; for our own processes and tests */
+    int (*run)(int argc, char **argv);  /* what follows the name; returns the exit code */
+};
+
+static int run_supervisor(int argc, char **argv)
+{
+    const char *path = NULL;
+    const struct argument table[] = { { .name = "--config", .text = &path, .is_required = true } };
+    return arguments_parse("run", table, COUNT_OF(table), argc, argv) ? supervisor_run(path) : EXIT_USAGE;
+}
+
+static int run_control(int argc, char **argv)
+{
+    struct control_options options = { .config_path = NULL };
+    int64_t link_fd = -1, supervisor_fd = -1, admin_fd = -1, stats_fd = -1;
+    const struct argument table[] = {
+        { .name = "--config", .text = &options.config_path, .is_required = true },
+        { .name = "--state-dir", .text = &options.state_dir, .is_required = true },
+        { .name = "--link-fd", .number = &link_fd },
+        { .name = "--supervisor-fd", .number = &supervisor_fd, .is_required = true },
+        { .name = "--admin-fd", .number = &admin_fd, .is_required = true },
+        { .name = "--stats-fd", .number = &stats_fd, .is_required = true },
+        { .name = "--control-restarts", .number = &options.control_restarts },
+        { .name = "--proxy-starts", .number = &options.proxy_starts },
+    };
+    if (!arguments_parse("control", table, COUNT_OF(table), argc, argv))
+        return EXIT_USAGE;
+    options.link_fd = (int)link_fd;
+    options.supervisor_fd = (int)supervisor_fd;
+    options.admin_fd = (int)admin_fd;
+    options.stats_fd = (int)stats_fd;
+    return control_run(&options);
+}
+
+/* Started by the supervisor: everything comes by descriptor. */
+static int run_supervised_proxy(struct proxy_options *options, const char *listen_fds, int64_t workers)
+{
+    options->listen_fds = arguments_parse_fds(listen_fds ? listen_fds : "", &options->listen_fd_count);
+    if (!options->listen_fds || workers < 1 || workers > STATS_WORKERS_MAX ||
+        options->listen_fd_count % (size_t)workers != 0 || options->link_fd < 0 || options->stats_fd < 0) {
+        fprintf(stderr, "portico proxy: --snapshot FILE, or what only 'portico run' can give; see 'portico help'\n");
+        return EXIT_USAGE;
+    }
+    options->workers = (uint32_t)workers;
+    return proxy_run(options);
+}
+
+static int run_proxy(int argc, char **argv)
+{
+    struct proxy_options options = { .link_fd = -1, .access_log = "off" };
+    const char *listen_fds = NULL, *log_level = "info";
+    int64_t workers = 0, link_fd = -1, supervisor_fd = -1, stats_fd = -1;
+    const struct argument table[] = {
+        { .name = "--snapshot", .text = &options.snapshot_path },
+        { .name = "--user", .text = &options.user },
+        { .name = "--log-level", .text = &log_level },
+        { .name = "--access-log", .text = &options.access_log },
+        { .name = "--listen-fds", .text = &listen_fds },
+        { .name = "--workers", .number = &workers },
+        { .name = "--link-fd", .number = &link_fd },
+        { .name = "--supervisor-fd", .number = &supervisor_fd },
+        { .name = "--stats-fd", .number = &stats_fd },
+    };
+    if (!arguments_parse("proxy", table, COUNT_OF(table), argc, argv))
+        return EXIT_USAGE;
+    log_init("proxy", config_file_log_level(log_level));
+    options.link_fd = (int)link_fd;
+    options.supervisor_fd = (int)supervisor_fd;
+    options.stats_fd = (int)stats_fd;
+    if (!options.snapshot_path)
+        return run_supervised_proxy(&options, listen_fds, workers);
+    return proxy_options_from_file(options.snapshot_path, &options) ? proxy_run(&options) : EXIT_USAGE;
+}
+
+static int run_check(int argc, char **argv)
+{
+    const char *path = NULL;
+    const struct argument table[] = { { .name = "FILE", .text = &path } };
+    if (!arguments_parse("check", table, COUNT_OF(table), argc, argv))
+        return EXIT_USAGE;
+    struct config *config = config_file_load_or_complain(path);
+    if (!config)
+        return EXIT_USAGE;
+    printf("%s: ok, %zu listeners, %zu services\n", path, config->listener_count, config->service_count);
+    config_free(config);
+    return 0;
+}
+
+static int show_config(const char *path, bool show_secrets)
+{
+    struct config *config = config_file_load_or_complain(path);
+    if (!config)
+        return EXIT_USAGE;
+    config_print(config, show_secrets, stdout);
+    config_free(config);
+    return 0;
+}
+
+static int run_config(int argc, char **argv)
+{
+    const char *what = NULL, *path = NULL;
+    bool show_secrets = false;
+    const struct argument table[] = { { .name = "show or reference", .text = &what },
+                                      { .name = "FILE", .text = &path },
+                                      { .name = "--secrets", .flag = &show_secrets } };
+    if (argc > 0 && strcmp(argv[0], "reference") == 0) {
+        if (!arguments_parse("config reference", table, 1, argc, argv))
+            return EXIT_USAGE;
+        config_print_reference(stdout);
+        return 0;
+    }
+    if (!arguments_parse("config", table, COUNT_OF(table), argc, argv))
+        return EXIT_USAGE;
+    if (strcmp(what, "show") == 0)
+        return show_config(path, show_secrets);
+    fprintf(stderr, "portico config: 'show' or 'reference', not '%s'; see 'portico help'\n", what);
+    return EXIT_USAGE;
+}
+
+static int run_jail_test(int argc, char **argv)
+{
+    const char *user = NULL;
+    struct error error;
+    const struct argument table[] = { { .name = "--user", .text = &user } };
+    if (!arguments_parse("jail-test", table, COUNT_OF(table), argc, argv))
+        return EXIT_USAGE;
+    if (!jail_enter(user, &error)) {
+        fprintf(stderr, "portico jail-test: %s\n", error.text);
+        return 1;
+    }
+    return jail_self_test(stdout) == 0 ? 0 : 1;
+}
+
+static int run_version(int argc, char **argv)
+{
+    if (!arguments_parse("version", NULL, 0, argc, argv))
+        return EXIT_USAGE;
+    const struct scmp_version *seccomp = seccomp_version();
+    printf("portico %s (%s, compiler %s)\n", PORTICO_VERSION, PORTICO_BUILD, __VERSION__);
+    printf("libevent %s\n%s\njansson %s\nlibyaml %s\nsqlite %s\nlibseccomp %u.%u.%u\n", event_get_version(),
+           curl_version(), jansson_version_str(), yaml_get_version_string(), sqlite3_libversion(), seccomp->major,
+           seccomp->minor, seccomp->micro);
+    return 0;
+}
+
+static int run_help(int argc, char **argv);
+
+static const struct command commands[] = {
+    { "run", "--config FILE", "the reverse proxy, discovery and the controller, until SIGTERM", run_supervisor },
+    { "check", "FILE", "says what is wrong with a configuration; exit code 2 when anything is", run_check },
+    { "config show", "FILE [--secrets]", "the configuration with all defaults filled in", run_config },
+    { "config reference", "", "every key of the configuration, in Markdown", run_config },
+    { "proxy", "--snapshot FILE [--user ACCOUNT]", "the data plane alone, from a snapshot document", run_proxy },
+    { "version", "", "version, build and libraries; also --version", run_version },
+    { "help", "", "this text; also --help", run_help },
+    { "control", "", NULL, run_control },
+    { "jail-test", "[--user ACCOUNT]", NULL, run_jail_test },
+};
+
+static int run_help(int argc, char **argv)
+{
+    if (!arguments_parse("help", NULL, 0, argc, argv))
+        return EXIT_USAGE;
+    printf("portico %s: HTTP reverse proxy, service controller and autoscaler for Docker\n\n", PORTICO_VERSION);
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        if (commands[i].summary)
+            printf("  portico %s %s\n      %s\n", commands[i].name, commands[i].usage, commands[i].summary);
+    }
+    return 0;
+}
+
+/* By the first word of its name: "config show" is the business of "config". */
+static const struct command *find_command(const char *word)
+{
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        size_t len = strcspn(commands[i].name, " ");
+        if (strlen(word) == len && strncmp(commands[i].name, word, len) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    size_t balancer_count;
+    const char *const *balancers = balancer_names(&balancer_count);
+    config_set_balancer_names(balancers, balancer_count);
+    const char *word = argc > 1 ? argv[1] : "";
+    if (strcmp(word, "--version") == 0)
+        word = "version";
+    else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        word = "help";
+    const struct command *command = find_command(word);
+    if (command)
+        return command->run(argc - 2, argv + 2);
+    fprintf(stderr,
+            *word ? "portico: unknown command '%s'; see 'portico help'\n"
+                  : "portico: no command%s; see 'portico help'\n",
+            word);
+    return EXIT_USAGE;
+}

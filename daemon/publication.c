@@ -1,0 +1,334 @@
+#include "daemon/publication.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/rotation.h"
+#include "daemon/snapshot_writer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+struct published_service {
+    char name[TASK_NAME_SIZE];
+    bool is_routed;         /* some route leads to it: it belongs into the document */
+    bool has_new_endpoints; /* its tasks have changed since `sent` */
+    bool has_new_claims;    /* ... since the route book was told */
+    json_t *sent;           /* endpoints of the newest frame; null: not in it */
+    UT_hash_handle by_name;
+};
+
+struct publication {
+    const struct task_registry *registry; /* borrowed */
+    struct published_service *services;   /* hash by name */
+    struct route_book *routes;
+    struct rotation *rotation;
+    json_t *settings;
+    size_t routed_count;
+    bool has_new_settings, has_new_routes;
+    bool is_over_limit; /* said once */
+};
+
+static struct published_service *find(const struct publication *p, const char *name)
+{
+    struct published_service *service;
+    HASH_FIND(by_name, p->services, name, strlen(name), service);
+    return service;
+}
+
+static struct published_service *find_or_add(struct publication *p, const char *name)
+{
+    struct published_service *service = find(p, name);
+    if (service)
+        return service;
+    service = mem_alloc(sizeof *service);
+    snprintf(service->name, sizeof service->name, "%s", name);
+    HASH_ADD(by_name, p->services, name, strlen(service->name), service);
+    return service;
+}
+
+static void drop(struct publication *p, struct published_service *service)
+{
+    HASH_DELETE(by_name, p->services, service);
+    json_decref(service->sent);
+    free(service);
+}
+
+/* ---- routes ---- */
+
+static void note_task(void *owner, const struct task *task)
+{
+    find_or_add(owner, task->spec.service)->has_new_claims = true;
+}
+
+static void claim_route(void *owner, const struct task *task)
+{
+    struct publication *p = owner;
+    if (task->spec.host[0] && task->spec.state != TASK_STOPPED)
+        route_book_claim(p->routes, task->spec.service, task->spec.host, task->spec.path, task->spec.name);
+}
+
+/* True: what another service asked for in vain could be granted now. */
+static bool make_claims(struct publication *p)
+{
+    struct published_service *service, *next;
+    bool others_may_claim = false;
+    HASH_ITER (by_name, p->services, service, next) {
+        if (!service->has_new_claims)
+            continue;
+        service->has_new_claims = false;
+        if (!snapshot_is_service_name(service->name))
+            continue;
+        route_book_begin(p->routes, service->name);
+        task_registry_each_of(p->registry, service->name, claim_route, p);
+        others_may_claim |= route_book_end(p->routes, service->name);
+    }
+    return others_may_claim;
+}
+
+static void mark_routed(void *owner, const char *host, const char *path, const char *name)
+{
+    (void)host;
+    (void)path;
+    struct publication *p = owner;
+    struct published_service *service = find_or_add(p, name);
+    if (service->is_routed)
+        return;
+    if (p->routed_count >= SNAPSHOT_SERVICES_MAX) {
+        if (!p->is_over_limit)
+            log_error("more than %d services have routes: '%s' and others are left out", SNAPSHOT_SERVICES_MAX, name);
+        p->is_over_limit = true;
+        return;
+    }
+    service->is_routed = true;
+    p->routed_count++;
+}
+
+static void mark_all_routed(struct publication *p)
+{
+    struct published_service *service, *next;
+    HASH_ITER (by_name, p->services, service, next)
+        service->is_routed = false;
+    p->routed_count = 0;
+    route_book_each(p->routes, mark_routed, p);
+}
+
+/* Nothing leads to them and the data plane does not know them: tasks without a route. */
+static void forget_unrouted(struct publication *p)
+{
+    struct published_service *service, *next;
+    HASH_ITER (by_name, p->services, service, next) {
+        if (!service->is_routed && !service->sent)
+            drop(p, service);
+    }
+}
+
+static bool is_routed(void *owner, const char *name)
+{
+    const struct published_service *service = find(owner, name);
+    return service && service->is_routed;
+}
+
+/* ---- frames ---- */
+
+static void enter_all(struct publication *p, const json_t *endpoints)
+{
+    for (size_t i = 0; i < json_array_size(endpoints); i++)
+        rotation_enter(p->rotation, json_string_value(json_object_get(json_array_get(endpoints, i), "id")));
+}
+
+static void leave_all(struct publication *p, const json_t *endpoints, uint64_t serial)
+{
+    for (size_t i = 0; i < json_array_size(endpoints); i++)
+        rotation_leave(p->rotation, json_string_value(json_object_get(json_array_get(endpoints, i), "id")), serial);
+}
+
+/* From now on `endpoints` (taken over; null: not in the document) counts as sent. Enter before leave: who is in both
+ * stays. */
+static void set_sent(struct publication *p, struct published_service *service, json_t *endpoints, uint64_t serial)
+{
+    json_t *before = service->sent;
+    enter_all(p, endpoints);
+    leave_all(p, before, serial);
+    json_decref(before);
+    service->sent = endpoints;
+    service->has_new_endpoints = false;
+}
+
+/* Has the service anything that the data plane does not know? */
+static bool update_sent(struct publication *p, struct published_service *service, uint64_t serial)
+{
+    if (service->sent && !service->has_new_endpoints)
+        return false;
+    json_t *endpoints = snapshot_write_endpoints(p->registry, service->name);
+    bool is_new = !service->sent || !json_equal(service->sent, endpoints);
+    if (is_new)
+        set_sent(p, service, endpoints, serial);
+    else
+        json_decref(endpoints);
+    service->has_new_endpoints = false;
+    return is_new;
+}
+
+/* Returns the names that leave the document. */
+static json_t *remove_unrouted(struct publication *p, uint64_t serial)
+{
+    struct published_service *service, *next;
+    json_t *removed = json_array();
+    HASH_ITER (by_name, p->services, service, next) {
+        if (service->is_routed)
+            continue;
+        json_array_append_new(removed, json_string(service->name));
+        set_sent(p, service, NULL, serial);
+        drop(p, service);
+    }
+    return removed;
+}
+
+static void put(json_t *object, const char *key, json_t *value)
+{
+    check(value != NULL && json_object_set_new(object, key, value) == 0);
+}
+
+static void put_unless_empty(json_t *object, const char *key, json_t *list)
+{
+    if (json_array_size(list) > 0)
+        put(object, key, list);
+    else
+        json_decref(list);
+}
+
+struct publication *publication_new(const struct task_registry *registry)
+{
+    struct publication *p = mem_alloc(sizeof *p);
+    p->registry = registry;
+    p->routes = route_book_new();
+    p->rotation = rotation_new();
+    p->settings = json_object();
+    return p;
+}
+
+void publication_free(struct publication *p)
+{
+    struct published_service *service, *next;
+    if (!p)
+        return;
+    HASH_ITER (by_name, p->services, service, next) {
+        drop(p, service);
+    }
+    route_book_free(p->routes);
+    rotation_free(p->rotation);
+    json_decref(p->settings);
+    free(p);
+}
+
+void publication_apply_config(struct publication *p, const struct config *config)
+{
+    json_t *settings = snapshot_write_settings(config);
+    p->has_new_settings |= !json_equal(settings, p->settings);
+    json_decref(p->settings);
+    p->settings = settings;
+    route_book_apply_config(p->routes, config);
+    task_registry_each(p->registry, note_task, p);
+}
+
+void publication_note_service(struct publication *p, const char *name)
+{
+    struct published_service *service = find_or_add(p, name);
+    service->has_new_endpoints = true;
+    service->has_new_claims = true;
+}
+
+void publication_refresh(struct publication *p)
+{
+    while (make_claims(p))
+        task_registry_each(p->registry, note_task, p);
+    if (route_book_take_changed(p->routes)) {
+        mark_all_routed(p);
+        p->has_new_routes = true;
+    }
+    forget_unrouted(p);
+}
+
+json_t *publication_write_patch(struct publication *p, uint64_t serial)
+{
+    struct published_service *service, *next;
+    json_t *frame = json_object(), *services = json_array();
+    publication_refresh(p);
+    HASH_ITER (by_name, p->services, service, next) {
+        if (service->is_routed && update_sent(p, service, serial))
+            json_array_append_new(services, snapshot_write_service(service->name, service->sent));
+    }
+    put_unless_empty(frame, "services", services);
+    put_unless_empty(frame, "removedServices", remove_unrouted(p, serial));
+    if (p->has_new_settings)
+        put(frame, "settings", json_incref(p->settings));
+    if (p->has_new_routes)
+        put(frame, "routes", snapshot_write_routes(p->routes, is_routed, p));
+    p->has_new_settings = p->has_new_routes = false;
+    if (json_object_size(frame) == 0) {
+        json_decref(frame);
+        return NULL;
+    }
+    put(frame, "type", json_string("patch"));
+    put(frame, "serial", json_integer((json_int_t)serial));
+    return frame;
+}
+
+json_t *publication_write_snapshot(struct publication *p, uint64_t serial)
+{
+    struct published_service *service, *next;
+    json_t *document = json_object(), *services = json_array();
+    publication_refresh(p);
+    json_decref(remove_unrouted(p, serial));
+    HASH_ITER (by_name, p->services, service, next) {
+        update_sent(p, service, serial);
+        json_array_append_new(services, snapshot_write_service(service->name, service->sent));
+    }
+    put(document, "version", json_integer(1));
+    put(document, "serial", json_integer((json_int_t)serial));
+    put(document, "settings", json_incref(p->settings));
+    put(document, "services", services);
+    put(document, "routes", snapshot_write_routes(p->routes, is_routed, p));
+    p->has_new_settings = p->has_new_routes = false;
+    json_t *frame = json_object();
+    put(frame, "type", json_string("snapshot"));
+    put(frame, "document", document);
+    return frame;
+}
+
+void publication_acknowledge(struct publication *p, uint64_t serial)
+{
+    rotation_acknowledge(p->rotation, serial);
+}
+
+void publication_forget_sent(struct publication *p)
+{
+    struct published_service *service, *next;
+    rotation_clear(p->rotation);
+    HASH_ITER (by_name, p->services, service, next) {
+        json_decref(service->sent);
+        service->sent = NULL;
+    }
+}
+
+bool publication_is_out_of_rotation(const struct publication *p, const char *id)
+{
+    return rotation_is_out(p->rotation, id);
+}
+
+void publication_each_route(struct publication *p, route_book_cb each, void *owner)
+{
+    publication_refresh(p);
+    route_book_each(p->routes, each, owner);
+}
+
+void publication_status(const struct publication *p, struct publication_status *out)
+{
+    *out = (struct publication_status){ .service_count = p->routed_count,
+                                        .route_count = route_book_count(p->routes),
+                                        .endpoint_count = rotation_count(p->rotation),
+                                        .refused_route_count = route_book_refused_count(p->routes) };
+}

@@ -1,0 +1,48 @@
+/* publication: what the data plane should have, what it was sent, and so the next frame (proxy/snapshot_document.md).
+ * Knows neither link nor clock: daemon/publisher.h sends. Control thread.
+ *
+ *   registry, configuration --> [what should be] --write--> frame --> [what was sent] --acknowledge--> [what is out] */
+#ifndef DAEMON_PUBLICATION_H
+#define DAEMON_PUBLICATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "config/config.h"
+#include "daemon/route_book.h"
+#include "discovery/task_registry.h"
+
+struct publication;
+
+struct publication *publication_new(const struct task_registry *registry); /* borrowed */
+void publication_free(struct publication *p);
+
+/* What has changed. Nothing is written yet. */
+void publication_apply_config(struct publication *p, const struct config *config); /* borrowed for the call */
+void publication_note_service(struct publication *p, const char *service);
+void publication_refresh(struct publication *p); /* brings the routes up to date; writing does it too */
+
+/* The frame that carries all changes since the last one; null when there are none. The caller owns it, and must send
+ * it: from here on it counts as sent. A snapshot is never null. */
+json_t *publication_write_patch(struct publication *p, uint64_t serial);
+json_t *publication_write_snapshot(struct publication *p, uint64_t serial);
+
+void publication_acknowledge(struct publication *p, uint64_t serial);
+void publication_forget_sent(struct publication *p); /* the data plane has nothing */
+
+/* Exact, for every id: see daemon/rotation.h. */
+bool publication_is_out_of_rotation(const struct publication *p, const char *id);
+
+/* Routes as they should be. */
+void publication_each_route(struct publication *p, route_book_cb each, void *owner);
+
+struct publication_status {
+    size_t service_count, route_count, endpoint_count; /* endpoint_count: those not out of rotation */
+    size_t refused_route_count;
+};
+void publication_status(const struct publication *p, struct publication_status *out);
+
+#endif

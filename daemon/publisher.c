@@ -1,0 +1,381 @@
+#include "daemon/publisher.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/frame_link.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/publication.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COALESCE_MS 2           /* changes of a turn, and of the ones just behind it, make one frame */
+#define HOLD_POLL_MS 20         /* until the first snapshot may be sent */
+#define COLD_START_WAIT_MS 1000 /* for the first lists, when the data plane serves nothing anyway */
+#define PROBE_WAIT_MS 3000      /* for first probe results, behind the first lists */
+#define HOLD_WARN_MS 10000
+#define RELINK_MS 1000
+#define RETRY_FIRST_MS 100
+#define RETRY_SLOWEST_MS 30000
+#define ANSWER_BYTES_MAX (64u << 10)
+#define SERIAL_MAX ((INT64_C(1) << 53) - 1000000)
+
+struct publisher {
+    struct publisher_parts parts;
+    struct publication *publication;
+    uint8_t providers[PUBLISHER_PROVIDERS_MAX];
+    size_t provider_count;
+    struct frame_link *link; /* null: none */
+    struct timer flush, relink;
+    int64_t started_at_ms, synced_at_ms; /* synced: 0 until all first lists are complete */
+    bool is_greeted;                     /* hello came on this link */
+    bool has_sent;                       /* anything, in the life of this process: from then on nothing is held back */
+    bool needs_snapshot;                 /* the next frame must be a whole one */
+    bool is_serving;                     /* the data plane has some snapshot */
+    bool is_content_known;               /* what the data plane has is what `publication` remembers */
+    bool has_warned_of_hold;
+    uint64_t peer_serial;   /* of hello */
+    uint64_t serial;        /* of the newest frame */
+    uint64_t first_serial;  /* of our first frame; 0: none yet */
+    uint64_t resync_serial; /* answers to frames before it do not count */
+    uint64_t acked_serial;
+    uint32_t rejections_in_a_row;
+    int64_t retry_at_ms;                       /* no frame before it */
+    int64_t sent_at_ms[PUBLISHER_UNACKED_MAX]; /* by serial modulo */
+    int64_t unlinked_at_ms;
+    uint64_t frame_count, ack_count, rejection_count, link_count;
+    char last_rejection[256];
+};
+
+/* ---- may we send? ---- */
+
+static bool all_synced(const struct publisher *p)
+{
+    for (size_t i = 0; i < p->provider_count; i++) {
+        if (!task_registry_is_synced(p->parts.registry, p->providers[i]))
+            return false;
+    }
+    return true;
+}
+
+static void count_unprobed(void *owner, const struct task *task)
+{
+    size_t *count = owner;
+    *count += task->spec.state == TASK_RUNNING && task->spec.address[0] && task->admin == TASK_ADMIN_READY &&
+              task->probe_health == TASK_HEALTH_UNKNOWN;
+}
+
+static bool all_probed(const struct publisher *p)
+{
+    size_t unprobed = 0;
+    task_registry_each(p->parts.registry, count_unprobed, &unprobed);
+    return unprobed == 0;
+}
+
+static void warn_of_hold(struct publisher *p, int64_t now_ms)
+{
+    if (p->has_warned_of_hold || now_ms - p->started_at_ms < HOLD_WARN_MS)
+        return;
+    p->has_warned_of_hold = true;
+    log_warn("the proxy keeps its snapshot %llu: the first list of tasks is not complete yet",
+             (unsigned long long)p->peer_serial);
+}
+
+static bool may_send_first(struct publisher *p, int64_t now_ms)
+{
+    if (p->synced_at_ms == 0 && all_synced(p))
+        p->synced_at_ms = now_ms;
+    if (p->peer_serial == 0)
+        return p->synced_at_ms != 0 || now_ms - p->started_at_ms >= COLD_START_WAIT_MS;
+    if (p->synced_at_ms != 0 && (all_probed(p) || now_ms - p->synced_at_ms >= PROBE_WAIT_MS))
+        return true;
+    warn_of_hold(p, now_ms);
+    return false;
+}
+
+static uint64_t unacked_count(const struct publisher *p)
+{
+    uint64_t acked = p->acked_serial;
+    if (acked + 1 < p->resync_serial)
+        acked = p->resync_serial - 1; /* frames before it are settled: refused, or lost with their link */
+    return p->serial > acked ? p->serial - acked : 0;
+}
+
+/* ---- sending ---- */
+
+static void drop_link(struct publisher *p)
+{
+    frame_link_free(p->link);
+    p->link = NULL;
+    p->is_greeted = false;
+    p->unlinked_at_ms = clock_now_ms();
+    timer_start(&p->relink, RELINK_MS);
+}
+
+static bool send_frame(struct publisher *p, json_t *frame)
+{
+    char *text = json_to_text(frame);
+    json_decref(frame);
+    check(text != NULL);
+    bool sent = frame_link_send(p->link, slice_of(text));
+    free(text);
+    p->frame_count++;
+    p->sent_at_ms[p->serial % PUBLISHER_UNACKED_MAX] = clock_now_ms();
+    return sent; /* if not: on_close follows, and the next link starts with a snapshot */
+}
+
+static void send_snapshot(struct publisher *p)
+{
+    uint64_t serial = p->serial + 1;
+    json_t *frame = publication_write_snapshot(p->publication, serial);
+    p->serial = p->resync_serial = serial;
+    p->first_serial = p->first_serial ? p->first_serial : serial;
+    p->needs_snapshot = false;
+    if (!p->has_sent)
+        log_info("first snapshot, serial %llu", (unsigned long long)serial);
+    p->has_sent = true;
+    send_frame(p, frame);
+}
+
+static void send_patch(struct publisher *p)
+{
+    json_t *frame = publication_write_patch(p->publication, p->serial + 1);
+    if (!frame)
+        return;
+    p->serial++;
+    send_frame(p, frame);
+}
+
+static void schedule(struct publisher *p, int64_t delay_ms)
+{
+    if (!event_pending(&p->flush.event, EV_TIMEOUT, NULL))
+        timer_start(&p->flush, delay_ms);
+}
+
+static void publisher_on_flush(void *owner)
+{
+    struct publisher *p = owner;
+    int64_t now_ms = clock_now_ms();
+    publication_refresh(p->publication);
+    if (!p->link || !p->is_greeted || unacked_count(p) >= PUBLISHER_UNACKED_MAX)
+        return; /* a hello or an acknowledgement continues */
+    if (!p->has_sent && !may_send_first(p, now_ms))
+        schedule(p, HOLD_POLL_MS);
+    else if (now_ms < p->retry_at_ms)
+        schedule(p, p->retry_at_ms - now_ms);
+    else if (p->needs_snapshot)
+        send_snapshot(p);
+    else
+        send_patch(p);
+}
+
+static void publisher_on_change(void *owner, const char *service)
+{
+    struct publisher *p = owner;
+    publication_note_service(p->publication, service);
+    schedule(p, COALESCE_MS);
+}
+
+/* ---- what the data plane says ---- */
+
+/* The proxy reads the Internet: it may have been taken over and lie. It can harm its own traffic, nothing else. */
+static bool read_serial(const json_t *frame, uint64_t *out)
+{
+    int64_t serial = 0;
+    if (!json_find_integer(frame, "serial", &serial) || serial < 0 || serial > SERIAL_MAX)
+        return false;
+    *out = (uint64_t)serial;
+    return true;
+}
+
+static bool take_hello(struct publisher *p, const json_t *frame)
+{
+    uint64_t serial;
+    if (p->is_greeted || !read_serial(frame, &serial))
+        return false;
+    p->is_greeted = true;
+    p->unlinked_at_ms = 0;
+    p->peer_serial = serial;
+    bool is_ours = p->first_serial != 0 && p->peer_serial >= p->first_serial && p->peer_serial <= p->serial;
+    if (serial == 0)
+        publication_forget_sent(p->publication);
+    p->is_content_known = serial == 0 || is_ours;
+    p->is_serving = serial > 0;
+    p->needs_snapshot = true;
+    p->rejections_in_a_row = 0;
+    p->retry_at_ms = 0;
+    /* Nothing that was under way on an older link counts, ours or an earlier control's: a gap tells late answers apart.
+     */
+    p->serial = (p->serial > serial ? p->serial : serial) + PUBLISHER_UNACKED_MAX;
+    p->resync_serial = p->serial + 1;
+    log_info("linked to the proxy, which serves snapshot %llu", (unsigned long long)serial);
+    schedule(p, 0);
+    return true;
+}
+
+static bool take_ack(struct publisher *p, const json_t *frame)
+{
+    uint64_t serial;
+    if (!read_serial(frame, &serial))
+        return false;
+    p->ack_count++;
+    if (serial < p->resync_serial || serial <= p->acked_serial || serial > p->serial)
+        return true;
+    p->acked_serial = serial;
+    p->is_content_known = p->is_serving = true;
+    p->rejections_in_a_row = 0;
+    publication_acknowledge(p->publication, serial);
+    schedule(p, 0); /* what had to wait */
+    return true;
+}
+
+/* Our document is wrong: a bug. Again from scratch, more and more slowly, while the proxy serves what it has. */
+static bool take_rejection(struct publisher *p, const json_t *frame)
+{
+    uint64_t serial;
+    const char *error = json_find_string(frame, "error");
+    if (!read_serial(frame, &serial))
+        return false;
+    p->rejection_count++;
+    snprintf(p->last_rejection, sizeof p->last_rejection, "%s", error ? error : "no reason given");
+    if (serial < p->resync_serial || serial > p->serial)
+        return true;
+    log_error("the proxy refused snapshot %llu: %s", (unsigned long long)serial, p->last_rejection);
+    int64_t delay_ms = 0;
+    for (uint32_t i = 0; i < p->rejections_in_a_row && delay_ms < RETRY_SLOWEST_MS; i++)
+        delay_ms = delay_ms ? delay_ms * 2 : RETRY_FIRST_MS;
+    p->rejections_in_a_row++;
+    p->retry_at_ms = clock_now_ms() + delay_ms;
+    p->needs_snapshot = true;
+    p->resync_serial = p->serial + 1;
+    schedule(p, 0);
+    return true;
+}
+
+static bool take_frame(struct publisher *p, const json_t *frame)
+{
+    const char *type = json_find_string(frame, "type");
+    if (!type)
+        return false;
+    if (strcmp(type, "hello") == 0)
+        return take_hello(p, frame);
+    if (strcmp(type, "ack") == 0)
+        return p->is_greeted && take_ack(p, frame);
+    if (strcmp(type, "rejected") == 0)
+        return p->is_greeted && take_rejection(p, frame);
+    return false;
+}
+
+static void publisher_on_frame(void *owner, struct slice text)
+{
+    static const struct json_limits limits = { .bytes_max = ANSWER_BYTES_MAX, .depth_max = 4, .values_max = 64 };
+    struct publisher *p = owner;
+    struct error error = { "not what the link's protocol allows" };
+    json_t *frame = json_parse_bounded(text, &limits, &error);
+    bool ok = frame && take_frame(p, frame);
+    json_decref(frame);
+    if (ok)
+        return;
+    log_error("frame from the proxy: %s; asking for a new link", error.text);
+    drop_link(p);
+}
+
+static void publisher_on_link_close(void *owner, const char *reason)
+{
+    struct publisher *p = owner;
+    log_warn("link to the proxy closed: %s", reason);
+    drop_link(p);
+}
+
+static void publisher_on_relink(void *owner)
+{
+    struct publisher *p = owner;
+    p->parts.ask_for_link(p->parts.owner);
+    timer_start(&p->relink, RELINK_MS);
+}
+
+struct publisher *publisher_new(const struct publisher_parts *parts)
+{
+    struct publisher *p = mem_alloc(sizeof *p);
+    p->parts = *parts;
+    p->publication = publication_new(parts->registry);
+    p->started_at_ms = p->unlinked_at_ms = clock_now_ms();
+    timer_init(&p->flush, parts->loop, publisher_on_flush, p);
+    timer_init(&p->relink, parts->loop, publisher_on_relink, p);
+    task_registry_set_listener(parts->registry, publisher_on_change, p);
+    timer_start(&p->relink, RELINK_MS);
+    return p;
+}
+
+void publisher_free(struct publisher *p)
+{
+    if (!p)
+        return;
+    task_registry_set_listener(p->parts.registry, NULL, NULL);
+    frame_link_free(p->link);
+    timer_stop(&p->flush);
+    timer_stop(&p->relink);
+    publication_free(p->publication);
+    free(p);
+}
+
+void publisher_add_provider(struct publisher *p, uint8_t provider)
+{
+    check(p->provider_count < PUBLISHER_PROVIDERS_MAX);
+    p->providers[p->provider_count++] = provider;
+}
+
+void publisher_apply_config(struct publisher *p, const struct config *config)
+{
+    publication_apply_config(p->publication, config);
+    schedule(p, COALESCE_MS);
+}
+
+void publisher_set_link(struct publisher *p, int fd)
+{
+    static const struct frame_link_callbacks callbacks = { .on_frame = publisher_on_frame,
+                                                           .on_close = publisher_on_link_close };
+    if (p->link)
+        frame_link_free(p->link);
+    timer_stop(&p->relink);
+    p->is_greeted = false;
+    p->link_count++;
+    p->link = frame_link_new(p->parts.loop, fd, &callbacks, p);
+}
+
+bool publisher_is_out_of_rotation(const struct publisher *p, const char *task_id)
+{
+    return p->is_content_known && publication_is_out_of_rotation(p->publication, task_id);
+}
+
+void publisher_each_route(struct publisher *p, route_book_cb each, void *owner)
+{
+    publication_each_route(p->publication, each, owner);
+}
+
+void publisher_status(const struct publisher *p, struct publisher_status *out)
+{
+    struct publication_status publication;
+    uint64_t unacked = unacked_count(p);
+    publication_status(p->publication, &publication);
+    *out = (struct publisher_status){ .is_linked = p->is_greeted,
+                                      .is_serving = p->is_serving,
+                                      .is_holding = p->is_greeted && !p->has_sent,
+                                      .sent_serial = p->serial,
+                                      .acked_serial = p->acked_serial,
+                                      .frame_count = p->frame_count,
+                                      .ack_count = p->ack_count,
+                                      .rejection_count = p->rejection_count,
+                                      .link_count = p->link_count,
+                                      .unlinked_at_ms = p->unlinked_at_ms,
+                                      .service_count = publication.service_count,
+                                      .route_count = publication.route_count,
+                                      .endpoint_count = publication.endpoint_count,
+                                      .refused_route_count = publication.refused_route_count };
+    if (unacked > 0)
+        out->oldest_unacked_at_ms = p->sent_at_ms[(p->serial - unacked + 1) % PUBLISHER_UNACKED_MAX];
+    snprintf(out->last_rejection, sizeof out->last_rejection, "%s", p->last_rejection);
+}

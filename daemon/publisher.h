@@ -1,0 +1,60 @@
+/* publisher: keeps the data plane's snapshot as the registry and the configuration want it: one `patch` frame for all
+ * changes of a loop turn, a whole `snapshot` on a new link or after a refusal. Control thread only; driven by its loop.
+ *
+ *   hello (serial 0: it serves nothing)  --> as soon as the providers' first lists are complete, or after 1 s
+ *   hello (serial n: it serves an old one) --> once the lists are complete and every running task was probed, or 3 s
+ * later: a restart of this process must not take endpoints out that are fine
+ *
+ * At most PUBLISHER_UNACKED_MAX frames are under way; later changes wait for an acknowledgement and are then sent as
+ * one. */
+#ifndef DAEMON_PUBLISHER_H
+#define DAEMON_PUBLISHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/loop.h"
+#include "config/config.h"
+#include "daemon/route_book.h"
+#include "discovery/task_registry.h"
+
+#define PUBLISHER_UNACKED_MAX 8
+#define PUBLISHER_PROVIDERS_MAX 8
+
+struct publisher;
+
+struct publisher_parts {
+    struct loop *loop;
+    struct task_registry *registry;    /* borrowed; its listener slot is taken */
+    void (*ask_for_link)(void *owner); /* the link broke and nobody has brought a new one for a second */
+    void *owner;
+};
+
+struct publisher *publisher_new(const struct publisher_parts *parts);
+void publisher_free(struct publisher *p);
+
+void publisher_add_provider(struct publisher *p, uint8_t provider); /* whose first complete list to wait for */
+void publisher_apply_config(struct publisher *p, const struct config *config); /* borrowed for the call */
+void publisher_set_link(struct publisher *p, int fd); /* takes the descriptor; replaces the link there was */
+
+/* Does no worker send to this task any more? While the data plane's content is not known (a new link to a proxy that
+ * serves a snapshot of an earlier control process), nobody is. Without a link: what was known last. */
+bool publisher_is_out_of_rotation(const struct publisher *p, const char *task_id);
+
+void publisher_each_route(struct publisher *p, route_book_cb each, void *owner);
+
+struct publisher_status {
+    bool is_linked;  /* hello was received */
+    bool is_serving; /* the data plane has some snapshot, ours or an earlier one */
+    bool is_holding; /* see above */
+    uint64_t sent_serial, acked_serial;
+    uint64_t frame_count, ack_count, rejection_count, link_count;
+    int64_t oldest_unacked_at_ms; /* 0: all acknowledged */
+    int64_t unlinked_at_ms;       /* 0: linked */
+    size_t service_count, route_count, endpoint_count, refused_route_count;
+    char last_rejection[256]; /* empty: none */
+};
+void publisher_status(const struct publisher *p, struct publisher_status *out);
+
+#endif

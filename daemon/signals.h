@@ -1,0 +1,26 @@
+/* signals: process signals as callbacks from a loop. One set in a process (libevent keeps one handler table); the
+ * thread that runs the loop. */
+#ifndef DAEMON_SIGNALS_H
+#define DAEMON_SIGNALS_H
+
+#include <stddef.h>
+
+#include "base/loop.h"
+
+#define SIGNALS_MAX 8
+
+typedef void (*signals_cb)(void *owner, int signal_number);
+
+/* Embedded in its owner. */
+struct signals {
+    struct event events[SIGNALS_MAX];
+    size_t count;
+    signals_cb on_signal;
+    void *owner; /* borrowed */
+};
+
+void signals_start(struct signals *signals, struct loop *loop, const int *numbers, size_t count, signals_cb on_signal,
+                   void *owner);
+void signals_stop(struct signals *signals); /* default actions again */
+
+#endif

@@ -1,0 +1,158 @@
+#include "daemon/snapshot_writer.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "proxy/endpoint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BUFFER_BYTES_MIN (INT64_C(1) << 20)
+#define UPSTREAM_IDLE_MAX 10000
+
+/* Null text would lose the member without a word. */
+static void set_text(json_t *object, const char *key, const char *text)
+{
+    check(json_object_set_new(object, key, json_string(text)) == 0);
+}
+
+static void set_integer(json_t *object, const char *key, int64_t value)
+{
+    check(json_object_set_new(object, key, json_integer(value)) == 0);
+}
+
+static json_t *write_timeouts(const struct config_timeouts *timeouts)
+{
+    json_t *out = json_object();
+    set_integer(out, "headMs", timeouts->head_ms);
+    set_integer(out, "bodyMs", timeouts->body_ms);
+    set_integer(out, "idleMs", timeouts->idle_ms);
+    set_integer(out, "connectMs", timeouts->connect_ms);
+    set_integer(out, "responseMs", timeouts->response_ms);
+    set_integer(out, "upstreamIdleMs", timeouts->upstream_idle_ms);
+    set_integer(out, "drainMs", timeouts->drain_ms);
+    return out;
+}
+
+/* The data plane takes a little less than the configuration allows at two ends. */
+static json_t *write_limits(const struct config_limits *limits)
+{
+    json_t *out = json_object();
+    int64_t buffers = limits->buffer_bytes_per_worker, idle = limits->upstream_idle_per_endpoint;
+    set_integer(out, "headBytes", limits->head_bytes);
+    set_integer(out, "fieldCount", limits->field_count);
+    set_integer(out, "connectionsPerWorker", limits->connections_per_worker);
+    set_integer(out, "bufferBytesPerWorker", buffers < BUFFER_BYTES_MIN ? BUFFER_BYTES_MIN : buffers);
+    set_integer(out, "upstreamIdlePerEndpoint", idle > UPSTREAM_IDLE_MAX ? UPSTREAM_IDLE_MAX : idle);
+    return out;
+}
+
+static bool is_printable(const char *text)
+{
+    for (; *text; text++) {
+        if (*text <= ' ' || *text > '~')
+            return false;
+    }
+    return true;
+}
+
+struct endpoint_list {
+    const struct task **tasks; /* borrowed from the registry */
+    size_t count;
+};
+
+static void collect_routable(void *owner, const struct task *task)
+{
+    struct endpoint_list *list = owner;
+    union endpoint_address address;
+    socklen_t len;
+    if (!task_is_routable(task))
+        return;
+    if (!task->spec.id[0] || strlen(task->spec.id) > ENDPOINT_ID_MAX || !is_printable(task->spec.id) ||
+        !endpoint_parse_address(task->spec.address, &address, &len)) {
+        log_warn("task '%s' of service '%s' is left out: '%s' is no address to send to", task->spec.id,
+                 task->spec.service, task->spec.address);
+        return;
+    }
+    list->tasks = mem_grow_array(list->tasks, list->count + 1, sizeof *list->tasks);
+    list->tasks[list->count++] = task;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    const struct task *const *left = a, *const *right = b;
+    return strcmp((*left)->spec.id, (*right)->spec.id);
+}
+
+static json_t *write_endpoint(const struct task *task)
+{
+    json_t *out = json_object();
+    uint32_t weight = task->spec.weight;
+    set_text(out, "id", task->spec.id);
+    set_text(out, "address", task->spec.address);
+    set_integer(out, "weight", weight < 1 ? 1 : weight > 1000 ? 1000 : weight);
+    return out;
+}
+
+struct route_list {
+    json_t *out;
+    snapshot_filter_cb is_published;
+    void *owner;
+};
+
+/* Hosts and paths are ASCII: the route book has seen to it. */
+static void write_route(void *owner, const char *host, const char *path, const char *service)
+{
+    struct route_list *list = owner;
+    if (!list->is_published(list->owner, service))
+        return;
+    json_t *route = json_object();
+    set_text(route, "host", host);
+    set_text(route, "path", path);
+    set_text(route, "service", service);
+    json_array_append_new(list->out, route);
+}
+
+json_t *snapshot_write_settings(const struct config *config)
+{
+    json_t *out = json_object();
+    set_text(out, "balancer", config->proxy.balancer);
+    set_integer(out, "retries", config->proxy.retries);
+    json_object_set_new(out, "timeouts", write_timeouts(&config->proxy.timeouts));
+    json_object_set_new(out, "limits", write_limits(&config->proxy.limits));
+    return out;
+}
+
+json_t *snapshot_write_endpoints(const struct task_registry *registry, const char *service)
+{
+    struct endpoint_list list = { NULL, 0 };
+    json_t *out = json_array();
+    task_registry_each_of(registry, service, collect_routable, &list);
+    if (list.count > 0)
+        qsort(list.tasks, list.count, sizeof *list.tasks, compare_ids);
+    for (size_t i = 0; i < list.count; i++)
+        json_array_append_new(out, write_endpoint(list.tasks[i]));
+    free(list.tasks);
+    return out;
+}
+
+json_t *snapshot_write_routes(const struct route_book *routes, snapshot_filter_cb is_published, void *owner)
+{
+    struct route_list list = { json_array(), is_published, owner };
+    route_book_each(routes, write_route, &list);
+    return list.out;
+}
+
+json_t *snapshot_write_service(const char *name, json_t *endpoints)
+{
+    json_t *out = json_object();
+    set_text(out, "name", name);
+    json_object_set(out, "endpoints", endpoints);
+    return out;
+}
+
+bool snapshot_is_service_name(const char *name)
+{
+    return *name && is_printable(name);
+}

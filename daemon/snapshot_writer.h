@@ -1,0 +1,26 @@
+/* snapshot_writer: configuration, registry and routes -> the parts of the snapshot document
+ * (proxy/snapshot_document.md). Pure; control thread. The caller owns what is returned. Whatever the data plane would
+ * refuse is left out with a warning: one odd container must not keep everybody's changes from being taken. */
+#ifndef DAEMON_SNAPSHOT_WRITER_H
+#define DAEMON_SNAPSHOT_WRITER_H
+
+#include <jansson.h>
+
+#include "config/config.h"
+#include "daemon/route_book.h"
+#include "discovery/task_registry.h"
+
+/* The data plane counts by service; some rows stay free for services that are being replaced. */
+#define SNAPSHOT_SERVICES_MAX 1900
+
+json_t *snapshot_write_settings(const struct config *config);
+json_t *snapshot_write_endpoints(const struct task_registry *registry, const char *service); /* sorted by id */
+/* Without the routes of services that `is_published` denies. */
+typedef bool (*snapshot_filter_cb)(void *owner, const char *service);
+json_t *snapshot_write_routes(const struct route_book *routes, snapshot_filter_cb is_published, void *owner);
+json_t *snapshot_write_service(const char *name, json_t *endpoints); /* borrows endpoints */
+
+/* Can the name stand in a document? */
+bool snapshot_is_service_name(const char *name);
+
+#endif

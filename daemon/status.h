@@ -1,0 +1,31 @@
+/* status: what /readyz and /metrics tell beyond services and tasks: the link to the proxy, the workers' counters,
+ * Docker, the configuration. Reads only; control thread. */
+#ifndef DAEMON_STATUS_H
+#define DAEMON_STATUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "admin/parts.h"
+#include "daemon/publisher.h"
+#include "daemon/proxy_view.h"
+#include "discovery/docker/engine.h"
+#include "discovery/health/checker.h"
+#include "discovery/provider.h"
+
+/* Embedded in its owner; all pointers borrowed. */
+struct status {
+    struct publisher *publisher;
+    const struct proxy_view *view;
+    const struct docker_engine *engine; /* null: docker is off */
+    const struct provider *docker;      /* null: docker is off */
+    const struct health_checker *checker;
+    uint64_t reload_count, reload_failure_count;
+    uint64_t control_restart_count, proxy_restart_count;
+    bool is_config_fallback; /* the file was bad at the start: the last good copy is in force */
+    bool is_store_missing;   /* nothing may be created or stopped */
+};
+
+extern const struct admin_daemon_ops status_admin_ops; /* owner: struct status */
+
+#endif

@@ -1,0 +1,394 @@
+#include "discovery/docker/container_set.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <uthash.h>
+
+/* After a look that the engine could not answer (a timeout, a 500). */
+#define RETRY_MS 1000
+
+enum look_state { LOOK_NONE = 0, LOOK_WAITING, LOOK_ASKED, LOOK_FAILED };
+
+struct container {
+    char id[TASK_ID_SIZE];
+    struct container_set *set;
+    enum look_state look;
+    TAILQ_ENTRY(container) link; /* while LOOK_WAITING */
+    struct docker_call *call;    /* while LOOK_ASKED */
+    bool is_listed;              /* by the sync under way, and not looked at since */
+    bool is_ignored;             /* its labels were refused */
+    bool is_killed;              /* it got its stop signal, in the life that began at killed_life_us */
+    int64_t killed_life_us;
+    int stop_signal; /* 0: not known yet */
+    uint64_t sync_round;
+    unsigned warning_hash; /* of what was last said about it, so that it is said once */
+    UT_hash_handle hh;
+};
+
+struct container_set {
+    struct container_set_parts parts;
+    struct container *containers; /* uthash, by id */
+    TAILQ_HEAD(, container) waiting;
+    size_t waiting_count, asked_count, listed_count;
+    uint64_t sync_round, looks_count;
+    bool is_full_reported;
+    struct timer retry;
+};
+
+static void set_pump(struct container_set *set);
+
+/* ---- containers ---- */
+
+static struct container *find(const struct container_set *set, const char *id)
+{
+    struct container *c;
+    HASH_FIND_STR(set->containers, id, c);
+    return c;
+}
+
+static struct container *find_or_add(struct container_set *set, const char *id)
+{
+    struct container *c = find(set, id);
+    if (c)
+        return c;
+    if (HASH_COUNT(set->containers) >= CONTAINER_SET_MAX) {
+        if (!set->is_full_reported)
+            log_warn("docker: more than %d containers with our labels, the others are ignored", CONTAINER_SET_MAX);
+        set->is_full_reported = true;
+        return NULL;
+    }
+    c = mem_alloc(sizeof *c);
+    c->set = set;
+    c->sync_round = set->sync_round;
+    snprintf(c->id, sizeof c->id, "%s", id);
+    HASH_ADD_STR(set->containers, id, c);
+    return c;
+}
+
+static void drop_look(struct container *c)
+{
+    struct container_set *set = c->set;
+    if (c->look == LOOK_WAITING) {
+        TAILQ_REMOVE(&set->waiting, c, link);
+        set->waiting_count--;
+    } else if (c->look == LOOK_ASKED) {
+        set->asked_count--;
+        docker_engine_cancel(set->parts.engine, c->call);
+    }
+    c->look = LOOK_NONE;
+}
+
+static void set_listed(struct container *c, bool listed)
+{
+    c->set->listed_count += (size_t)listed - (size_t)c->is_listed;
+    c->is_listed = listed;
+}
+
+static void forget(struct container *c)
+{
+    drop_look(c);
+    set_listed(c, false);
+    HASH_DEL(c->set->containers, c);
+    free(c);
+}
+
+/* Only where no container is in use any more: the owner may end its sync, which forgets some. */
+static void tell_if_settled(struct container_set *set, size_t listed_before)
+{
+    if (listed_before > 0 && set->listed_count == 0)
+        set->parts.on_settled(set->parts.owner);
+}
+
+/* ---- looks ---- */
+
+/* Asks, or asks again: an answer under way may be from before the event that made us want this one. */
+static void look(struct container *c)
+{
+    if (c->look == LOOK_WAITING)
+        return;
+    drop_look(c);
+    c->look = LOOK_WAITING;
+    TAILQ_INSERT_TAIL(&c->set->waiting, c, link);
+    c->set->waiting_count++;
+    set_pump(c->set);
+}
+
+static void warn_once(struct container *c, const char *text)
+{
+    unsigned hash = 5381;
+    for (const char *at = text; *at; at++)
+        hash = hash * 33 + (unsigned char)*at;
+    if (hash != c->warning_hash && text[0])
+        log_warn("docker: %s%s", text, c->is_ignored ? "; it is ignored" : "");
+    c->warning_hash = hash;
+}
+
+static void remove_task(struct container *c)
+{
+    if (task_registry_find(c->set->parts.registry, c->id))
+        task_registry_remove(c->set->parts.registry, c->id);
+}
+
+static void apply(struct container *c, struct docker_container *seen)
+{
+    struct task_spec *spec = &seen->spec;
+    c->stop_signal = seen->stop_signal;
+    if (c->is_killed && (spec->state != TASK_RUNNING || spec->started_at_wall_us != c->killed_life_us))
+        c->is_killed = false;
+    if (c->is_killed)
+        spec->state = TASK_STOPPING;
+    task_registry_apply(c->set->parts.registry, c->set->parts.provider, spec);
+}
+
+/* May forget the container. */
+static void take_inspected(struct container *c, struct slice body)
+{
+    struct docker_container seen;
+    struct error warning;
+    enum docker_verdict verdict = docker_container_parse(body, &c->set->parts.scope, &seen, &warning);
+    if (verdict == DOCKER_VERDICT_TASK && strcmp(seen.spec.id, c->id) != 0) {
+        error_set(&warning, "container %.12s: the engine answers with another one", c->id);
+        verdict = DOCKER_VERDICT_INVALID;
+    }
+    c->is_ignored = verdict == DOCKER_VERDICT_INVALID;
+    warn_once(c, warning.text);
+    bool is_gone = verdict == DOCKER_VERDICT_NOT_OURS ||
+                   (verdict == DOCKER_VERDICT_TASK && !seen.spec.managed && seen.spec.state == TASK_STOPPED);
+    if (verdict == DOCKER_VERDICT_TASK && !is_gone)
+        apply(c, &seen);
+    else
+        remove_task(c);
+    if (is_gone)
+        forget(c);
+}
+
+/* The engine did not say: what is known stays, and counts as seen. */
+static void keep_known(struct container *c)
+{
+    const struct task *task = task_registry_find(c->set->parts.registry, c->id);
+    if (task) {
+        struct task_spec spec = task->spec;
+        task_registry_apply(c->set->parts.registry, c->set->parts.provider, &spec);
+    }
+}
+
+static void on_inspected(void *owner, const struct docker_answer *answer)
+{
+    struct container *c = owner;
+    struct container_set *set = c->set;
+    size_t listed_before = set->listed_count;
+    c->look = LOOK_NONE;
+    set->asked_count--;
+    set_listed(c, false);
+    if (answer->result == DOCKER_OK) {
+        take_inspected(c, answer->body);
+    } else if (answer->result == DOCKER_NOT_FOUND) {
+        remove_task(c);
+        forget(c);
+    } else {
+        c->look = LOOK_FAILED;
+        timer_start(&set->retry, RETRY_MS);
+        if (answer->result == DOCKER_UNREACHABLE) {
+            set->parts.on_lost(set->parts.owner);
+        } else {
+            log_warn("docker: %s", answer->text);
+            keep_known(c);
+        }
+    }
+    set_pump(set);
+    tell_if_settled(set, listed_before);
+}
+
+static void set_pump(struct container_set *set)
+{
+    struct container *c;
+    while (set->asked_count < CONTAINER_LOOKS_MAX && (c = TAILQ_FIRST(&set->waiting))) {
+        TAILQ_REMOVE(&set->waiting, c, link);
+        set->waiting_count--;
+        c->look = LOOK_ASKED;
+        set->asked_count++;
+        set->looks_count++;
+        c->call = docker_engine_inspect(set->parts.engine, c->id, on_inspected, c);
+    }
+}
+
+static void set_on_retry(void *owner)
+{
+    struct container_set *set = owner;
+    struct container *c, *next;
+    struct docker_engine_status engine;
+    docker_engine_status(set->parts.engine, &engine);
+    if (engine.state != DOCKER_ENGINE_REACHABLE) {
+        timer_start(&set->retry, RETRY_MS);
+        return;
+    }
+    HASH_ITER (hh, set->containers, c, next)
+        if (c->look == LOOK_FAILED)
+            look(c);
+}
+
+/* ---- events ---- */
+
+static bool ends_it(const struct container *c, int signal)
+{
+    return signal == 0 || signal == SIGTERM || signal == SIGKILL || signal == SIGINT || signal == SIGQUIT ||
+           signal == c->stop_signal;
+}
+
+/* The new state in the registry at once; what only an inspection can tell comes later. */
+static void take_state(struct container *c, const struct task_spec *known, const struct docker_event *event)
+{
+    struct task_spec spec = *known;
+    switch (event->action) {
+    case DOCKER_EVENT_KILL:
+        c->is_killed = true;
+        c->killed_life_us = spec.started_at_wall_us;
+        spec.state = TASK_STOPPING;
+        break;
+    case DOCKER_EVENT_PAUSE:
+        spec.state = TASK_STOPPING;
+        break;
+    case DOCKER_EVENT_UNPAUSE:
+        spec.state = c->is_killed ? TASK_STOPPING : TASK_RUNNING;
+        break;
+    case DOCKER_EVENT_HEALTH:
+        spec.has_engine_health = true;
+        spec.engine_health = event->health;
+        break;
+    case DOCKER_EVENT_DIE:
+        c->is_killed = false;
+        spec.state = TASK_STOPPED;
+        spec.exit_code = event->exit_code;
+        spec.address[0] = '\0';
+        break;
+    default:
+        return;
+    }
+    task_registry_apply(c->set->parts.registry, c->set->parts.provider, &spec);
+}
+
+/* Whether an inspection is needed, or one under way has become doubtful. May forget the container. */
+static void take_known(struct container *c, const struct task *task, const struct docker_event *event)
+{
+    bool is_foreign = !task->spec.managed;
+    bool is_doubtful = c->look != LOOK_NONE;
+    if (event->action == DOCKER_EVENT_KILL && !ends_it(c, event->signal))
+        return;
+    if (event->action == DOCKER_EVENT_STOP && task->spec.state == TASK_STOPPED)
+        return; /* it comes after die, which said all */
+    if (event->action == DOCKER_EVENT_DIE && is_foreign) {
+        remove_task(c);
+        forget(c);
+        return;
+    }
+    bool has_address = task->spec.address[0];
+    bool needs_look = event->action == DOCKER_EVENT_CREATE || event->action == DOCKER_EVENT_START ||
+                      event->action == DOCKER_EVENT_CHANGED || event->action == DOCKER_EVENT_STOP ||
+                      (event->action == DOCKER_EVENT_UNPAUSE && !has_address);
+    if (event->action == DOCKER_EVENT_START)
+        c->is_killed = false;
+    struct task_spec known = task->spec;
+    take_state(c, &known, event);
+    if (needs_look || is_doubtful)
+        look(c);
+}
+
+static void set_on_event(struct container_set *set, const struct docker_event *event)
+{
+    struct container *c = find(set, event->id);
+    /* `stop` comes after `die`, which said all. */
+    if (!c && (!event->has_our_label || event->action == DOCKER_EVENT_STOP))
+        return;
+    if (event->action == DOCKER_EVENT_DESTROY) {
+        if (c) {
+            remove_task(c);
+            forget(c);
+        }
+        return;
+    }
+    if (!c)
+        c = find_or_add(set, event->id);
+    if (!c)
+        return;
+    const struct task *task = task_registry_find(set->parts.registry, c->id);
+    if (task)
+        take_known(c, task, event);
+    else
+        look(c);
+}
+
+/* ---- public ---- */
+
+struct container_set *container_set_new(const struct container_set_parts *parts)
+{
+    struct container_set *set = mem_alloc(sizeof *set);
+    set->parts = *parts;
+    TAILQ_INIT(&set->waiting);
+    timer_init(&set->retry, parts->loop, set_on_retry, set);
+    return set;
+}
+
+void container_set_free(struct container_set *set)
+{
+    struct container *c, *next;
+    if (!set)
+        return;
+    timer_stop(&set->retry);
+    HASH_ITER (hh, set->containers, c, next)
+        forget(c);
+    free(set);
+}
+
+void container_set_take_event(struct container_set *set, const struct docker_event *event)
+{
+    size_t listed_before = set->listed_count;
+    set_on_event(set, event);
+    tell_if_settled(set, listed_before);
+}
+
+void container_set_begin_sync(struct container_set *set)
+{
+    struct container *c, *next;
+    set->sync_round++;
+    HASH_ITER (hh, set->containers, c, next)
+        set_listed(c, false);
+}
+
+void container_set_list(struct container_set *set, const char *id)
+{
+    struct container *c = find_or_add(set, id);
+    if (!c)
+        return;
+    c->sync_round = set->sync_round;
+    set_listed(c, true);
+    look(c);
+}
+
+bool container_set_is_settled(const struct container_set *set)
+{
+    return set->listed_count == 0;
+}
+
+void container_set_end_sync(struct container_set *set)
+{
+    struct container *c, *next;
+    HASH_ITER (hh, set->containers, c, next)
+        if (c->sync_round != set->sync_round)
+            forget(c);
+}
+
+void container_set_status(const struct container_set *set, struct container_set_status *out)
+{
+    struct container *c, *next;
+    *out = (struct container_set_status){ .known_count = HASH_COUNT(set->containers),
+                                          .waiting_count = set->waiting_count + set->asked_count,
+                                          .looks_count = set->looks_count };
+    HASH_ITER (hh, set->containers, c, next)
+        out->ignored_count += c->is_ignored;
+}

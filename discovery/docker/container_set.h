@@ -1,0 +1,55 @@
+/* container_set: the containers that concern us, and what events say about them -> task registry. Looks (inspects) at a
+ * container when an event names it, at most CONTAINER_LOOKS_MAX at once. For discovery/docker/provider.c. Control
+ * thread.
+ *
+ * An answer that was asked for before a later event of the same container is never used: the look is dropped and
+ * repeated. A container that got its stop signal stays STOPPING until it ends or starts anew, although the engine still
+ * calls it running. */
+#ifndef DISCOVERY_DOCKER_CONTAINER_SET_H
+#define DISCOVERY_DOCKER_CONTAINER_SET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/loop.h"
+#include "discovery/docker/engine.h"
+#include "discovery/docker/events.h"
+#include "discovery/docker/labels.h"
+#include "discovery/task_registry.h"
+
+#define CONTAINER_LOOKS_MAX 8
+#define CONTAINER_SET_MAX 8192
+
+struct container_set;
+
+struct container_set_parts {
+    struct loop *loop;
+    struct docker_engine *engine;
+    struct task_registry *registry;
+    uint8_t provider;
+    struct docker_label_scope scope; /* all borrowed, must outlive the set */
+    void (*on_settled)(void *owner); /* every container listed since begin_sync has been looked at */
+    void (*on_lost)(void *owner);    /* a look was not answered; it is repeated once the engine is there */
+    void *owner;
+};
+
+struct container_set *container_set_new(const struct container_set_parts *parts);
+void container_set_free(struct container_set *set);
+
+void container_set_take_event(struct container_set *set, const struct docker_event *event);
+
+/* A full list: begin, every id of the list, and, once settled, end, which forgets those that were not listed. The
+ * registry's own sync is the caller's. */
+void container_set_begin_sync(struct container_set *set);
+void container_set_list(struct container_set *set, const char *id);
+bool container_set_is_settled(const struct container_set *set);
+void container_set_end_sync(struct container_set *set);
+
+struct container_set_status {
+    size_t known_count, ignored_count, waiting_count;
+    uint64_t looks_count;
+};
+void container_set_status(const struct container_set *set, struct container_set_status *out);
+
+#endif

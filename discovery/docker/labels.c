@@ -1,0 +1,340 @@
+#include "discovery/docker/labels.h"
+
+#include "base/json.h"
+#include "config/form.h"
+#include "config/listen_address.h"
+#include "discovery/docker/address.h"
+
+#include <ctype.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SHORT_ID_LEN 12
+#define WEIGHT_MAX 1000
+
+static const char *const verdict_names[] = { "task", "not ours", "invalid" };
+_Static_assert(sizeof verdict_names / sizeof *verdict_names == DOCKER_VERDICT_COUNT, "a name for every verdict");
+
+static const char *const known_labels[] = {
+    DOCKER_LABEL_ENABLE, DOCKER_LABEL_SERVICE,    DOCKER_LABEL_PORT,    DOCKER_LABEL_HOST,     DOCKER_LABEL_PATH,
+    DOCKER_LABEL_WEIGHT, DOCKER_LABEL_MANAGED_BY, DOCKER_LABEL_CLUSTER, DOCKER_LABEL_REVISION,
+};
+
+static const char alphanumeric[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+
+/* What is looked at while one inspect document is read; all borrowed. */
+struct reading {
+    const json_t *root, *config, *labels, *state;
+    const struct docker_label_scope *scope;
+    struct docker_container *container;
+    struct task_spec *spec; /* of the container */
+    struct error *warning;
+};
+
+static bool refuse(struct reading *r, const char *reason)
+{
+    return error_set(r->warning, "container %s (%.*s): %s", r->spec->name, SHORT_ID_LEN, r->spec->id, reason);
+}
+
+static bool refuse_label(struct reading *r, const char *label, const char *value, const char *expected)
+{
+    struct error reason;
+    error_set(&reason, "label %s=\"%.60s\"%s: %s is expected", label, value, strlen(value) > 60 ? "..." : "", expected);
+    return refuse(r, reason.text);
+}
+
+/* False only when the label is there and is no text. */
+static bool find_label(struct reading *r, const char *label, const char **value)
+{
+    const json_t *found = json_object_get(r->labels, label);
+    *value = json_string_value(found);
+    return !found || *value || refuse_label(r, label, "(not text)", "text");
+}
+
+/* ---- who it is ---- */
+
+static bool word_is_valid(const char *text, size_t size)
+{
+    size_t len = strlen(text);
+    return len > 0 && len < size && strspn(text, alphanumeric) == len && isalnum((unsigned char)text[0]);
+}
+
+static bool read_identity(struct reading *r)
+{
+    const char *id = json_find_string(r->root, "Id");
+    const char *name = json_find_string(r->root, "Name");
+    if (!id || !word_is_valid(id, sizeof r->spec->id))
+        return error_set(r->warning, "a container without a valid id");
+    memcpy(r->spec->id, id, strlen(id) + 1);
+    if (name && name[0] == '/')
+        name++;
+    /* For people only, so a longer one is cut. */
+    if (name && word_is_valid(name, 256))
+        snprintf(r->spec->name, sizeof r->spec->name, "%.*s", (int)sizeof r->spec->name - 1, name);
+    else
+        snprintf(r->spec->name, sizeof r->spec->name, "%.*s", SHORT_ID_LEN, id);
+    return true;
+}
+
+/* Whether the container concerns us at all. False with an empty warning: it does not. */
+static bool read_ownership(struct reading *r)
+{
+    const char *managed_by, *cluster, *enable;
+    if (!find_label(r, DOCKER_LABEL_MANAGED_BY, &managed_by) || !find_label(r, DOCKER_LABEL_CLUSTER, &cluster) ||
+        !find_label(r, DOCKER_LABEL_ENABLE, &enable))
+        return false;
+    if (managed_by && strcmp(managed_by, DOCKER_LABEL_MANAGED_BY_US) == 0) {
+        r->spec->managed = true;
+        return cluster && strcmp(cluster, r->scope->cluster) == 0;
+    }
+    if (!enable || strcmp(enable, "false") == 0)
+        return false;
+    return strcmp(enable, "true") == 0 || refuse_label(r, DOCKER_LABEL_ENABLE, enable, "true or false");
+}
+
+/* ---- where its requests come from and go to ---- */
+
+static bool accept(struct reading *r, const char *label, const char *value, char *canonical, char *out, size_t size,
+                   const char *expected)
+{
+    bool accepted = canonical && strlen(canonical) < size;
+    if (accepted)
+        memcpy(out, canonical, strlen(canonical) + 1);
+    free(canonical);
+    return accepted || refuse_label(r, label, value, expected);
+}
+
+static bool read_service(struct reading *r)
+{
+    const char *service;
+    if (!find_label(r, DOCKER_LABEL_SERVICE, &service))
+        return false;
+    if (!service)
+        return refuse(r, "label " DOCKER_LABEL_SERVICE " is missing");
+    return accept(r, DOCKER_LABEL_SERVICE, service, form_accept_name(service), r->spec->service,
+                  sizeof r->spec->service, "a name of a-z, 0-9 and -, at most 63");
+}
+
+static bool read_route(struct reading *r)
+{
+    const char *host, *path;
+    if (!find_label(r, DOCKER_LABEL_HOST, &host) || !find_label(r, DOCKER_LABEL_PATH, &path))
+        return false;
+    if (host && !accept(r, DOCKER_LABEL_HOST, host, form_accept_host_pattern(host), r->spec->host, sizeof r->spec->host,
+                        "a host name, *.suffix or *"))
+        return false;
+    if (path && !accept(r, DOCKER_LABEL_PATH, path, form_accept_path_prefix(path), r->spec->path, sizeof r->spec->path,
+                        "a path prefix"))
+        return false;
+    return true;
+}
+
+static bool read_weight(struct reading *r)
+{
+    const char *text;
+    if (!find_label(r, DOCKER_LABEL_WEIGHT, &text))
+        return false;
+    unsigned weight = text ? listen_address_parse_port(text) : 1; /* the same decimal notation */
+    if (weight < 1 || weight > WEIGHT_MAX)
+        return refuse_label(r, DOCKER_LABEL_WEIGHT, text, "a number from 1 to 1000");
+    r->spec->weight = weight;
+    return true;
+}
+
+static bool read_revision(struct reading *r)
+{
+    const char *revision;
+    if (!find_label(r, DOCKER_LABEL_REVISION, &revision))
+        return false;
+    if (!revision)
+        return true;
+    if (!word_is_valid(revision, sizeof r->spec->revision))
+        return refuse_label(r, DOCKER_LABEL_REVISION, revision, "at most 35 letters and digits");
+    memcpy(r->spec->revision, revision, strlen(revision) + 1);
+    return true;
+}
+
+/* The one TCP port that the image exposes; 0 when there is none or more than one. */
+static uint16_t only_exposed_port(const json_t *config)
+{
+    const char *key;
+    json_t *unused;
+    char number[8];
+    uint16_t port = 0;
+    json_object_foreach ((json_t *)json_find_object(config, "ExposedPorts"), key, unused) {
+        size_t len = strcspn(key, "/");
+        if (strcmp(key + len, "/tcp") != 0 || len >= sizeof number)
+            continue;
+        if (port)
+            return 0;
+        snprintf(number, sizeof number, "%.*s", (int)len, key);
+        port = listen_address_parse_port(number);
+    }
+    return port;
+}
+
+static bool read_address(struct reading *r)
+{
+    const char *text;
+    struct error reason;
+    if (!find_label(r, DOCKER_LABEL_PORT, &text))
+        return false;
+    uint16_t port = text ? listen_address_parse_port(text) : only_exposed_port(r->config);
+    if (text && !port)
+        return refuse_label(r, DOCKER_LABEL_PORT, text, "a number from 1 to 65535");
+    if (!port)
+        return refuse(r, "label " DOCKER_LABEL_PORT " is missing, and the image does not expose exactly one TCP port");
+    if (r->spec->state != TASK_RUNNING)
+        return true; /* it has none while it does not run */
+    return docker_address_find(r->root, r->scope, port, r->spec->address, &reason) || refuse(r, reason.text);
+}
+
+/* ---- what it does ---- */
+
+static int64_t parse_time_us(const char *text)
+{
+    struct tm at = { 0 };
+    const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &at) : NULL;
+    if (!rest || at.tm_year < 70)
+        return 0; /* the engine writes year 1 for "never" */
+    int64_t us = 0;
+    if (*rest == '.') {
+        int64_t unit = 100000;
+        for (rest++; isdigit((unsigned char)*rest); rest++, unit /= 10)
+            us += (*rest - '0') * unit;
+    }
+    return strcmp(rest, "Z") == 0 ? (int64_t)timegm(&at) * 1000000 + us : 0;
+}
+
+static bool read_state(struct reading *r)
+{
+    static const struct {
+        const char *word;
+        enum task_state state;
+    } states[] = {
+        { "created", TASK_PENDING }, { "restarting", TASK_PENDING }, { "running", TASK_RUNNING },
+        { "paused", TASK_STOPPING }, { "removing", TASK_STOPPED },   { "exited", TASK_STOPPED },
+        { "dead", TASK_STOPPED },
+    };
+    const char *status = json_find_string(r->state, "Status");
+    int64_t exit_code = 0;
+    size_t i = 0;
+    while (i < sizeof states / sizeof *states && (!status || strcmp(states[i].word, status) != 0))
+        i++;
+    if (i == sizeof states / sizeof *states)
+        return refuse(r, "the engine reports a state that is not known");
+    r->spec->state = states[i].state;
+    if (json_find_integer(r->state, "ExitCode", &exit_code) && exit_code >= INT32_MIN && exit_code <= INT32_MAX)
+        r->spec->exit_code = (int32_t)exit_code;
+    r->spec->started_at_wall_us = parse_time_us(json_find_string(r->state, "StartedAt"));
+    return true;
+}
+
+static void read_engine_health(struct reading *r)
+{
+    const char *status = json_find_string(json_find_object(r->state, "Health"), "Status");
+    if (!status || strcmp(status, "none") == 0)
+        return;
+    r->spec->has_engine_health = true;
+    r->spec->engine_health = strcmp(status, "healthy") == 0     ? TASK_HEALTH_UP
+                             : strcmp(status, "unhealthy") == 0 ? TASK_HEALTH_DOWN
+                                                                : TASK_HEALTH_UNKNOWN;
+}
+
+static void read_stop_signal(struct reading *r)
+{
+    const char *text = json_find_string(r->config, "StopSignal");
+    int number = text ? docker_signal_parse(text) : 0;
+    r->container->stop_signal = number ? number : SIGTERM;
+}
+
+/* A misspelt label would otherwise be silently without effect. */
+static void warn_of_unknown_label(struct reading *r)
+{
+    const char *label;
+    json_t *unused;
+    json_object_foreach ((json_t *)r->labels, label, unused) {
+        size_t i = 0;
+        if (strncmp(label, DOCKER_LABEL_PREFIX, sizeof DOCKER_LABEL_PREFIX - 1) != 0)
+            continue;
+        while (i < sizeof known_labels / sizeof *known_labels && strcmp(known_labels[i], label) != 0)
+            i++;
+        if (i < sizeof known_labels / sizeof *known_labels)
+            continue;
+        struct error reason;
+        error_set(&reason, "label %.80s is not known and has no effect", label);
+        refuse(r, reason.text);
+        return;
+    }
+}
+
+static enum docker_verdict read_container(struct reading *r)
+{
+    r->config = json_find_object(r->root, "Config");
+    r->labels = json_find_object(r->config, "Labels");
+    r->state = json_find_object(r->root, "State");
+    if (!read_identity(r))
+        return DOCKER_VERDICT_INVALID;
+    if (!read_ownership(r))
+        return r->warning->text[0] ? DOCKER_VERDICT_INVALID : DOCKER_VERDICT_NOT_OURS;
+    if (!read_service(r) || !read_weight(r) || !read_state(r) || !read_address(r))
+        return DOCKER_VERDICT_INVALID;
+    /* The routes of our own services are in the configuration, and only there. */
+    if (r->spec->managed ? !read_revision(r) : !read_route(r))
+        return DOCKER_VERDICT_INVALID;
+    read_engine_health(r);
+    read_stop_signal(r);
+    warn_of_unknown_label(r);
+    return DOCKER_VERDICT_TASK;
+}
+
+/* ---- public ---- */
+
+const char *docker_verdict_to_str(enum docker_verdict verdict)
+{
+    return verdict < DOCKER_VERDICT_COUNT ? verdict_names[verdict] : "?";
+}
+
+enum docker_verdict docker_container_parse(struct slice json, const struct docker_label_scope *scope,
+                                           struct docker_container *out, struct error *warning)
+{
+    struct error reason;
+    memset(out, 0, sizeof *out);
+    warning->text[0] = '\0';
+    json_t *root = json_parse_bounded(json, &json_limits_default, &reason);
+    if (!root) {
+        error_set(warning, "a container's inspect document: %.400s", reason.text);
+        return DOCKER_VERDICT_INVALID;
+    }
+    struct reading r = { .root = root, .scope = scope, .container = out, .spec = &out->spec, .warning = warning };
+    enum docker_verdict verdict = read_container(&r);
+    json_decref(root);
+    return verdict;
+}
+
+int docker_signal_parse(const char *text)
+{
+    size_t len = strlen(text);
+    if (len == 0 || len > 12)
+        return 0;
+    if (strspn(text, "0123456789") == len) {
+        long number = strtol(text, NULL, 10);
+        return number >= 1 && number <= 64 ? (int)number : 0;
+    }
+    if (strncasecmp(text, "SIG", 3) == 0)
+        text += 3;
+    for (int number = 1; number < 32; number++) {
+        const char *name = sigabbrev_np(number);
+        if (name && strcasecmp(name, text) == 0)
+            return number;
+    }
+    int offset = 0;
+    char sign = 0;
+    /* As the kernel counts them, not libc, which keeps the first two for itself. */
+    if (strcasecmp(text, "RTMIN") == 0 || (sscanf(text, "RTMIN%c%2d", &sign, &offset) == 2 && sign == '+'))
+        return offset >= 0 && 34 + offset <= 64 ? 34 + offset : 0;
+    return 0;
+}

@@ -1,0 +1,58 @@
+/* labels: what a container's labels say, and what its inspect document makes of it as a task. Pure; any thread. Labels
+ * are written by whoever builds the image: every value is checked, and a container that breaks a rule is left out with
+ * a warning that names it.
+ *
+ *   a container of somebody else        a container that Portico created (controller/runtime)
+ *     portico.enable=true   required      portico.managed-by=portico
+ *     portico.service       required      portico.cluster=<cluster>   others' clusters are left alone
+ *     portico.port          port inside the container; may be left out when the image exposes exactly one
+ *     portico.host          route; default: no route of its own
+ *     portico.path          route's path prefix; default "/"
+ *     portico.weight        1..1000       portico.revision=<what it was created from> */
+#ifndef DISCOVERY_DOCKER_LABELS_H
+#define DISCOVERY_DOCKER_LABELS_H
+
+#include "base/error.h"
+#include "base/slice.h"
+#include "discovery/task_registry.h"
+
+#define DOCKER_LABEL_PREFIX "portico."
+#define DOCKER_LABEL_ENABLE "portico.enable"
+#define DOCKER_LABEL_SERVICE "portico.service"
+#define DOCKER_LABEL_PORT "portico.port"
+#define DOCKER_LABEL_HOST "portico.host"
+#define DOCKER_LABEL_PATH "portico.path"
+#define DOCKER_LABEL_WEIGHT "portico.weight"
+#define DOCKER_LABEL_MANAGED_BY "portico.managed-by"
+#define DOCKER_LABEL_MANAGED_BY_US "portico" /* its value on our own containers */
+#define DOCKER_LABEL_CLUSTER "portico.cluster"
+#define DOCKER_LABEL_REVISION "portico.revision"
+
+/* What decides beside the container itself; all borrowed. */
+struct docker_label_scope {
+    const char *cluster;     /* ours */
+    const char *network;     /* config docker.network; null: any that is reachable */
+    const char *remote_host; /* host of a tcp:// engine, where only published ports can be reached; null: this host */
+};
+
+struct docker_container {
+    struct task_spec spec;
+    int stop_signal; /* number; SIGTERM unless the container says otherwise */
+};
+
+enum docker_verdict {
+    DOCKER_VERDICT_TASK = 0, /* *out is filled; a warning may still say what was odd (an unknown portico.* label) */
+    DOCKER_VERDICT_NOT_OURS, /* no label for us, portico.enable=false, or another cluster's */
+    DOCKER_VERDICT_INVALID,  /* the warning says why; it names the container */
+    DOCKER_VERDICT_COUNT
+};
+const char *docker_verdict_to_str(enum docker_verdict verdict);
+
+/* json: the answer of /containers/<id>/json. warning is always set: "" when there is none. */
+enum docker_verdict docker_container_parse(struct slice json, const struct docker_label_scope *scope,
+                                           struct docker_container *out, struct error *warning);
+
+/* "SIGTERM", "TERM" or "15" -> 15; 0 when unknown. */
+int docker_signal_parse(const char *text);
+
+#endif

@@ -1,0 +1,285 @@
+#include "discovery/docker/provider.h"
+
+#include "base/check.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "discovery/docker/container_set.h"
+#include "discovery/docker/engine.h"
+#include "discovery/docker/event_stream.h"
+#include "discovery/provider.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* After a list that the engine could not give although it is reachable. */
+#define SYNC_RETRY_MS 2000
+
+static const struct json_limits list_limits = {
+    .bytes_max = DOCKER_LIST_BYTES_MAX,
+    .depth_max = JSON_DEPTH_MAX,
+    .values_max = 1000000,
+};
+
+/* One after the other: the engine joins several labels of one list with AND. */
+static const char *const listed_labels[] = {
+    DOCKER_LABEL_ENABLE,
+    DOCKER_LABEL_MANAGED_BY "=" DOCKER_LABEL_MANAGED_BY_US,
+};
+#define LISTS_COUNT (sizeof listed_labels / sizeof *listed_labels)
+
+struct docker_provider {
+    struct provider *provider;
+    struct docker_engine *engine; /* borrowed */
+    struct docker_event_stream *stream;
+    struct container_set *set;
+    char *cluster, *network;  /* owned; the latter may be null */
+    struct docker_call *list; /* null: none under way */
+    size_t lists_done;
+    bool is_syncing;
+    bool sync_again; /* asked for while one was under way */
+    uint64_t syncs_count;
+    struct timer retry;
+    char problem[600];
+};
+
+static void sync_next_list(struct docker_provider *p);
+
+/* ---- full list ---- */
+
+static void sync_start(struct docker_provider *p)
+{
+    if (p->is_syncing) {
+        p->sync_again = true;
+        return;
+    }
+    timer_stop(&p->retry);
+    p->is_syncing = true;
+    p->sync_again = false;
+    p->lists_done = 0;
+    task_registry_begin_sync(p->provider->parts.registry, p->provider->index);
+    container_set_begin_sync(p->set);
+    sync_next_list(p);
+}
+
+/* Nothing is removed: the registry keeps what it had until a sync ends. */
+static void sync_abort(struct docker_provider *p)
+{
+    if (p->list)
+        docker_engine_cancel(p->engine, p->list);
+    p->list = NULL;
+    p->is_syncing = false;
+    p->sync_again = false;
+}
+
+static void sync_finish_if_done(void *owner)
+{
+    struct docker_provider *p = owner;
+    if (!p->is_syncing || p->lists_done < LISTS_COUNT || !container_set_is_settled(p->set))
+        return;
+    p->is_syncing = false;
+    p->syncs_count++;
+    container_set_end_sync(p->set);
+    task_registry_end_sync(p->provider->parts.registry, p->provider->index);
+    struct container_set_status status;
+    container_set_status(p->set, &status);
+    log_info("docker: full list taken in, %zu containers with our labels", status.known_count);
+    if (p->sync_again)
+        sync_start(p);
+}
+
+static void provider_on_retry(void *owner)
+{
+    struct docker_provider *p = owner;
+    if (docker_event_stream_is_open(p->stream)) /* else on_gap comes when it opens again */
+        sync_start(p);
+}
+
+static bool take_list(struct docker_provider *p, struct slice body)
+{
+    struct error error;
+    size_t i;
+    json_t *entry;
+    json_t *list = json_parse_bounded(body, &list_limits, &error);
+    if (!json_is_array(list)) {
+        log_warn("docker: list: %s", list ? "not a JSON array" : error.text);
+        json_decref(list);
+        return false;
+    }
+    json_array_foreach (list, i, entry) {
+        const char *id = json_find_string(entry, "Id");
+        if (id && strlen(id) <= 64 && strspn(id, "0123456789abcdef") == strlen(id))
+            container_set_list(p->set, id);
+    }
+    json_decref(list);
+    return true;
+}
+
+static void on_listed(void *owner, const struct docker_answer *answer)
+{
+    struct docker_provider *p = owner;
+    p->list = NULL;
+    if (docker_answer_is_ok(answer) && take_list(p, answer->body)) {
+        p->lists_done++;
+        sync_next_list(p);
+        return;
+    }
+    if (!docker_answer_is_ok(answer) && answer->result != DOCKER_UNREACHABLE)
+        log_warn("docker: %s", answer->text);
+    sync_abort(p);
+    timer_start(&p->retry, SYNC_RETRY_MS);
+}
+
+static void sync_next_list(struct docker_provider *p)
+{
+    if (p->lists_done < LISTS_COUNT)
+        p->list = docker_engine_list(p->engine, listed_labels[p->lists_done], on_listed, p);
+    else
+        sync_finish_if_done(p);
+}
+
+/* ---- what the engine tells ---- */
+
+static void on_gap(void *owner)
+{
+    sync_start(owner);
+}
+
+static void on_event(void *owner, const struct docker_event *event)
+{
+    struct docker_provider *p = owner;
+    log_debug("docker event: %s %.12s", docker_event_action_to_str(event->action), event->id);
+    container_set_take_event(p->set, event);
+}
+
+static void on_lost(void *owner)
+{
+    struct docker_provider *p = owner;
+    if (!p->is_syncing)
+        return;
+    sync_abort(p);
+    timer_start(&p->retry, SYNC_RETRY_MS);
+}
+
+static void on_engine_state(void *owner, enum docker_engine_state state)
+{
+    struct docker_provider *p = owner;
+    if (state == DOCKER_ENGINE_REACHABLE)
+        docker_event_stream_retry_now(p->stream);
+}
+
+/* ---- ops ---- */
+
+static bool docker_is_configured(const struct config *config)
+{
+    return config->docker.enabled;
+}
+
+static bool docker_start(struct provider *provider, const struct config *config, struct error *error)
+{
+    check(provider->state == NULL);
+    if (!provider->parts.engine)
+        return error_set(error, "the docker provider has no engine");
+    struct docker_provider *p = mem_alloc(sizeof *p);
+    p->provider = provider;
+    p->engine = provider->parts.engine;
+    p->cluster = mem_strdup(config->cluster);
+    p->network = config->docker.network ? mem_strdup(config->docker.network) : NULL;
+    timer_init(&p->retry, provider->parts.loop, provider_on_retry, p);
+    p->set = container_set_new(&(struct container_set_parts){
+        .loop = provider->parts.loop,
+        .engine = p->engine,
+        .registry = provider->parts.registry,
+        .provider = provider->index,
+        .scope = { .cluster = p->cluster, .network = p->network, .remote_host = docker_engine_remote_host(p->engine) },
+        .on_settled = sync_finish_if_done,
+        .on_lost = on_lost,
+        .owner = p,
+    });
+    p->stream = docker_event_stream_new(
+        provider->parts.loop, p->engine,
+        &(struct docker_event_stream_callbacks){ .on_gap = on_gap, .on_event = on_event, .owner = p });
+    provider->state = p;
+    docker_engine_set_listener(p->engine, on_engine_state, p);
+    docker_event_stream_start(p->stream);
+    return true;
+}
+
+static bool docker_reload(struct provider *provider, const struct config *config, struct error *error)
+{
+    (void)config; /* all keys of `docker` need a restart */
+    (void)error;
+    struct docker_provider *p = provider->state;
+    if (p && docker_event_stream_is_open(p->stream))
+        sync_start(p);
+    return true;
+}
+
+static void docker_stop(struct provider *provider)
+{
+    struct docker_provider *p = provider->state;
+    if (!p)
+        return;
+    provider->state = NULL;
+    docker_engine_set_listener(p->engine, NULL, NULL);
+    timer_stop(&p->retry);
+    sync_abort(p);
+    docker_event_stream_free(p->stream);
+    container_set_free(p->set);
+    free(p->cluster);
+    free(p->network);
+    free(p);
+}
+
+static const char *docker_find_problem(const struct provider *provider)
+{
+    struct docker_provider *p = provider->state;
+    struct docker_engine_status engine;
+    if (!p)
+        return "the docker provider is stopped";
+    docker_engine_status(p->engine, &engine);
+    if (engine.state == DOCKER_ENGINE_UNREACHABLE) {
+        snprintf(p->problem, sizeof p->problem, "the Docker Engine is unreachable: %s", engine.error);
+        return p->problem;
+    }
+    if (!docker_event_stream_is_open(p->stream))
+        return "the Docker event stream is not open";
+    if (!task_registry_is_synced(provider->parts.registry, provider->index))
+        return "the first list of containers is not complete";
+    return NULL;
+}
+
+const struct provider_ops provider_docker_ops = {
+    .name = "docker",
+    .summary = "containers of a Docker Engine, by their labels",
+    .is_configured = docker_is_configured,
+    .start = docker_start,
+    .reload = docker_reload,
+    .stop = docker_stop,
+    .find_problem = docker_find_problem,
+};
+
+/* ---- public ---- */
+
+void docker_provider_status(const struct provider *provider, struct docker_provider_status *out)
+{
+    const struct docker_provider *p = provider->state;
+    struct docker_event_stream_status stream;
+    struct container_set_status set;
+    *out = (struct docker_provider_status){ 0 };
+    if (!p || provider->ops != &provider_docker_ops)
+        return;
+    docker_event_stream_status(p->stream, &stream);
+    container_set_status(p->set, &set);
+    *out = (struct docker_provider_status){
+        .stream_open = stream.open,
+        .syncing = p->is_syncing,
+        .events_count = stream.events_count,
+        .bad_lines_count = stream.bad_lines_count + stream.dropped_lines_count,
+        .stream_opened_count = stream.opened_count,
+        .syncs_count = p->syncs_count,
+        .inspects_count = set.looks_count,
+        .ignored_count = set.ignored_count,
+    };
+}

@@ -1,0 +1,51 @@
+/* check: what one health probe said, and what follows from it. Pure; any thread. discovery/health/checker.h does the
+ * asking. */
+#ifndef DISCOVERY_HEALTH_CHECK_H
+#define DISCOVERY_HEALTH_CHECK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "discovery/task_registry.h"
+
+enum check_outcome {
+    CHECK_PASSED = 0,
+    CHECK_CONNECT_FAILED, /* refused, unreachable */
+    CHECK_CONNECT_TIMEOUT,
+    CHECK_NO_ANSWER,  /* connected, but no whole answer in time */
+    CHECK_CLOSED,     /* connection closed or reset before the answer */
+    CHECK_BAD_STATUS, /* neither 2xx nor 3xx */
+    CHECK_BAD_ANSWER, /* not HTTP, or too large */
+    CHECK_NOT_SENT,   /* our own limit or a malformed address: counts neither way */
+    CHECK_OUTCOME_COUNT
+};
+const char *check_outcome_to_str(enum check_outcome outcome);
+
+#define HEALTH_FIRST_RETRY_MS 100
+#define HEALTH_SLOWEST_RETRY_MS 1000
+
+struct health_state {
+    enum task_health health;
+    bool was_up;         /* at least once since it was first checked */
+    uint32_t successes;  /* consecutive */
+    uint32_t failures;   /* consecutive */
+    int64_t began_at_ms; /* when checking began */
+};
+
+/* The state after one more outcome. UP after healthy_threshold successes, DOWN after unhealthy_threshold failures; a
+ * task that was never up stays UNKNOWN for interval_ms * unhealthy_threshold first, however often it was asked
+ * meanwhile. */
+struct health_state health_next(struct health_state state, enum check_outcome outcome,
+                                const struct config_health_check *check, int64_t now_ms);
+
+/* How long to wait before the next probe, without jitter. */
+int64_t health_next_delay_ms(const struct health_state *state, const struct config_health_check *check);
+
+/* delay_ms +- 10 %; random: any number. */
+int64_t health_add_jitter(int64_t delay_ms, uint32_t random);
+
+/* Missing or out-of-range values replaced: interval 5 s, timeout 2 s, healthy 1, unhealthy 3. The path is borrowed. */
+struct config_health_check health_check_effective(const struct config_health_check *check);
+
+#endif

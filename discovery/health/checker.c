@@ -1,0 +1,368 @@
+#include "discovery/health/checker.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <uthash.h>
+
+/* Of an answer; what is beyond does not matter, the status decides. */
+#define ANSWER_BYTES_MAX (64u << 10)
+/* After a probe that our own limit did not let out. */
+#define NOT_SENT_RETRY_MS 100
+
+enum watch_phase { WATCH_SLEEPING = 0, WATCH_WAITING, WATCH_ASKING };
+
+/* One task that is checked. */
+struct watch {
+    char id[TASK_ID_SIZE];
+    char name[TASK_NAME_SIZE];
+    char address[TASK_ADDRESS_SIZE];
+    int64_t life_us; /* when it started: another life starts at UNKNOWN again */
+    struct group *group;
+    enum watch_phase phase;
+    struct health_state state;
+    struct timer timer;     /* while sleeping */
+    struct http_call *call; /* while asking */
+    bool is_seen;           /* by the comparison under way */
+    char last_text[128];
+    TAILQ_ENTRY(watch) of_group;
+    TAILQ_ENTRY(watch) ready; /* while waiting */
+    UT_hash_handle hh;
+};
+
+/* One service. Lives while it has settings or watches. */
+struct group {
+    char service[TASK_NAME_SIZE];
+    struct health_checker *checker;
+    bool is_configured;
+    struct config_health_check check; /* path owned */
+    TAILQ_HEAD(, watch) watches;
+    UT_hash_handle hh;
+};
+
+struct health_checker {
+    struct loop *loop;
+    struct http_client *http;
+    struct task_registry *registry;
+    struct group *groups;  /* uthash, by service */
+    struct watch *watches; /* uthash, by task id */
+    TAILQ_HEAD(, watch) ready;
+    size_t in_flight_count, waiting_count;
+    uint64_t outcomes[CHECK_OUTCOME_COUNT];
+    unsigned short random_seed[3];
+};
+
+static void checker_pump(struct health_checker *checker);
+
+/* ---- one watch ---- */
+
+static void watch_rest(struct watch *watch)
+{
+    struct health_checker *checker = watch->group->checker;
+    switch (watch->phase) {
+    case WATCH_SLEEPING:
+        timer_stop(&watch->timer);
+        break;
+    case WATCH_WAITING:
+        TAILQ_REMOVE(&checker->ready, watch, ready);
+        checker->waiting_count--;
+        break;
+    case WATCH_ASKING:
+        http_client_cancel(checker->http, watch->call);
+        checker->in_flight_count--;
+        break;
+    }
+    watch->phase = WATCH_SLEEPING;
+}
+
+static void watch_get_ready(struct watch *watch)
+{
+    struct health_checker *checker = watch->group->checker;
+    watch_rest(watch);
+    watch->phase = WATCH_WAITING;
+    TAILQ_INSERT_TAIL(&checker->ready, watch, ready);
+    checker->waiting_count++;
+    checker_pump(checker);
+}
+
+static void watch_on_timer(void *owner)
+{
+    watch_get_ready(owner);
+}
+
+static void watch_sleep(struct watch *watch, int64_t delay_ms)
+{
+    struct health_checker *checker = watch->group->checker;
+    timer_start(&watch->timer, health_add_jitter(delay_ms, (uint32_t)nrand48(checker->random_seed)));
+}
+
+static enum check_outcome outcome_of(const struct watch *watch, const struct http_response *response)
+{
+    switch (response->outcome) {
+    case HTTP_OUTCOME_ANSWERED:
+    case HTTP_OUTCOME_TOO_LARGE:
+        if (!watch->group->check.path)
+            return CHECK_PASSED;
+        return response->status >= 200 && response->status <= 399 ? CHECK_PASSED : CHECK_BAD_STATUS;
+    case HTTP_OUTCOME_NOT_SENT:
+        return CHECK_NOT_SENT;
+    case HTTP_OUTCOME_CONNECT_TIMEOUT:
+        return CHECK_CONNECT_TIMEOUT;
+    case HTTP_OUTCOME_TIMEOUT:
+    case HTTP_OUTCOME_SILENT:
+        return CHECK_NO_ANSWER;
+    case HTTP_OUTCOME_CLOSED:
+        return CHECK_CLOSED;
+    case HTTP_OUTCOME_BAD_ANSWER:
+    case HTTP_OUTCOME_STOPPED:
+        return CHECK_BAD_ANSWER;
+    default:
+        return CHECK_CONNECT_FAILED;
+    }
+}
+
+static void watch_note(struct watch *watch, enum check_outcome outcome, const struct http_response *response)
+{
+    long long total_ms = (response->total_us + 999) / 1000;
+    if (outcome == CHECK_PASSED && !watch->group->check.path)
+        snprintf(watch->last_text, sizeof watch->last_text, "connected in %lld ms", total_ms);
+    else if (outcome == CHECK_PASSED || outcome == CHECK_BAD_STATUS)
+        snprintf(watch->last_text, sizeof watch->last_text, "status %d in %lld ms", response->status, total_ms);
+    else
+        snprintf(watch->last_text, sizeof watch->last_text, "%.120s", response->cause);
+}
+
+static void watch_on_answer(void *owner, const struct http_response *response)
+{
+    struct watch *watch = owner;
+    struct group *group = watch->group;
+    struct health_checker *checker = group->checker;
+    enum task_health old = watch->state.health;
+    enum check_outcome outcome = outcome_of(watch, response);
+    watch->phase = WATCH_SLEEPING;
+    checker->in_flight_count--;
+    checker->outcomes[outcome]++;
+    watch_note(watch, outcome, response);
+    watch->state = health_next(watch->state, outcome, &group->check, clock_now_ms());
+    watch_sleep(watch,
+                outcome == CHECK_NOT_SENT ? NOT_SENT_RETRY_MS : health_next_delay_ms(&watch->state, &group->check));
+    enum task_health health = watch->state.health;
+    if (health != old) {
+        log_write(health == TASK_HEALTH_DOWN ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "task %s (%s): %s -> %s, %s",
+                  watch->name, group->service, task_health_to_str(old), task_health_to_str(health), watch->last_text);
+        /* The last use of the watch: whoever is told may make the registry drop the task. */
+        task_registry_set_probe(checker->registry, watch->id, health);
+    }
+    checker_pump(checker);
+}
+
+static void watch_ask(struct watch *watch)
+{
+    static const char *const headers[] = { "User-Agent: portico-health-check" };
+    struct health_checker *checker = watch->group->checker;
+    const struct config_health_check *check = &watch->group->check;
+    char *url = mem_printf("http://%s%s", watch->address, check->path ? check->path : "/");
+    watch->phase = WATCH_ASKING;
+    checker->in_flight_count++;
+    watch->call = http_client_send(checker->http, &(struct http_request){
+                                                      .url = url,
+                                                      .headers = headers,
+                                                      .header_count = 1,
+                                                      .connect_timeout_ms = check->timeout_ms,
+                                                      .total_timeout_ms = check->timeout_ms,
+                                                      .response_bytes_max = ANSWER_BYTES_MAX,
+                                                      .connect_only = check->path == NULL,
+                                                      .fresh_connection = true,
+                                                      .on_done = watch_on_answer,
+                                                      .owner = watch,
+                                                  });
+    free(url);
+}
+
+static void checker_pump(struct health_checker *checker)
+{
+    struct watch *watch;
+    while (checker->in_flight_count < HEALTH_CHECKS_IN_FLIGHT_MAX && (watch = TAILQ_FIRST(&checker->ready))) {
+        TAILQ_REMOVE(&checker->ready, watch, ready);
+        checker->waiting_count--;
+        watch_ask(watch);
+    }
+}
+
+/* ---- groups ---- */
+
+static struct group *find_group(const struct health_checker *checker, const char *service)
+{
+    struct group *group;
+    HASH_FIND_STR(checker->groups, service, group);
+    return group;
+}
+
+static struct group *find_or_add_group(struct health_checker *checker, const char *service)
+{
+    struct group *group = find_group(checker, service);
+    if (group)
+        return group;
+    group = mem_alloc(sizeof *group);
+    group->checker = checker;
+    group->check = health_check_effective(NULL);
+    snprintf(group->service, sizeof group->service, "%s", service);
+    TAILQ_INIT(&group->watches);
+    HASH_ADD_STR(checker->groups, service, group);
+    return group;
+}
+
+static void watch_drop(struct watch *watch)
+{
+    watch_rest(watch);
+    TAILQ_REMOVE(&watch->group->watches, watch, of_group);
+    HASH_DEL(watch->group->checker->watches, watch);
+    free(watch);
+}
+
+static void group_drop_if_unused(struct group *group)
+{
+    if (group->is_configured || !TAILQ_EMPTY(&group->watches))
+        return;
+    HASH_DEL(group->checker->groups, group);
+    free(group->check.path);
+    free(group);
+}
+
+/* ---- what the registry says ---- */
+
+static void watch_begin(struct watch *watch, const struct task *task)
+{
+    snprintf(watch->name, sizeof watch->name, "%s", task->spec.name);
+    snprintf(watch->address, sizeof watch->address, "%s", task->spec.address);
+    snprintf(watch->last_text, sizeof watch->last_text, "not checked yet");
+    watch->life_us = task->spec.started_at_wall_us;
+    watch->state = (struct health_state){ .began_at_ms = clock_now_ms() };
+    watch_get_ready(watch);
+}
+
+static struct watch *find_watch(const struct health_checker *checker, const char *id)
+{
+    struct watch *watch;
+    HASH_FIND_STR(checker->watches, id, watch);
+    return watch;
+}
+
+static void compare_task(void *owner, const struct task *task)
+{
+    struct group *group = owner;
+    struct health_checker *checker = group->checker;
+    if (task->spec.state != TASK_RUNNING || !task->spec.address[0])
+        return;
+    struct watch *watch = find_watch(checker, task->spec.id);
+    if (watch && watch->group != group) { /* it moved to this service */
+        struct group *old = watch->group;
+        watch_drop(watch);
+        group_drop_if_unused(old);
+        watch = NULL;
+    }
+    bool is_new = watch == NULL;
+    if (is_new) {
+        watch = mem_alloc(sizeof *watch);
+        watch->group = group;
+        snprintf(watch->id, sizeof watch->id, "%s", task->spec.id);
+        timer_init(&watch->timer, checker->loop, watch_on_timer, watch);
+        TAILQ_INSERT_TAIL(&group->watches, watch, of_group);
+        HASH_ADD_STR(checker->watches, id, watch);
+    }
+    watch->is_seen = true;
+    bool is_reset = task->probe_health == TASK_HEALTH_UNKNOWN && watch->state.health != TASK_HEALTH_UNKNOWN;
+    if (is_new || is_reset || watch->life_us != task->spec.started_at_wall_us ||
+        strcmp(watch->address, task->spec.address) != 0)
+        watch_begin(watch, task);
+}
+
+static void checker_on_change(void *owner, const char *service)
+{
+    struct health_checker *checker = owner;
+    struct group *group = find_or_add_group(checker, service);
+    struct watch *watch, *next;
+    TAILQ_FOREACH (watch, &group->watches, of_group)
+        watch->is_seen = false;
+    task_registry_each_of(checker->registry, service, compare_task, group);
+    for (watch = TAILQ_FIRST(&group->watches); watch; watch = next) {
+        next = TAILQ_NEXT(watch, of_group);
+        if (!watch->is_seen)
+            watch_drop(watch);
+    }
+    group_drop_if_unused(group);
+}
+
+static void watch_existing(void *owner, const struct task *task)
+{
+    compare_task(find_or_add_group(owner, task->spec.service), task);
+}
+
+/* ---- public ---- */
+
+struct health_checker *health_checker_new(struct loop *loop, struct http_client *http, struct task_registry *registry)
+{
+    struct health_checker *checker = mem_alloc(sizeof *checker);
+    checker->loop = loop;
+    checker->http = http;
+    checker->registry = registry;
+    TAILQ_INIT(&checker->ready);
+    memcpy(checker->random_seed, &(int64_t){ clock_now_us() }, sizeof checker->random_seed);
+    task_registry_set_health_listener(registry, checker_on_change, checker);
+    task_registry_each(registry, watch_existing, checker);
+    return checker;
+}
+
+void health_checker_free(struct health_checker *checker)
+{
+    struct watch *watch, *next_watch;
+    struct group *group, *next_group;
+    if (!checker)
+        return;
+    task_registry_set_health_listener(checker->registry, NULL, NULL);
+    HASH_ITER (hh, checker->watches, watch, next_watch)
+        watch_drop(watch);
+    HASH_ITER (hh, checker->groups, group, next_group) {
+        group->is_configured = false;
+        group_drop_if_unused(group);
+    }
+    free(checker);
+}
+
+void health_checker_configure(struct health_checker *checker, const char *service,
+                              const struct config_health_check *check)
+{
+    struct group *group = find_or_add_group(checker, service);
+    struct watch *watch;
+    free(group->check.path);
+    group->check = health_check_effective(check);
+    group->check.path = group->check.path ? mem_strdup(group->check.path) : NULL;
+    group->is_configured = check != NULL;
+    TAILQ_FOREACH (watch, &group->watches, of_group) {
+        if (watch->phase == WATCH_SLEEPING) /* not to wait out an interval that has become shorter */
+            watch_sleep(watch, health_next_delay_ms(&watch->state, &group->check));
+        else if (watch->phase == WATCH_ASKING) /* its answer would be judged by the new rules */
+            watch_get_ready(watch);
+    }
+    group_drop_if_unused(group);
+}
+
+void health_checker_status(const struct health_checker *checker, struct health_checker_status *out)
+{
+    *out = (struct health_checker_status){ .watched_count = HASH_COUNT(checker->watches),
+                                           .in_flight_count = checker->in_flight_count,
+                                           .waiting_count = checker->waiting_count };
+    memcpy(out->outcomes, checker->outcomes, sizeof out->outcomes);
+}
+
+const char *health_checker_last_text(const struct health_checker *checker, const char *task_id)
+{
+    const struct watch *watch = find_watch(checker, task_id);
+    return watch ? watch->last_text : "not checked yet";
+}

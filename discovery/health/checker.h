@@ -1,0 +1,43 @@
+/* health checker: asks every running task that has an address whether it serves, and tells the registry. TCP connect,
+ * or GET with an answer of 2xx or 3xx. Control thread only. At most HEALTH_CHECKS_IN_FLIGHT_MAX probes at once; the
+ * rest wait in order.
+ *
+ * A task that has not yet answered is asked at once, then after 100 ms doubling to 1 s (never slower than its
+ * interval), so that a started container serves within a fraction of a second; after its first UP it is asked every
+ * interval_ms +- 10 %. */
+#ifndef DISCOVERY_HEALTH_CHECKER_H
+#define DISCOVERY_HEALTH_CHECKER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/http_client.h"
+#include "base/loop.h"
+#include "config/config.h"
+#include "discovery/health/check.h"
+#include "discovery/task_registry.h"
+
+#define HEALTH_CHECKS_IN_FLIGHT_MAX 64
+
+struct health_checker;
+
+/* Takes the registry's health listener slot. All borrowed, must outlive the checker. */
+struct health_checker *health_checker_new(struct loop *loop, struct http_client *http, struct task_registry *registry);
+void health_checker_free(struct health_checker *checker);
+
+/* How to check the tasks of a service, from now on; null goes back to the default (TCP every 5 s, 2 s timeout, UP after
+ * 1 success, DOWN after 3 failures). Copied. Known results stay as they are. */
+void health_checker_configure(struct health_checker *checker, const char *service,
+                              const struct config_health_check *check);
+
+struct health_checker_status {
+    size_t watched_count, in_flight_count, waiting_count;
+    uint64_t outcomes[CHECK_OUTCOME_COUNT]; /* finished probes */
+};
+void health_checker_status(const struct health_checker *checker, struct health_checker_status *out);
+
+/* The last outcome of a task's probe in words: "connected in 1 ms", "connection refused"; "not checked yet" when there
+ * is none. Borrowed until the next turn. */
+const char *health_checker_last_text(const struct health_checker *checker, const char *task_id);
+
+#endif

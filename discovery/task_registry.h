@@ -1,0 +1,100 @@
+/* task_registry: what is out there. Providers say what they see (apply, remove, or a whole list between begin_sync and
+ * end_sync); the health checker and the controller add what they know; one listener is told which service changed.
+ * Control thread only. The registry owns its tasks; a `const struct task *` is valid until the next call that changes
+ * it.
+ *
+ *   provider --apply/remove/sync--> registry <--set_probe-- health checker
+ *                                      | on_change(service)   <--set_admin-- controller
+ *                                      v
+ *                             publisher, controller
+ *
+ * Three axes, never merged: `state` is the provider's (does it run), `health` is what checks say, `admin` is what the
+ * controller or an operator ordered. task_is_routable() joins them. */
+#ifndef DISCOVERY_TASK_REGISTRY_H
+#define DISCOVERY_TASK_REGISTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TASK_ID_SIZE 72      /* a container id (64 hex digits) or "file/<service>/<address>", and a NUL */
+#define TASK_NAME_SIZE 64    /* service, container name */
+#define TASK_ADDRESS_SIZE 64 /* "172.17.0.2:8080", "[fd00::2]:8080" */
+#define TASK_HOST_SIZE 256
+#define TASK_PATH_SIZE 256
+#define TASK_REVISION_SIZE 36
+#define TASK_REGISTRY_MAX 4096 /* tasks; one more is refused with a warning and counted */
+
+enum task_state { TASK_PENDING = 0, TASK_RUNNING, TASK_STOPPING, TASK_STOPPED, TASK_STATE_COUNT };
+enum task_health { TASK_HEALTH_UNKNOWN = 0, TASK_HEALTH_UP, TASK_HEALTH_DOWN, TASK_HEALTH_COUNT };
+enum task_admin { TASK_ADMIN_READY = 0, TASK_ADMIN_DRAINING, TASK_ADMIN_REMOVED, TASK_ADMIN_COUNT };
+
+/* Filled by a provider for task_registry_apply(). Plain data. */
+struct task_spec {
+    char id[TASK_ID_SIZE];
+    char name[TASK_NAME_SIZE]; /* container name, for people */
+    char service[TASK_NAME_SIZE];
+    char address[TASK_ADDRESS_SIZE]; /* empty while unknown */
+    char host[TASK_HOST_SIZE];       /* route asked for by labels; empty: the service's own routes only */
+    char path[TASK_PATH_SIZE];
+    char revision[TASK_REVISION_SIZE]; /* what our own containers were created from; empty for others */
+    bool managed;                      /* created by this installation of Portico */
+    uint32_t weight;                   /* 1..1000 */
+    enum task_state state;
+    bool has_engine_health;         /* the engine runs a health check in it */
+    enum task_health engine_health; /* what that check says */
+    int64_t started_at_wall_us;     /* 0: unknown */
+    int32_t exit_code;              /* of a stopped one */
+};
+
+struct task {
+    struct task_spec spec;
+    enum task_health probe_health; /* what our own checks say; UNKNOWN until the first answer */
+    enum task_admin admin;
+    uint8_t provider;    /* index given by task_registry_add_provider */
+    uint64_t sync_round; /* of the provider's last full list that named it */
+    int64_t first_seen_at_ms;
+    int64_t probe_changed_at_ms;
+};
+
+struct task_registry;
+typedef void (*task_registry_cb)(void *owner, const char *service);
+
+struct task_registry *task_registry_new(void);
+void task_registry_free(struct task_registry *r);
+void task_registry_set_listener(struct task_registry *r, task_registry_cb on_change, void *owner);
+/* More listener slots would be an array of callbacks; there are exactly these three readers. */
+void task_registry_set_controller_listener(struct task_registry *r, task_registry_cb on_change, void *owner);
+void task_registry_set_health_listener(struct task_registry *r, task_registry_cb on_change, void *owner);
+
+uint8_t task_registry_add_provider(struct task_registry *r, const char *name);
+const char *task_registry_provider_name(const struct task_registry *r, uint8_t provider);
+/* False until the provider's first complete list: whoever would create or stop something must wait for it. */
+bool task_registry_is_synced(const struct task_registry *r, uint8_t provider);
+
+/* Adds or updates. A changed address starts probe_health at UNKNOWN again; a task that leaves RUNNING loses it too.
+ * What has history (probe health, admin) survives an update. Returns false when the registry is full. */
+bool task_registry_apply(struct task_registry *r, uint8_t provider, const struct task_spec *spec);
+void task_registry_remove(struct task_registry *r, const char *id);
+
+void task_registry_begin_sync(struct task_registry *r, uint8_t provider);
+void task_registry_end_sync(struct task_registry *r, uint8_t provider); /* removes what the list did not name */
+
+void task_registry_set_probe(struct task_registry *r, const char *id, enum task_health health);
+void task_registry_set_admin(struct task_registry *r, const char *id, enum task_admin admin);
+
+const struct task *task_registry_find(const struct task_registry *r, const char *id); /* whole id, or null */
+typedef void (*task_registry_each_cb)(void *owner, const struct task *task);
+void task_registry_each(const struct task_registry *r, task_registry_each_cb each, void *owner);
+void task_registry_each_of(const struct task_registry *r, const char *service, task_registry_each_cb each, void *owner);
+size_t task_registry_count(const struct task_registry *r);
+
+/* RUNNING, has an address, admin READY, the engine's check (if any) not DOWN or UNKNOWN, and our own probe UP. */
+bool task_is_routable(const struct task *task);
+enum task_health task_health_of(const struct task *task); /* both checks joined */
+
+const char *task_state_to_str(enum task_state state);
+const char *task_health_to_str(enum task_health health);
+const char *task_admin_to_str(enum task_admin admin);
+
+#endif

@@ -1,0 +1,132 @@
+#include "proxy/channel.h"
+
+#include "base/check.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void channel_open(struct channel *ch, struct event_base *base, int fd, event_callback_fn on_readable,
+                  event_callback_fn on_writable, void *owner)
+{
+    ch->fd = fd;
+    ch->is_reading = ch->is_writing = false;
+    ch->in = ch->out = NULL;
+    check(event_assign(&ch->readable, base, fd, EV_READ | EV_PERSIST, on_readable, owner) == 0);
+    check(event_assign(&ch->writable, base, fd, EV_WRITE | EV_PERSIST, on_writable, owner) == 0);
+}
+
+void channel_close(struct channel *ch, struct buffer_pool *pool)
+{
+    if (ch->fd < 0)
+        return;
+    channel_set_reading(ch, false);
+    channel_set_writing(ch, false);
+    close(ch->fd);
+    ch->fd = -1;
+    buffer_give_back(pool, ch->in);
+    buffer_give_back(pool, ch->out);
+    ch->in = ch->out = NULL;
+}
+
+void channel_set_reading(struct channel *ch, bool on)
+{
+    if (ch->is_reading == on)
+        return;
+    ch->is_reading = on;
+    check((on ? event_add(&ch->readable, NULL) : event_del_noblock(&ch->readable)) == 0);
+}
+
+void channel_set_writing(struct channel *ch, bool on)
+{
+    if (ch->is_writing == on)
+        return;
+    ch->is_writing = on;
+    check((on ? event_add(&ch->writable, NULL) : event_del_noblock(&ch->writable)) == 0);
+}
+
+/* A head that does not fit its buffer moves to the largest one. */
+static bool grow_in(struct channel *ch, struct buffer_pool *pool)
+{
+    struct buffer *larger = buffer_take(pool, BUFFER_LARGE_BYTES);
+    if (!larger)
+        return false;
+    memcpy(larger->data, buffer_at(ch->in), buffer_len(ch->in));
+    larger->end = (uint32_t)buffer_len(ch->in);
+    buffer_give_back(pool, ch->in);
+    ch->in = larger;
+    return true;
+}
+
+static bool make_room(struct channel *ch, struct buffer_pool *pool, size_t bytes)
+{
+    if (!ch->in)
+        return (ch->in = buffer_take(pool, bytes)) != NULL;
+    if (buffer_room(ch->in) > 0)
+        return true;
+    if (ch->in->begin > 0) {
+        memmove(ch->in->data, buffer_at(ch->in), buffer_len(ch->in));
+        ch->in->end -= ch->in->begin;
+        ch->in->begin = 0;
+        return true;
+    }
+    return ch->in->size >= BUFFER_LARGE_BYTES || grow_in(ch, pool);
+}
+
+enum channel_result channel_receive(struct channel *ch, struct buffer_pool *pool, size_t bytes)
+{
+    if (!make_room(ch, pool, bytes))
+        return CHANNEL_NO_BUFFER;
+    if (buffer_room(ch->in) == 0)
+        return CHANNEL_OK;
+    ssize_t got = recv(ch->fd, ch->in->data + ch->in->end, buffer_room(ch->in), 0);
+    if (got > 0) {
+        ch->in->end += (uint32_t)got;
+        return CHANNEL_OK;
+    }
+    int cause = errno;
+    channel_consume(ch, pool, 0);
+    if (got == 0)
+        return CHANNEL_EOF;
+    return cause == EAGAIN || cause == EINTR ? CHANNEL_BLOCKED : CHANNEL_BROKEN;
+}
+
+void channel_consume(struct channel *ch, struct buffer_pool *pool, size_t bytes)
+{
+    if (!ch->in)
+        return;
+    check(bytes <= buffer_len(ch->in));
+    ch->in->begin += (uint32_t)bytes;
+    if (buffer_len(ch->in) > 0)
+        return;
+    buffer_give_back(pool, ch->in);
+    ch->in = NULL;
+}
+
+enum channel_result channel_send(struct channel *ch, const char *bytes, size_t len, size_t *sent)
+{
+    *sent = 0;
+    ssize_t put = send(ch->fd, bytes, len, MSG_NOSIGNAL);
+    if (put < 0 && errno != EAGAIN && errno != EINTR)
+        return CHANNEL_BROKEN;
+    if (put > 0)
+        *sent = (size_t)put;
+    bool all = *sent == len;
+    channel_set_writing(ch, !all);
+    return all ? CHANNEL_OK : CHANNEL_BLOCKED;
+}
+
+enum channel_result channel_flush(struct channel *ch, struct buffer_pool *pool)
+{
+    size_t sent = 0;
+    if (!ch->out)
+        return CHANNEL_OK;
+    enum channel_result result = channel_send(ch, buffer_at(ch->out), buffer_len(ch->out), &sent);
+    ch->out->begin += (uint32_t)sent;
+    if (result == CHANNEL_OK) {
+        buffer_give_back(pool, ch->out);
+        ch->out = NULL;
+    }
+    return result;
+}

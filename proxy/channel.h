@@ -1,0 +1,50 @@
+/* channel: one non-blocking socket with its two events and its buffers; what a client connection and an upstream
+ * connection have in common. The read event is registered once and stays; the write event exists only while something
+ * waits to be sent. A send is tried before anything waits. One worker.
+ *
+ *   in:  bytes received and not used yet; null when there are none
+ *   out: bytes to send that could not be sent yet; null when there are none */
+#ifndef PROXY_CHANNEL_H
+#define PROXY_CHANNEL_H
+
+#include <stdbool.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "proxy/buffer_pool.h"
+
+enum channel_result {
+    CHANNEL_OK = 0,
+    CHANNEL_BLOCKED,   /* the socket takes or has nothing more now */
+    CHANNEL_EOF,       /* the peer will send no more */
+    CHANNEL_BROKEN,    /* reset, or another error */
+    CHANNEL_NO_BUFFER, /* the worker's ceiling is reached */
+    CHANNEL_RESULT_COUNT
+};
+
+struct channel {
+    int fd; /* owned; -1 once closed */
+    bool is_reading, is_writing;
+    struct buffer *in, *out;
+    struct event readable, writable;
+};
+
+void channel_open(struct channel *ch, struct event_base *base, int fd, event_callback_fn on_readable,
+                  event_callback_fn on_writable, void *owner);
+void channel_close(struct channel *ch, struct buffer_pool *pool); /* idempotent; buffers go back */
+
+/* One recv behind what `in` holds already; a new buffer has room for `bytes`. OK also when `in` has no room left. */
+enum channel_result channel_receive(struct channel *ch, struct buffer_pool *pool, size_t bytes);
+/* Marks bytes of `in` as used; an empty buffer goes back to the pool. */
+void channel_consume(struct channel *ch, struct buffer_pool *pool, size_t bytes);
+
+/* One send, nothing kept. OK when all went, BLOCKED when only *sent did (the write event is then on). */
+enum channel_result channel_send(struct channel *ch, const char *bytes, size_t len, size_t *sent);
+/* Sends `out`. OK when it is empty afterwards; BLOCKED turns the write event on. */
+enum channel_result channel_flush(struct channel *ch, struct buffer_pool *pool);
+
+void channel_set_reading(struct channel *ch, bool on);
+void channel_set_writing(struct channel *ch, bool on);
+
+#endif

@@ -1,0 +1,310 @@
+#include "proxy/conn.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "proxy/exchange.h"
+#include "proxy/reply.h"
+#include "proxy/worker.h"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define RECEIVE_BYTES BUFFER_MEDIUM_BYTES
+#define FIRST_REQUEST_GRACE_MS 1000 /* a connection taken from the kernel's queue while draining has a request coming \
+                                     */
+
+const char *conn_state_to_str(enum conn_state state)
+{
+    static const char *const names[] = { "IDLE", "READING_HEAD", "IN_EXCHANGE", "REPLYING", "LINGERING", "CLOSED" };
+    _Static_assert(sizeof names / sizeof *names == CONN_STATE_COUNT, "a name for each state");
+    return names[state];
+}
+
+const char *conn_close_reason_to_str(enum conn_close_reason reason)
+{
+    static const char *const names[] = { "closed by client", "done",          "broken",         "head time-out",
+                                         "idle time-out",    "body time-out", "reply time-out", "aborted response",
+                                         "no buffer",        "draining" };
+    _Static_assert(sizeof names / sizeof *names == CONN_CLOSE_REASON_COUNT, "a text for each reason");
+    return names[reason];
+}
+
+static void conn_set_state(struct conn *c, enum conn_state state)
+{
+    static const enum deadline_kind kinds[CONN_STATE_COUNT] = {
+        [CONN_IDLE] = DEADLINE_IDLE,      [CONN_READING_HEAD] = DEADLINE_HEAD, [CONN_IN_EXCHANGE] = DEADLINE_NONE,
+        [CONN_REPLYING] = DEADLINE_REPLY, [CONN_LINGERING] = DEADLINE_LINGER,  [CONN_CLOSED] = DEADLINE_NONE,
+    };
+    c->state = state;
+    if (kinds[state] == DEADLINE_NONE)
+        deadline_stop(&c->worker->deadlines, &c->deadline);
+    else
+        deadline_start(&c->worker->deadlines, &c->deadline, kinds[state], worker_now_ms(c->worker));
+}
+
+void conn_close(struct conn *c, enum conn_close_reason reason)
+{
+    struct worker *w = c->worker;
+    if (c->state == CONN_CLOSED)
+        return;
+    log_debug("%s: %s -> CLOSED, %s", c->peer, conn_state_to_str(c->state), conn_close_reason_to_str(reason));
+    conn_set_state(c, CONN_CLOSED);
+    if (c->exchange)
+        exchange_abort(c->exchange);
+    c->exchange = NULL;
+    channel_close(&c->channel, &w->buffers);
+    TAILQ_REMOVE(&w->conns, c, link);
+    TAILQ_INSERT_TAIL(&w->dead_conns, c, link);
+    w->conn_count--;
+    STATS_SET(w->stats->connections_open, w->conn_count);
+}
+
+/* Our last byte is out. The client may still be sending: closing now would reset the connection and could destroy the
+ * answer on its way (RFC 9112 9.6), so half-close and wait for its end. */
+static void conn_linger(struct conn *c)
+{
+    channel_consume(&c->channel, &c->worker->buffers, buffer_len(c->channel.in));
+    if (c->has_eof) {
+        conn_close(c, CONN_CLOSE_DONE);
+        return;
+    }
+    conn_set_state(c, CONN_LINGERING);
+    channel_set_reading(&c->channel, true);
+    shutdown(c->channel.fd, SHUT_WR); /* fails only when the connection is gone: then the read tells */
+}
+
+static bool conn_put(struct conn *c, const char *bytes, size_t len)
+{
+    size_t sent = 0;
+    if (channel_send(&c->channel, bytes, len, &sent) == CHANNEL_BROKEN) {
+        conn_close(c, CONN_CLOSE_BROKEN);
+        return false;
+    }
+    if (sent == len)
+        return true;
+    c->channel.out = buffer_take(&c->worker->buffers, len - sent);
+    if (!c->channel.out) {
+        conn_close(c, CONN_CLOSE_NO_BUFFER);
+        return false;
+    }
+    memcpy(c->channel.out->data, bytes + sent, len - sent);
+    c->channel.out->end = (uint32_t)(len - sent);
+    return true;
+}
+
+void conn_reply(struct conn *c, int status, bool keep_alive, bool is_head_request)
+{
+    char answer[REPLY_BYTES_MAX];
+    keep_alive = keep_alive && !c->worker->is_draining;
+    size_t len = reply_write(status, keep_alive, is_head_request, answer);
+    check(!c->channel.out);
+    if (!conn_put(c, answer, len))
+        return;
+    if (keep_alive)
+        conn_finish_exchange(c, true);
+    else if (c->channel.out)
+        conn_set_state(c, CONN_REPLYING);
+    else
+        conn_linger(c);
+}
+
+/* Refused before it became an exchange: nobody else would count it. */
+static void refuse(struct conn *c, enum h1_error cause)
+{
+    STATS_ADD(c->worker->stats->requests_malformed, 1);
+    log_debug("%s: request refused: %s", c->peer, h1_error_to_str(cause));
+    conn_reply(c, h1_error_to_status(cause), false, false);
+}
+
+static void start_exchange(struct conn *c)
+{
+    conn_set_state(c, CONN_IN_EXCHANGE);
+    c->resume_at = 0;
+    c->has_served = true;
+    exchange_start(c);
+}
+
+/* Handles complete heads that `in` holds. Exchanges that end at once come back here by conn_finish_exchange, which then
+ * only sets the state: the loop goes on, the stack does not grow. */
+static void conn_handle_input(struct conn *c)
+{
+    struct worker *w = c->worker;
+    if (c->is_handling_head)
+        return;
+    c->is_handling_head = true;
+    while ((c->state == CONN_IDLE || c->state == CONN_READING_HEAD) && c->channel.in && !c->channel.out) {
+        enum h1_error cause = H1_OK;
+        enum h1_result result = h1_parse_request(buffer_at(c->channel.in), buffer_len(c->channel.in), &w->head_limits,
+                                                 &c->resume_at, &w->request, &cause);
+        if (result == H1_MORE) {
+            if (c->state == CONN_IDLE)
+                conn_set_state(c, CONN_READING_HEAD);
+            break;
+        }
+        if (result == H1_BAD)
+            refuse(c, cause);
+        else
+            start_exchange(c);
+    }
+    c->is_handling_head = false;
+}
+
+/* A client that sends no more and has got all its answers is done; half a request is not a request. */
+static void close_if_done(struct conn *c)
+{
+    if (c->has_eof && !c->channel.out && (c->state == CONN_IDLE || c->state == CONN_READING_HEAD))
+        conn_close(c, CONN_CLOSE_BY_CLIENT);
+}
+
+static void conn_on_eof(struct conn *c)
+{
+    c->has_eof = true;
+    channel_set_reading(&c->channel, false);
+    if (c->state == CONN_IN_EXCHANGE)
+        exchange_on_client_eof(c->exchange);
+    else if (c->state == CONN_LINGERING)
+        conn_close(c, CONN_CLOSE_DONE);
+    else
+        close_if_done(c);
+}
+
+/* Bytes that cannot be used before an answer has gone out stay in the socket. */
+static void pause_when_full(struct conn *c)
+{
+    if (c->state == CONN_IDLE && c->channel.out && c->channel.in)
+        channel_set_reading(&c->channel, false);
+}
+
+static void conn_on_bytes(struct conn *c)
+{
+    switch (c->state) {
+    case CONN_IDLE:
+    case CONN_READING_HEAD:
+        conn_handle_input(c);
+        pause_when_full(c);
+        break;
+    case CONN_IN_EXCHANGE:
+        exchange_on_client_bytes(c->exchange);
+        break;
+    case CONN_REPLYING:
+    case CONN_LINGERING:
+        channel_consume(&c->channel, &c->worker->buffers, buffer_len(c->channel.in));
+        break;
+    default:
+        break;
+    }
+}
+
+/* On with what was received while something else was in hand, then with reading. */
+static void conn_resume(struct conn *c)
+{
+    conn_handle_input(c);
+    if (c->state == CONN_IDLE || c->state == CONN_READING_HEAD)
+        channel_set_reading(&c->channel, !c->has_eof);
+    pause_when_full(c);
+    close_if_done(c);
+}
+
+static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct conn *c = arg;
+    struct worker *w = c->worker;
+    worker_read_clock(w);
+    switch (channel_receive(&c->channel, &w->buffers, RECEIVE_BYTES)) {
+    case CHANNEL_OK:
+        conn_on_bytes(c);
+        break;
+    case CHANNEL_EOF:
+        conn_on_eof(c);
+        break;
+    case CHANNEL_BROKEN:
+        conn_close(c, CONN_CLOSE_BROKEN);
+        break;
+    case CHANNEL_NO_BUFFER:
+        conn_close(c, CONN_CLOSE_NO_BUFFER);
+        break;
+    default:
+        break;
+    }
+}
+
+static void conn_on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct conn *c = arg;
+    worker_read_clock(c->worker);
+    enum channel_result result = channel_flush(&c->channel, &c->worker->buffers);
+    if (result == CHANNEL_BROKEN) {
+        conn_close(c, CONN_CLOSE_BROKEN);
+    } else if (result == CHANNEL_OK) {
+        channel_set_writing(&c->channel, false);
+        if (c->state == CONN_IN_EXCHANGE)
+            exchange_on_client_writable(c->exchange);
+        else if (c->state == CONN_REPLYING)
+            conn_linger(c);
+        else
+            conn_resume(c);
+    }
+}
+
+static void format_peer(const union endpoint_address *peer, char out[CONN_PEER_SIZE])
+{
+    const void *bytes = peer->any.sa_family == AF_INET6 ? (const void *)&peer->v6.sin6_addr : &peer->v4.sin_addr;
+    if (!inet_ntop(peer->any.sa_family, bytes, out, CONN_PEER_SIZE))
+        strcpy(out, "unknown");
+    if (strncmp(out, "::ffff:", 7) == 0) /* an IPv4 client of a dual-stack listener */
+        memmove(out, out + 7, strlen(out + 7) + 1);
+}
+
+void conn_open(struct worker *w, int fd, const union endpoint_address *peer)
+{
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* only speed depends on it */
+    struct conn *c = slab_take(&w->conn_slab);
+    c->worker = w;
+    format_peer(peer, c->peer);
+    channel_open(&c->channel, w->base, fd, conn_on_readable, conn_on_writable, c);
+    channel_set_reading(&c->channel, true);
+    TAILQ_INSERT_TAIL(&w->conns, c, link);
+    w->conn_count++;
+    STATS_SET(w->stats->connections_open, w->conn_count);
+    STATS_ADD(w->stats->connections_accepted, 1);
+    conn_set_state(c, CONN_IDLE);
+}
+
+void conn_finish_exchange(struct conn *c, bool keep_alive)
+{
+    c->exchange = NULL;
+    if (!keep_alive) {
+        conn_linger(c);
+        return;
+    }
+    conn_set_state(c, CONN_IDLE);
+    if (!c->is_handling_head)
+        conn_resume(c);
+}
+
+void conn_on_deadline(struct conn *c, enum deadline_kind kind)
+{
+    bool is_idle = kind == DEADLINE_IDLE || kind == DEADLINE_LINGER;
+    STATS_ADD(c->worker->stats->client_timeouts, !is_idle);
+    if (kind == DEADLINE_HEAD)
+        conn_reply(c, 408, false, false);
+    else if (kind == DEADLINE_REPLY)
+        conn_close(c, CONN_CLOSE_REPLY_TIMEOUT);
+    else
+        conn_close(c, kind == DEADLINE_IDLE ? CONN_CLOSE_IDLE_TIMEOUT : CONN_CLOSE_DONE);
+}
+
+void conn_drain(struct conn *c)
+{
+    bool had_its_turn = c->has_served || worker_now_ms(c->worker) - c->deadline.since_ms > FIRST_REQUEST_GRACE_MS;
+    if (c->state == CONN_IDLE && !c->channel.out && had_its_turn)
+        conn_close(c, CONN_CLOSE_DRAINING);
+}

@@ -1,0 +1,82 @@
+/* conn: a client connection. Reads requests one after the other, hands each to an exchange, answers by itself what it
+ * must not forward, and closes with a reason. One worker.
+ *
+ *   IDLE --first byte--> READING_HEAD --head complete--> IN_EXCHANGE --finished--> IDLE
+ *     |                       | refused                       |  (or the next pipelined head)
+ *     +-----------------------+--> REPLYING --sent--> LINGERING --client closed or time-out--> CLOSED
+ *
+ * REPLYING is an own answer that ends the connection; one that does not goes back to IDLE at once. Every state but
+ * IN_EXCHANGE has its deadline; in an exchange the exchange has it. conn_set_state is the only writer of the state. */
+#ifndef PROXY_CONN_H
+#define PROXY_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "proxy/channel.h"
+#include "proxy/deadline.h"
+#include "proxy/endpoint.h"
+
+#define CONN_PEER_SIZE 46
+
+struct worker;
+struct exchange;
+
+enum conn_state {
+    CONN_IDLE = 0,
+    CONN_READING_HEAD,
+    CONN_IN_EXCHANGE,
+    CONN_REPLYING,
+    CONN_LINGERING,
+    CONN_CLOSED,
+    CONN_STATE_COUNT
+};
+
+enum conn_close_reason {
+    CONN_CLOSE_BY_CLIENT = 0,
+    CONN_CLOSE_DONE, /* the last response has been sent and the client said or was told so */
+    CONN_CLOSE_BROKEN,
+    CONN_CLOSE_HEAD_TIMEOUT,
+    CONN_CLOSE_IDLE_TIMEOUT,
+    CONN_CLOSE_BODY_TIMEOUT,
+    CONN_CLOSE_REPLY_TIMEOUT,
+    CONN_CLOSE_ABORTED_RESPONSE, /* the endpoint broke off: the client must see an incomplete message */
+    CONN_CLOSE_NO_BUFFER,
+    CONN_CLOSE_DRAINING,
+    CONN_CLOSE_REASON_COUNT
+};
+
+struct conn {
+    struct worker *worker;     /* borrowed */
+    struct exchange *exchange; /* owned while IN_EXCHANGE */
+    struct channel channel;
+    struct deadline deadline;
+    enum conn_state state;
+    bool has_eof;          /* the client sends no more */
+    bool has_served;       /* a request has come over it */
+    bool is_handling_head; /* conn_handle_input is on the stack */
+    size_t resume_at;      /* of the head being read */
+    char peer[CONN_PEER_SIZE];
+    TAILQ_ENTRY(conn) link; /* all, or dead */
+};
+
+const char *conn_state_to_str(enum conn_state state);
+const char *conn_close_reason_to_str(enum conn_close_reason reason);
+
+void conn_open(struct worker *w, int fd, const union endpoint_address *peer);
+void conn_close(struct conn *c,
+                enum conn_close_reason reason); /* idempotent; ends its exchange; freed when the turn ends */
+
+/* The exchange has ended and its response has been queued whole. Goes on with the next request, or closes gently. */
+void conn_finish_exchange(struct conn *c, bool keep_alive);
+
+/* An own answer (status from h1_error_to_status and the like). Ends the connection unless keep_alive. Not inside an
+ * exchange that has sent anything to the client. */
+void conn_reply(struct conn *c, int status, bool keep_alive, bool is_head_request);
+
+void conn_on_deadline(struct conn *c, enum deadline_kind kind);
+/* Closes it when it waits for a request; else it will close after the present one. */
+void conn_drain(struct conn *c);
+
+#endif

@@ -1,0 +1,48 @@
+/* deadline: "give up if nothing happens for this long", without a timer per object. An object that waits stands in the
+ * list of its kind, in the order in which it began to wait; one tick looks at the heads of the lists. Starting,
+ * restarting and stopping cost a few pointer writes and no system call; a deadline fires up to one tick late. One
+ * worker. */
+#ifndef PROXY_DEADLINE_H
+#define PROXY_DEADLINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#define DEADLINE_TICK_MS 50
+
+enum deadline_kind {
+    DEADLINE_NONE = 0,
+    DEADLINE_HEAD,          /* conn: first byte of a request to the end of its head */
+    DEADLINE_IDLE,          /* conn: no request */
+    DEADLINE_REPLY,         /* conn: own answer not taken */
+    DEADLINE_LINGER,        /* conn: waiting for the client to close */
+    DEADLINE_CONNECT,       /* exchange */
+    DEADLINE_RESPONSE,      /* exchange: request sent, no response head */
+    DEADLINE_BODY,          /* exchange: no progress of a body */
+    DEADLINE_UPSTREAM_IDLE, /* pooled upstream */
+    DEADLINE_KIND_COUNT
+};
+
+struct deadline {
+    TAILQ_ENTRY(deadline) link;
+    int64_t since_ms;
+    enum deadline_kind kind; /* NONE: not waiting */
+};
+
+TAILQ_HEAD(deadline_list, deadline);
+
+struct deadline_table {
+    struct deadline_list lists[DEADLINE_KIND_COUNT];
+    int64_t span_ms[DEADLINE_KIND_COUNT]; /* may be changed at any time */
+};
+
+typedef void (*deadline_cb)(void *owner, struct deadline *deadline, enum deadline_kind kind);
+
+void deadline_table_init(struct deadline_table *table);
+void deadline_start(struct deadline_table *table, struct deadline *d, enum deadline_kind kind, int64_t now_ms);
+void deadline_stop(struct deadline_table *table, struct deadline *d); /* idempotent */
+/* Stops each expired one, then calls. */
+void deadline_table_expire(struct deadline_table *table, int64_t now_ms, deadline_cb on_expire, void *owner);
+
+#endif

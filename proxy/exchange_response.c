@@ -1,0 +1,211 @@
+#include "proxy/exchange.h"
+
+#include "base/check.h"
+#include "proxy/conn.h"
+#include "proxy/worker.h"
+
+#define INTERIM_RESPONSES_MAX 16
+#define HEAD_RECEIVE_BYTES BUFFER_MEDIUM_BYTES
+#define BODY_RECEIVE_BYTES BUFFER_LARGE_BYTES
+
+static void restart_body_deadline(struct exchange *x)
+{
+    deadline_start(&x->worker->deadlines, &x->deadline, DEADLINE_BODY, worker_now_ms(x->worker));
+}
+
+static void malformed(struct exchange *x)
+{
+    STATS_ADD(x->worker->stats->responses_malformed, 1);
+    STATS_ADD(x->worker->endpoints[x->upstream->slot].failures, 1);
+    exchange_fail(x, EXCHANGE_END_UPSTREAM_MALFORMED, 502);
+}
+
+/* A response that is not self-delimiting for this client ends with the connection. An early one does too: the rest of
+ * the request would have to be read before the next. */
+static bool decide_keep_alive(const struct exchange *x, const struct h1_response *response)
+{
+    bool open_ended = response->body == H1_BODY_CHUNKED || response->body == H1_BODY_UNTIL_CLOSE;
+    return x->client_keep_alive && x->request_body.is_complete && !x->worker->is_draining &&
+           !(open_ended && x->client_is_1_0);
+}
+
+static void note_response(struct exchange *x, const struct h1_response *response)
+{
+    bool open_ended = response->body == H1_BODY_CHUNKED || response->body == H1_BODY_UNTIL_CLOSE;
+    x->status = response->status;
+    x->response_at_us = x->worker->now_us;
+    x->upstream_keep_alive = response->keep_alive;
+    x->keep_alive = decide_keep_alive(x, response);
+    body_init(&x->response_body, response->body, response->content_length, open_ended && !x->client_is_1_0);
+}
+
+static enum forward_connection connection_field(const struct exchange *x)
+{
+    if (!x->keep_alive)
+        return FORWARD_CONNECTION_CLOSE;
+    return x->client_is_1_0 ? FORWARD_CONNECTION_KEEP_ALIVE : FORWARD_CONNECTION_NONE;
+}
+
+/* Head and what came of the body with it leave in one send. */
+static void start_response(struct exchange *x, const struct h1_response *response)
+{
+    struct channel *upstream = &x->upstream->channel, *client = &x->conn->channel;
+    struct buffer_pool *pool = &x->worker->buffers;
+    size_t wanted = response->head_bytes + FORWARD_HEAD_EXTRA_BYTES, with_body = wanted + buffer_len(upstream->in);
+    note_response(x, response);
+    client->out = buffer_take(pool, with_body < BUFFER_MEDIUM_BYTES ? with_body : wanted);
+    if (!client->out) {
+        exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
+        return;
+    }
+    client->out->end = (uint32_t)forward_response_head(response, buffer_at(upstream->in), x->response_body.rechunks,
+                                                       connection_field(x), client->out->data, client->out->size);
+    channel_consume(upstream, pool, response->head_bytes);
+    if (body_append(&x->response_body, upstream, client->out, pool) == BODY_MALFORMED) {
+        buffer_give_back(pool, client->out); /* nothing has gone out: the client can still get a clean answer */
+        client->out = NULL;
+        malformed(x);
+        return;
+    }
+    x->has_sent_response = true;
+    x->response_state = RESPONSE_RELAYING;
+    restart_body_deadline(x);
+}
+
+/* 1xx: passed on to who can understand it, never counted as the answer (RFC 9110 15.2). False: the exchange is over. */
+static bool relay_interim(struct exchange *x, const struct h1_response *response)
+{
+    struct channel *upstream = &x->upstream->channel, *client = &x->conn->channel;
+    struct buffer_pool *pool = &x->worker->buffers;
+    if (response->status == 101 || ++x->interim_count > INTERIM_RESPONSES_MAX) { /* nobody asked to switch */
+        malformed(x);
+        return false;
+    }
+    if (!x->client_is_1_0) {
+        client->out = buffer_take(pool, response->head_bytes + FORWARD_HEAD_EXTRA_BYTES);
+        if (!client->out) {
+            exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
+            return false;
+        }
+        client->out->end = (uint32_t)forward_response_head(
+            response, buffer_at(upstream->in), false, FORWARD_CONNECTION_NONE, client->out->data, client->out->size);
+    }
+    channel_consume(upstream, pool, response->head_bytes);
+    x->resume_at = 0;
+    if (channel_flush(client, pool) == CHANNEL_BROKEN) {
+        conn_close(x->conn, CONN_CLOSE_BROKEN);
+        return false;
+    }
+    return true;
+}
+
+/* True when a final head has been taken in and the body may follow. */
+static bool read_heads(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    struct channel *upstream = &x->upstream->channel;
+    while (x->response_state == RESPONSE_AWAITED && upstream->in && !x->conn->channel.out) {
+        enum h1_error cause = H1_OK;
+        enum h1_result result = h1_parse_response(buffer_at(upstream->in), buffer_len(upstream->in), &w->head_limits,
+                                                  &x->resume_at, x->method, &w->response, &cause);
+        if (result == H1_MORE)
+            return false;
+        if (result == H1_BAD) {
+            malformed(x);
+            return false;
+        }
+        if (w->response.status >= 200) {
+            start_response(x, &w->response);
+            return x->upstream && x->response_state == RESPONSE_RELAYING;
+        }
+        if (!relay_interim(x, &w->response))
+            return false;
+    }
+    return x->response_state != RESPONSE_AWAITED;
+}
+
+static void on_body_result(struct exchange *x, enum body_result result)
+{
+    switch (result) {
+    case BODY_COMPLETE:
+        x->response_state = RESPONSE_ENDED;
+        exchange_finish(x);
+        break;
+    case BODY_MORE:
+        channel_set_writing(&x->conn->channel, false);
+        channel_set_reading(&x->upstream->channel, true);
+        restart_body_deadline(x);
+        break;
+    case BODY_BLOCKED:
+        channel_set_reading(&x->upstream->channel, false);
+        restart_body_deadline(x);
+        break;
+    case BODY_BROKEN:
+        conn_close(x->conn, CONN_CLOSE_BROKEN);
+        break;
+    case BODY_MALFORMED:
+        malformed(x);
+        break;
+    case BODY_NO_BUFFER:
+        exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
+        break;
+    }
+}
+
+void exchange_relay_response(struct exchange *x)
+{
+    if (!read_heads(x)) {
+        /* While an interim response cannot go out, what follows it stays in the socket. */
+        if (x->upstream)
+            channel_set_reading(&x->upstream->channel, !x->conn->channel.out);
+        return;
+    }
+    on_body_result(x, body_relay(&x->response_body, &x->upstream->channel, &x->conn->channel, &x->worker->buffers));
+}
+
+static void on_upstream_end(struct exchange *x, bool is_clean)
+{
+    struct worker *w = x->worker;
+    if (x->response_state == RESPONSE_RELAYING && x->response_body.kind == H1_BODY_UNTIL_CLOSE && is_clean) {
+        channel_set_reading(&x->upstream->channel, false);
+        x->upstream_keep_alive = false;
+        on_body_result(x, body_end(&x->response_body, &x->conn->channel, &w->buffers));
+        return;
+    }
+    STATS_ADD(w->stats->upstream_failures, 1);
+    STATS_ADD(w->endpoints[x->upstream->slot].failures, 1);
+    if (x->response_state == RESPONSE_AWAITED && !x->upstream->had_bytes)
+        exchange_try_failed(x, EXCHANGE_END_UPSTREAM_BROKEN, 502, x->head_sent == 0);
+    else
+        exchange_fail(x, EXCHANGE_END_UPSTREAM_BROKEN, 502);
+}
+
+void exchange_on_upstream_readable(struct exchange *x)
+{
+    struct upstream *u = x->upstream;
+    size_t bytes = x->response_state == RESPONSE_RELAYING ? BODY_RECEIVE_BYTES : HEAD_RECEIVE_BYTES;
+    switch (channel_receive(&u->channel, &x->worker->buffers, bytes)) {
+    case CHANNEL_OK:
+        u->had_bytes = true;
+        exchange_relay_response(x);
+        break;
+    case CHANNEL_EOF:
+        on_upstream_end(x, true);
+        break;
+    case CHANNEL_BROKEN:
+        on_upstream_end(x, false);
+        break;
+    case CHANNEL_NO_BUFFER:
+        exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
+        break;
+    default:
+        break;
+    }
+}
+
+void exchange_on_client_writable(struct exchange *x)
+{
+    bool has_begun = x->response_state != RESPONSE_AWAITED || (x->upstream && x->upstream->had_bytes);
+    if (x->upstream && has_begun)
+        exchange_relay_response(x);
+}

@@ -1,0 +1,158 @@
+#include "proxy/exchange.h"
+
+#include "base/check.h"
+#include "proxy/conn.h"
+#include "proxy/worker.h"
+
+#define RANDOM_PICKS 3 /* before all endpoints are looked at for one that is fit */
+
+static bool was_tried(const struct exchange *x, uint32_t slot)
+{
+    for (uint8_t i = 0; i < x->try_count; i++) {
+        if (x->tried_slots[i] == slot)
+            return true;
+    }
+    return false;
+}
+
+static bool is_fit(const struct exchange *x, uint32_t slot)
+{
+    return !was_tried(x, slot) && !upstream_pool_is_shunned(&x->worker->pools[slot], worker_now_ms(x->worker));
+}
+
+/* The first from `start` on that has not been tried; fit ones come before shunned ones. */
+static const struct endpoint_view *scan(const struct exchange *x, const struct snapshot_service *service, size_t start)
+{
+    const struct endpoint_view *shunned = NULL;
+    for (size_t step = 0; step < service->endpoint_count; step++) {
+        const struct endpoint_view *view = &service->endpoints[(start + step) % service->endpoint_count];
+        if (is_fit(x, view->slot))
+            return view;
+        if (!shunned && !was_tried(x, view->slot))
+            shunned = view;
+    }
+    return shunned;
+}
+
+static const struct endpoint_view *pick(struct exchange *x, const struct snapshot_service *service)
+{
+    struct worker *w = x->worker;
+    size_t at = 0;
+    if (!service || service->endpoint_count == 0)
+        return NULL;
+    for (int i = 0; i < RANDOM_PICKS; i++) {
+        struct balancer_input input = { .views = service->endpoints,
+                                        .count = service->endpoint_count,
+                                        .loads = &w->loads,
+                                        .random = worker_random(w),
+                                        .cursor = &w->cursors[service->slot] };
+        at = x->hold->snapshot->balancer->pick(&input);
+        if (is_fit(x, service->endpoints[at].slot))
+            return &service->endpoints[at];
+    }
+    return scan(x, service, at);
+}
+
+/* A later try decides by the newest snapshot: what failed may be known to be gone by now. A service that is gone
+ * altogether keeps the old one pinned, and with it the row that this exchange counts in. */
+static void repin(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    if (x->hold == w->hold || !w->hold->snapshot->services[x->service_slot])
+        return;
+    struct snapshot_hold *old = x->hold;
+    x->hold = worker_pin(w);
+    x->endpoint = NULL;
+    worker_unpin(w, old);
+}
+
+static void set_endpoint(struct exchange *x, const struct endpoint_view *view)
+{
+    x->endpoint = view->endpoint;
+    x->tried_slots[x->try_count++] = view->slot;
+    x->head_sent = 0;
+    x->request_state = REQUEST_SENDING;
+}
+
+static void take_upstream(struct exchange *x, struct upstream *u)
+{
+    struct worker *w = x->worker;
+    x->upstream = u;
+    STATS_ADD(w->endpoints[u->slot].in_flight, 1);
+    STATS_ADD(w->endpoints[u->slot].requests, 1);
+}
+
+static void connect_failed(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    STATS_ADD(w->stats->upstream_connect_failures, 1);
+    STATS_ADD(w->endpoints[x->endpoint->slot].failures, 1);
+    upstream_pool_shun(&w->pools[x->endpoint->slot], worker_now_ms(w));
+    exchange_try_failed(x, EXCHANGE_END_CONNECT_FAILED, 502, true);
+}
+
+void exchange_try(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    bool is_retry = x->try_count > 0;
+    if (is_retry)
+        repin(x);
+    const struct snapshot_service *service = x->hold->snapshot->services[x->service_slot];
+    const struct endpoint_view *view = pick(x, service);
+    if (!view) {
+        STATS_ADD(w->services[x->service_slot].no_endpoint, 1);
+        exchange_fail(x, x->end ? x->end : EXCHANGE_END_NO_ENDPOINT, is_retry ? 502 : 503);
+        return;
+    }
+    x->end = EXCHANGE_END_COMPLETE;
+    set_endpoint(x, view);
+    /* A pooled connection may be closed already, unnoticed; the last chance is not staked on one. */
+    struct upstream *u = is_retry ? NULL : upstream_pool_take(w, view->slot, x);
+    if (u) {
+        take_upstream(x, u);
+        exchange_send_request(x);
+        return;
+    }
+    u = upstream_connect(w, view->endpoint, x);
+    if (!u) {
+        connect_failed(x);
+        return;
+    }
+    take_upstream(x, u);
+    deadline_start(&w->deadlines, &x->deadline, DEADLINE_CONNECT, worker_now_ms(w));
+}
+
+void exchange_on_connected(struct exchange *x, int cause)
+{
+    if (cause != 0)
+        connect_failed(x);
+    else
+        exchange_send_request(x);
+}
+
+/* Safe are: a request that no endpoint can have acted on, and once an idempotent one that can be sent again whole (RFC
+ * 9110 9.2.2, RFC 9112 9.3.1). */
+static bool may_try_again(const struct exchange *x, bool was_unprocessed)
+{
+    int64_t tries = 1 + x->hold->snapshot->settings.retries;
+    bool is_open = x->try_count < tries && x->try_count < EXCHANGE_TRIES_MAX && !x->has_sent_response;
+    if (was_unprocessed)
+        return is_open;
+    return is_open && x->is_replayable && !x->has_spent_replay && h1_method_is_idempotent(x->method);
+}
+
+void exchange_try_failed(struct exchange *x, enum exchange_end end, int status, bool was_unprocessed)
+{
+    struct worker *w = x->worker;
+    exchange_release_upstream(x, false);
+    deadline_stop(&w->deadlines, &x->deadline);
+    if (!may_try_again(x, was_unprocessed)) {
+        exchange_fail(x, end, status);
+        return;
+    }
+    x->has_spent_replay |= !was_unprocessed;
+    x->end = end;
+    x->resume_at = 0;
+    STATS_ADD(w->services[x->service_slot].retries, 1);
+    exchange_try(x);
+}

@@ -1,0 +1,179 @@
+#include "proxy/fleet.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "proxy/snapshot_builder.h"
+#include "proxy/worker.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+struct fleet_worker {
+    struct worker *worker;
+    pthread_t thread;
+    int *listen_fds; /* owned array */
+};
+
+struct fleet {
+    struct fleet_worker *workers;
+    uint32_t worker_count, running_count;
+    struct mailbox *mailbox;
+    struct snapshot_builder *builder;
+    struct snapshot *newest;
+    uint32_t living_snapshots;
+    bool is_draining;
+    struct fleet_callbacks callbacks;
+    void *owner;
+};
+
+static void free_if_returned(struct fleet *fleet, struct snapshot *snapshot)
+{
+    if (snapshot->holds_out > 0 || snapshot == fleet->newest)
+        return;
+    fleet->living_snapshots--;
+    snapshot_free(fleet->builder, snapshot);
+}
+
+static void worker_has_stopped(struct fleet *fleet)
+{
+    if (--fleet->running_count > 0)
+        return;
+    for (uint32_t w = 0; w < fleet->worker_count; w++)
+        check(pthread_join(fleet->workers[w].thread, NULL) == 0);
+    fleet->callbacks.on_stopped(fleet->owner);
+}
+
+static void fleet_on_mail(void *owner, struct mail *mail)
+{
+    struct fleet *fleet = owner;
+    struct worker_notice *notice = (struct worker_notice *)mail;
+    struct snapshot *snapshot = notice->snapshot;
+    enum worker_notice_kind kind = notice->kind;
+    free(notice);
+    switch (kind) {
+    case WORKER_TOOK_SNAPSHOT:
+        if (--snapshot->acks_missing == 0)
+            fleet->callbacks.on_taken(fleet->owner, snapshot->serial);
+        break;
+    case WORKER_RETURNED_SNAPSHOT:
+        snapshot->holds_out--;
+        free_if_returned(fleet, snapshot);
+        break;
+    case WORKER_STOPPED:
+        worker_has_stopped(fleet);
+        break;
+    }
+}
+
+static void *worker_thread(void *arg)
+{
+    worker_run(arg);
+    return NULL;
+}
+
+/* Signals are the main thread's: workers start with all of them blocked. */
+static void start_thread(struct fleet_worker *fw)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    check(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+    check(pthread_create(&fw->thread, NULL, worker_thread, fw->worker) == 0);
+    check(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+}
+
+static void start_worker(struct fleet *fleet, uint32_t index, const struct fleet_options *options)
+{
+    struct fleet_worker *fw = &fleet->workers[index];
+    fw->listen_fds = mem_alloc_array(options->listener_count, sizeof *fw->listen_fds);
+    for (size_t l = 0; l < options->listener_count; l++)
+        fw->listen_fds[l] = options->listen_fds[l * options->workers + index];
+    fw->worker = worker_new(&(struct worker_options){ .index = index,
+                                                      .worker_count = options->workers,
+                                                      .listen_fds = fw->listen_fds,
+                                                      .listen_fd_count = options->listener_count,
+                                                      .stats = options->stats,
+                                                      .main_mailbox = fleet->mailbox,
+                                                      .access_log_fd = options->access_log_fd });
+    start_thread(fw);
+    fleet->running_count++;
+}
+
+struct fleet *fleet_new(const struct fleet_options *options, const struct fleet_callbacks *callbacks, void *owner)
+{
+    struct fleet *fleet = mem_alloc(sizeof *fleet);
+    fleet->callbacks = *callbacks;
+    fleet->owner = owner;
+    fleet->worker_count = options->workers;
+    fleet->workers = mem_alloc_array(options->workers, sizeof *fleet->workers);
+    fleet->mailbox = mailbox_new(options->loop, fleet_on_mail, fleet);
+    fleet->builder = snapshot_builder_new(options->stats, options->workers);
+    for (uint32_t w = 0; w < options->workers; w++)
+        start_worker(fleet, w, options);
+    return fleet;
+}
+
+void fleet_free(struct fleet *fleet)
+{
+    check(fleet->running_count == 0);
+    for (uint32_t w = 0; w < fleet->worker_count; w++) {
+        worker_free(fleet->workers[w].worker);
+        free(fleet->workers[w].listen_fds);
+    }
+    mailbox_free(fleet->mailbox);
+    if (fleet->newest)
+        snapshot_free(fleet->builder, fleet->newest);
+    snapshot_builder_free(fleet->builder);
+    free(fleet->workers);
+    free(fleet);
+}
+
+static bool publish(struct fleet *fleet, struct snapshot *snapshot)
+{
+    struct snapshot *old = fleet->newest;
+    if (!snapshot)
+        return false;
+    fleet->newest = snapshot;
+    fleet->living_snapshots++;
+    snapshot->holds_out = snapshot->acks_missing = fleet->worker_count;
+    for (uint32_t w = 0; w < fleet->worker_count; w++)
+        worker_post_snapshot(fleet->workers[w].worker, &snapshot->holds[w]);
+    if (old)
+        free_if_returned(fleet, old);
+    log_debug("snapshot %llu published, %u alive", (unsigned long long)snapshot->serial, fleet->living_snapshots);
+    return true;
+}
+
+bool fleet_publish(struct fleet *fleet, json_t *document, struct error *error)
+{
+    if (fleet->is_draining)
+        return error_set(error, "draining");
+    return publish(fleet, snapshot_build(fleet->builder, document, fleet->newest, error));
+}
+
+bool fleet_publish_patch(struct fleet *fleet, json_t *patch, struct error *error)
+{
+    if (fleet->is_draining)
+        return error_set(error, "draining");
+    return publish(fleet, snapshot_build_patch(fleet->builder, patch, fleet->newest, error));
+}
+
+uint64_t fleet_serial(const struct fleet *fleet)
+{
+    return fleet->newest ? fleet->newest->serial : 0;
+}
+
+int64_t fleet_drain_ms(const struct fleet *fleet)
+{
+    return fleet->newest ? fleet->newest->settings.drain_ms : 0;
+}
+
+void fleet_drain(struct fleet *fleet)
+{
+    if (fleet->is_draining)
+        return;
+    fleet->is_draining = true;
+    for (uint32_t w = 0; w < fleet->worker_count; w++)
+        worker_post_drain(fleet->workers[w].worker);
+}

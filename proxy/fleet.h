@@ -1,0 +1,42 @@
+/* fleet: the workers as the main thread sees them: starts their threads, gives them snapshots, learns who has taken and
+ * who has given back which, and frees what nobody holds. Main thread only. Publishing cannot fail. */
+#ifndef PROXY_FLEET_H
+#define PROXY_FLEET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/error.h"
+#include "base/loop.h"
+#include "proxy/stats.h"
+
+struct fleet;
+
+struct fleet_callbacks {
+    void (*on_taken)(void *owner, uint64_t serial); /* every worker serves by it now */
+    void (*on_stopped)(void *owner);                /* every worker has drained and ended */
+};
+
+struct fleet_options {
+    struct loop *loop; /* borrowed, like everything here */
+    struct stats_region *stats;
+    const int *listen_fds; /* worker w of listener l: [l * workers + w] */
+    size_t listener_count;
+    uint32_t workers;
+    int access_log_fd;
+};
+
+struct fleet *fleet_new(const struct fleet_options *options, const struct fleet_callbacks *callbacks, void *owner);
+void fleet_free(struct fleet *fleet); /* only after on_stopped */
+
+/* False with an error when the document is refused; then nothing has changed. */
+bool fleet_publish(struct fleet *fleet, json_t *document, struct error *error);
+bool fleet_publish_patch(struct fleet *fleet, json_t *patch, struct error *error);
+uint64_t fleet_serial(const struct fleet *fleet);  /* of the newest published; 0: none */
+int64_t fleet_drain_ms(const struct fleet *fleet); /* how long a drain may take */
+void fleet_drain(struct fleet *fleet);
+
+#endif

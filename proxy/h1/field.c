@@ -1,0 +1,34 @@
+#include "proxy/h1/field.h"
+
+const struct h1_field_row h1_field_rows[H1_FIELD_COUNT] = { [H1_FIELD_OTHER] = { "other", 0, H1_FIELD_PLAIN },
+#define FIELD_ROW(id, name, slot, traits) [H1_FIELD_##id] = { name, sizeof(name) - 1, traits },
+                                                            H1_FIELD_LIST(FIELD_ROW)
+#undef FIELD_ROW
+};
+
+const uint8_t h1_field_slots[256] = {
+#define FIELD_SLOT(id, name, slot, traits) [slot] = H1_FIELD_##id,
+    H1_FIELD_LIST(FIELD_SLOT)
+#undef FIELD_SLOT
+};
+
+const char *h1_field_to_str(enum h1_field id)
+{
+    return (unsigned)id < H1_FIELD_COUNT ? h1_field_rows[id].name : "unknown";
+}
+
+enum h1_field_traits h1_field_traits_of(enum h1_field id)
+{
+    return (unsigned)id < H1_FIELD_COUNT ? (enum h1_field_traits)h1_field_rows[id].traits : H1_FIELD_PLAIN;
+}
+
+enum h1_field h1_field_of_name(struct slice name)
+{
+    if (name.len < 2) {
+        return H1_FIELD_OTHER;
+    }
+    enum h1_field id = h1_field_slots[h1_field_slot(name)];
+    return h1_field_rows[id].len == name.len && h1_is_folded(name.at, h1_field_rows[id].name, name.len)
+               ? id
+               : H1_FIELD_OTHER;
+}

@@ -1,0 +1,136 @@
+/* h1/field: the field names that this proxy treats in its own way, or sees so often that knowing them saves the
+ * check of their characters. Any thread; pure. */
+#ifndef PROXY_H1_FIELD_H
+#define PROXY_H1_FIELD_H
+
+#include <endian.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+/* X(identifier, name in lower case, slot, traits). The names up to H1_FIELD_LAST_WITH_MEANING change how a head is
+ * read. The slot is where h1_field_slot() puts the name; each has its own (two lines with one slot do not compile under
+ * -Werror), and the unit test prints the right number. No free slot for a new name: choose another factor there. */
+#define H1_FIELD_LIST(X)                                                \
+    X(HOST, "host", 105, H1_FIELD_KEPT)                                 \
+    X(CONNECTION, "connection", 161, H1_FIELD_HOP_BY_HOP)               \
+    X(TRANSFER_ENCODING, "transfer-encoding", 205, H1_FIELD_HOP_BY_HOP) \
+    X(CONTENT_LENGTH, "content-length", 24, H1_FIELD_KEPT)              \
+    X(UPGRADE, "upgrade", 49, H1_FIELD_HOP_BY_HOP)                      \
+    X(EXPECT, "expect", 143, H1_FIELD_KEPT)                             \
+    X(KEEP_ALIVE, "keep-alive", 229, H1_FIELD_HOP_BY_HOP)               \
+    X(PROXY_CONNECTION, "proxy-connection", 67, H1_FIELD_HOP_BY_HOP)    \
+    X(TE, "te", 36, H1_FIELD_HOP_BY_HOP)                                \
+    X(TRAILER, "trailer", 95, H1_FIELD_HOP_BY_HOP)                      \
+    X(HTTP2_SETTINGS, "http2-settings", 48, H1_FIELD_HOP_BY_HOP)        \
+    X(X_FORWARDED_FOR, "x-forwarded-for", 189, H1_FIELD_KEPT)           \
+    X(X_FORWARDED_PROTO, "x-forwarded-proto", 152, H1_FIELD_KEPT)       \
+    X(X_FORWARDED_HOST, "x-forwarded-host", 192, H1_FIELD_KEPT)         \
+    X(X_FORWARDED_PORT, "x-forwarded-port", 77, H1_FIELD_KEPT)          \
+    X(X_REAL_IP, "x-real-ip", 14, H1_FIELD_KEPT)                        \
+    X(FORWARDED, "forwarded", 118, H1_FIELD_KEPT)                       \
+    X(X_REQUEST_ID, "x-request-id", 188, H1_FIELD_KEPT)                 \
+    X(VIA, "via", 134, H1_FIELD_KEPT)                                   \
+    X(MAX_FORWARDS, "max-forwards", 191, H1_FIELD_KEPT)                 \
+    X(AUTHORIZATION, "authorization", 26, H1_FIELD_KEPT)                \
+    X(COOKIE, "cookie", 59, H1_FIELD_KEPT)                              \
+    X(SET_COOKIE, "set-cookie", 148, H1_FIELD_KEPT)                     \
+    X(CACHE_CONTROL, "cache-control", 196, H1_FIELD_KEPT)               \
+    X(CONTENT_TYPE, "content-type", 178, H1_FIELD_KEPT)                 \
+    X(CONTENT_ENCODING, "content-encoding", 174, H1_FIELD_KEPT)         \
+    X(CONTENT_RANGE, "content-range", 55, H1_FIELD_KEPT)                \
+    X(RANGE, "range", 226, H1_FIELD_KEPT)                               \
+    X(ORIGIN, "origin", 246, H1_FIELD_KEPT)                             \
+    X(LOCATION, "location", 25, H1_FIELD_KEPT)                          \
+    X(WWW_AUTHENTICATE, "www-authenticate", 235, H1_FIELD_KEPT)         \
+    X(VARY, "vary", 41, H1_FIELD_KEPT)                                  \
+    X(ETAG, "etag", 198, H1_FIELD_KEPT)                                 \
+    X(DATE, "date", 66, H1_FIELD_KEPT)                                  \
+    X(SERVER, "server", 98, H1_FIELD_PLAIN)                             \
+    X(USER_AGENT, "user-agent", 74, H1_FIELD_PLAIN)                     \
+    X(ACCEPT, "accept", 215, H1_FIELD_PLAIN)                            \
+    X(ACCEPT_ENCODING, "accept-encoding", 30, H1_FIELD_PLAIN)           \
+    X(ACCEPT_LANGUAGE, "accept-language", 80, H1_FIELD_PLAIN)           \
+    X(ACCEPT_RANGES, "accept-ranges", 245, H1_FIELD_PLAIN)              \
+    X(REFERER, "referer", 223, H1_FIELD_PLAIN)                          \
+    X(PRAGMA, "pragma", 1, H1_FIELD_PLAIN)                              \
+    X(IF_NONE_MATCH, "if-none-match", 228, H1_FIELD_PLAIN)              \
+    X(IF_MODIFIED_SINCE, "if-modified-since", 157, H1_FIELD_PLAIN)      \
+    X(LAST_MODIFIED, "last-modified", 52, H1_FIELD_PLAIN)               \
+    X(SEC_FETCH_SITE, "sec-fetch-site", 187, H1_FIELD_PLAIN)            \
+    X(SEC_FETCH_MODE, "sec-fetch-mode", 142, H1_FIELD_PLAIN)            \
+    X(SEC_FETCH_DEST, "sec-fetch-dest", 195, H1_FIELD_PLAIN)            \
+    X(SEC_FETCH_USER, "sec-fetch-user", 209, H1_FIELD_PLAIN)            \
+    X(SEC_CH_UA, "sec-ch-ua", 20, H1_FIELD_PLAIN)                       \
+    X(SEC_CH_UA_MOBILE, "sec-ch-ua-mobile", 64, H1_FIELD_PLAIN)         \
+    X(SEC_CH_UA_PLATFORM, "sec-ch-ua-platform", 181, H1_FIELD_PLAIN)    \
+    X(PRIORITY, "priority", 57, H1_FIELD_PLAIN)                         \
+    X(UPGRADE_INSECURE_REQUESTS, "upgrade-insecure-requests", 255, H1_FIELD_PLAIN)
+
+enum h1_field {
+    H1_FIELD_OTHER = 0,
+#define H1_FIELD_VALUE(id, name, slot, traits) H1_FIELD_##id,
+    H1_FIELD_LIST(H1_FIELD_VALUE)
+#undef H1_FIELD_VALUE
+        H1_FIELD_COUNT,
+    H1_FIELD_LAST_WITH_MEANING = H1_FIELD_EXPECT
+};
+
+enum h1_field_traits {
+    H1_FIELD_PLAIN = 0,
+    H1_FIELD_HOP_BY_HOP = 1, /* never forwarded as it came (RFC 9110 7.6.1) */
+    H1_FIELD_KEPT = 2        /* a Connection field cannot have it removed: framing, routing, identity, our own */
+};
+
+/* One row a name: 32 bytes, so that it can be compared in two steps of 16. */
+#define H1_FIELD_NAME_ROOM 30
+struct h1_field_row {
+    char name[H1_FIELD_NAME_ROOM]; /* lower case */
+    uint8_t len;
+    uint8_t traits; /* enum h1_field_traits */
+};
+
+extern const struct h1_field_row h1_field_rows[H1_FIELD_COUNT];
+extern const uint8_t h1_field_slots[256]; /* enum h1_field, by h1_field_slot() */
+
+/* The lower-case name; "other" for H1_FIELD_OTHER. */
+const char *h1_field_to_str(enum h1_field id);
+enum h1_field_traits h1_field_traits_of(enum h1_field id);
+
+/* 0-255; the name has at least two characters, in any case. */
+static inline unsigned h1_field_slot(struct slice name)
+{
+    uint16_t first, last;
+    memcpy(&first, name.at, 2);
+    memcpy(&last, name.at + name.len - 2, 2);
+    uint32_t ends = (uint32_t)le16toh(last) << 16 | le16toh(first);
+    return (((ends | 0x20202020u) + 257 * (uint32_t)name.len) * 0x107d72d5u) >> 24;
+}
+
+/* Is it `known`, in any case? `known` has only a-z, 0-9 and '-'; both have len bytes. Of these characters exactly
+ * the letters have bit 0x40, and only a letter may differ in bit 0x20: a plain "| 0x20" would take CR for '-'. */
+static inline bool h1_is_folded(const char *at, const char *known, size_t len)
+{
+    size_t i = 0;
+    for (; i + 8 <= len; i += 8) {
+        uint64_t word, known_word;
+        memcpy(&word, at + i, 8);
+        memcpy(&known_word, known + i, 8);
+        if ((word | (known_word & 0x4040404040404040u) >> 1) != known_word) {
+            return false;
+        }
+    }
+    for (; i < len; i++) {
+        unsigned known_byte = (unsigned char)known[i];
+        if (((unsigned char)at[i] | (known_byte & 0x40) >> 1) != known_byte) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ASCII case is ignored. H1_FIELD_OTHER: not one of the list; nothing is then said about its characters. */
+enum h1_field h1_field_of_name(struct slice name);
+
+#endif

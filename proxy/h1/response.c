@@ -1,0 +1,137 @@
+#include "proxy/h1/head.h"
+
+#include "proxy/h1/scan.h"
+#include "proxy/h1/section.h"
+
+static enum h1_result step_byte(struct h1_cursor *c, char byte, enum h1_error otherwise)
+{
+    if (c->at == c->end) {
+        return H1_MORE;
+    }
+    if (*c->at != byte) {
+        return h1_refuse(c, otherwise);
+    }
+    c->at++;
+    return H1_DONE;
+}
+
+static enum h1_result step_status(struct h1_cursor *c, int *status)
+{
+    int number = 0;
+    for (int i = 0; i < 3; i++) {
+        if (c->at == c->end) {
+            return H1_MORE;
+        }
+        char low = i == 0 ? '1' : '0', high = i == 0 ? '5' : '9';
+        if (*c->at < low || *c->at > high) {
+            return h1_refuse(c, H1_ERR_STATUS);
+        }
+        number = number * 10 + (*c->at++ - '0');
+    }
+    *status = number;
+    return H1_DONE;
+}
+
+/* Many servers leave out the space before an empty reason; that is not ambiguous, and clients cannot change them. */
+static enum h1_result step_reason(struct h1_cursor *c, struct slice *reason)
+{
+    if (c->at == c->end) {
+        return H1_MORE;
+    }
+    if (*c->at == ' ') {
+        c->at++;
+    } else if (*c->at != '\r' && *c->at != '\n') {
+        return h1_refuse(c, H1_ERR_STATUS);
+    }
+    const char *stop = h1_scan_value(c->at, c->end);
+    *reason = (struct slice){ c->at, (size_t)(stop - c->at) };
+    c->at = stop;
+    return h1_step_line_end(c, H1_ERR_REASON);
+}
+
+static enum h1_result step_status_line(struct h1_cursor *c, struct h1_response *response)
+{
+    enum h1_result result = h1_step_version(c, &response->minor_version);
+    if (result == H1_DONE) {
+        result = step_byte(c, ' ', H1_ERR_VERSION);
+    }
+    if (result == H1_DONE) {
+        result = step_status(c, &response->status);
+    }
+    return result == H1_DONE ? step_reason(c, &response->reason) : result;
+}
+
+/* RFC 9112 6.3. */
+static enum h1_body body_of(const struct h1_response *response, const struct h1_framing *framing,
+                            enum h1_method request_method)
+{
+    int status = response->status;
+    if (request_method == H1_METHOD_HEAD || status < 200 || status == 204 || status == 304) {
+        return H1_BODY_NONE;
+    }
+    if (framing->has_transfer_encoding) {
+        return H1_BODY_CHUNKED;
+    }
+    if (framing->has_content_length) {
+        return framing->content_length > 0 ? H1_BODY_LENGTH : H1_BODY_NONE;
+    }
+    return H1_BODY_UNTIL_CLOSE;
+}
+
+/* A client that believed it would wait for a body that never comes (RFC 9110 8.6: must not be sent with these). */
+static void withhold_content_length(struct h1_response *response)
+{
+    for (uint16_t i = 0; i < response->field_count; i++) {
+        if (response->fields[i].id == H1_FIELD_CONTENT_LENGTH) {
+            response->fields[i].hop_by_hop = true;
+        }
+    }
+}
+
+static void decide_response(struct h1_response *response, const struct h1_framing *framing,
+                            enum h1_method request_method)
+{
+    response->content_length = framing->content_length;
+    response->body = body_of(response, framing, request_method);
+    response->keep_alive =
+        response->body != H1_BODY_UNTIL_CLOSE && h1_framing_keeps_alive(framing, response->minor_version);
+    response->upgrade = response->status == 101 && framing->connection_upgrade && framing->upgrade_count == 1;
+    if (framing->has_content_length && (response->status < 200 || response->status == 204)) {
+        withhold_content_length(response);
+    }
+}
+
+static enum h1_result step_response(struct h1_cursor *c, struct h1_response *response, const struct h1_limits *limits,
+                                    enum h1_method request_method)
+{
+    enum h1_result result = step_status_line(c, response);
+    if (result != H1_DONE) {
+        return result;
+    }
+    struct h1_framing framing = { 0 };
+    result = h1_step_section(c, limits->field_count, response->fields, &response->field_count, &framing);
+    if (result != H1_DONE) {
+        return result;
+    }
+    enum h1_error error = h1_framing_check(&framing, response->minor_version, response->fields, response->field_count);
+    if (error != H1_OK) {
+        return h1_refuse(c, error);
+    }
+    decide_response(response, &framing, request_method);
+    return H1_DONE;
+}
+
+enum h1_result h1_parse_response(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at,
+                                 enum h1_method request_method, struct h1_response *response, enum h1_error *error)
+{
+    *error = H1_OK;
+    if (!h1_resume_is_due(buf, len, limits, resume_at)) {
+        return H1_MORE;
+    }
+    struct h1_cursor c = { buf, buf + (len < limits->head_bytes ? len : limits->head_bytes), H1_OK };
+    enum h1_result result =
+        h1_conclude(&c, step_response(&c, response, limits, request_method), buf, len, limits, resume_at);
+    *error = c.error;
+    response->head_bytes = (size_t)(c.at - buf);
+    return result;
+}

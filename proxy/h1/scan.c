@@ -1,0 +1,119 @@
+#include "proxy/h1/scan.h"
+
+#define VALUE H1_CHAR_VALUE
+#define SEEN (H1_CHAR_VALUE | H1_CHAR_TARGET)
+#define TOKEN (SEEN | H1_CHAR_TOKEN)
+#define PATH (SEEN | H1_CHAR_PATH | H1_CHAR_QUERY)
+#define QUERY (SEEN | H1_CHAR_QUERY)
+#define HOST (TOKEN | PATH | H1_CHAR_HOST)
+
+const uint8_t h1_char_classes[256] = {
+    ['\t'] = VALUE,
+    [' '] = VALUE,
+    ['"'] = SEEN,
+    ['#'] = TOKEN,
+    ['<'] = SEEN,
+    ['>'] = SEEN,
+    ['\\'] = SEEN,
+    ['!'] = TOKEN | PATH,
+    ['$'] = TOKEN | PATH,
+    ['&'] = TOKEN | PATH,
+    ['\''] = TOKEN | PATH,
+    ['*'] = TOKEN | PATH,
+    ['+'] = TOKEN | PATH,
+    ['('] = PATH,
+    [')'] = PATH,
+    [','] = PATH,
+    ['/'] = PATH,
+    [':'] = PATH,
+    [';'] = PATH,
+    ['='] = PATH,
+    ['@'] = PATH,
+    ['%'] = TOKEN | QUERY,
+    ['?'] = QUERY,
+    ['['] = QUERY,
+    [']'] = QUERY,
+    ['{'] = QUERY,
+    ['}'] = QUERY,
+    ['|'] = TOKEN | QUERY,
+    ['^'] = TOKEN | QUERY,
+    ['`'] = TOKEN | QUERY,
+    ['-'] = HOST,
+    ['~'] = HOST,
+    ['_'] = HOST | H1_CHAR_UNDERSCORE,
+    ['.'] = HOST & ~H1_CHAR_PATH,
+    ['0' ... '9'] = HOST,
+    ['A' ... 'Z'] = HOST,
+    ['a' ... 'z'] = HOST,
+    [0x80 ... 0xff] = VALUE,
+};
+
+enum h1_result h1_step_line_end(struct h1_cursor *c, enum h1_error otherwise)
+{
+    if (c->at == c->end) {
+        return H1_MORE;
+    }
+    if (*c->at != '\r') {
+        return h1_refuse(c, *c->at == '\n' ? H1_ERR_BARE_LF : otherwise);
+    }
+    if (c->at + 1 == c->end) {
+        return H1_MORE;
+    }
+    if (c->at[1] != '\n') {
+        return h1_refuse(c, H1_ERR_BARE_CR);
+    }
+    c->at += 2;
+    return H1_DONE;
+}
+
+enum h1_result h1_step_version(struct h1_cursor *c, int *minor_version)
+{
+    static const char shape[] = "HTTP/0.0"; /* 0: any digit */
+    const size_t shape_len = sizeof(shape) - 1;
+    if ((size_t)(c->end - c->at) >= shape_len && memcmp(c->at, "HTTP/1.1", shape_len) == 0) {
+        *minor_version = 1;
+        c->at += shape_len;
+        return H1_DONE;
+    }
+    for (size_t i = 0; i < shape_len; i++) {
+        if (c->at + i == c->end) {
+            return H1_MORE;
+        }
+        char byte = c->at[i];
+        if (shape[i] == '0' ? byte < '0' || byte > '9' : byte != shape[i]) {
+            return h1_refuse(c, H1_ERR_VERSION);
+        }
+    }
+    if (c->at[5] != '1' || c->at[7] > '1') {
+        return h1_refuse(c, H1_ERR_VERSION_UNSUPPORTED);
+    }
+    *minor_version = c->at[7] - '0';
+    c->at += shape_len;
+    return H1_DONE;
+}
+
+bool h1_resume_is_due(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at)
+{
+    if (*resume_at == 0 || *resume_at > len || len >= limits->head_bytes) {
+        return true;
+    }
+    /* Only a control character can end a line or spoil one unseen until now; what else is wrong with a line is seen
+     * when it ends. */
+    const char *end = buf + len;
+    const char *stop = h1_scan_value(buf + *resume_at, end);
+    *resume_at = (size_t)(stop - buf);
+    return stop < end && !(*stop == '\r' && stop + 1 == end);
+}
+
+enum h1_result h1_conclude(struct h1_cursor *c, enum h1_result result, const char *buf, size_t len,
+                           const struct h1_limits *limits, size_t *resume_at)
+{
+    if (result != H1_MORE) {
+        return result;
+    }
+    if (len >= limits->head_bytes) {
+        return h1_refuse(c, H1_ERR_HEAD_TOO_LARGE);
+    }
+    *resume_at = len > 0 && buf[len - 1] == '\r' ? len - 1 : len;
+    return H1_MORE;
+}

@@ -1,0 +1,111 @@
+/* h1/scan: character classes of RFC 9110, 9112 and 3986, and the few steps that the parsers of this folder share.
+ * Only for this folder. Any thread; pure. Everything looks at the bytes from left to right and never behind the first
+ * wrong one, so that a prefix of a message can only get the answer of the whole, or H1_MORE. */
+#ifndef PROXY_H1_SCAN_H
+#define PROXY_H1_SCAN_H
+
+#include <stdint.h>
+
+#include "proxy/h1/head.h"
+
+/* SSE2 is part of x86-64. What it speeds up is also there without it, and a test compares the two. */
+#if defined(__SSE2__) && !defined(H1_PORTABLE)
+#define H1_HAS_SSE2 1
+#include <emmintrin.h>
+#else
+#define H1_HAS_SSE2 0
+#endif
+
+enum h1_char_class {
+    H1_CHAR_TOKEN = 1,  /* tchar */
+    H1_CHAR_VALUE = 2,  /* field-vchar, obs-text, SP, HTAB */
+    H1_CHAR_TARGET = 4, /* visible ASCII */
+    H1_CHAR_PATH = 8,   /* pchar and '/', without '%' and '.', which need a closer look */
+    H1_CHAR_QUERY = 16, /* also what browsers leave as it is in a query, against RFC 3986: [ ] { | } ^ ` */
+    H1_CHAR_HOST = 32,  /* of a name or an IPv4 address: unreserved */
+    H1_CHAR_UNDERSCORE = 64
+};
+
+extern const uint8_t h1_char_classes[256];
+
+/* error is set when a step says H1_BAD. */
+struct h1_cursor {
+    const char *at;
+    const char *end;
+    enum h1_error error;
+};
+
+static inline enum h1_result h1_refuse(struct h1_cursor *c, enum h1_error error)
+{
+    c->error = error;
+    return H1_BAD;
+}
+
+static inline bool h1_char_is(char byte, unsigned classes)
+{
+    return h1_char_classes[(unsigned char)byte] & classes;
+}
+
+/* All three: the first byte in [at, end) that is not of the class, or end. */
+static inline const char *h1_scan_class(const char *at, const char *end, unsigned classes)
+{
+    while (at < end && h1_char_is(*at, classes)) {
+        at++;
+    }
+    return at;
+}
+
+static inline const char *h1_scan_value(const char *at, const char *end)
+{
+#if H1_HAS_SSE2
+    while (end - at >= 16) {
+        /* Adding 1 makes 0x7f negative, and bytes above it stay so: one signed comparison finds them and all below
+         * 0x20. HTAB and obs-text are then looked at again; they are rare. */
+        __m128i bytes = _mm_add_epi8(_mm_loadu_si128((const __m128i *)at), _mm_set1_epi8(1));
+        unsigned mask = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x21)));
+        if (mask == 0) {
+            at += 16;
+            continue;
+        }
+        at += __builtin_ctz(mask);
+        if (!h1_char_is(*at, H1_CHAR_VALUE)) {
+            return at;
+        }
+        at++;
+    }
+#endif
+    return h1_scan_class(at, end, H1_CHAR_VALUE);
+}
+
+static inline const char *h1_scan_target(const char *at, const char *end)
+{
+#if H1_HAS_SSE2
+    while (end - at >= 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        __m128i visible =
+            _mm_andnot_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)),
+                             _mm_cmpgt_epi8(bytes, _mm_set1_epi8(0x20))); /* signed: above 0x7f is below 0 */
+        unsigned mask = (unsigned)_mm_movemask_epi8(visible) ^ 0xffff;
+        if (mask != 0) {
+            return at + __builtin_ctz(mask);
+        }
+        at += 16;
+    }
+#endif
+    return h1_scan_class(at, end, H1_CHAR_TARGET);
+}
+
+/* Steps over CRLF. otherwise: the error for a byte that is neither CR nor LF. */
+enum h1_result h1_step_line_end(struct h1_cursor *c, enum h1_error otherwise);
+
+/* Steps over "HTTP/1.0" or "HTTP/1.1". */
+enum h1_result h1_step_version(struct h1_cursor *c, int *minor_version);
+
+/* May the outcome differ from the last call's, which was H1_MORE at *resume_at? If not, moves *resume_at on. */
+bool h1_resume_is_due(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at);
+
+/* What a parse of buf[0..len), cut at limits->head_bytes, comes to: keeps *resume_at, refuses a head that is full. */
+enum h1_result h1_conclude(struct h1_cursor *c, enum h1_result result, const char *buf, size_t len,
+                           const struct h1_limits *limits, size_t *resume_at);
+
+#endif

@@ -1,0 +1,197 @@
+#include "proxy/h1/section.h"
+
+/* What stopped a name that no colon follows. */
+static enum h1_result refuse_name(struct h1_cursor *c, const char *stop)
+{
+    if (*stop != ' ' && *stop != '\t') {
+        return h1_refuse(c, H1_ERR_FIELD_NAME);
+    }
+    while (stop < c->end && (*stop == ' ' || *stop == '\t')) {
+        stop++;
+    }
+    if (stop == c->end) {
+        return H1_MORE;
+    }
+    return h1_refuse(c, *stop == ':' ? H1_ERR_SPACE_BEFORE_COLON : H1_ERR_FIELD_NAME);
+}
+
+static void set_name(struct h1_field_line *line, const char *at, size_t len, unsigned classes_seen)
+{
+    line->name = (struct slice){ at, len };
+    line->id = (uint8_t)h1_field_of_name(line->name);
+    line->hop_by_hop = h1_field_traits_of(line->id) == H1_FIELD_HOP_BY_HOP;
+    line->has_underscore = classes_seen & H1_CHAR_UNDERSCORE;
+}
+
+/* Steps over the name and its colon. */
+static enum h1_result step_name(struct h1_cursor *c, struct h1_field_line *line)
+{
+    const char *at = c->at;
+    unsigned seen = 0;
+    while (at < c->end && h1_char_is(*at, H1_CHAR_TOKEN)) {
+        seen |= h1_char_classes[(unsigned char)*at];
+        at++;
+    }
+    if (at == c->end) {
+        return H1_MORE;
+    }
+    if (*at != ':' || at == c->at) {
+        return refuse_name(c, at);
+    }
+    set_name(line, c->at, (size_t)(at - c->at), seen);
+    c->at = at + 1;
+    return H1_DONE;
+}
+
+/* Steps over the value and its line end. */
+static enum h1_result step_value(struct h1_cursor *c, struct h1_field_line *line)
+{
+    const char *start = c->at;
+    while (start < c->end && (*start == ' ' || *start == '\t')) {
+        start++;
+    }
+    const char *stop = h1_scan_value(start, c->end);
+    c->at = stop;
+    enum h1_result result = h1_step_line_end(c, H1_ERR_FIELD_VALUE);
+    if (result != H1_DONE) {
+        return result;
+    }
+    while (stop > start && (stop[-1] == ' ' || stop[-1] == '\t')) {
+        stop--;
+    }
+    line->value = (struct slice){ start, (size_t)(stop - start) };
+    return H1_DONE;
+}
+
+/* A whole line, the strict way: finds every error, and the end of what has arrived. */
+static enum h1_result step_line(struct h1_cursor *c, struct h1_field_line *line, bool is_first)
+{
+    if (*c->at == ' ' || *c->at == '\t') {
+        return h1_refuse(c, is_first ? H1_ERR_SPACE_BEFORE_FIELDS : H1_ERR_OBS_FOLD);
+    }
+    enum h1_result result = step_name(c, line);
+    return result == H1_DONE ? step_value(c, line) : result;
+}
+
+#if H1_HAS_SSE2
+
+static inline unsigned equal_mask(const char *at, const char *known)
+{
+    /* As in field.c: of the characters of known names exactly the letters have bit 0x40. */
+    __m128i name = _mm_loadu_si128((const __m128i *)known);
+    __m128i fold = _mm_srli_epi16(_mm_and_si128(name, _mm_set1_epi8(0x40)), 1);
+    __m128i folded = _mm_or_si128(_mm_loadu_si128((const __m128i *)at), fold);
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(folded, name));
+}
+
+static inline unsigned colon_mask(const char *at)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(':')));
+}
+
+/* 32 bytes can be read at `at`, and the name's colon is among them. A known name needs no look at its characters. */
+static inline bool set_name_quickly(struct h1_field_line *line, const char *at, unsigned len)
+{
+    line->name = (struct slice){ at, len };
+    if (len < 2) {
+        return false;
+    }
+    enum h1_field id = h1_field_slots[h1_field_slot(line->name)];
+    const struct h1_field_row *row = &h1_field_rows[id];
+    unsigned wanted = (1u << len) - 1;
+    if (row->len == len) {
+        unsigned equal = equal_mask(at, row->name);
+        if (len > 16) {
+            equal |= equal_mask(at + 16, row->name + 16) << 16;
+        }
+        if ((equal & wanted) == wanted) {
+            line->id = (uint8_t)id;
+            line->hop_by_hop = row->traits == H1_FIELD_HOP_BY_HOP;
+            line->has_underscore = false;
+            return true;
+        }
+    }
+    unsigned seen = 0, common = H1_CHAR_TOKEN;
+    for (unsigned i = 0; i < len; i++) {
+        unsigned classes = h1_char_classes[(unsigned char)at[i]];
+        seen |= classes;
+        common &= classes;
+    }
+    line->id = H1_FIELD_OTHER;
+    line->hop_by_hop = false;
+    line->has_underscore = seen & H1_CHAR_UNDERSCORE;
+    return common != 0;
+}
+
+/* The line at `at` if it is plain: all there, one space behind the colon, a value that is neither empty nor in
+ * whitespace. Returns the start of the next line; a null pointer says nothing but "look at it the strict way". */
+static inline const char *take_plain_line(const char *at, const char *end, struct h1_field_line *line)
+{
+    if (end - at < 32) {
+        return NULL;
+    }
+    unsigned colons = colon_mask(at);
+    if (colons == 0) {
+        colons = colon_mask(at + 16) << 16;
+    }
+    unsigned len = colons != 0 ? (unsigned)__builtin_ctz(colons) : 31;
+    if (len > 29 || at[len + 1] != ' ' || !set_name_quickly(line, at, len)) {
+        return NULL;
+    }
+    const char *value = at + len + 2;
+    const char *stop = h1_scan_value(value, end);
+    if (end - stop < 2 || stop[0] != '\r' || stop[1] != '\n') {
+        return NULL;
+    }
+    if ((unsigned char)*value <= ' ' || (unsigned char)stop[-1] <= ' ') { /* the first is CR if it is empty */
+        return NULL;
+    }
+    line->value = (struct slice){ value, (size_t)(stop - value) };
+    return stop + 2;
+}
+
+#else
+
+static inline const char *take_plain_line(const char *at, const char *end, struct h1_field_line *line)
+{
+    (void)at;
+    (void)end;
+    (void)line;
+    return NULL;
+}
+
+#endif
+
+enum h1_result h1_step_section(struct h1_cursor *c, uint16_t limit, struct h1_field_line *fields, uint16_t *field_count,
+                               struct h1_framing *framing)
+{
+    uint16_t limit_count = limit < H1_FIELDS_MAX ? limit : H1_FIELDS_MAX;
+    uint16_t count = 0;
+    const char *at = c->at, *end = c->end;
+    for (; at < end && *at != '\r' && *at != '\n'; count++) {
+        if (count == limit_count) {
+            return h1_refuse(c, H1_ERR_TOO_MANY_FIELDS);
+        }
+        struct h1_field_line *line = &fields[count];
+        const char *next = take_plain_line(at, end, line);
+        if (next == NULL) {
+            c->at = at;
+            enum h1_result result = step_line(c, line, count == 0);
+            if (result != H1_DONE) {
+                return result;
+            }
+            next = c->at;
+        }
+        at = next;
+        if (line->id != H1_FIELD_OTHER && line->id <= H1_FIELD_LAST_WITH_MEANING) {
+            enum h1_error error = h1_framing_take(framing, line);
+            if (error != H1_OK) {
+                return h1_refuse(c, error);
+            }
+        }
+    }
+    *field_count = count;
+    c->at = at;
+    return h1_step_line_end(c, H1_ERR_FIELD_NAME);
+}

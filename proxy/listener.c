@@ -1,0 +1,80 @@
+#include "proxy/listener.h"
+
+#include "base/check.h"
+#include "proxy/conn.h"
+#include "proxy/worker.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ACCEPT_BATCH 16 /* between two batches, accepted connections get their turn */
+
+enum accept_outcome { ACCEPT_ONE = 0, ACCEPT_NONE, ACCEPT_NO_DESCRIPTOR };
+
+static enum accept_outcome accept_one(struct listener *l)
+{
+    union endpoint_address peer;
+    socklen_t len = sizeof peer;
+    struct worker *w = l->worker;
+    int fd = accept4(l->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
+        return ACCEPT_NO_DESCRIPTOR;
+    if (fd < 0)
+        return errno == ECONNABORTED || errno == EINTR ? ACCEPT_ONE : ACCEPT_NONE;
+    const struct snapshot *snapshot = worker_snapshot(w);
+    if (snapshot && w->conn_count >= (uint64_t)snapshot->settings.connections_per_worker) {
+        STATS_ADD(w->stats->connections_refused, 1);
+        close(fd);
+        return ACCEPT_ONE;
+    }
+    conn_open(w, fd, &peer);
+    return ACCEPT_ONE;
+}
+
+static void pause_accepting(struct listener *l)
+{
+    l->is_paused = true;
+    STATS_ADD(l->worker->stats->accept_pauses, 1);
+    event_del(&l->acceptable);
+}
+
+static void listener_on_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct listener *l = arg;
+    for (int i = 0; i < ACCEPT_BATCH; i++) {
+        enum accept_outcome outcome = accept_one(l);
+        if (outcome == ACCEPT_NO_DESCRIPTOR)
+            pause_accepting(l);
+        if (outcome != ACCEPT_ONE)
+            return;
+    }
+}
+
+void listener_open(struct listener *l, struct worker *worker, int fd)
+{
+    *l = (struct listener){ .worker = worker, .fd = fd };
+    check(event_assign(&l->acceptable, worker->base, fd, EV_READ | EV_PERSIST, listener_on_acceptable, l) == 0);
+    check(event_add(&l->acceptable, NULL) == 0);
+}
+
+void listener_resume(struct listener *l)
+{
+    if (!l->is_paused || l->is_closed)
+        return;
+    l->is_paused = false;
+    check(event_add(&l->acceptable, NULL) == 0);
+}
+
+void listener_close(struct listener *l)
+{
+    if (l->is_closed)
+        return;
+    l->is_closed = true;
+    event_del(&l->acceptable);
+    while (accept_one(l) == ACCEPT_ONE)
+        ;
+}

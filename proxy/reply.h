@@ -1,0 +1,14 @@
+/* reply: the proxy's own answers. Pure; any thread. */
+#ifndef PROXY_REPLY_H
+#define PROXY_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define REPLY_BYTES_MAX 512
+
+const char *reply_reason(int status); /* RFC 9110 15 */
+/* Writes a whole response with a short text body, and returns its length. 503 carries Retry-After. */
+size_t reply_write(int status, bool keep_alive, bool is_head_request, char out[REPLY_BYTES_MAX]);
+
+#endif

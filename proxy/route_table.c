@@ -1,0 +1,258 @@
+#include "proxy/route_table.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One open-addressing table holds two kinds of keys, told apart by host_id:
+ *   host_id 0: a host name (exact, or a suffix with its leading "*") -> its id
+ *   host_id n: a path prefix of host n -> service slot */
+struct route_key {
+    uint64_t hash; /* 0: free cell */
+    char *text;    /* owned; lower case when a host */
+    uint32_t len;
+    uint32_t host_id;
+    uint32_t value;
+};
+
+struct route_table {
+    struct route_key *cells;
+    size_t cell_count; /* a power of two, at least twice used */
+    size_t used;
+    size_t route_count;
+    uint32_t last_host_id;
+};
+
+#define FNV_START 1469598103934665603ull
+#define FNV_PRIME 1099511628211ull
+
+static uint64_t hash_byte(uint64_t hash, unsigned char byte)
+{
+    return (hash ^ byte) * FNV_PRIME;
+}
+
+static uint64_t hash_start(uint32_t host_id)
+{
+    return hash_byte(hash_byte(hash_byte(FNV_START, (unsigned char)host_id), (unsigned char)(host_id >> 8)),
+                     (unsigned char)(host_id >> 16));
+}
+
+/* Spreads the low bits, and keeps 0 for "free". */
+static uint64_t hash_end(uint64_t hash)
+{
+    hash ^= hash >> 29;
+    return hash ? hash : 1;
+}
+
+static uint64_t hash_text(uint32_t host_id, struct slice text)
+{
+    uint64_t hash = hash_start(host_id);
+    for (size_t i = 0; i < text.len; i++)
+        hash = hash_byte(hash, (unsigned char)text.at[i]);
+    return hash_end(hash);
+}
+
+static const struct route_key *find(const struct route_table *table, uint64_t hash, uint32_t host_id, struct slice text)
+{
+    for (size_t i = hash & (table->cell_count - 1);; i = (i + 1) & (table->cell_count - 1)) {
+        const struct route_key *key = &table->cells[i];
+        if (key->hash == 0)
+            return NULL;
+        if (key->hash == hash && key->host_id == host_id && key->len == text.len &&
+            memcmp(key->text, text.at, text.len) == 0)
+            return key;
+    }
+}
+
+static void place(struct route_table *table, struct route_key key)
+{
+    size_t i = key.hash & (table->cell_count - 1);
+    while (table->cells[i].hash)
+        i = (i + 1) & (table->cell_count - 1);
+    table->cells[i] = key;
+}
+
+static void grow(struct route_table *table)
+{
+    struct route_key *old = table->cells;
+    size_t old_count = table->cell_count;
+    table->cell_count = old_count * 2;
+    table->cells = mem_alloc_array(table->cell_count, sizeof *table->cells);
+    for (size_t i = 0; i < old_count; i++) {
+        if (old[i].hash)
+            place(table, old[i]);
+    }
+    free(old);
+}
+
+static void insert(struct route_table *table, uint32_t host_id, struct slice text, uint32_t value)
+{
+    if ((table->used + 1) * 2 > table->cell_count)
+        grow(table);
+    table->used++;
+    place(table, (struct route_key){ .hash = hash_text(host_id, text),
+                                     .text = mem_strndup(text.at, text.len),
+                                     .len = (uint32_t)text.len,
+                                     .host_id = host_id,
+                                     .value = value });
+}
+
+struct route_table *route_table_new(void)
+{
+    struct route_table *table = mem_alloc(sizeof *table);
+    table->cell_count = 16;
+    table->cells = mem_alloc_array(table->cell_count, sizeof *table->cells);
+    return table;
+}
+
+void route_table_free(struct route_table *table)
+{
+    if (!table)
+        return;
+    for (size_t i = 0; i < table->cell_count; i++)
+        free(table->cells[i].text);
+    free(table->cells);
+    free(table);
+}
+
+static bool is_host_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == ':' ||
+           c == '[' || c == ']';
+}
+
+static bool check_host(const char *host, struct error *error)
+{
+    const char *name = strncmp(host, "*.", 2) == 0 ? host + 2 : host;
+    size_t len = strlen(host);
+    if (strcmp(host, "*") == 0)
+        return true;
+    if (len > ROUTE_HOST_MAX || *name == '\0' || host[len - 1] == '.')
+        return error_set(error, "'%.80s' is not a host, allowed is a name, *.suffix or *", host);
+    for (const char *c = name; *c; c++) {
+        if (!is_host_char(*c))
+            return error_set(error, "'%.80s' is not a host, allowed are lower-case letters, digits, '-' and '.'", host);
+    }
+    return true;
+}
+
+static bool check_path(const char *path, struct error *error)
+{
+    size_t len = strlen(path), segments = 0;
+    for (const char *c = path; *c; c++) {
+        segments += *c == '/';
+        if (*c <= ' ' || *c == 0x7f || *c == '?' || *c == '#')
+            return error_set(error, "'%.80s' is not a path, allowed is a prefix without space, '?' and '#'", path);
+    }
+    if (path[0] != '/' || len > ROUTE_PATH_MAX || segments > ROUTE_SEGMENTS_MAX)
+        return error_set(error, "'%.80s' is not a path, allowed is '/' and up to %d bytes in %d segments", path,
+                         ROUTE_PATH_MAX, ROUTE_SEGMENTS_MAX);
+    return true;
+}
+
+/* "/api/" and "/api" are one prefix, "/" is the empty one. */
+static struct slice canonical_path(const char *path)
+{
+    struct slice s = slice_of(path);
+    while (s.len > 0 && s.at[s.len - 1] == '/')
+        s.len--;
+    return s;
+}
+
+bool route_table_add(struct route_table *table, const char *host, const char *path, uint32_t service_slot,
+                     struct error *error)
+{
+    if (!check_host(host, error) || !check_path(path, error))
+        return false;
+    if (table->route_count >= ROUTE_COUNT_MAX)
+        return error_set(error, "too many routes, allowed are %d", ROUTE_COUNT_MAX);
+    struct slice name = slice_of(host), prefix = canonical_path(path);
+    const struct route_key *key = find(table, hash_text(0, name), 0, name);
+    uint32_t host_id = key ? key->value : 0;
+    if (!key) {
+        host_id = ++table->last_host_id;
+        insert(table, 0, name, host_id);
+    } else if (find(table, hash_text(host_id, prefix), host_id, prefix)) {
+        return error_set(error, "host '%.80s' with path '%.80s' is there already, allowed is one route for each pair",
+                         host, path);
+    }
+    insert(table, host_id, prefix, service_slot);
+    table->route_count++;
+    return true;
+}
+
+size_t route_table_count(const struct route_table *table)
+{
+    return table->route_count;
+}
+
+/* The longest prefix of the path, on a segment boundary, that the host has a route for. */
+static uint32_t match_path(const struct route_table *table, uint32_t host_id, struct slice path)
+{
+    struct {
+        uint64_t hash;
+        size_t len;
+    } prefixes[ROUTE_SEGMENTS_MAX + 1];
+    size_t count = 0;
+    uint64_t hash = hash_start(host_id);
+    for (size_t i = 0; i <= path.len && count <= ROUTE_SEGMENTS_MAX; i++) {
+        if (i == path.len || path.at[i] == '/') {
+            prefixes[count].hash = hash_end(hash);
+            prefixes[count++].len = i;
+        }
+        if (i < path.len)
+            hash = hash_byte(hash, (unsigned char)path.at[i]);
+    }
+    while (count-- > 0) {
+        struct slice prefix = { path.at, prefixes[count].len };
+        const struct route_key *key = find(table, prefixes[count].hash, host_id, prefix);
+        if (key)
+            return key->value;
+    }
+    return UINT32_MAX;
+}
+
+static uint32_t match_host(const struct route_table *table, struct slice host, struct slice path)
+{
+    const struct route_key *key = find(table, hash_text(0, host), 0, host);
+    return key ? match_path(table, key->value, path) : UINT32_MAX;
+}
+
+/* Lower case, without port and trailing dot. An IPv6 literal keeps its brackets. */
+static struct slice canonical_host(struct slice host, char out[ROUTE_HOST_MAX + 1])
+{
+    size_t len = host.len;
+    if (len > 0 && host.at[0] != '[') {
+        const char *colon = memchr(host.at, ':', len);
+        len = colon ? (size_t)(colon - host.at) : len;
+    } else if (len > 0) {
+        const char *bracket = memchr(host.at, ']', len);
+        len = bracket ? (size_t)(bracket - host.at) + 1 : len;
+    }
+    if (len > 0 && host.at[len - 1] == '.')
+        len--;
+    if (len > ROUTE_HOST_MAX)
+        return (struct slice){ out, 0 };
+    for (size_t i = 0; i < len; i++) {
+        char c = host.at[i];
+        out[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    }
+    return (struct slice){ out, len };
+}
+
+uint32_t route_table_match(const struct route_table *table, struct slice host, struct slice path)
+{
+    char text[ROUTE_HOST_MAX + 3];
+    struct slice name = canonical_host(host, text + 1); /* one byte before it for the '*' of a suffix */
+    uint32_t service = name.len ? match_host(table, name, path) : UINT32_MAX;
+    for (size_t dot = 0; service == UINT32_MAX && dot < name.len; dot++) {
+        if (name.at[dot] != '.')
+            continue;
+        char *star = text + 1 + dot - 1, saved = *star;
+        *star = '*';
+        service = match_host(table, (struct slice){ star, name.len - dot + 1 }, path);
+        *star = saved;
+    }
+    return service != UINT32_MAX ? service : match_host(table, SLICE_LITERAL("*"), path);
+}

@@ -1,0 +1,75 @@
+/* snapshot: everything the data plane serves by, immutable and structurally shared. Made on the main thread; each
+ * worker gets a pointer, pins it per request with a plain counter, and gives it back when the last pin is gone and a
+ * newer one has come. What a change does not touch is reused by pointer.
+ *
+ *   snapshot --> services[slot] --> endpoint views --> endpoint (long-lived, proxy/endpoint.h)
+ *      |------> route_table (shared)          service slots are the rows of proxy/stats.h: stable per name
+ *
+ * Reference counts are the main thread's alone. A worker may follow any pointer from a snapshot that it holds. */
+#ifndef PROXY_SNAPSHOT_H
+#define PROXY_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/mailbox.h"
+#include "proxy/balance/balancer.h"
+#include "proxy/endpoint.h"
+#include "proxy/route_table.h"
+#include "proxy/settings.h"
+#include "proxy/stats.h"
+
+struct snapshot_service {
+    uint32_t slot;
+    uint32_t refs; /* snapshots; main thread */
+    char name[STATS_NAME_SIZE];
+    size_t endpoint_count;
+    struct endpoint_view endpoints[];
+};
+
+struct snapshot_routes {
+    struct route_table *table; /* owned */
+    uint32_t refs;             /* snapshots; main thread */
+};
+
+struct slot_list {
+    uint32_t *slots; /* owned */
+    size_t count;
+};
+
+/* What a worker's mailbox carries. */
+enum worker_mail_kind { WORKER_MAIL_SNAPSHOT = 0, WORKER_MAIL_DRAIN };
+struct worker_mail {
+    struct mail mail;
+    enum worker_mail_kind kind;
+};
+
+/* One worker's hold on a snapshot. */
+struct snapshot_hold {
+    struct worker_mail mail;
+    struct snapshot *snapshot;
+    uint32_t pins;   /* requests; worker */
+    bool superseded; /* a newer one has come; worker */
+    bool returned;   /* set before it is posted back; worker */
+} __attribute__((aligned(64)));
+
+struct snapshot {
+    uint64_t serial;
+    struct proxy_settings settings;
+    const struct balancer_ops *balancer;
+    struct snapshot_routes *routes;
+    struct snapshot_service **services; /* by slot, null where none; STATS_SERVICES_MAX cells */
+    /* What a worker does to its pools when it takes this one over from its predecessor. */
+    struct slot_list endpoints_gone, endpoints_back;
+    uint32_t holds_out;    /* workers that have not given theirs back; main thread */
+    uint32_t acks_missing; /* workers that have not taken it over yet; main thread */
+    uint32_t hold_count;
+    struct snapshot_hold holds[];
+};
+
+void snapshot_pin(struct snapshot_hold *hold);
+/* True when that was the last pin of a superseded one: the caller posts the hold back to the main thread. */
+bool snapshot_unpin(struct snapshot_hold *hold);
+
+#endif

@@ -1,0 +1,13 @@
+/* snapshot_file: a snapshot document from a file, for the proxy that runs alone. Main thread. Declared in proxy/proxy.h
+ * and implemented here: proxy_options_from_file. */
+#ifndef PROXY_SNAPSHOT_FILE_H
+#define PROXY_SNAPSHOT_FILE_H
+
+#include <jansson.h>
+
+#include "base/error.h"
+#include "proxy/proxy.h"
+
+json_t *snapshot_file_load(const char *path, struct error *error); /* the caller's to decref; null: see the error */
+
+#endif

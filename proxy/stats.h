@@ -1,0 +1,88 @@
+/* stats: the shared memory that workers write and control reads. A memfd made by the supervisor, so that counters
+ * survive the death of either side. Plain stores by one writer per word, plain loads by readers; no lock, no
+ * read-modify-write.
+ *
+ *   stats_header | service names | endpoint names | per worker: worker_stats, service_stats[], endpoint_stats[]
+ *
+ * Slots (rows) are given out by the proxy's main thread: a name is written before its slot is used and wiped after no
+ * worker can touch it any more. Readers find a row by name. A reader treats everything in here as untrusted: names are
+ * compared bounded, numbers are only numbers. Pages that nobody touched cost nothing. */
+#ifndef PROXY_STATS_H
+#define PROXY_STATS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/histogram.h"
+
+#define STATS_WORKERS_MAX 64
+#define STATS_SERVICES_MAX 2048
+#define STATS_ENDPOINTS_MAX 8192
+#define STATS_NAME_SIZE 152    /* endpoint: "<id> <address>"; service: its name */
+#define STATS_STATUS_CLASSES 6 /* [0]: client went away before an answer; [1]..[5]: 1xx..5xx */
+#define STATS_SLOT_NONE UINT32_MAX
+
+struct worker_stats {
+#define X(name, kind, help) uint64_t name;
+#include "proxy/stats.def"
+#undef X
+} __attribute__((aligned(64)));
+
+struct service_stats {
+    uint64_t requests;
+    uint64_t in_flight;
+    uint64_t statuses[STATS_STATUS_CLASSES];
+    uint64_t retries;
+    uint64_t no_endpoint;
+    uint64_t request_bytes, response_bytes;
+    struct histogram latency;
+} __attribute__((aligned(64)));
+
+struct endpoint_stats {
+    uint64_t in_flight;
+    uint64_t requests;
+    uint64_t failures;
+} __attribute__((aligned(64)));
+
+/* How a worker writes its own words: readers on other threads see whole values, and it costs no more than a plain
+ * store. */
+#define STATS_SET(word, value) __atomic_store_n(&(word), (value), __ATOMIC_RELAXED)
+#define STATS_ADD(word, amount) STATS_SET(word, (word) + (uint64_t)(amount))
+
+struct stats_region; /* the mapping */
+
+size_t stats_region_bytes(uint32_t workers);
+
+/* Creates the memfd (supervisor). -1 on failure. Close-on-exec is off: it is passed to the children. */
+int stats_create_fd(uint32_t workers, struct error *error);
+
+/* Maps it; the descriptor may be closed afterwards. A writer (the proxy) zeroes all gauges and keeps counters and
+ * names. */
+struct stats_region *stats_map_writer(int fd, uint32_t workers, struct error *error);
+struct stats_region *stats_map_reader(int fd, struct error *error);
+void stats_unmap(struct stats_region *region);
+uint32_t stats_workers(const struct stats_region *region);
+
+/* ---- proxy ---- */
+struct worker_stats *stats_worker(struct stats_region *region, uint32_t worker);
+struct service_stats *stats_services(struct stats_region *region, uint32_t worker);   /* array by slot */
+struct endpoint_stats *stats_endpoints(struct stats_region *region, uint32_t worker); /* array by slot */
+/* Main thread. The row that already carries the name, or a free one; STATS_SLOT_NONE when full. */
+uint32_t stats_claim_service(struct stats_region *region, const char *name);
+uint32_t stats_claim_endpoint(struct stats_region *region, const char *id, const char *address);
+uint32_t stats_find_service(const struct stats_region *region, const char *name); /* STATS_SLOT_NONE: no such row */
+void stats_release_service(struct stats_region *region, uint32_t slot); /* keeps counters until the row is needed */
+void stats_release_endpoint(struct stats_region *region, uint32_t slot);
+void stats_beat(struct stats_region *region, int64_t now_ms); /* main thread, twice a second: "I am alive" */
+
+/* ---- control ---- */
+int64_t stats_last_beat_ms(const struct stats_region *region); /* monotonic; 0: never */
+/* Sums over workers. False when no row carries the name. */
+bool stats_read_service(const struct stats_region *region, const char *name, struct service_stats *sum);
+bool stats_read_endpoint(const struct stats_region *region, const char *id,
+                         struct endpoint_stats *sum); /* all addresses of the id */
+void stats_read_worker_totals(const struct stats_region *region, struct worker_stats *sum);
+
+#endif

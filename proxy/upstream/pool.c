@@ -1,0 +1,159 @@
+#include "proxy/upstream/pool.h"
+
+#include "base/check.h"
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SHUN_MS 1000 /* discovery has removed a dead endpoint long before; a restarting one comes back within this */
+
+const char *upstream_state_to_str(enum upstream_state state)
+{
+    static const char *const names[] = { "CONNECTING", "BUSY", "IDLE", "CLOSED" };
+    _Static_assert(sizeof names / sizeof *names == UPSTREAM_STATE_COUNT, "a name for each state");
+    return names[state];
+}
+
+void upstream_pool_init(struct upstream_pool *pool)
+{
+    *pool = (struct upstream_pool){ 0 };
+    TAILQ_INIT(&pool->idle);
+}
+
+bool upstream_pool_is_shunned(const struct upstream_pool *pool, int64_t now_ms)
+{
+    return now_ms < pool->shunned_until_ms;
+}
+
+void upstream_pool_shun(struct upstream_pool *pool, int64_t now_ms)
+{
+    pool->shunned_until_ms = now_ms + SHUN_MS;
+}
+
+void upstream_pool_evict_idle(struct upstream_pool *pool)
+{
+    while (!TAILQ_EMPTY(&pool->idle))
+        upstream_close(TAILQ_FIRST(&pool->idle));
+}
+
+static void leave_pool(struct upstream *u)
+{
+    struct upstream_pool *pool = &u->worker->pools[u->slot];
+    TAILQ_REMOVE(&pool->idle, u, link);
+    pool->idle_count--;
+    STATS_ADD(u->worker->stats->upstream_idle, -1);
+    deadline_stop(&u->worker->deadlines, &u->deadline);
+}
+
+/* Bytes or an end on a connection that nobody asked anything of: the next exchange must not see them. */
+static void upstream_on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct upstream *u = arg;
+    worker_read_clock(u->worker);
+    if (u->state == UPSTREAM_BUSY)
+        exchange_on_upstream_readable(u->exchange);
+    else
+        upstream_close(u);
+}
+
+static int connect_error(const struct upstream *u)
+{
+    int cause = 0;
+    socklen_t len = sizeof cause;
+    return getsockopt(u->channel.fd, SOL_SOCKET, SO_ERROR, &cause, &len) == 0 ? cause : errno;
+}
+
+static void upstream_on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct upstream *u = arg;
+    worker_read_clock(u->worker);
+    if (u->state == UPSTREAM_CONNECTING) {
+        int cause = connect_error(u);
+        if (cause == 0) {
+            u->state = UPSTREAM_BUSY;
+            channel_set_writing(&u->channel, false);
+            channel_set_reading(&u->channel, true);
+        }
+        exchange_on_connected(u->exchange, cause);
+    } else if (u->state == UPSTREAM_BUSY) {
+        exchange_on_upstream_writable(u->exchange);
+    }
+}
+
+struct upstream *upstream_pool_take(struct worker *w, uint32_t slot, struct exchange *exchange)
+{
+    struct upstream *u = TAILQ_FIRST(&w->pools[slot].idle);
+    if (!u)
+        return NULL;
+    leave_pool(u);
+    u->state = UPSTREAM_BUSY;
+    u->is_reused = true;
+    u->had_bytes = false;
+    u->exchange = exchange;
+    STATS_ADD(w->stats->upstream_reuses, 1);
+    return u;
+}
+
+struct upstream *upstream_connect(struct worker *w, const struct endpoint *endpoint, struct exchange *exchange)
+{
+    int one = 1;
+    int fd = socket(endpoint->address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return NULL;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* only speed depends on it */
+    if (connect(fd, &endpoint->address.any, endpoint->address_len) != 0 && errno != EINPROGRESS) {
+        int cause = errno;
+        close(fd);
+        errno = cause;
+        return NULL;
+    }
+    struct upstream *u = slab_take(&w->upstream_slab);
+    u->worker = w;
+    u->exchange = exchange;
+    u->slot = endpoint->slot;
+    u->state = UPSTREAM_CONNECTING;
+    channel_open(&u->channel, w->base, fd, upstream_on_readable, upstream_on_writable, u);
+    channel_set_writing(&u->channel, true);
+    STATS_ADD(w->stats->upstream_connects, 1);
+    return u;
+}
+
+void upstream_give_back(struct upstream *u, bool is_reusable)
+{
+    struct worker *w = u->worker;
+    struct upstream_pool *pool = &w->pools[u->slot];
+    const struct snapshot *snapshot = worker_snapshot(w);
+    check(u->state != UPSTREAM_IDLE);
+    if (!is_reusable || u->state != UPSTREAM_BUSY || pool->is_gone || w->is_draining || u->channel.in ||
+        u->channel.out || !u->channel.is_reading ||
+        pool->idle_count >= (uint64_t)snapshot->settings.upstream_idle_per_endpoint) {
+        upstream_close(u);
+        return;
+    }
+    u->exchange = NULL;
+    u->state = UPSTREAM_IDLE;
+    TAILQ_INSERT_HEAD(&pool->idle, u, link);
+    pool->idle_count++;
+    STATS_ADD(w->stats->upstream_idle, 1);
+    deadline_start(&w->deadlines, &u->deadline, DEADLINE_UPSTREAM_IDLE, worker_now_ms(w));
+}
+
+void upstream_close(struct upstream *u)
+{
+    if (u->state == UPSTREAM_CLOSED)
+        return;
+    if (u->state == UPSTREAM_IDLE)
+        leave_pool(u);
+    u->state = UPSTREAM_CLOSED;
+    u->exchange = NULL;
+    channel_close(&u->channel, &u->worker->buffers);
+    TAILQ_INSERT_TAIL(&u->worker->dead_upstreams, u, link);
+}

@@ -1,0 +1,56 @@
+/* upstream/pool: connections to endpoints. An upstream connection is either busy (one exchange owns it) or idle in its
+ * endpoint's pool, newest first, so that the surplus ages and is closed. One worker; pools are an array by endpoint
+ * slot and outlive snapshots. */
+#ifndef PROXY_UPSTREAM_POOL_H
+#define PROXY_UPSTREAM_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "proxy/channel.h"
+#include "proxy/deadline.h"
+#include "proxy/endpoint.h"
+
+struct worker;
+struct exchange;
+
+enum upstream_state { UPSTREAM_CONNECTING = 0, UPSTREAM_BUSY, UPSTREAM_IDLE, UPSTREAM_CLOSED, UPSTREAM_STATE_COUNT };
+
+struct upstream {
+    struct worker *worker;     /* borrowed */
+    struct exchange *exchange; /* owner while connecting or busy */
+    struct channel channel;
+    struct deadline deadline; /* while idle */
+    uint32_t slot;            /* endpoint */
+    enum upstream_state state;
+    bool is_reused;             /* has carried an exchange before */
+    bool had_bytes;             /* of the present exchange's response */
+    TAILQ_ENTRY(upstream) link; /* pool while idle, dead list while closed */
+};
+
+TAILQ_HEAD(upstream_list, upstream);
+
+struct upstream_pool {
+    struct upstream_list idle;
+    uint32_t idle_count;
+    bool is_gone;             /* its endpoint is in no snapshot: take nothing back */
+    int64_t shunned_until_ms; /* a connection was refused: prefer others for a while */
+};
+
+const char *upstream_state_to_str(enum upstream_state state);
+
+void upstream_pool_init(struct upstream_pool *pool);
+void upstream_pool_evict_idle(struct upstream_pool *pool);
+bool upstream_pool_is_shunned(const struct upstream_pool *pool, int64_t now_ms);
+void upstream_pool_shun(struct upstream_pool *pool, int64_t now_ms);
+
+/* The newest idle one, now busy and owned by the exchange; null when there is none. */
+struct upstream *upstream_pool_take(struct worker *w, uint32_t slot, struct exchange *exchange);
+/* A new one, connecting. Null when no socket can be had or the network refuses at once (errno is set). */
+struct upstream *upstream_connect(struct worker *w, const struct endpoint *endpoint, struct exchange *exchange);
+/* Ends the exchange's ownership: idle in its pool when reusable and there is room, else closed. */
+void upstream_give_back(struct upstream *u, bool is_reusable);
+void upstream_close(struct upstream *u); /* idempotent; freed when the turn ends */
+
+#endif

@@ -1,0 +1,290 @@
+#include "proxy/worker.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "proxy/conn.h"
+#include "proxy/exchange.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+#define LINGER_MS 2000
+
+const struct snapshot *worker_snapshot(const struct worker *w)
+{
+    return w->hold ? w->hold->snapshot : NULL;
+}
+
+/* xorshift64* (Vigna 2016): fast, and good enough to spread load and name requests; nothing secret depends on it. */
+uint64_t worker_random(struct worker *w)
+{
+    uint64_t x = w->random_state;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    w->random_state = x;
+    return x * 2685821657736338717ull;
+}
+
+static void notify_main(struct worker *w, enum worker_notice_kind kind, struct snapshot *snapshot)
+{
+    struct worker_notice *notice = mem_alloc(sizeof *notice);
+    notice->kind = kind;
+    notice->snapshot = snapshot;
+    mailbox_post(w->main_mailbox, &notice->mail);
+}
+
+static void return_hold(struct worker *w, struct snapshot_hold *hold)
+{
+    check(!hold->returned);
+    hold->returned = true;
+    notify_main(w, WORKER_RETURNED_SNAPSHOT, hold->snapshot);
+}
+
+struct snapshot_hold *worker_pin(struct worker *w)
+{
+    snapshot_pin(w->hold);
+    return w->hold;
+}
+
+void worker_unpin(struct worker *w, struct snapshot_hold *hold)
+{
+    if (snapshot_unpin(hold))
+        return_hold(w, hold);
+}
+
+static void apply_settings(struct worker *w, const struct proxy_settings *settings)
+{
+    int64_t *span = w->deadlines.span_ms;
+    span[DEADLINE_HEAD] = settings->head_ms;
+    span[DEADLINE_IDLE] = settings->idle_ms;
+    span[DEADLINE_REPLY] = settings->body_ms;
+    span[DEADLINE_LINGER] = LINGER_MS;
+    span[DEADLINE_CONNECT] = settings->connect_ms;
+    span[DEADLINE_RESPONSE] = settings->response_ms;
+    span[DEADLINE_BODY] = settings->body_ms;
+    span[DEADLINE_UPSTREAM_IDLE] = settings->upstream_idle_ms;
+    w->buffers.limit_bytes = (uint64_t)settings->buffer_bytes_per_worker;
+    w->head_limits = (struct h1_limits){ .head_bytes = (size_t)settings->head_bytes,
+                                         .target_bytes = H1_TARGET_MAX,
+                                         .field_count = (uint16_t)settings->field_count };
+}
+
+static void apply_pools(struct worker *w, const struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->endpoints_gone.count; i++) {
+        struct upstream_pool *pool = &w->pools[snapshot->endpoints_gone.slots[i]];
+        pool->is_gone = true;
+        upstream_pool_evict_idle(pool);
+    }
+    for (size_t i = 0; i < snapshot->endpoints_back.count; i++) {
+        struct upstream_pool *pool = &w->pools[snapshot->endpoints_back.slots[i]];
+        pool->is_gone = false;
+        pool->shunned_until_ms = 0;
+    }
+}
+
+static void open_listeners(struct worker *w)
+{
+    for (size_t i = 0; i < w->listener_count; i++)
+        listener_open(&w->listeners[i], w, w->listeners[i].fd);
+}
+
+static void take_snapshot(struct worker *w, struct snapshot_hold *hold)
+{
+    struct snapshot_hold *old = w->hold;
+    w->hold = hold;
+    apply_settings(w, &hold->snapshot->settings);
+    apply_pools(w, hold->snapshot);
+    notify_main(w, WORKER_TOOK_SNAPSHOT, hold->snapshot);
+    if (old) {
+        old->superseded = true;
+        if (old->pins == 0)
+            return_hold(w, old);
+    } else if (!w->is_draining) {
+        open_listeners(w); /* before this, connections wait in the kernel's queue */
+    }
+}
+
+static void drain(struct worker *w)
+{
+    struct conn *c, *next;
+    if (!w->is_draining && w->hold) {
+        for (size_t i = 0; i < w->listener_count; i++)
+            listener_close(&w->listeners[i]);
+    }
+    w->is_draining = true;
+    for (c = TAILQ_FIRST(&w->conns); c; c = next) {
+        next = TAILQ_NEXT(c, link);
+        conn_drain(c);
+    }
+    if (w->conn_count == 0)
+        w->has_stopped = true;
+}
+
+static void worker_on_mail(void *owner, struct mail *mail)
+{
+    struct worker *w = owner;
+    worker_read_clock(w);
+    if (((struct worker_mail *)mail)->kind == WORKER_MAIL_SNAPSHOT) {
+        take_snapshot(w, (struct snapshot_hold *)mail);
+        return;
+    }
+    free(mail);
+    drain(w);
+}
+
+static void on_deadline(void *owner, struct deadline *d, enum deadline_kind kind)
+{
+    (void)owner;
+    switch (kind) {
+    case DEADLINE_HEAD:
+    case DEADLINE_IDLE:
+    case DEADLINE_REPLY:
+    case DEADLINE_LINGER:
+        conn_on_deadline((struct conn *)((char *)d - offsetof(struct conn, deadline)), kind);
+        break;
+    case DEADLINE_CONNECT:
+    case DEADLINE_RESPONSE:
+    case DEADLINE_BODY:
+        exchange_on_deadline((struct exchange *)((char *)d - offsetof(struct exchange, deadline)), kind);
+        break;
+    case DEADLINE_UPSTREAM_IDLE:
+        upstream_close((struct upstream *)((char *)d - offsetof(struct upstream, deadline)));
+        break;
+    default:
+        break;
+    }
+}
+
+static void worker_on_tick(void *owner)
+{
+    struct worker *w = owner;
+    worker_read_clock(w);
+    deadline_table_expire(&w->deadlines, worker_now_ms(w), on_deadline, w);
+    for (size_t i = 0; i < w->listener_count; i++)
+        listener_resume(&w->listeners[i]);
+    if (access_log_is_on(&w->access_log))
+        access_log_flush(&w->access_log);
+    if (w->is_draining)
+        drain(w);
+}
+
+/* Frees what was closed in this turn: no callback can name it any more. */
+static void reap(struct worker *w)
+{
+    struct conn *c;
+    struct exchange *x;
+    struct upstream *u;
+    while ((x = TAILQ_FIRST(&w->dead_exchanges))) {
+        TAILQ_REMOVE(&w->dead_exchanges, x, link);
+        slab_give_back(&w->exchange_slab, x);
+    }
+    while ((u = TAILQ_FIRST(&w->dead_upstreams))) {
+        TAILQ_REMOVE(&w->dead_upstreams, u, link);
+        slab_give_back(&w->upstream_slab, u);
+    }
+    while ((c = TAILQ_FIRST(&w->dead_conns))) {
+        TAILQ_REMOVE(&w->dead_conns, c, link);
+        slab_give_back(&w->conn_slab, c);
+    }
+}
+
+static void init_stats(struct worker *w, const struct worker_options *options)
+{
+    w->stats = stats_worker(options->stats, options->index);
+    w->services = stats_services(options->stats, options->index);
+    w->endpoints = stats_endpoints(options->stats, options->index);
+    w->loads.worker_count = options->worker_count;
+    for (uint32_t i = 0; i < options->worker_count; i++)
+        w->loads.by_worker[i] = stats_endpoints(options->stats, i);
+}
+
+static void init_lists(struct worker *w)
+{
+    TAILQ_INIT(&w->conns);
+    TAILQ_INIT(&w->dead_conns);
+    TAILQ_INIT(&w->dead_exchanges);
+    TAILQ_INIT(&w->dead_upstreams);
+    slab_init(&w->conn_slab, sizeof(struct conn));
+    slab_init(&w->exchange_slab, sizeof(struct exchange));
+    slab_init(&w->upstream_slab, sizeof(struct upstream));
+}
+
+struct worker *worker_new(const struct worker_options *options)
+{
+    struct worker *w = mem_alloc(sizeof *w);
+    w->index = options->index;
+    w->loop = loop_new();
+    w->base = loop_base(w->loop);
+    w->main_mailbox = options->main_mailbox;
+    w->mailbox = mailbox_new(w->loop, worker_on_mail, w);
+    init_stats(w, options);
+    init_lists(w);
+    buffer_pool_init(&w->buffers, UINT64_MAX, w->stats);
+    deadline_table_init(&w->deadlines);
+    access_log_init(&w->access_log, options->access_log_fd, w->stats);
+    w->pools = mem_alloc_array(STATS_ENDPOINTS_MAX, sizeof *w->pools);
+    for (size_t i = 0; i < STATS_ENDPOINTS_MAX; i++)
+        upstream_pool_init(&w->pools[i]);
+    w->cursors = mem_alloc_array(STATS_SERVICES_MAX, sizeof *w->cursors);
+    w->listeners = mem_alloc_array(options->listen_fd_count, sizeof *w->listeners);
+    w->listener_count = options->listen_fd_count;
+    for (size_t i = 0; i < w->listener_count; i++)
+        w->listeners[i] = (struct listener){ .worker = w, .fd = options->listen_fds[i] };
+    if (getrandom(&w->random_state, sizeof w->random_state, 0) != sizeof w->random_state || w->random_state == 0)
+        w->random_state = (uint64_t)clock_wall_us() | 1;
+    timer_init(&w->tick, w->loop, worker_on_tick, w);
+    timer_start_every(&w->tick, DEADLINE_TICK_MS);
+    return w;
+}
+
+static void close_all(struct worker *w)
+{
+    while (!TAILQ_EMPTY(&w->conns))
+        conn_close(TAILQ_FIRST(&w->conns), CONN_CLOSE_DRAINING);
+    for (size_t i = 0; i < STATS_ENDPOINTS_MAX; i++)
+        upstream_pool_evict_idle(&w->pools[i]);
+    reap(w);
+}
+
+void worker_run(struct worker *w)
+{
+    while (!w->has_stopped) {
+        event_base_loop(w->base, EVLOOP_ONCE);
+        reap(w);
+    }
+    close_all(w);
+    timer_stop(&w->tick);
+    access_log_flush(&w->access_log);
+    notify_main(w, WORKER_STOPPED, NULL);
+}
+
+void worker_free(struct worker *w)
+{
+    mailbox_free(w->mailbox);
+    access_log_fini(&w->access_log);
+    buffer_pool_fini(&w->buffers);
+    slab_fini(&w->conn_slab);
+    slab_fini(&w->exchange_slab);
+    slab_fini(&w->upstream_slab);
+    loop_free(w->loop);
+    free(w->pools);
+    free(w->cursors);
+    free(w->listeners);
+    free(w);
+}
+
+void worker_post_snapshot(struct worker *w, struct snapshot_hold *hold)
+{
+    hold->mail.kind = WORKER_MAIL_SNAPSHOT;
+    mailbox_post(w->mailbox, &hold->mail.mail);
+}
+
+void worker_post_drain(struct worker *w)
+{
+    struct worker_mail *order = mem_alloc(sizeof *order);
+    order->kind = WORKER_MAIL_DRAIN;
+    mailbox_post(w->mailbox, &order->mail);
+}

@@ -1,0 +1,106 @@
+/* worker: one thread of the data plane. Everything in it belongs to that thread, but for the mailbox and the
+ * statistics. The struct is open to proxy/ because every part of a request's life works on it.
+ *
+ *      main thread --hold--> mailbox --> worker.hold (current snapshot)
+ *      listeners -> conns -> exchanges -> upstreams, all on one libevent base without locks
+ *
+ * Nothing is freed inside a callback: closed objects stand on the dead lists until the turn of the loop has ended. */
+#ifndef PROXY_WORKER_H
+#define PROXY_WORKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/clock.h"
+#include "base/loop.h"
+#include "base/mailbox.h"
+#include "base/slab.h"
+#include "proxy/access_log.h"
+#include "proxy/buffer_pool.h"
+#include "proxy/deadline.h"
+#include "proxy/h1/head.h"
+#include "proxy/listener.h"
+#include "proxy/snapshot.h"
+#include "proxy/upstream/pool.h"
+
+TAILQ_HEAD(conn_list, conn);
+TAILQ_HEAD(exchange_list, exchange);
+
+struct worker_options {
+    uint32_t index, worker_count;
+    const int *listen_fds; /* borrowed; this worker's own */
+    size_t listen_fd_count;
+    struct stats_region *stats;   /* borrowed */
+    struct mailbox *main_mailbox; /* borrowed: takes holds back and notices */
+    int access_log_fd;            /* -1: off */
+};
+
+struct worker {
+    uint32_t index;
+    struct loop *loop;
+    struct event_base *base;
+    struct mailbox *mailbox;
+    struct mailbox *main_mailbox; /* borrowed */
+    bool is_draining, has_stopped;
+    struct snapshot_hold *hold; /* current snapshot; null before the first */
+
+    struct worker_stats *stats; /* shared memory: this worker's rows */
+    struct service_stats *services;
+    struct endpoint_stats *endpoints;
+    struct load_table loads;
+    struct upstream_pool *pools; /* by endpoint slot */
+    uint64_t *cursors;           /* by service slot, for the balancer */
+
+    struct buffer_pool buffers;
+    struct deadline_table deadlines;
+    struct timer tick;
+    struct listener *listeners;
+    size_t listener_count;
+    struct conn_list conns, dead_conns;
+    struct exchange_list dead_exchanges;
+    struct upstream_list dead_upstreams;
+    uint32_t conn_count;
+    struct slab conn_slab, exchange_slab, upstream_slab;
+    struct access_log access_log;
+    uint64_t random_state;
+    int64_t now_us; /* monotonic; read anew at the start of each callback */
+    struct h1_limits head_limits;
+    struct h1_request request;   /* the head being handled; valid within one callback */
+    struct h1_response response; /* likewise */
+};
+
+/* Mail from a worker to the main thread. */
+enum worker_notice_kind { WORKER_TOOK_SNAPSHOT = 0, WORKER_RETURNED_SNAPSHOT, WORKER_STOPPED };
+struct worker_notice {
+    struct mail mail;
+    enum worker_notice_kind kind;
+    struct snapshot *snapshot;
+};
+
+struct worker *worker_new(const struct worker_options *options);
+void worker_free(struct worker *w); /* after worker_run has returned */
+void worker_run(struct worker *w);  /* the thread's body; returns when drained */
+
+/* Any thread. */
+void worker_post_snapshot(struct worker *w, struct snapshot_hold *hold);
+void worker_post_drain(struct worker *w);
+
+/* Its own thread. */
+const struct snapshot *worker_snapshot(const struct worker *w); /* null before the first */
+struct snapshot_hold *worker_pin(struct worker *w);
+void worker_unpin(struct worker *w, struct snapshot_hold *hold);
+uint64_t worker_random(struct worker *w);
+
+static inline void worker_read_clock(struct worker *w)
+{
+    w->now_us = clock_now_us();
+}
+
+static inline int64_t worker_now_ms(const struct worker *w)
+{
+    return w->now_us / 1000;
+}
+
+#endif
