@@ -1,0 +1,80 @@
+import os
+import sys
+
+import docker
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+from engine import Engine, SharedEngine  # noqa: E402
+from portico_run import Load, Portico, build_image  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def engine():
+    shared = SharedEngine()
+    build_image(shared.socket)
+    yield shared
+    shared.stop()
+
+
+@pytest.fixture
+def private_engine():
+    """One that the test may kill."""
+    made = Engine()
+    build_image(made.socket)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def client(engine):
+    made = docker.DockerClient(base_url=f"unix://{engine.socket}")
+    yield made
+    made.close()
+
+
+def own_containers(client, cluster):
+    return client.containers.list(all=True, filters={"label": f"portico.cluster={cluster}"})
+
+
+@pytest.fixture
+def cluster(request, engine):
+    """A name of its own for each test; what carries it is removed afterwards."""
+    name = f"t{os.getpid()}-{abs(hash(request.node.name)) % 100000}"
+    yield name
+    with_engine = docker.DockerClient(base_url=f"unix://{engine.socket}")
+    for container in own_containers(with_engine, name):
+        container.remove(force=True)
+    with_engine.close()
+
+
+@pytest.fixture
+def portico(tmp_path, cluster, engine):
+    """portico(services, ...) -> Portico; must end with exit code 0 and no sanitizer report."""
+    made = []
+
+    def make(services, docker_socket=None, **options):
+        made.append(Portico(tmp_path, cluster, docker_socket or engine.socket, services, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        code = one.stop()
+        log = one.log()
+        assert code == 0, log[-4000:]
+        assert "Sanitizer" not in log and "check failed" not in log, log[-4000:]
+
+
+@pytest.fixture
+def load():
+    """load(port, ...) -> Load; stopped after the test."""
+    made = []
+
+    def make(port, **options):
+        made.append(Load(port, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()

@@ -1,0 +1,69 @@
+"""Containers that Portico did not create: found by their labels, routed, and never touched."""
+import pytest
+
+from engine import wait_until
+from portico_run import IMAGE, get_once
+
+
+@pytest.fixture
+def container(client):
+    made = []
+
+    def make(labels, **options):
+        made.append(client.containers.run(IMAGE, detach=True, labels=labels, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.remove(force=True)
+
+
+LABELS = {"portico.enable": "true", "portico.service": "api", "portico.port": "8080", "portico.path": "/api"}
+
+
+def test_a_labelled_container_is_served_and_its_route_outlives_it(portico, container):
+    p = portico([])
+    one = container(LABELS)
+    p.wait_routable(1, "api")
+    p.wait_served("/api")
+    one.stop(timeout=1)
+    wait_until(lambda: not p.routable("api"), "not routable")
+    assert get_once(p.port, "/api") == 503
+    one.start()
+    p.wait_served("/api")
+
+
+def test_a_foreign_container_is_never_stopped_or_removed(portico, container, client):
+    p = portico([])
+    one = container(LABELS)
+    p.wait_routable(1, "api")
+    answer = p.api(f"/v1/tasks/{one.id}/drain", "POST", {})
+    assert answer is not None
+    wait_until(lambda: not p.routable("api"), "out of rotation")
+    one.reload()
+    assert one.status == "running"
+
+
+@pytest.mark.parametrize("labels", [
+    {"portico.port": "eighty"}, {"portico.port": "70000"}, {"portico.path": "api"}, {"portico.weight": "-1"},
+    {"portico.service": "../etc"}, {"portico.host": "a b"}, {"portico.path": "/" + "x" * 5000},
+])
+def test_an_invalid_label_is_a_warning_that_names_the_container(portico, container, labels):
+    p = portico([])
+    bad = container({**LABELS, **labels})
+    good = container({**LABELS, "portico.service": "good", "portico.path": "/good"})
+    p.wait_routable(1, "good")
+    wait_until(lambda: bad.name in p.log() or bad.short_id in p.log(), "a warning with the container's name")
+    assert bad.id not in [t["id"] for t in (p.api("/v1/tasks") or {})["tasks"]]
+    good.reload()
+
+
+def test_a_container_with_a_health_check_gets_no_traffic_before_it_is_healthy(portico, container):
+    p = portico([])
+    # the image has no shell: a check that cannot run keeps the container from ever being healthy
+    sick = container({**LABELS}, healthcheck={"test": ["CMD", "/nothing"], "interval": 10**9, "retries": 1})
+    wait_until(lambda: p.tasks("api"), "seen")
+    well = container({**LABELS})
+    p.wait_routable(1, "api")
+    assert [t["id"] for t in p.routable("api")] == [well.id]
+    assert sick.id != well.id

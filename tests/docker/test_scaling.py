@@ -1,0 +1,81 @@
+"""The number of tasks follows the traffic, on real containers."""
+import threading
+import time
+
+from conftest import own_containers
+from engine import wait_until
+from portico_run import IMAGE
+
+SCALED = {"name": "web", "image": IMAGE, "port": 8080, "desiredCount": 1, "stopTimeout": "1s", "deregistrationDelay": "5s",
+          "scaling": {"min": 1, "max": 4, "scaleInCooldown": "3s", "target": {"requestsPerSecondPerTask": 50}}}
+
+
+def test_tasks_follow_the_traffic_out_and_in_without_a_failed_request(portico, load, client, cluster):
+    p = portico([dict(SCALED)])
+    p.wait_routable(1)
+    p.wait_served()
+    step = load(p.port, per_second=190)
+    p.wait_routable(4)
+    assert "requests/s" in p.service()["lastDecision"]
+    assert step.stop() == []
+    quiet = load(p.port, per_second=10, threads=2)
+    wait_until(lambda: len(own_containers(client, cluster)) == 1, "back at one container", 60)
+    assert quiet.stop() == []
+    status = p.service()
+    assert status["scaleOutCount"] >= 1 and status["scaleInCount"] >= 1
+
+
+def test_a_missing_image_is_an_event_with_the_engines_words_and_a_growing_delay(portico):
+    p = portico([{"name": "web", "image": "no-such-image:latest", "port": 8080}])
+
+    def failures():
+        events = (p.api("/v1/services/web/events") or {}).get("events", [])
+        return [e["text"] for e in events if "no-such-image" in e["text"] or "No such image" in e["text"]]
+
+    wait_until(lambda: len(failures()) >= 3, "three failures reported")
+    assert p.service()["startFailureCount"] >= 3
+    assert p.service()["runningCount"] == 0
+
+
+def test_a_patched_count_survives_a_killed_control(portico, client, cluster):
+    p = portico([{"name": "web", "image": IMAGE, "port": 8080, "desiredCount": 1, "stopTimeout": "1s"}])
+    p.wait_routable(1)
+    assert p.api("/v1/services/web", "PATCH", {"desiredCount": 3})["desiredCount"] == 3
+    old = p.kill_child("control")
+    p.wait_new_child("control", old)
+    p.wait_routable(3)
+    assert p.service()["desiredCount"] == 3 and len(own_containers(client, cluster)) == 3
+
+
+def test_a_dead_task_is_replaced(portico, client, cluster):
+    p = portico([{"name": "web", "image": IMAGE, "port": 8080, "desiredCount": 2, "stopTimeout": "1s"}])
+    p.wait_routable(2)
+    victim = own_containers(client, cluster)[0]
+    victim.kill()
+    wait_until(lambda: victim.id not in [t["id"] for t in p.tasks() if t["routable"]] and len(p.routable()) == 2, "replaced")
+
+
+def test_a_drained_task_finishes_its_request_before_it_is_stopped(portico, client, cluster):
+    p = portico([{"name": "web", "image": IMAGE, "port": 8080, "desiredCount": 1, "stopTimeout": "1s"}])
+    p.wait_routable(1)
+    p.wait_served()
+    task = p.routable()[0]["id"]
+    answers = []
+
+    def slow():
+        import http.client
+        connection = http.client.HTTPConnection("127.0.0.1", p.port, timeout=30)
+        connection.request("GET", "/?delay_ms=3000")
+        response = connection.getresponse()
+        answers.append((response.status, len(response.read())))
+
+    thread = threading.Thread(target=slow)
+    thread.start()
+    wait_until(lambda: any(t["id"] == task and t["inFlight"] for t in p.tasks()), "in flight")
+    began = time.monotonic()
+    p.api(f"/v1/tasks/{task}/drain", "POST", {})
+    thread.join()
+    assert answers and answers[0][0] == 200 and answers[0][1] > 0
+    assert time.monotonic() - began > 1
+    wait_until(lambda: task not in [c.id for c in own_containers(client, cluster) if c.status == "running"], "stopped")
+    p.wait_routable(1)

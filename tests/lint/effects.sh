@@ -1,0 +1,26 @@
+#!/bin/sh
+# Time, sockets, processes, threads and events are touched in base/ and in the files named here, each of which owns an
+# effect. Everything else can run under a fake clock, in the simulator and in the fuzzer.
+set -u
+. tests/lint/sources.sh
+owners='proxy/channel.c proxy/listener.c proxy/upstream/pool.c proxy/snapshot_file.c proxy/proxy.c proxy/fleet.c
+proxy/worker.c proxy/jail.c proxy/jail_self_test.c proxy/conn.c admin/server.c admin/connections.c daemon/child.c
+daemon/listen_sockets.c daemon/signals.c daemon/supervisor.c daemon/control.c daemon/main.c'
+calls='time|gettimeofday|clock_gettime|sleep|usleep|nanosleep|socket|socketpair|accept4?|connect|bind|listen|recv|recvfrom'
+calls="$calls|recvmsg|send|sendto|sendmsg|poll|select|epoll_[a-z0-9]+|fork|vfork|execv[pe]*"
+calls="$calls|execl[pe]*|posix_spawnp?|system|popen|pthread_create|kill|signal|sigaction|timerfd_[a-z]+|curl_easy_perform"
+calls="$calls|event_(add|del|del_noblock|assign|new|free|active|base_[a-z_]+)|evtimer_[a-z_]+|evhttp_new"
+status=0
+for file in $(files '*.c' '*.h' | grep -E "^($(echo $MODULES | tr ' ' '|'))/" | grep -v '^base/'); do
+    case " $(echo $owners) " in *" $file "*) continue ;; esac
+    # Without strings and comments; not "static ... accept(": a function of that name of the file itself.
+    sed -E 's/"([^"\\]|\\.)*"/""/g; s|/\*.*\*/||; s|/\*.*||; s|^ ?\*.*||' "$file" |
+        awk -v file="$file" -v calls="(^|[^a-zA-Z0-9_.>])($calls)\\(" '
+            /^static .*\(/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name); own[name] = 1 }
+            match($0, calls) {
+                name = substr($0, RSTART, RLENGTH); gsub(/[^a-zA-Z0-9_]/, "", name)
+                if (!own[name]) { printf "%s:%d: %s() is an effect; it belongs in base/ or in a file that owns it\n",
+                                  file, FNR, name; bad = 1 }
+            } END { exit bad }' || status=1
+done
+exit $status

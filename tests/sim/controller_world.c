@@ -1,0 +1,519 @@
+#include "tests/sim/controller_world.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define TICK_MS 250
+
+static struct world *world_of(struct runtime *runtime)
+{
+    return (struct world *)((char *)runtime - offsetof(struct world, runtime));
+}
+
+/* ---- engine ---- */
+
+static void tell_registry(struct world *w, const struct world_container *c)
+{
+    static const enum task_state states[] = { TASK_PENDING, TASK_RUNNING, TASK_STOPPED };
+    if (w->registry == NULL)
+        return;
+    if (c->state == CONTAINER_GONE) {
+        task_registry_remove(w->registry, c->id);
+        return;
+    }
+    struct task_spec spec = { .managed = c->is_managed, .weight = 1, .state = states[c->state] };
+    snprintf(spec.id, sizeof spec.id, "%s", c->id);
+    snprintf(spec.name, sizeof spec.name, "%s", c->name);
+    snprintf(spec.service, sizeof spec.service, "%s", c->service);
+    snprintf(spec.revision, sizeof spec.revision, "%s", c->revision);
+    spec.started_at_wall_us = c->started_at_ms * 1000;
+    if (c->state == CONTAINER_RUNNING)
+        snprintf(spec.address, sizeof spec.address, "172.17.%zu.%zu:8080", (size_t)(c - w->containers) / 250,
+                 (size_t)(c - w->containers) % 250 + 2);
+    task_registry_apply(w->registry, w->provider, &spec);
+}
+
+static size_t add_container(struct world *w, const struct world_container *wanted)
+{
+    assert_true(w->container_count < WORLD_CONTAINERS_MAX);
+    size_t i = w->container_count++;
+    w->containers[i] = *wanted;
+    struct world_container *c = &w->containers[i];
+    snprintf(c->id, sizeof c->id, "%060zx%04zx", i + 1, i + 1);
+    c->left_rotation_at_ms = w->now_ms;
+    c->drain_seen_at_ms = -1;
+    c->dies_at_ms = -1;
+    tell_registry(w, c);
+    return i;
+}
+
+static struct world_container *find_container(struct world *w, const char *id, size_t *index)
+{
+    for (size_t i = 0; i < w->container_count; i++)
+        if (strcmp(w->containers[i].id, id) == 0) {
+            *index = i;
+            return &w->containers[i];
+        }
+    fail_msg("the engine was asked for a container it never had: %s", id);
+    return NULL;
+}
+
+static struct world_op *add_op(struct world *w, enum op_kind kind, int64_t delay_ms)
+{
+    for (size_t i = 0; i < WORLD_OPS_MAX; i++)
+        if (!w->ops[i].is_live) {
+            w->ops[i] = (struct world_op){ .is_live = true, .kind = kind, .due_ms = w->now_ms + delay_ms };
+            return &w->ops[i];
+        }
+    fail_msg("too many engine calls at once");
+    return NULL;
+}
+
+static void world_create_and_start(struct runtime *runtime, const struct task_order *order, runtime_start_cb done,
+                                   void *owner)
+{
+    struct world *w = world_of(runtime);
+    struct world_op *op = add_op(w, OP_CREATE, w->create_ms);
+    w->create_calls++;
+    op->wanted = (struct world_container){ .is_managed = true, .state = CONTAINER_CREATED };
+    snprintf(op->wanted.name, sizeof op->wanted.name, "%s", order->name);
+    snprintf(op->wanted.service, sizeof op->wanted.service, "%s", order->service->name);
+    snprintf(op->wanted.revision, sizeof op->wanted.revision, "%s", order->revision);
+    op->started = done;
+    op->owner = owner;
+}
+
+/* What must never happen: a container that is not ours, or is still in a worker's rotation, or has requests in flight
+ * before the deadline, is signalled; or one is signalled twice. */
+static void world_on_stop(struct world *w, struct world_container *c)
+{
+    assert_true(c->is_managed);
+    assert_false(c->is_stop_asked);
+    bool is_out = c->left_rotation_at_ms >= 0 && w->now_ms - c->left_rotation_at_ms >= w->rotation_ms;
+    bool is_idle = is_out && c->queue < 1;
+    bool is_late =
+        c->drain_seen_at_ms >= 0 && w->now_ms - c->drain_seen_at_ms >= w->service.deregistration_delay_ms - 2 * TICK_MS;
+    if (!is_idle && !is_late)
+        fail_msg("%s was stopped at %lld with %.1f requests", c->name, (long long)w->now_ms, c->queue);
+}
+
+static void world_stop(struct runtime *runtime, const char *id, int64_t timeout_ms, runtime_done_cb done, void *owner)
+{
+    struct world *w = world_of(runtime);
+    size_t index = 0;
+    struct world_container *c = find_container(w, id, &index);
+    assert_int_equal(timeout_ms, w->service.stop_timeout_ms);
+    world_on_stop(w, c);
+    c->is_stop_asked = true;
+    w->stop_calls++;
+    struct world_op *op = add_op(w, OP_STOP, w->stop_ms);
+    op->container = index;
+    op->done = done;
+    op->owner = owner;
+}
+
+static void world_remove(struct runtime *runtime, const char *id, runtime_done_cb done, void *owner)
+{
+    struct world *w = world_of(runtime);
+    size_t index = 0;
+    struct world_container *c = find_container(w, id, &index);
+    assert_true(c->is_managed);
+    assert_true(c->state == CONTAINER_EXITED || c->state == CONTAINER_CREATED);
+    w->remove_calls++;
+    struct world_op *op = add_op(w, OP_REMOVE, 20);
+    op->container = index;
+    op->done = done;
+    op->owner = owner;
+}
+
+/* The engine goes on with what it was told; only the second half of a creation is lost with its caller. */
+static void world_abandon(struct runtime *runtime)
+{
+    struct world *w = world_of(runtime);
+    for (size_t i = 0; i < WORLD_OPS_MAX; i++) {
+        w->ops[i].started = NULL;
+        w->ops[i].done = NULL;
+    }
+    for (size_t i = 0; i < w->container_count; i++)
+        w->containers[i].is_stop_asked = false; /* who comes next cannot know */
+}
+
+static const struct runtime_ops world_runtime_ops = {
+    .name = "world",
+    .summary = "a fake engine",
+    .create_and_start = world_create_and_start,
+    .stop = world_stop,
+    .remove = world_remove,
+    .abandon = world_abandon,
+};
+
+static void finish_create(struct world *w, struct world_op *op)
+{
+    if (w->is_image_missing) {
+        op->is_live = false;
+        if (op->started != NULL)
+            op->started(op->owner, RUNTIME_IMAGE_MISSING, "", "create: 404: No such image: web:2");
+        return;
+    }
+    op->container = add_container(w, &op->wanted);
+    op->kind = OP_START;
+    op->due_ms = w->now_ms + w->start_ms;
+    op->is_live = op->started != NULL;
+}
+
+static void finish_start(struct world *w, struct world_op *op)
+{
+    struct world_container *c = &w->containers[op->container];
+    op->is_live = false;
+    if (op->started == NULL)
+        return; /* who would have started it is dead */
+    c->state = CONTAINER_RUNNING;
+    c->started_at_ms = w->now_ms;
+    c->dies_at_ms = w->lifetime_ms >= 0 ? w->now_ms + w->lifetime_ms : -1;
+    tell_registry(w, c);
+    op->started(op->owner, RUNTIME_OK, c->id, "ok");
+}
+
+static void finish_op(struct world *w, struct world_op *op)
+{
+    struct world_container *c = &w->containers[op->container];
+    switch (op->kind) {
+    case OP_CREATE:
+        finish_create(w, op);
+        return;
+    case OP_START:
+        finish_start(w, op);
+        return;
+    case OP_STOP:
+        if (c->state == CONTAINER_RUNNING)
+            c->state = CONTAINER_EXITED;
+        break;
+    case OP_REMOVE:
+        c->state = CONTAINER_GONE;
+        break;
+    }
+    op->is_live = false;
+    tell_registry(w, c);
+    if (op->done != NULL)
+        op->done(op->owner, RUNTIME_OK, "ok");
+}
+
+static void run_engine(struct world *w)
+{
+    for (size_t i = 0; i < WORLD_OPS_MAX && !w->is_engine_hung; i++)
+        if (w->ops[i].is_live && w->now_ms >= w->ops[i].due_ms)
+            finish_op(w, &w->ops[i]);
+    for (size_t i = 0; i < w->container_count; i++) {
+        struct world_container *c = &w->containers[i];
+        if (c->state != CONTAINER_RUNNING)
+            continue;
+        if (c->dies_at_ms >= 0 && w->now_ms >= c->dies_at_ms) {
+            c->state = CONTAINER_EXITED;
+            c->queue = 0;
+            tell_registry(w, c);
+            continue;
+        }
+        bool is_up = !c->is_sick && !w->is_never_healthy && w->now_ms - c->started_at_ms >= w->ready_ms;
+        if (w->registry != NULL)
+            task_registry_set_probe(w->registry, c->id, is_up ? TASK_HEALTH_UP : TASK_HEALTH_DOWN);
+    }
+}
+
+/* ---- data plane: a fluid model, every task gets the same share ---- */
+
+static double next_random(struct world *w) /* xorshift, -1..1 */
+{
+    w->random ^= w->random << 13;
+    w->random ^= w->random >> 7;
+    w->random ^= w->random << 17;
+    return (double)(w->random >> 11) / (double)(UINT64_C(1) << 52) - 1;
+}
+
+static bool update_rotation(struct world *w, struct world_container *c)
+{
+    const struct task *task = task_registry_find(w->registry, c->id);
+    bool is_draining = task != NULL && task->admin == TASK_ADMIN_DRAINING;
+    if (!is_draining)
+        c->drain_seen_at_ms = -1;
+    else if (c->drain_seen_at_ms < 0)
+        c->drain_seen_at_ms = w->now_ms;
+    bool is_routable = task != NULL && task_is_routable(task);
+    if (!is_routable && c->left_rotation_at_ms < 0)
+        c->left_rotation_at_ms = w->now_ms;
+    if (is_routable)
+        c->left_rotation_at_ms = -1;
+    return is_routable;
+}
+
+static void serve(struct world *w, struct world_container *c, double arrived, double seconds)
+{
+    c->queue += arrived;
+    c->spare = c->is_stuck ? 0 : c->spare + w->capacity * seconds;
+    uint64_t finished = (uint64_t)(c->queue < c->spare ? c->queue : c->spare);
+    c->spare -= (double)finished;
+    if (c->spare > 1)
+        c->spare = 1; /* what was not used is lost */
+    c->in_service = (double)finished / seconds * w->base_latency_ms / 1000;
+    c->queue -= (double)finished;
+    c->requests += finished;
+    double latency_ms = w->base_latency_ms + c->queue * 1000 / w->capacity;
+    w->traffic.requests += finished;
+    w->traffic.latency.buckets[histogram_bucket_of((uint64_t)(latency_ms * 1000))] += finished;
+}
+
+static void run_load(struct world *w)
+{
+    if (w->registry == NULL)
+        return;
+    double seconds = (double)w->step_ms / 1000;
+    w->arrival_rest += w->rate * seconds * (1 + w->noise * next_random(w));
+    double arrived = (double)(uint64_t)w->arrival_rest;
+    w->arrival_rest -= arrived;
+    size_t routable_count = 0;
+    bool is_routable[WORLD_CONTAINERS_MAX];
+    for (size_t i = 0; i < w->container_count; i++) {
+        is_routable[i] = w->containers[i].state != CONTAINER_GONE && update_rotation(w, &w->containers[i]);
+        routable_count += is_routable[i];
+    }
+    if (routable_count == 0) {
+        w->traffic.requests += (uint64_t)arrived;
+        w->traffic.no_endpoint += (uint64_t)arrived;
+    }
+    double in_flight = 0;
+    for (size_t i = 0; i < w->container_count; i++) {
+        struct world_container *c = &w->containers[i];
+        if (c->state != CONTAINER_RUNNING)
+            continue;
+        serve(w, c, is_routable[i] ? arrived / (double)routable_count : 0, seconds);
+        in_flight += c->queue + c->in_service;
+    }
+    w->traffic.in_flight = (uint64_t)(in_flight + 0.5);
+}
+
+static bool world_service_traffic(void *owner, const char *service, struct service_traffic *out)
+{
+    struct world *w = owner;
+    if (!w->has_service_traffic || strcmp(service, "web") != 0)
+        return false;
+    *out = w->traffic;
+    return true;
+}
+
+static bool world_endpoint_traffic(void *owner, const char *task_id, struct endpoint_traffic *out)
+{
+    size_t index = 0;
+    struct world_container *c = find_container(owner, task_id, &index);
+    *out = (struct endpoint_traffic){ .requests = c->requests, .in_flight = (uint64_t)c->queue };
+    return true;
+}
+
+static bool world_is_out_of_rotation(void *owner, const char *task_id)
+{
+    struct world *w = owner;
+    size_t index = 0;
+    struct world_container *c = find_container(w, task_id, &index);
+    return c->left_rotation_at_ms >= 0 && w->now_ms - c->left_rotation_at_ms >= w->rotation_ms;
+}
+
+static bool world_is_fresh(void *owner)
+{
+    return ((struct world *)owner)->is_fresh;
+}
+
+static const struct data_plane_ops world_data_plane_ops = {
+    .service_traffic = world_service_traffic,
+    .endpoint_traffic = world_endpoint_traffic,
+    .is_out_of_rotation = world_is_out_of_rotation,
+    .is_fresh = world_is_fresh,
+};
+
+/* ---- the world ---- */
+
+void world_init(struct world *w)
+{
+    memset(w, 0, sizeof *w);
+    log_init("sim", LOG_LEVEL_ERROR);
+    *w = (struct world){
+        .now_ms = 1000000,
+        .step_ms = 50,
+        .create_ms = 100,
+        .start_ms = 300,
+        .stop_ms = 200,
+        .ready_ms = 200,
+        .lifetime_ms = -1,
+        .is_fresh = true,
+        .has_service_traffic = true,
+        .capacity = 100,
+        .base_latency_ms = 20,
+        .rotation_ms = 100,
+        .random = 88172645463325252u,
+        .runtime = { .ops = &world_runtime_ops },
+        .service = { .name = (char *)"web",
+                     .host = (char *)"*",
+                     .path = (char *)"/",
+                     .image = (char *)"web:1",
+                     .port = 8080,
+                     .desired_count = 1,
+                     .stop_timeout_ms = 10000,
+                     .deregistration_delay_ms = 20000,
+                     .health_check = { .interval_ms = 1000, .timeout_ms = 1000, .healthy_threshold = 1 } },
+        .config = { .cluster = (char *)"test", .service_count = 1 },
+    };
+    w->config.services = &w->service;
+    w->store = store_ops_memory.open("", NULL);
+    clock_set_fake(w->now_ms * 1000);
+}
+
+void world_fini(struct world *w)
+{
+    if (w->controller != NULL)
+        world_kill_control(w);
+    w->store->ops->close(w->store);
+    clock_set_fake(-1);
+}
+
+void world_scale_by_rate(struct world *w, double target, int64_t min, int64_t max)
+{
+    w->service.desired_count = min;
+    w->service.scaling = (struct config_scaling){
+        .enabled = true, .min = min, .max = max, .requests_per_second_per_task = target, .scale_in_cooldown_ms = 15000
+    };
+}
+
+void world_start(struct world *w)
+{
+    w->registry = task_registry_new();
+    w->provider = task_registry_add_provider(w->registry, "fake");
+    struct controller_parts parts = {
+        .registry = w->registry,
+        .runtime_provider = w->provider,
+        .runtime = &w->runtime,
+        .store = w->store,
+        .data_plane = { &world_data_plane_ops, w },
+    };
+    w->controller = controller_new(&parts);
+    controller_apply_config(w->controller, &w->config);
+    w->last_tick_ms = w->now_ms;
+}
+
+void world_sync(struct world *w)
+{
+    task_registry_begin_sync(w->registry, w->provider);
+    for (size_t i = 0; i < w->container_count; i++)
+        if (w->containers[i].state != CONTAINER_GONE)
+            tell_registry(w, &w->containers[i]);
+    task_registry_end_sync(w->registry, w->provider);
+}
+
+void world_kill_control(struct world *w)
+{
+    controller_free(w->controller);
+    task_registry_free(w->registry);
+    w->controller = NULL;
+    w->registry = NULL;
+}
+
+void world_restart_control(struct world *w)
+{
+    world_kill_control(w);
+    world_start(w);
+    world_sync(w);
+}
+
+void world_step(struct world *w)
+{
+    w->now_ms += w->step_ms;
+    clock_set_fake(w->now_ms * 1000);
+    run_engine(w);
+    run_load(w);
+    if (w->controller != NULL && w->now_ms - w->last_tick_ms >= TICK_MS) {
+        w->last_tick_ms = w->now_ms;
+        controller_tick(w->controller, w->now_ms);
+    }
+}
+
+void world_run(struct world *w, int64_t duration_ms)
+{
+    for (int64_t end_ms = w->now_ms + duration_ms; w->now_ms < end_ms;)
+        world_step(w);
+}
+
+bool world_run_until(struct world *w, bool (*condition)(struct world *w), int64_t limit_ms)
+{
+    for (int64_t end_ms = w->now_ms + limit_ms; w->now_ms < end_ms;) {
+        if (condition(w))
+            return true;
+        world_step(w);
+    }
+    return condition(w);
+}
+
+size_t world_add_container(struct world *w, const char *service, bool is_managed, const char *revision)
+{
+    struct world_container wanted = { .is_managed = is_managed,
+                                      .state = CONTAINER_RUNNING,
+                                      .started_at_ms = w->now_ms };
+    snprintf(wanted.name, sizeof wanted.name, "by-hand-%zu", w->container_count);
+    snprintf(wanted.service, sizeof wanted.service, "%s", service);
+    snprintf(wanted.revision, sizeof wanted.revision, "%s", revision);
+    return add_container(w, &wanted);
+}
+
+int64_t world_alive_count(const struct world *w)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < w->container_count; i++) {
+        const struct world_container *c = &w->containers[i];
+        count += c->is_managed && (c->state == CONTAINER_CREATED || c->state == CONTAINER_RUNNING) &&
+                 c->drain_seen_at_ms < 0;
+    }
+    return count;
+}
+
+int64_t world_routable_count(const struct world *w)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < w->container_count; i++) {
+        const struct task *task = task_registry_find(w->registry, w->containers[i].id);
+        count += task != NULL && task_is_routable(task);
+    }
+    return count;
+}
+
+struct service_status world_status(const struct world *w)
+{
+    struct service_status status = { 0 };
+    assert_true(controller_find_service(w->controller, "web", &status));
+    return status;
+}
+
+int64_t world_desired(const struct world *w)
+{
+    return world_status(w).desired_count;
+}
+
+struct event_search {
+    const char *part;
+    bool is_found;
+};
+
+static void match_event(void *owner, const struct controller_event *event)
+{
+    struct event_search *search = owner;
+    search->is_found |= strstr(event->text, search->part) != NULL;
+}
+
+bool world_has_event(const struct world *w, const char *part)
+{
+    struct event_search search = { .part = part };
+    controller_each_event(w->controller, NULL, match_event, &search);
+    return search.is_found;
+}

@@ -1,0 +1,181 @@
+#include "admin/connections.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+static struct {
+    struct loop *loop;
+    struct evhttp *http;
+    struct evconnlistener *listener;
+    struct connections connections;
+    struct sockaddr_in address;
+} fixture;
+
+static void on_request(struct evhttp_request *request, void *arg)
+{
+    (void)arg;
+    connections_touch(&fixture.connections, evhttp_request_get_connection(request), clock_now_ms());
+    evhttp_send_reply(request, 200, "OK", NULL);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    socklen_t len = sizeof fixture.address;
+    fixture.loop = loop_new();
+    fixture.http = evhttp_new(loop_base(fixture.loop));
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    fixture.address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    assert_int_equal(bind(fd, (struct sockaddr *)&fixture.address, sizeof fixture.address), 0);
+    assert_int_equal(listen(fd, 256), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&fixture.address, &len), 0);
+    fixture.listener = evconnlistener_new(loop_base(fixture.loop), NULL, NULL, LEV_OPT_CLOSE_ON_FREE, 0, fd);
+    evhttp_set_gencb(fixture.http, on_request, NULL);
+    evhttp_bind_listener(fixture.http, fixture.listener);
+    connections_init(&fixture.connections, fixture.loop, fixture.http, fixture.listener);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    connections_fini(&fixture.connections);
+    evhttp_free(fixture.http);
+    loop_free(fixture.loop);
+    return 0;
+}
+
+static int connect_client(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&fixture.address, sizeof fixture.address), 0);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return fd;
+}
+
+static void turn(void)
+{
+    for (int i = 0; i < 3; i++)
+        event_base_loop(loop_base(fixture.loop), EVLOOP_NONBLOCK);
+}
+
+/* Turns the loop until the client sees the end (0), bytes (> 0), or for two seconds (-1). */
+static ssize_t turn_until_readable(int fd)
+{
+    char bytes[4096];
+    int64_t end_ms = clock_now_ms() + 2000;
+    while (clock_now_ms() < end_ms) {
+        turn();
+        struct pollfd wait = { .fd = fd, .events = POLLIN };
+        if (poll(&wait, 1, 1) == 1)
+            return recv(fd, bytes, sizeof bytes, 0);
+    }
+    return -1;
+}
+
+static void a_silent_client_is_closed_at_its_deadline(void **state)
+{
+    (void)state;
+    int64_t now_ms = clock_now_ms();
+    int fd = connect_client();
+    turn();
+    assert_int_equal(fixture.connections.open_count, 1);
+    assert_int_equal(send(fd, "GET / HTTP/1.1\r\nHo", 18, 0), 18);
+    turn();
+    connections_sweep(&fixture.connections, now_ms + CONNECTIONS_DEADLINE_MS - 1);
+    assert_int_equal(fixture.connections.open_count, 1);
+    connections_sweep(&fixture.connections, now_ms + CONNECTIONS_DEADLINE_MS + 5000);
+    assert_int_equal(fixture.connections.open_count, 0);
+    assert_true(turn_until_readable(fd) <= 0);
+    close(fd);
+}
+
+static void a_complete_request_moves_the_deadline(void **state)
+{
+    (void)state;
+    int64_t start_us = clock_now_us();
+    clock_set_fake(start_us);
+    int fd = connect_client();
+    turn();
+    clock_set_fake(start_us + 9000000);
+    assert_true(send(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 27, 0) == 27);
+    for (int i = 0; i < 100; i++)
+        turn();
+    connections_sweep(&fixture.connections, start_us / 1000 + 15000);
+    assert_int_equal(fixture.connections.open_count, 1);
+    connections_sweep(&fixture.connections, start_us / 1000 + 19001);
+    assert_int_equal(fixture.connections.open_count, 0);
+    clock_set_fake(-1);
+    close(fd);
+}
+
+static void a_client_that_leaves_gives_its_place_back(void **state)
+{
+    (void)state;
+    int fd = connect_client();
+    turn();
+    assert_int_equal(fixture.connections.open_count, 1);
+    close(fd);
+    turn();
+    assert_int_equal(fixture.connections.open_count, 0);
+}
+
+static void the_listener_rests_while_too_many_are_open(void **state)
+{
+    (void)state;
+    int fds[CONNECTIONS_MAX + 5];
+    for (size_t i = 0; i < CONNECTIONS_MAX + 5; i++)
+        fds[i] = connect_client();
+    for (int i = 0; i < 20; i++)
+        turn();
+    assert_int_equal(fixture.connections.open_count, CONNECTIONS_MAX);
+    for (size_t i = 0; i < 10; i++)
+        close(fds[i]);
+    for (int i = 0; i < 20; i++)
+        turn();
+    assert_int_equal(fixture.connections.open_count, CONNECTIONS_MAX + 5 - 10);
+    int last = fds[CONNECTIONS_MAX + 4];
+    assert_true(send(last, "GET / HTTP/1.0\r\n\r\n", 18, 0) == 18);
+    assert_true(turn_until_readable(last) > 0);
+    for (size_t i = 10; i < CONNECTIONS_MAX + 5; i++)
+        close(fds[i]);
+}
+
+static void what_is_open_at_the_end_is_closed(void **state)
+{
+    (void)state;
+    int fd = connect_client();
+    turn();
+    tear_down(NULL);
+    char byte;
+    struct pollfd wait = { .fd = fd, .events = POLLIN };
+    assert_int_equal(poll(&wait, 1, 2000), 1);
+    assert_true(recv(fd, &byte, 1, 0) <= 0);
+    close(fd);
+    set_up(NULL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_silent_client_is_closed_at_its_deadline), TEST(a_complete_request_moves_the_deadline),
+        TEST(a_client_that_leaves_gives_its_place_back), TEST(the_listener_rests_while_too_many_are_open),
+        TEST(what_is_open_at_the_end_is_closed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

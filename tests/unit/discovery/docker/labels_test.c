@@ -1,0 +1,331 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "discovery/docker/labels.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ID "d6610da750b62a68d953fd33c0164b8e1352bad9e11ae03f954d13e4087dabec"
+#define BRIDGE "\"bridge\":{\"IPAddress\":\"172.17.0.2\",\"Gateway\":\"172.17.0.1\",\"GlobalIPv6Address\":\"\"}"
+#define RUNNING "\"Status\":\"running\",\"StartedAt\":\"2026-11-22T21:50:00.5Z\",\"ExitCode\":0"
+#define ENABLED "\"portico.enable\":\"true\",\"portico.service\":\"web\",\"portico.port\":\"8080\""
+#define OWN                                                                                                         \
+    "\"portico.managed-by\":\"portico\",\"portico.cluster\":\"prod\",\"portico.service\":\"web\",\"portico.port\":" \
+    "\"80\""
+
+static const struct docker_label_scope here = { .cluster = "prod" };
+
+static char *inspect(const char *labels, const char *state, const char *config, const char *networks, const char *ports)
+{
+    return mem_printf(
+        "{\"Id\":\"" ID "\",\"Name\":\"/web-1\",\"State\":{%s},\"Config\":{%s\"Labels\":{%s}},"
+        "\"HostConfig\":{\"NetworkMode\":\"default\"},\"NetworkSettings\":{\"Ports\":{%s},\"Networks\":{%s}}}",
+        state, config, labels, ports, networks);
+}
+
+static enum docker_verdict parse(char *json, const struct docker_label_scope *scope, struct docker_container *out,
+                                 struct error *warning)
+{
+    enum docker_verdict verdict = docker_container_parse(slice_of(json), scope, out, warning);
+    free(json);
+    return verdict;
+}
+
+static enum docker_verdict parse_labels(const char *labels, struct docker_container *out, struct error *warning)
+{
+    return parse(inspect(labels, RUNNING, "", BRIDGE, ""), &here, out, warning);
+}
+
+static void a_foreign_container_becomes_a_task(void **state)
+{
+    struct docker_container seen;
+    struct error warning;
+    (void)state;
+    assert_int_equal(parse_labels(ENABLED ",\"portico.host\":\"WWW.Example.com\",\"portico.path\":\"/api/\","
+                                          "\"portico.weight\":\"7\",\"other\":\"x\",\"portico.revision\":\"r\"",
+                                  &seen, &warning),
+                     DOCKER_VERDICT_TASK);
+    assert_string_equal(warning.text, "");
+    assert_string_equal(seen.spec.id, ID);
+    assert_string_equal(seen.spec.name, "web-1");
+    assert_string_equal(seen.spec.service, "web");
+    assert_string_equal(seen.spec.address, "172.17.0.2:8080");
+    assert_string_equal(seen.spec.host, "www.example.com");
+    assert_string_equal(seen.spec.path, "/api");
+    assert_string_equal(seen.spec.revision, "");
+    assert_int_equal(seen.spec.weight, 7);
+    assert_false(seen.spec.managed);
+    assert_false(seen.spec.has_engine_health);
+    assert_int_equal(seen.spec.state, TASK_RUNNING);
+    assert_true(seen.spec.started_at_wall_us == 1795384200500000);
+    assert_int_equal(seen.stop_signal, 15);
+}
+
+static void our_own_container_carries_its_revision_and_no_route(void **state)
+{
+    struct docker_container seen;
+    struct error warning;
+    (void)state;
+    assert_int_equal(
+        parse_labels(OWN ",\"portico.revision\":\"3f2a9c\",\"portico.host\":\"evil.example\"", &seen, &warning),
+        DOCKER_VERDICT_TASK);
+    assert_true(seen.spec.managed);
+    assert_string_equal(seen.spec.revision, "3f2a9c");
+    assert_string_equal(seen.spec.host, "");
+    assert_string_equal(seen.spec.address, "172.17.0.2:80");
+    assert_int_equal(seen.spec.weight, 1);
+}
+
+static void what_is_not_ours_is_left_alone_silently(void **state)
+{
+    static const char *const rows[] = {
+        "",
+        "\"portico.enable\":\"false\",\"portico.service\":\"BAD NAME\"",
+        "\"portico.service\":\"web\",\"portico.port\":\"80\"",
+        "\"portico.managed-by\":\"portico\",\"portico.service\":\"web\"",
+        "\"portico.managed-by\":\"portico\",\"portico.cluster\":\"staging\",\"portico.service\":\"web\"",
+        "\"portico.managed-by\":\"portico\",\"portico.cluster\":\"staging\"," ENABLED,
+        "\"portico.managed-by\":\"somebody\",\"portico.cluster\":\"prod\"",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct docker_container seen;
+        struct error warning;
+        assert_int_equal(parse_labels(rows[i], &seen, &warning), DOCKER_VERDICT_NOT_OURS);
+        assert_string_equal(warning.text, "");
+    }
+}
+
+static void hostile_labels_are_refused_with_a_warning_that_names_the_container(void **state)
+{
+    static const struct {
+        const char *labels, *named;
+    } rows[] = {
+        { "\"portico.enable\":\"yes\"", "portico.enable" },
+        { "\"portico.enable\":true", "portico.enable" },
+        { "\"portico.enable\":\"\"", "portico.enable" },
+        { "\"portico.enable\":\"true\",\"portico.port\":\"80\"", "portico.service is missing" },
+        { "\"portico.enable\":\"true\",\"portico.service\":\"web\"", "portico.port is missing" },
+        { "\"portico.enable\":\"true\",\"portico.service\":\"Web\",\"portico.port\":\"80\"", "portico.service" },
+        { "\"portico.enable\":\"true\",\"portico.service\":\"\",\"portico.port\":\"80\"", "portico.service" },
+        { "\"portico.enable\":\"true\",\"portico.service\":\"a/../b\",\"portico.port\":\"80\"", "portico.service" },
+        { "\"portico.enable\":\"true\",\"portico.service\":\"a\\nb\",\"portico.port\":\"80\"", "portico.service" },
+        { "\"portico.enable\":\"true\",\"portico.service\":[\"a\"],\"portico.port\":\"80\"", "portico.service" },
+        { "\"portico.enable\":\"true\",\"portico.service\":\"web\",\"portico.port\":\"0\"", "portico.port" },
+        { "\"portico.enable\":\"true\",\"portico.service\":\"web\",\"portico.port\":\"65536\"", "portico.port" },
+        { "\"portico.enable\":\"true\",\"portico.service\":\"web\",\"portico.port\":\"80 \"", "portico.port" },
+        { "\"portico.enable\":\"true\",\"portico.service\":\"web\",\"portico.port\":\"+80\"", "portico.port" },
+        { "\"portico.enable\":\"true\",\"portico.service\":\"web\",\"portico.port\":\"0x50\"", "portico.port" },
+        { "\"portico.enable\":\"true\",\"portico.service\":\"web\",\"portico.port\":\"8080,9090\"", "portico.port" },
+        { "\"portico.enable\":\"true\",\"portico.service\":\"web\",\"portico.port\":80", "portico.port" },
+        { ENABLED ",\"portico.host\":\"a b\"", "portico.host" },
+        { ENABLED ",\"portico.host\":\"a.example:80\"", "portico.host" },
+        { ENABLED ",\"portico.host\":\"a,b\"", "portico.host" },
+        { ENABLED ",\"portico.host\":\"*.*.example\"", "portico.host" },
+        { ENABLED ",\"portico.host\":\"\"", "portico.host" },
+        { ENABLED ",\"portico.path\":\"api\"", "portico.path" },
+        { ENABLED ",\"portico.path\":\"/a/../b\"", "portico.path" },
+        { ENABLED ",\"portico.path\":\"/%2e%2e\"", "portico.path" },
+        { ENABLED ",\"portico.path\":\"/a?b\"", "portico.path" },
+        { ENABLED ",\"portico.path\":\"/a\\u0001\"", "portico.path" },
+        { ENABLED ",\"portico.weight\":\"0\"", "portico.weight" },
+        { ENABLED ",\"portico.weight\":\"1001\"", "portico.weight" },
+        { ENABLED ",\"portico.weight\":\"-1\"", "portico.weight" },
+        { ENABLED ",\"portico.weight\":\"1.5\"", "portico.weight" },
+        { OWN ",\"portico.revision\":\"a b\"", "portico.revision" },
+        { OWN ",\"portico.revision\":\"0123456789012345678901234567890123456789\"", "portico.revision" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct docker_container seen;
+        struct error warning;
+        if (parse_labels(rows[i].labels, &seen, &warning) != DOCKER_VERDICT_INVALID)
+            fail_msg("accepted: %s", rows[i].labels);
+        if (!strstr(warning.text, rows[i].named) || !strstr(warning.text, "web-1 (d6610da750b6)"))
+            fail_msg("%s: %s", rows[i].labels, warning.text);
+    }
+}
+
+static void a_huge_label_is_refused_and_quoted_in_part(void **state)
+{
+    struct docker_container seen;
+    struct error warning;
+    (void)state;
+    char *huge = mem_alloc(200001);
+    memset(huge, 'a', 200000);
+    char *labels = mem_printf("\"portico.enable\":\"true\",\"portico.service\":\"%s\",\"portico.port\":\"80\"", huge);
+    assert_int_equal(parse_labels(labels, &seen, &warning), DOCKER_VERDICT_INVALID);
+    assert_true(strlen(warning.text) < 300);
+    free(labels);
+    free(huge);
+}
+
+static void documents_that_are_no_container_are_refused(void **state)
+{
+    static const char *const rows[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"Id\":5}",
+        "{\"Id\":\"\"}",
+        "{\"Id\":\"a/b\"}",
+        "{\"Id\":\"" ID ID "\"}",
+        "{\"Id\":\"a\",\"Id\":\"a\"}",
+        "{\"Id\":\"" ID "\",\"Config\":{\"Labels\":{" ENABLED "}}}",
+        "{\"Id\":\"" ID "\",\"Config\":{\"Labels\":{" ENABLED "}},\"State\":{\"Status\":\"melting\"}}",
+        "{\"Id\":\"" ID "\",\"Config\":{\"Labels\":{" ENABLED "}},\"State\":{\"Status\":[]}}",
+        "{\"Id\":\"" ID "\",\"Config\":{\"Labels\":{" ENABLED "," ENABLED "}},\"State\":{" RUNNING "}}",
+        "{\"Id\":\"" ID "\",\"Config\":{\"Labels\":{" ENABLED "}},\"State\":{" RUNNING "},\"NetworkSettings\":[]}",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct docker_container seen;
+        struct error warning;
+        if (docker_container_parse(slice_of(rows[i]), &here, &seen, &warning) != DOCKER_VERDICT_INVALID)
+            fail_msg("accepted: %s", rows[i]);
+        assert_true(warning.text[0] != '\0');
+    }
+    struct docker_container seen;
+    struct error warning;
+    assert_int_equal(
+        docker_container_parse(SLICE_LITERAL("{\"Id\":\"a\",\"Config\":{\"Labels\":[]}}"), &here, &seen, &warning),
+        DOCKER_VERDICT_NOT_OURS);
+}
+
+static void the_only_exposed_port_needs_no_label(void **state)
+{
+    static const struct {
+        const char *config, *address;
+    } rows[] = {
+        { "\"ExposedPorts\":{\"8081/tcp\":{}},", "172.17.0.2:8081" },
+        { "\"ExposedPorts\":{\"53/udp\":{},\"8081/tcp\":{}},", "172.17.0.2:8081" },
+        { "\"ExposedPorts\":{\"8081/tcp\":{},\"8082/tcp\":{}},", NULL },
+        { "\"ExposedPorts\":{\"x/tcp\":{}},", NULL },
+        { "\"ExposedPorts\":{},", NULL },
+        { "\"ExposedPorts\":null,", NULL },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct docker_container seen;
+        struct error warning;
+        char *json =
+            inspect("\"portico.enable\":\"true\",\"portico.service\":\"web\"", RUNNING, rows[i].config, BRIDGE, "");
+        assert_int_equal(parse(json, &here, &seen, &warning),
+                         rows[i].address ? DOCKER_VERDICT_TASK : DOCKER_VERDICT_INVALID);
+        if (rows[i].address)
+            assert_string_equal(seen.spec.address, rows[i].address);
+    }
+}
+
+static void every_engine_state_has_its_task_state(void **state)
+{
+    static const struct {
+        const char *state;
+        enum task_state expected;
+    } rows[] = {
+        { "\"Status\":\"created\"", TASK_PENDING },
+        { "\"Status\":\"restarting\"", TASK_PENDING },
+        { "\"Status\":\"paused\"", TASK_STOPPING },
+        { "\"Status\":\"removing\"", TASK_STOPPED },
+        { "\"Status\":\"exited\",\"ExitCode\":3", TASK_STOPPED },
+        { "\"Status\":\"dead\"", TASK_STOPPED },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct docker_container seen;
+        struct error warning;
+        assert_int_equal(parse(inspect(OWN, rows[i].state, "", "", ""), &here, &seen, &warning), DOCKER_VERDICT_TASK);
+        assert_int_equal(seen.spec.state, rows[i].expected);
+        assert_string_equal(seen.spec.address, ""); /* no address is asked of what does not run */
+        assert_int_equal(seen.spec.exit_code, strstr(rows[i].state, "ExitCode") ? 3 : 0);
+        assert_true(seen.spec.started_at_wall_us == 0);
+    }
+}
+
+static void the_engines_own_health_check_is_read(void **state)
+{
+    static const struct {
+        const char *health;
+        bool has;
+        enum task_health expected;
+    } rows[] = {
+        { "\"Status\":\"none\"", false, TASK_HEALTH_UNKNOWN },
+        { "\"Status\":\"starting\"", true, TASK_HEALTH_UNKNOWN },
+        { "\"Status\":\"healthy\"", true, TASK_HEALTH_UP },
+        { "\"Status\":\"unhealthy\"", true, TASK_HEALTH_DOWN },
+        { "\"Status\":\"splendid\"", true, TASK_HEALTH_UNKNOWN },
+        { "\"Status\":5", false, TASK_HEALTH_UNKNOWN },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct docker_container seen;
+        struct error warning;
+        char *text = mem_printf(RUNNING ",\"Health\":{%s}", rows[i].health);
+        assert_int_equal(parse(inspect(ENABLED, text, "", BRIDGE, ""), &here, &seen, &warning), DOCKER_VERDICT_TASK);
+        assert_int_equal(seen.spec.has_engine_health, rows[i].has);
+        assert_int_equal(seen.spec.engine_health, rows[i].expected);
+        free(text);
+    }
+}
+
+static void a_misspelt_label_is_mentioned_and_the_rest_counts(void **state)
+{
+    struct docker_container seen;
+    struct error warning;
+    (void)state;
+    assert_int_equal(parse_labels(ENABLED ",\"portico.prot\":\"1\"", &seen, &warning), DOCKER_VERDICT_TASK);
+    assert_non_null(strstr(warning.text, "portico.prot is not known"));
+}
+
+static void the_stop_signal_of_the_image_is_known(void **state)
+{
+    struct docker_container seen;
+    struct error warning;
+    (void)state;
+    parse(inspect(ENABLED, RUNNING, "\"StopSignal\":\"SIGWINCH\",", BRIDGE, ""), &here, &seen, &warning);
+    assert_int_equal(seen.stop_signal, 28);
+    assert_int_equal(docker_signal_parse("TERM"), 15);
+    assert_int_equal(docker_signal_parse("sigkill"), 9);
+    assert_int_equal(docker_signal_parse("15"), 15);
+    assert_int_equal(docker_signal_parse("SIGRTMIN+3"), 37);
+    assert_int_equal(docker_signal_parse("RTMIN"), 34);
+    assert_int_equal(docker_signal_parse("SIGRTMIN+99"), 0);
+    assert_int_equal(docker_signal_parse("65"), 0);
+    assert_int_equal(docker_signal_parse(""), 0);
+    assert_int_equal(docker_signal_parse("SIGNONSENSE"), 0);
+}
+
+static void a_name_that_is_no_name_is_replaced_by_the_id(void **state)
+{
+    static const char json[] = "{\"Id\":\"" ID "\",\"Name\":\"/x\\u001b[2J\",\"Config\":{\"Labels\":{" OWN
+                               "}},\"State\":{\"Status\":\"exited\"}}";
+    struct docker_container seen;
+    struct error warning;
+    (void)state;
+    assert_int_equal(docker_container_parse(SLICE_LITERAL(json), &here, &seen, &warning), DOCKER_VERDICT_TASK);
+    assert_string_equal(seen.spec.name, "d6610da750b6");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_foreign_container_becomes_a_task),
+        cmocka_unit_test(our_own_container_carries_its_revision_and_no_route),
+        cmocka_unit_test(what_is_not_ours_is_left_alone_silently),
+        cmocka_unit_test(hostile_labels_are_refused_with_a_warning_that_names_the_container),
+        cmocka_unit_test(a_huge_label_is_refused_and_quoted_in_part),
+        cmocka_unit_test(documents_that_are_no_container_are_refused),
+        cmocka_unit_test(the_only_exposed_port_needs_no_label),
+        cmocka_unit_test(every_engine_state_has_its_task_state),
+        cmocka_unit_test(the_engines_own_health_check_is_read),
+        cmocka_unit_test(a_misspelt_label_is_mentioned_and_the_rest_counts),
+        cmocka_unit_test(the_stop_signal_of_the_image_is_known),
+        cmocka_unit_test(a_name_that_is_no_name_is_replaced_by_the_id),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

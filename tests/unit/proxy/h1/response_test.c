@@ -1,0 +1,182 @@
+#include "tests/unit/proxy/h1/every_split.h"
+
+static const struct h1_limits limits = { .head_bytes = 4096, .target_bytes = 64, .field_count = 6 };
+static enum h1_method request_method;
+
+static bool parse_and_describe(const char *buf, size_t len, size_t *resume_at, struct buf *outcome)
+{
+    static struct h1_response r;
+    memset(&r, 0x5a, sizeof(r)); /* the parser must set all that it promises */
+    enum h1_error error;
+    enum h1_result result = h1_parse_response(buf, len, &limits, resume_at, request_method, &r, &error);
+    if (result != H1_DONE) {
+        buf_append_text(outcome, result == H1_MORE ? "more" : h1_error_to_str(error));
+        return result == H1_BAD;
+    }
+    buf_printf(outcome, "%d '%.*s' 1.%d %s %s", r.status, SLICE_FMT(r.reason), r.minor_version,
+               r.keep_alive ? "keep" : "close", h1_body_to_str(r.body));
+    if (r.content_length > 0) {
+        buf_printf(outcome, " %llu", (unsigned long long)r.content_length);
+    }
+    buf_append_text(outcome, r.upgrade ? " upgrade" : "");
+    for (size_t i = 0; i < r.field_count; i++) {
+        if (r.fields[i].hop_by_hop) {
+            buf_printf(outcome, " -%.*s", SLICE_FMT(r.fields[i].name));
+        }
+    }
+    return true;
+}
+
+static void check_all(enum h1_method method, const struct head_case *cases, size_t count)
+{
+    request_method = method;
+    for (size_t i = 0; i < count; i++) {
+        check_every_split(parse_and_describe, &cases[i]);
+    }
+}
+
+#define OK "HTTP/1.1 200 OK\r\n"
+
+static void ordinary_responses_are_understood(void **state)
+{
+    (void)state;
+    static const struct head_case cases[] = {
+        { TEXT(OK "Content-Length: 5\r\n\r\nhello"), "200 'OK' 1.1 keep length 5" },
+        { TEXT(OK "Content-Length: 0\r\n\r\n"), "200 'OK' 1.1 keep none" },
+        { TEXT(OK "Transfer-Encoding: chunked\r\n\r\n"), "200 'OK' 1.1 keep chunked -Transfer-Encoding" },
+        { TEXT(OK "\r\n"), "200 'OK' 1.1 close until-close" },
+        { TEXT(OK "Connection: keep-alive\r\n\r\n"), "200 'OK' 1.1 close until-close -Connection" },
+        { TEXT(OK "Connection: close\r\nContent-Length: 5\r\n\r\n"), "200 'OK' 1.1 close length 5 -Connection" },
+        { TEXT("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n"), "200 'OK' 1.0 close length 5" },
+        { TEXT("HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n"),
+          "200 'OK' 1.0 keep length 5 -Connection" },
+        { TEXT("HTTP/1.0 200 OK\r\n\r\n"), "200 'OK' 1.0 close until-close" },
+        { TEXT("HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"), "200 '' 1.1 keep none" },
+        { TEXT("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n"), "200 '' 1.1 keep none" },
+        { TEXT("HTTP/1.1 404 Not \xe9 Found\t!\r\nContent-Length: 0\r\n\r\n"),
+          "404 'Not \xe9 Found\t!' 1.1 keep none" },
+        { TEXT("HTTP/1.1 599 x\r\nContent-Length: 0\r\n\r\n"), "599 'x' 1.1 keep none" },
+        { TEXT(OK "Connection: x-secret, set-cookie\r\nX-Secret: a\r\nSet-Cookie: b\r\nContent-Length: 1\r\n\r\n"),
+          "200 'OK' 1.1 keep length 1 -Connection -X-Secret" },
+        { TEXT(OK "Host: a\r\nHost: b c\r\nContent-Length: 1\r\n\r\n"), "200 'OK' 1.1 keep length 1" },
+    };
+    check_all(H1_METHOD_GET, cases, COUNT_OF(cases));
+}
+
+static void some_responses_never_have_a_body(void **state)
+{
+    (void)state;
+    static const struct head_case get_cases[] = {
+        { TEXT("HTTP/1.1 100 Continue\r\n\r\n"), "100 'Continue' 1.1 keep none" },
+        { TEXT("HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n"), "103 'Early Hints' 1.1 keep none" },
+        { TEXT("HTTP/1.1 103 x\r\nContent-Length: 5\r\n\r\n"), "103 'x' 1.1 keep none 5 -Content-Length" },
+        { TEXT("HTTP/1.1 204 x\r\n\r\n"), "204 'x' 1.1 keep none" },
+        { TEXT("HTTP/1.1 204 x\r\nContent-Length: 5\r\n\r\n"), "204 'x' 1.1 keep none 5 -Content-Length" },
+        { TEXT("HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n"), "204 'x' 1.1 keep none -Transfer-Encoding" },
+        { TEXT("HTTP/1.1 304 x\r\nContent-Length: 5\r\n\r\n"), "304 'x' 1.1 keep none 5" },
+        { TEXT("HTTP/1.1 304 x\r\nTransfer-Encoding: chunked\r\n\r\n"), "304 'x' 1.1 keep none -Transfer-Encoding" },
+    };
+    static const struct head_case head_cases[] = {
+        { TEXT(OK "Content-Length: 5\r\n\r\n"), "200 'OK' 1.1 keep none 5" },
+        { TEXT(OK "Transfer-Encoding: chunked\r\n\r\n"), "200 'OK' 1.1 keep none -Transfer-Encoding" },
+        { TEXT(OK "\r\n"), "200 'OK' 1.1 keep none" },
+        { TEXT(OK "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"),
+          "both Content-Length and Transfer-Encoding" },
+    };
+    check_all(H1_METHOD_GET, get_cases, COUNT_OF(get_cases));
+    check_all(H1_METHOD_HEAD, head_cases, COUNT_OF(head_cases));
+}
+
+static void only_a_101_with_both_fields_switches(void **state)
+{
+    (void)state;
+    static const struct head_case cases[] = {
+        { TEXT("HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+          "101 'x' 1.1 keep none upgrade -Connection -Upgrade" },
+        { TEXT("HTTP/1.1 101 x\r\nConnection: Upgrade\r\n\r\n"), "101 'x' 1.1 keep none -Connection" },
+        { TEXT("HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n"), "101 'x' 1.1 keep none -Upgrade" },
+        { TEXT("HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: a\r\nUpgrade: b\r\n\r\n"),
+          "101 'x' 1.1 keep none -Connection -Upgrade -Upgrade" },
+        { TEXT(OK "Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n\r\n"),
+          "200 'OK' 1.1 keep length 1 -Connection -Upgrade" },
+    };
+    check_all(H1_METHOD_GET, cases, COUNT_OF(cases));
+}
+
+static void malformed_status_lines_are_refused(void **state)
+{
+    (void)state;
+#define STATUS "status is not three digits from 100 to 599"
+#define VERSION "HTTP version is malformed"
+    static const struct head_case cases[] = {
+        { TEXT("HTTP/1.1 099 x\r\n\r\n"), STATUS },
+        { TEXT("HTTP/1.1 600 x\r\n\r\n"), STATUS },
+        { TEXT("HTTP/1.1 20 x\r\n\r\n"), STATUS },
+        { TEXT("HTTP/1.1 2000 x\r\n\r\n"), STATUS },
+        { TEXT("HTTP/1.1 +20 x\r\n\r\n"), STATUS },
+        { TEXT("HTTP/1.1  200 x\r\n\r\n"), STATUS },
+        { TEXT("HTTP/1.1 200\tx\r\n\r\n"), STATUS },
+        { TEXT("HTTP/1.1 OK\r\n\r\n"), STATUS },
+        { TEXT("HTTP/1.1\r\n\r\n"), VERSION },
+        { TEXT("HTTP/1.1\t200 x\r\n\r\n"), VERSION },
+        { TEXT("HTTP/1.11 200 x\r\n\r\n"), VERSION },
+        { TEXT("http/1.1 200 x\r\n\r\n"), VERSION },
+        { TEXT("ICY 200 OK\r\n\r\n"), VERSION },
+        { TEXT("\r\nHTTP/1.1 200 x\r\n\r\n"), VERSION },
+        { TEXT(" HTTP/1.1 200 x\r\n\r\n"), VERSION },
+        { TEXT("<html>"), VERSION },
+        { TEXT("\0\0\0\0"), VERSION },
+        { TEXT("HTTP/2.0 200 x\r\n\r\n"), "HTTP version is not supported" },
+        { TEXT("HTTP/0.9 200 x\r\n\r\n"), "HTTP version is not supported" },
+        { TEXT("HTTP/1.1 200 x\x01\r\n\r\n"), "reason phrase has a forbidden byte" },
+        { TEXT("HTTP/1.1 200 x\0\r\n\r\n"), "reason phrase has a forbidden byte" },
+        { TEXT("HTTP/1.1 200 x\n\r\n"), "line ends in a bare LF" },
+        { TEXT("HTTP/1.1 200\n\r\n"), "line ends in a bare LF" },
+        { TEXT("HTTP/1.1 200 x\rSet-Cookie: a\r\n\r\n"), "CR that no LF follows" },
+    };
+    check_all(H1_METHOD_GET, cases, COUNT_OF(cases));
+}
+
+static void malformed_response_fields_are_refused(void **state)
+{
+    (void)state;
+    static const struct head_case cases[] = {
+        { TEXT(OK "Content-Length: 5\r\nContent-Length: 5\r\n\r\n"), "more than one Content-Length" },
+        { TEXT(OK "Content-Length: 5, 5\r\n\r\n"), "Content-Length is not one number below 2^63" },
+        { TEXT(OK "Content-Length: -1\r\n\r\n"), "Content-Length is not one number below 2^63" },
+        { TEXT(OK "Content-Length:\r\n\r\n"), "Content-Length is not one number below 2^63" },
+        { TEXT(OK "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"),
+          "both Content-Length and Transfer-Encoding" },
+        { TEXT(OK "Transfer-Encoding: gzip\r\n\r\n"), "transfer coding other than chunked" },
+        { TEXT(OK "Transfer-Encoding: chunked, gzip\r\n\r\n"), "more than one transfer coding" },
+        { TEXT("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), "Transfer-Encoding in an HTTP/1.0 message" },
+        { TEXT(OK "A : b\r\n\r\n"), "whitespace before the colon of a field" },
+        { TEXT(OK "A: b\r\n c\r\n\r\n"), "folded field line" },
+        { TEXT(OK " A: b\r\n\r\n"), "whitespace between the first line and the fields" },
+        { TEXT(OK "A: b\x02\r\n\r\n"), "field value has a control character" },
+        { TEXT(OK ": b\r\n\r\n"), "field name is empty or not a token, or has no colon" },
+        { TEXT(OK "A: b\nC: d\r\n\r\n"), "line ends in a bare LF" },
+        { TEXT(OK "1:\r\n2:\r\n3:\r\n4:\r\n5:\r\n6:\r\n7:\r\n\r\n"), "too many field lines" },
+    };
+    check_all(H1_METHOD_GET, cases, COUNT_OF(cases));
+}
+
+static void a_full_response_head_is_refused(void **state)
+{
+    (void)state;
+    static char text[5000];
+    memset(text, 'x', sizeof(text));
+    memcpy(text, "HTTP/1.1 200 ", 13);
+    const struct head_case c = { text, sizeof(text), "head is too large" };
+    check_all(H1_METHOD_GET, &c, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ordinary_responses_are_understood),     cmocka_unit_test(some_responses_never_have_a_body),
+        cmocka_unit_test(only_a_101_with_both_fields_switches),  cmocka_unit_test(malformed_status_lines_are_refused),
+        cmocka_unit_test(malformed_response_fields_are_refused), cmocka_unit_test(a_full_response_head_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
