@@ -63,7 +63,7 @@ $(UNIT_TESTS): $(OUT)/%: $(OUT)/%.o $(TEST_SUPPORT) $(LIBRARY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
 # The task image of the demo and the tests, and the floor of the benchmarks: no library at all, linked statically.
-$(BENCH_PROGRAMS): $(OUT)/bench/%: bench/%.c
+$(BENCH_PROGRAMS): $(OUT)/bench/%: bench/%.c $(wildcard bench/*.h)
 	@mkdir -p $(@D)
 	$(call say,STATIC,$@)
 	$(Q)$(CC) -std=gnu11 $(WARNINGS) -O2 -g -D_GNU_SOURCE -I. -static -o $@ $< -lm -lpthread

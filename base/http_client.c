@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/http_end.h"
 #include "base/mem.h"
 
 #include <curl/curl.h>
@@ -60,12 +61,6 @@ struct socket_watch {
     struct http_client *client;
 };
 
-static const char *const outcome_names[] = {
-    "answered",  "not sent",          "name not resolved", "connect failed",   "connect timeout",  "TLS failed",
-    "timed out", "stream was silent", "connection closed", "malformed answer", "answer too large", "stopped",
-};
-_Static_assert(sizeof outcome_names / sizeof *outcome_names == HTTP_OUTCOME_COUNT, "a name for every outcome");
-
 /* ---- the end of a call ---- */
 
 static void call_free(struct http_call *call)
@@ -81,115 +76,51 @@ static void call_free(struct http_call *call)
     free(call);
 }
 
-static enum http_outcome outcome_of_timeout(struct http_call *call)
+static struct http_end call_end(struct http_call *call, CURLcode code)
 {
+    struct http_end end = { .code = code,
+                            .verdict = call->verdict,
+                            .refusal = call->refusal,
+                            .detail = call->error_text,
+                            .status = call->status,
+                            .connect_only = call->connect_only,
+                            .connect_timeout_ms = call->connect_timeout_ms,
+                            .total_timeout_ms = call->total_timeout_ms,
+                            .idle_timeout_ms = call->idle_timeout_ms,
+                            .response_bytes_max = call->body.limit_bytes };
+    if (!call->easy)
+        return end;
     curl_off_t connect_us = 0;
     curl_off_t tls_us = 0;
     const char *scheme = NULL;
+    curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &end.os_error);
     curl_easy_getinfo(call->easy, CURLINFO_CONNECT_TIME_T, &connect_us);
     curl_easy_getinfo(call->easy, CURLINFO_APPCONNECT_TIME_T, &tls_us);
     curl_easy_getinfo(call->easy, CURLINFO_SCHEME, &scheme);
     bool is_tls = scheme && strcasecmp(scheme, "https") == 0;
-    return connect_us == 0 || (is_tls && tls_us == 0) ? HTTP_OUTCOME_CONNECT_TIMEOUT : HTTP_OUTCOME_TIMEOUT;
-}
-
-static enum http_outcome outcome_of(struct http_call *call, CURLcode code)
-{
-    if (call->verdict != HTTP_OUTCOME_ANSWERED)
-        return call->verdict;
-    switch (code) {
-    case CURLE_OK:
-        return call->connect_only || call->status ? HTTP_OUTCOME_ANSWERED : HTTP_OUTCOME_BAD_ANSWER;
-    case CURLE_COULDNT_RESOLVE_HOST:
-        return HTTP_OUTCOME_RESOLVE_FAILED;
-    case CURLE_COULDNT_CONNECT:
-        return HTTP_OUTCOME_CONNECT_FAILED;
-    case CURLE_OPERATION_TIMEDOUT:
-        return outcome_of_timeout(call);
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS:
-        return HTTP_OUTCOME_TLS_FAILED;
-    case CURLE_GOT_NOTHING:
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-    case CURLE_PARTIAL_FILE:
-        return HTTP_OUTCOME_CLOSED;
-    case CURLE_URL_MALFORMAT:
-    case CURLE_OUT_OF_MEMORY:
-        return HTTP_OUTCOME_NOT_SENT;
-    default:
-        return HTTP_OUTCOME_BAD_ANSWER;
-    }
-}
-
-static void describe_connect_failure(struct http_call *call, CURLcode code, char *out, size_t size)
-{
-    long os_error = 0;
-    curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &os_error);
-    if (os_error)
-        snprintf(out, size, "cannot connect: %s", strerror((int)os_error));
-    else
-        snprintf(out, size, "cannot connect: %s", call->error_text[0] ? call->error_text : curl_easy_strerror(code));
-}
-
-static void describe(struct http_call *call, enum http_outcome outcome, CURLcode code, char *out, size_t size)
-{
-    const char *detail = call->error_text[0] ? call->error_text : curl_easy_strerror(code);
-    switch (outcome) {
-    case HTTP_OUTCOME_ANSWERED:
-        snprintf(out, size, call->connect_only ? "connected" : "status %d", call->status);
-        return;
-    case HTTP_OUTCOME_NOT_SENT:
-        snprintf(out, size, "not sent: %s", call->refusal ? call->refusal : detail);
-        return;
-    case HTTP_OUTCOME_CONNECT_FAILED:
-        describe_connect_failure(call, code, out, size);
-        return;
-    case HTTP_OUTCOME_CONNECT_TIMEOUT:
-        snprintf(out, size, "not connected within %lld ms", (long long)call->connect_timeout_ms);
-        return;
-    case HTTP_OUTCOME_TIMEOUT:
-        snprintf(out, size, "no whole answer within %lld ms", (long long)call->total_timeout_ms);
-        return;
-    case HTTP_OUTCOME_SILENT:
-        snprintf(out, size, "no byte for %lld ms", (long long)call->idle_timeout_ms);
-        return;
-    case HTTP_OUTCOME_TOO_LARGE:
-        snprintf(out, size, "the answer has more than %zu bytes", call->body.limit_bytes);
-        return;
-    case HTTP_OUTCOME_STOPPED:
-        snprintf(out, size, "stopped by the reader");
-        return;
-    default:
-        snprintf(out, size, "%s: %s", http_outcome_to_str(outcome), detail);
-        return;
-    }
+    end.is_connected = connect_us > 0 && (!is_tls || tls_us > 0);
+    return end;
 }
 
 static void call_finish(struct http_call *call, CURLcode code)
 {
-    struct http_response response = { .call = call,
-                                      .status = call->status,
-                                      .total_us = clock_now_us() - call->started_at_us };
     char cause[CURL_ERROR_SIZE + 64];
+    curl_off_t connect_us = 0;
     if (!call->refusal)
         curl_multi_remove_handle(call->client->multi, call->easy);
     call->phase = CALL_FINISHING;
     timer_stop(&call->idle);
-    response.outcome = call->refusal ? HTTP_OUTCOME_NOT_SENT : outcome_of(call, code);
-    describe(call, response.outcome, code, cause, sizeof cause);
-    response.cause = cause;
-    response.body = (struct slice){ call->body.len ? call->body.at : "", call->body.len };
-    if (!call->refusal) {
-        curl_off_t connect_us = 0;
+    struct http_end end = call_end(call, code);
+    http_end_describe(&end, cause, sizeof cause);
+    if (call->easy)
         curl_easy_getinfo(call->easy, CURLINFO_CONNECT_TIME_T, &connect_us);
-        response.connect_us = connect_us;
-    }
+    struct http_response response = { .outcome = http_end_outcome(&end),
+                                      .status = call->status,
+                                      .body = { call->body.len ? call->body.at : "", call->body.len },
+                                      .cause = cause,
+                                      .connect_us = connect_us,
+                                      .total_us = clock_now_us() - call->started_at_us,
+                                      .call = call };
     call->on_done(call->owner, &response);
     call_free(call);
 }
@@ -366,7 +297,7 @@ static void client_on_start_timer(void *owner)
     TAILQ_FOREACH (call, &client->queued, link)
         turns++;
     for (; turns > 0 && (call = TAILQ_FIRST(&client->queued)); turns--)
-        call_start(call);
+        call_start(call); /* NOLINT(clang-analyzer-unix.Malloc): it does not follow sys/queue.h */
     if (!TAILQ_EMPTY(&client->queued))
         timer_start(&client->start_timer, 0);
 }
@@ -464,11 +395,6 @@ static void call_prepare(struct http_call *call, const struct http_request *requ
 
 /* ---- public ---- */
 
-const char *http_outcome_to_str(enum http_outcome outcome)
-{
-    return outcome < HTTP_OUTCOME_COUNT ? outcome_names[outcome] : "?";
-}
-
 struct http_client *http_client_new(struct loop *loop, size_t calls_max)
 {
     check(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
@@ -496,12 +422,14 @@ void http_client_free(struct http_client *client)
         return;
     check(!client->in_curl);
     struct http_call *call;
+    /* NOLINTBEGIN(clang-analyzer-unix.Malloc): it does not follow sys/queue.h */
     while ((call = TAILQ_FIRST(&client->queued)))
         call_free(call);
     while ((call = TAILQ_FIRST(&client->calls))) {
         curl_multi_remove_handle(client->multi, call->easy);
         call_free(call);
     }
+    /* NOLINTEND(clang-analyzer-unix.Malloc) */
     curl_multi_cleanup(client->multi);
     timer_stop(&client->curl_timer);
     timer_stop(&client->start_timer);

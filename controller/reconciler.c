@@ -181,8 +181,7 @@ static void plan_surplus(const struct desired_service *desired, const struct obs
         const struct observed_task *t = choose_leaver(desired, tasks, n, false, now_ms, plan);
         if (t == NULL)
             return;
-        add(plan, ACTION_START_DRAIN, t, "%lld more than the %lld desired", (long long)surplus,
-            (long long)desired->count);
+        add(plan, ACTION_START_DRAIN, t, "more tasks than the %lld desired", (long long)desired->count);
     }
 }
 

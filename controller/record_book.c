@@ -38,17 +38,19 @@ struct record_book *record_book_new(struct store *store)
     return book;
 }
 
-static void drop(struct record_book *book, struct remembered *r)
+static void drop_rest(struct record_book *book)
 {
-    HASH_DEL(book->rest, r);
-    free(r);
+    struct remembered *r = book->rest, *next;
+    HASH_CLEAR(hh, book->rest);
+    for (; r != NULL; r = next) {
+        next = r->hh.next;
+        free(r);
+    }
 }
 
 void record_book_free(struct record_book *book)
 {
-    struct remembered *r, *next;
-    HASH_ITER (hh, book->rest, r, next)
-        drop(book, r);
+    drop_rest(book);
     free(book);
 }
 
@@ -64,7 +66,8 @@ bool record_book_take(struct record_book *book, const char *service, struct stor
     if (r == NULL)
         return false;
     *out = r->record;
-    drop(book, r);
+    HASH_DEL(book->rest, r);
+    free(r);
     return true;
 }
 
@@ -84,9 +87,7 @@ void record_book_forget(struct record_book *book, const char *service)
 
 void record_book_forget_rest(struct record_book *book)
 {
-    struct remembered *r, *next;
-    HASH_ITER (hh, book->rest, r, next) {
+    for (struct remembered *r = book->rest; r != NULL; r = r->hh.next)
         record_book_forget(book, r->record.service);
-        drop(book, r);
-    }
+    drop_rest(book);
 }

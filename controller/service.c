@@ -45,6 +45,7 @@ void service_set_config(struct service *s, const struct config_service *config, 
     if (strcmp(revision, s->revision) != 0) {
         snprintf(s->revision, sizeof s->revision, "%s", revision);
         s->backoff = (struct start_backoff){ .total_count = s->backoff.total_count };
+        s->scaler.state.saturated_rate = 0; /* what the old tasks could do says nothing about the new ones */
     }
     struct store_record running;
     if (record == NULL && s->config != NULL) {

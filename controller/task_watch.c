@@ -27,17 +27,14 @@ void task_watch_init(struct task_watch *w)
     *w = (struct task_watch){ 0 };
 }
 
-static void forget(struct task_watch *w, struct watched_task *t)
-{
-    HASH_DEL(w->tasks, t);
-    free(t);
-}
-
 void task_watch_fini(struct task_watch *w)
 {
-    struct watched_task *t, *next;
-    HASH_ITER (hh, w->tasks, t, next)
-        forget(w, t);
+    struct watched_task *t = w->tasks, *next;
+    HASH_CLEAR(hh, w->tasks);
+    for (; t != NULL; t = next) {
+        next = t->hh.next;
+        free(t);
+    }
     free(w->observed);
     task_watch_init(w);
 }
@@ -153,6 +150,12 @@ static void report(struct watched_task *t, int64_t now_ms, task_loss_cb on_loss,
     snprintf(loss.id, sizeof loss.id, "%s", t->id);
     snprintf(loss.revision, sizeof loss.revision, "%s", t->revision);
     on_loss(owner, &loss);
+}
+
+static void forget(struct task_watch *w, struct watched_task *t)
+{
+    HASH_DEL(w->tasks, t);
+    free(t);
 }
 
 void task_watch_end_turn(struct task_watch *w, int64_t now_ms, task_loss_cb on_loss, void *owner)

@@ -62,14 +62,26 @@ static int run_control(int argc, char **argv)
 /* Started by the supervisor: everything comes by descriptor. */
 static int run_supervised_proxy(struct proxy_options *options, const char *listen_fds, int64_t workers)
 {
+    int exit_code = EXIT_USAGE;
     options->listen_fds = arguments_parse_fds(listen_fds ? listen_fds : "", &options->listen_fd_count);
-    if (!options->listen_fds || workers < 1 || workers > STATS_WORKERS_MAX ||
-        options->listen_fd_count % (size_t)workers != 0 || options->link_fd < 0 || options->stats_fd < 0) {
-        fprintf(stderr, "portico proxy: --snapshot FILE, or what only 'portico run' can give; see 'portico help'\n");
-        return EXIT_USAGE;
-    }
     options->workers = (uint32_t)workers;
-    return proxy_run(options);
+    if (options->listen_fds && workers >= 1 && workers <= STATS_WORKERS_MAX &&
+        options->listen_fd_count % (size_t)workers == 0 && options->link_fd >= 0 && options->stats_fd >= 0)
+        exit_code = proxy_run(options);
+    else
+        fprintf(stderr, "portico proxy: --snapshot FILE, or what only 'portico run' can give; see 'portico help'\n");
+    free(options->listen_fds);
+    return exit_code;
+}
+
+static int run_proxy_alone(const char *snapshot_path, const char *user)
+{
+    struct proxy_options options = {
+        .link_fd = -1, .supervisor_fd = -1, .stats_fd = -1, .snapshot_path = snapshot_path, .user = user
+    };
+    int exit_code = proxy_options_from_file(snapshot_path, &options) ? proxy_run(&options) : EXIT_USAGE;
+    proxy_options_fini(&options);
+    return exit_code;
 }
 
 static int run_proxy(int argc, char **argv)
@@ -94,9 +106,9 @@ static int run_proxy(int argc, char **argv)
     options.link_fd = (int)link_fd;
     options.supervisor_fd = (int)supervisor_fd;
     options.stats_fd = (int)stats_fd;
-    if (!options.snapshot_path)
-        return run_supervised_proxy(&options, listen_fds, workers);
-    return proxy_options_from_file(options.snapshot_path, &options) ? proxy_run(&options) : EXIT_USAGE;
+    if (options.snapshot_path)
+        return run_proxy_alone(options.snapshot_path, options.user);
+    return run_supervised_proxy(&options, listen_fds, workers);
 }
 
 static int run_check(int argc, char **argv)

@@ -66,8 +66,10 @@ static void note_task(void *owner, const struct task *task)
 static void claim_route(void *owner, const struct task *task)
 {
     struct publication *p = owner;
-    if (task->spec.host[0] && task->spec.state != TASK_STOPPED)
-        route_book_claim(p->routes, task->spec.service, task->spec.host, task->spec.path, task->spec.name);
+    const char *host = task->spec.host, *path = task->spec.path;
+    /* Either says that the task asks for a route; the other then means any. */
+    if ((host[0] || path[0]) && task->spec.state != TASK_STOPPED)
+        route_book_claim(p->routes, task->spec.service, host[0] ? host : "*", path[0] ? path : "/", task->spec.name);
 }
 
 /* True: what another service asked for in vain could be granted now. */

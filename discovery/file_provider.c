@@ -132,7 +132,7 @@ static void read_endpoint(const struct node *endpoint, struct task_spec *spec, s
     const struct node *address = find_scalar(endpoint, "address", problems);
     const struct node *host = find_scalar(endpoint, "host", problems);
     const struct node *path = find_scalar(endpoint, "path", problems);
-    if (!service || !address)
+    if (!node_find(endpoint, "service") || !node_find(endpoint, "address"))
         report(problems, endpoint, "has no service or no address, write both");
     if (service)
         take(spec->service, sizeof spec->service, form_accept_name(service->text), service,
@@ -167,20 +167,25 @@ static const struct node *find_endpoints(const struct node *root, struct problem
     return list;
 }
 
-static int compare_ids(const void *a, const void *b)
+struct place {
+    const char *id;
+    size_t index; /* in the list */
+};
+
+static int compare_places(const void *a, const void *b)
 {
-    return strcmp((*(struct task_spec *const *)a)->id, (*(struct task_spec *const *)b)->id);
+    return strcmp(((const struct place *)a)->id, ((const struct place *)b)->id);
 }
 
-static void report_repeated(const struct node *list, struct task_spec *specs, struct problems *problems)
+static void report_repeated(const struct node *list, const struct task_spec *specs, struct problems *problems)
 {
-    struct task_spec **sorted = mem_alloc_array(list->count, sizeof *sorted);
+    struct place *sorted = mem_alloc_array(list->count, sizeof *sorted);
     for (size_t i = 0; i < list->count; i++)
-        sorted[i] = &specs[i];
-    qsort(sorted, list->count, sizeof *sorted, compare_ids);
+        sorted[i] = (struct place){ specs[i].id, i };
+    qsort(sorted, list->count, sizeof *sorted, compare_places);
     for (size_t i = 1; i < list->count; i++)
-        if (strcmp(sorted[i - 1]->id, sorted[i]->id) == 0)
-            report(problems, list->children[sorted[i] - specs], "is written twice, once is allowed");
+        if (strcmp(sorted[i - 1].id, sorted[i].id) == 0)
+            report(problems, list->children[sorted[i].index], "is written twice, once is allowed");
     free(sorted);
 }
 

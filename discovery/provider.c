@@ -2,7 +2,11 @@
 
 #include <string.h>
 
-static const struct provider_ops *const kinds[] = {
+#define X(name) KIND_##name,
+enum kind { PROVIDER_LIST(X) KINDS_COUNT };
+#undef X
+
+static const struct provider_ops *const kinds[KINDS_COUNT] = {
 #define X(name) &provider_##name##_ops,
     PROVIDER_LIST(X)
 #undef X
@@ -10,7 +14,7 @@ static const struct provider_ops *const kinds[] = {
 
 size_t provider_kinds_count(void)
 {
-    return sizeof kinds / sizeof *kinds;
+    return KINDS_COUNT;
 }
 
 const struct provider_ops *provider_kind(size_t i)

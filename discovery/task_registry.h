@@ -35,8 +35,8 @@ struct task_spec {
     char name[TASK_NAME_SIZE]; /* container name, for people */
     char service[TASK_NAME_SIZE];
     char address[TASK_ADDRESS_SIZE]; /* empty while unknown */
-    char host[TASK_HOST_SIZE];       /* route asked for by labels; empty: the service's own routes only */
-    char path[TASK_PATH_SIZE];
+    char host[TASK_HOST_SIZE];       /* route asked for by labels; both empty: the service's own routes only; else an */
+    char path[TASK_PATH_SIZE];       /* empty host means "*" and an empty path "/" */
     char revision[TASK_REVISION_SIZE]; /* what our own containers were created from; empty for others */
     bool managed;                      /* created by this installation of Portico */
     uint32_t weight;                   /* 1..1000 */

@@ -112,7 +112,8 @@ size_t forward_request_head(const struct h1_request *request, const char *head, 
     const char *head_end = head + request->head_bytes - 2;
     const char *run = put_request_line(&w, request, head_end);
     put_kept_request_fields(&w, request, with->keeps_request_id, run, head_end);
-    if (request->authority_from_target)
+    /* HTTP/1.0 may come without one; what goes on is HTTP/1.1 and may not: then it is empty (RFC 9112 3.2). */
+    if (request->authority_from_target || !h1_find_field(request->fields, request->field_count, H1_FIELD_HOST))
         put_field(&w, SLICE_LITERAL("Host: "), request->authority);
     if (request->body == H1_BODY_CHUNKED)
         PUT_LITERAL(&w, "Transfer-Encoding: chunked\r\n");

@@ -264,6 +264,12 @@ static void stop(struct proxy *p)
     loop_free(p->loop);
 }
 
+static bool open_access_log(const struct proxy_options *options, int *fd, struct error *error)
+{
+    return access_log_open_fd(options->access_log, fd) ||
+           error_set(error, "proxy.accessLog: '%s' cannot be opened", options->access_log);
+}
+
 int proxy_run(const struct proxy_options *options)
 {
     static const struct fleet_callbacks callbacks = { on_taken, on_stopped };
@@ -271,16 +277,9 @@ int proxy_run(const struct proxy_options *options)
     struct error error;
     int log_fd = -1;
     signal(SIGPIPE, SIG_IGN);
-    if (!open_stats(&p, &error)) {
+    if (!open_stats(&p, &error) || !open_access_log(options, &log_fd, &error) || !jail_enter(options->user, &error)) {
         log_error("%s", error.text);
-        return 1;
-    }
-    if (!access_log_open_fd(options->access_log, &log_fd)) {
-        log_error("proxy.accessLog: '%s' cannot be opened", options->access_log);
-        return 1;
-    }
-    if (!jail_enter(options->user, &error)) {
-        log_error("%s", error.text);
+        stats_unmap(p.stats);
         return 1;
     }
     p.loop = loop_new();

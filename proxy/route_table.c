@@ -118,15 +118,21 @@ void route_table_free(struct route_table *table)
 
 static bool is_host_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == ':' ||
-           c == '[' || c == ']';
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+}
+
+/* Without a port: hosts are compared without it, so a route with one would never match. */
+static bool is_ipv6_literal(const char *host, size_t len)
+{
+    return len > 2 && len <= ROUTE_HOST_MAX && host[0] == '[' && host[len - 1] == ']' &&
+           strspn(host + 1, "0123456789abcdef:.") == len - 2;
 }
 
 static bool check_host(const char *host, struct error *error)
 {
     const char *name = strncmp(host, "*.", 2) == 0 ? host + 2 : host;
     size_t len = strlen(host);
-    if (strcmp(host, "*") == 0)
+    if (strcmp(host, "*") == 0 || is_ipv6_literal(host, len))
         return true;
     if (len > ROUTE_HOST_MAX || *name == '\0' || host[len - 1] == '.')
         return error_set(error, "'%.80s' is not a host, allowed is a name, *.suffix or *", host);

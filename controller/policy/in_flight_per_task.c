@@ -2,9 +2,9 @@
 
 #include <stdio.h>
 
-/* A queue grows while the tasks that will drain it are still starting; it says nothing new about the load until they
- * are up. */
-#define SETTLE_MS 2000
+/* A queue that grew while tasks were starting says nothing new about the load until they have worked on it for a while.
+ */
+#define SETTLE_MS 1500
 
 static double target_of(const struct config_scaling *config)
 {

@@ -13,7 +13,8 @@
 #define IDLE_SHARE 0.5   /* of the target: below it a task less may be tried when nothing was learned */
 #define SAFE_SHARE 0.8   /* of the learned rate per task that scale-in may come back to */
 #define DOUBT_SHARE 0.8
-#define LEARNED_MS (10 * 60 * 1000) /* then it is forgotten: images and hosts change */
+#define LEARNED_MS (60 * 60 * 1000) /* then the whole learned rate is tried again: hosts and requests change */
+#define FORGET_MS (24 * 60 * 60 * 1000)
 
 static double target_of(const struct config_scaling *config)
 {
@@ -23,9 +24,11 @@ static double target_of(const struct config_scaling *config)
 static int64_t enough_tasks(const struct load_window *window, const struct scaling_spec *spec,
                             const struct scaling_state *state, int64_t now_ms)
 {
-    if (state->saturated_rate <= 0 || now_ms - state->saturated_at_ms > LEARNED_MS) /* feel the way, one at a time */
+    int64_t age_ms = now_ms - state->saturated_at_ms;
+    if (state->saturated_rate <= 0 || age_ms > FORGET_MS) /* feel the way, one at a time */
         return window->latency_p99_ms < IDLE_SHARE * spec->target ? state->desired - 1 : state->desired;
-    double tasks = window->arrived * 1000 / (double)window->span_ms / (SAFE_SHARE * state->saturated_rate);
+    double safe_rate = (age_ms > LEARNED_MS ? 1 : SAFE_SHARE) * state->saturated_rate;
+    double tasks = window->arrived * 1000 / (double)window->span_ms / safe_rate;
     bool is_fine = window->latency_p99_ms <= (1 - POLICY_TOLERANCE) * spec->target && tasks < (double)state->desired;
     return is_fine ? (int64_t)ceil(tasks) : state->desired;
 }

@@ -259,9 +259,12 @@ static void docker_remove(struct runtime *runtime, const char *task_id, runtime_
 static void docker_abandon(struct runtime *runtime)
 {
     struct docker_runtime *d = (struct docker_runtime *)runtime;
-    while (d->flights != NULL) {
-        docker_engine_cancel(d->engine, d->flights->call);
-        flight_free(d->flights);
+    struct flight *f = d->flights, *next;
+    d->flights = NULL;
+    for (; f != NULL; f = next) {
+        next = f->next;
+        docker_engine_cancel(d->engine, f->call);
+        free(f);
     }
 }
 

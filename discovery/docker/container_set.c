@@ -11,7 +11,7 @@
 #include <uthash.h>
 
 /* After a look that the engine could not answer (a timeout, a 500). */
-#define RETRY_MS 1000
+#define RETRY_MS 500
 
 enum look_state { LOOK_NONE = 0, LOOK_WAITING, LOOK_ASKED, LOOK_FAILED };
 

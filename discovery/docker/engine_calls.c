@@ -98,7 +98,7 @@ static bool parse_version(const char *text, unsigned *major, unsigned *minor)
 
 bool docker_version_negotiate(const char *engine_version, char out[DOCKER_VERSION_SIZE], struct error *error)
 {
-    unsigned major, minor, oldest_major, oldest_minor, newest_major, newest_minor;
+    unsigned major = 0, minor = 0, oldest_major = 0, oldest_minor = 0, newest_major = 0, newest_minor = 0;
     parse_version(DOCKER_API_OLDEST, &oldest_major, &oldest_minor);
     parse_version(DOCKER_API_NEWEST, &newest_major, &newest_minor);
     if (!parse_version(engine_version, &major, &minor))

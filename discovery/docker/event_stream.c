@@ -12,7 +12,7 @@
 /* A stream that breaks sooner is taken for one that will break again: the back-off goes on growing. */
 #define STABLE_MS 5000
 /* Unreadable lines cost one full list, not one each. */
-#define BAD_LINE_GAP_MS 1000
+#define BAD_LINE_GAP_MS 500
 #define BAD_LINES_LOGGED_MAX 10
 
 struct docker_event_stream {

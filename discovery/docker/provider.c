@@ -14,7 +14,7 @@
 #include <string.h>
 
 /* After a list that the engine could not give although it is reachable. */
-#define SYNC_RETRY_MS 2000
+#define SYNC_RETRY_MS 500
 
 static const struct json_limits list_limits = {
     .bytes_max = DOCKER_LIST_BYTES_MAX,

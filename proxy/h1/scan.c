@@ -1,51 +1,39 @@
 #include "proxy/h1/scan.h"
 
-#define VALUE H1_CHAR_VALUE
-#define SEEN (H1_CHAR_VALUE | H1_CHAR_TARGET)
-#define TOKEN (SEEN | H1_CHAR_TOKEN)
-#define PATH (SEEN | H1_CHAR_PATH | H1_CHAR_QUERY)
-#define QUERY (SEEN | H1_CHAR_QUERY)
-#define HOST (TOKEN | PATH | H1_CHAR_HOST)
+/* The combinations of classes that occur. */
+enum {
+    VALUE = H1_CHAR_VALUE,
+    SEEN = VALUE | H1_CHAR_TARGET,
+    TOKEN = SEEN | H1_CHAR_TOKEN,
+    PATH = SEEN | H1_CHAR_PATH | H1_CHAR_QUERY,
+    QUERY = SEEN | H1_CHAR_QUERY,
+    TOKEN_PATH = TOKEN | PATH,
+    TOKEN_QUERY = TOKEN | QUERY,
+    DOT = TOKEN_QUERY | H1_CHAR_HOST, /* a path with a dot needs a closer look */
+    WORD = TOKEN_PATH | H1_CHAR_HOST,
+    UNDERSCORE = WORD | H1_CHAR_UNDERSCORE
+};
 
 const uint8_t h1_char_classes[256] = {
-    ['\t'] = VALUE,
-    [' '] = VALUE,
-    ['"'] = SEEN,
-    ['#'] = TOKEN,
-    ['<'] = SEEN,
-    ['>'] = SEEN,
-    ['\\'] = SEEN,
-    ['!'] = TOKEN | PATH,
-    ['$'] = TOKEN | PATH,
-    ['&'] = TOKEN | PATH,
-    ['\''] = TOKEN | PATH,
-    ['*'] = TOKEN | PATH,
-    ['+'] = TOKEN | PATH,
-    ['('] = PATH,
-    [')'] = PATH,
-    [','] = PATH,
-    ['/'] = PATH,
-    [':'] = PATH,
-    [';'] = PATH,
-    ['='] = PATH,
-    ['@'] = PATH,
-    ['%'] = TOKEN | QUERY,
-    ['?'] = QUERY,
-    ['['] = QUERY,
-    [']'] = QUERY,
-    ['{'] = QUERY,
-    ['}'] = QUERY,
-    ['|'] = TOKEN | QUERY,
-    ['^'] = TOKEN | QUERY,
-    ['`'] = TOKEN | QUERY,
-    ['-'] = HOST,
-    ['~'] = HOST,
-    ['_'] = HOST | H1_CHAR_UNDERSCORE,
-    ['.'] = HOST & ~H1_CHAR_PATH,
-    ['0' ... '9'] = HOST,
-    ['A' ... 'Z'] = HOST,
-    ['a' ... 'z'] = HOST,
-    [0x80 ... 0xff] = VALUE,
+    ['\t'] = VALUE,       [' '] = VALUE,
+    ['"'] = SEEN,         ['#'] = TOKEN,
+    ['<'] = SEEN,         ['>'] = SEEN,
+    ['\\'] = SEEN,        ['!'] = TOKEN_PATH,
+    ['$'] = TOKEN_PATH,   ['&'] = TOKEN_PATH,
+    ['\''] = TOKEN_PATH,  ['*'] = TOKEN_PATH,
+    ['+'] = TOKEN_PATH,   ['('] = PATH,
+    [')'] = PATH,         [','] = PATH,
+    ['/'] = PATH,         [':'] = PATH,
+    [';'] = PATH,         ['='] = PATH,
+    ['@'] = PATH,         ['%'] = TOKEN_QUERY,
+    ['?'] = QUERY,        ['['] = QUERY,
+    [']'] = QUERY,        ['{'] = QUERY,
+    ['}'] = QUERY,        ['|'] = TOKEN_QUERY,
+    ['^'] = TOKEN_QUERY,  ['`'] = TOKEN_QUERY,
+    ['-'] = WORD,         ['~'] = WORD,
+    ['_'] = UNDERSCORE,   ['.'] = DOT,
+    ['0' ... '9'] = WORD, ['A' ... 'Z'] = WORD,
+    ['a' ... 'z'] = WORD, [0x80 ... 0xff] = VALUE,
 };
 
 enum h1_result h1_step_line_end(struct h1_cursor *c, enum h1_error otherwise)

@@ -35,7 +35,7 @@ def client(engine):
 
 
 def own_containers(client, cluster):
-    return client.containers.list(all=True, filters={"label": f"portico.cluster={cluster}"})
+    return client.containers.list(all=True, ignore_removed=True, filters={"label": f"portico.cluster={cluster}"})
 
 
 @pytest.fixture

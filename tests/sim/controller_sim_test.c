@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -41,11 +40,6 @@ static bool is_steady(struct world *w)
     return world_status(w).phase == SERVICE_STEADY;
 }
 
-static bool is_down_to_one(struct world *w)
-{
-    return world_desired(w) == 1 && world_alive_count(w) == 1 && world_status(w).draining_count == 0;
-}
-
 static bool wants_four(struct world *w)
 {
     return world_desired(w) == 4;
@@ -59,115 +53,6 @@ static void start_scaled(struct world *w, double rate)
     assert_true(world_run_until(w, is_steady, 5000));
     world_run(w, 5000);
     w->traffic.no_endpoint = 0; /* those of before the first task */
-}
-
-static void a_load_step_scales_out_within_two_seconds_and_back_in_slowly(void **state)
-{
-    (void)state;
-    struct world *w = &world;
-    w->capacity = 65;
-    start_scaled(w, 20);
-    assert_int_equal(world_desired(w), 1);
-    w->rate = 230;
-    int64_t step_at_ms = w->now_ms;
-    assert_true(world_run_until(w, wants_four, 2000));
-    assert_true(w->now_ms - step_at_ms <= 2000);
-    assert_true(world_run_until(w, is_steady, 10000));
-    world_run(w, 60000);
-    assert_in_range(world_routable_count(w), 4, 6); /* the queue of the first seconds may ask for one or two more */
-    assert_int_equal(world_status(w).scale_in_count, 0);
-
-    w->rate = 5;
-    int64_t fall_at_ms = w->now_ms;
-    assert_true(world_run_until(w, is_down_to_one, 120000));
-    assert_true(w->now_ms - fall_at_ms >= 15000);
-    assert_true(world_has_event(w, "scale in"));
-    assert_int_equal(w->traffic.no_endpoint, 0);
-}
-
-static void the_decision_says_what_it_saw(void **state)
-{
-    (void)state;
-    struct world *w = &world;
-    start_scaled(w, 20);
-    w->rate = 182;
-    world_run(w, 3000);
-    assert_true(world_has_event(w, "scale out 1 -> "));
-    const char *text = world_status(w).last_decision;
-    assert_non_null(strstr(text, " requests/s over 1.0 s, target 60 per task"));
-}
-
-static void six_hours_of_steady_noisy_load_change_nothing(void **state)
-{
-    (void)state;
-    struct world *w = &world;
-    w->step_ms = 250;
-    w->noise = 0.2;
-    w->capacity = 100;
-    start_scaled(w, 150);
-    world_run(w, 60000);
-    w->traffic.no_endpoint = 0;
-    struct service_status before = world_status(w);
-    struct timespec begun, ended;
-    clock_gettime(CLOCK_MONOTONIC, &begun);
-    world_run(w, 6 * 3600 * 1000);
-    clock_gettime(CLOCK_MONOTONIC, &ended);
-    struct service_status after = world_status(w);
-    assert_int_equal(after.scale_out_count, before.scale_out_count);
-    assert_int_equal(after.scale_in_count, before.scale_in_count);
-    assert_int_equal(after.desired_count, before.desired_count);
-    assert_int_equal(w->traffic.no_endpoint, 0);
-    double seconds = (double)(ended.tv_sec - begun.tv_sec) + (double)(ended.tv_nsec - begun.tv_nsec) / 1e9;
-    print_message("six hours took %.2f s\n", seconds);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && defined(__OPTIMIZE__)
-    assert_true(seconds < 2);
-#endif
-}
-
-static void a_day_of_changing_load_is_followed_without_flapping(void **state)
-{
-    (void)state;
-    struct world *w = &world;
-    w->step_ms = 250;
-    w->noise = 0.1;
-    start_scaled(w, 30);
-    /* One slow swing up and down in two hours: no more decisions than there are steps in it. */
-    for (int minute = 0; minute < 120; minute++) {
-        w->rate = 30 + (minute < 60 ? minute : 120 - minute) * 8;
-        world_run(w, 60000);
-        assert_true(world_routable_count(w) * w->capacity >= w->rate * 0.9);
-    }
-    struct service_status status = world_status(w);
-    assert_true(status.scale_out_count <= 15);
-    assert_true(status.scale_in_count <= 15);
-    assert_true(status.scale_out_count >= 5 && status.scale_in_count >= 3);
-    assert_int_equal(w->traffic.no_endpoint, 0);
-}
-
-static void stale_or_missing_numbers_hold_the_size(void **state)
-{
-    (void)state;
-    struct world *w = &world;
-    w->capacity = 65;
-    start_scaled(w, 20);
-    w->rate = 230;
-    world_run(w, 60000);
-    int64_t held = world_desired(w);
-    assert_true(held >= 4);
-    w->rate = 1;
-    w->is_fresh = false;
-    world_run(w, 120000);
-    assert_int_equal(world_desired(w), held);
-    assert_false(world_status(w).has_traffic);
-    w->is_fresh = true;
-    w->has_service_traffic = false;
-    world_run(w, 120000);
-    assert_int_equal(world_desired(w), held);
-    assert_int_equal(world_routable_count(w), held);
-    w->has_service_traffic = true;
-    world_run(w, 14000); /* a whole cooldown of good numbers is needed first */
-    assert_int_equal(world_desired(w), held);
-    assert_true(world_run_until(w, is_down_to_one, 60000));
 }
 
 static void nothing_happens_before_the_first_full_list(void **state)
@@ -413,28 +298,6 @@ static void a_sick_task_is_replaced_before_it_is_stopped(void **state)
     assert_int_equal(w->create_calls, 3);
 }
 
-static void a_patch_survives_a_restart_and_an_edit_beats_it(void **state)
-{
-    (void)state;
-    struct world *w = &world;
-    begin(w);
-    struct service_patch patch = { .desired_count = 3, .min = -1, .max = -1 };
-    assert_int_equal(controller_patch_service(w->controller, "web", &patch, NULL), CONTROLLER_OK);
-    assert_true(world_run_until(w, is_steady, 10000));
-    world_restart_control(w);
-    world_run(w, 10000);
-    assert_int_equal(world_desired(w), 3);
-    assert_int_equal(w->create_calls, 3);
-    assert_int_equal(w->stop_calls, 0);
-    w->service.desired_count = 2;
-    controller_apply_config(w->controller, &w->config);
-    world_run(w, 10000);
-    assert_int_equal(world_alive_count(w), 2);
-    world_restart_control(w);
-    world_run(w, 10000);
-    assert_int_equal(world_desired(w), 2);
-}
-
 static void a_patch_that_makes_no_sense_changes_nothing(void **state)
 {
     (void)state;
@@ -482,117 +345,11 @@ static void without_a_durable_store_nothing_changes(void **state)
     assert_true(world_desired(w) >= 4);
 }
 
-static int64_t running_count(const struct world *w)
-{
-    int64_t count = 0;
-    for (size_t i = 0; i < w->container_count; i++)
-        count += w->containers[i].is_managed && w->containers[i].state == CONTAINER_RUNNING;
-    return count;
-}
-
-/* What every restart must keep, whatever it interrupts. */
-static void check_after_restart(struct world *w, int64_t desired_before)
-{
-    world_step(w);
-    int64_t running = running_count(w);
-    controller_tick(w->controller, w->now_ms);
-    int64_t desired = world_desired(w);
-    assert_true(desired >= desired_before);
-    assert_true(desired >= running || desired == w->service.scaling.max);
-}
-
-static void run_and_kill_at(struct world *w, int64_t kill_at_ms)
-{
-    world_scale_by_rate(w, 60, 1, 6);
-    w->capacity = 65;
-    w->rate = 20;
-    w->create_ms = 400;
-    w->start_ms = 600;
-    begin(w);
-    world_run(w, 4000);
-    w->rate = 200;
-    world_run(w, kill_at_ms < 4000 ? kill_at_ms : 4000);
-    if (kill_at_ms >= 4000) { /* the second half: on the way back in */
-        world_run(w, 10000);
-        w->rate = 10;
-        world_run(w, 13000 + kill_at_ms - 4000);
-    }
-    int64_t desired = world_desired(w);
-    world_restart_control(w);
-    check_after_restart(w, desired);
-    w->rate = 200;
-    for (int i = 0; i < 40; i++) {
-        world_run(w, 1000);
-        assert_true(world_alive_count(w) <= w->service.scaling.max);
-    }
-    assert_true(is_steady(w));
-    assert_int_equal(world_alive_count(w), world_desired(w));
-    assert_true(world_desired(w) >= 4);
-    w->rate = 0;
-    assert_true(world_run_until(w, is_down_to_one, 120000));
-    world_run(w, 5000);
-    for (size_t i = 0; i < w->container_count; i++) /* no orphan: everything but the last one is gone */
-        assert_true(w->containers[i].state == CONTAINER_GONE || w->containers[i].state == CONTAINER_RUNNING);
-    assert_int_equal(running_count(w), 1);
-}
-
-static void control_killed_at_any_moment_leaves_no_orphan_and_no_duplicate(void **state)
-{
-    (void)state;
-    for (int64_t kill_at_ms = 0; kill_at_ms < 14000; kill_at_ms += 50) {
-        world_fini(&world);
-        world_init(&world);
-        run_and_kill_at(&world, kill_at_ms);
-    }
-}
-
-static void control_killed_again_and_again_during_a_deployment_finishes_it(void **state)
-{
-    (void)state;
-    struct world *w = &world;
-    w->service.desired_count = 3;
-    w->rate = 60;
-    begin(w);
-    assert_true(world_run_until(w, is_steady, 10000));
-    w->service.image = (char *)"web:2";
-    for (int i = 0; i < 200; i++) {
-        world_restart_control(w);
-        world_run(w, 350 + i * 10);
-        assert_true(running_count(w) >= 3);
-        assert_true(world_alive_count(w) <= 5);
-    }
-    world_run(w, 30000);
-    assert_true(is_steady(w));
-    assert_int_equal(running_count(w), 3);
-    for (size_t i = 0; i < 3; i++)
-        assert_int_equal(w->containers[i].state, CONTAINER_GONE);
-}
-
-static void scale_from_zero_starts_on_the_first_request(void **state)
-{
-    (void)state;
-    struct world *w = &world;
-    world_scale_by_rate(w, 60, 0, 5);
-    begin(w);
-    world_run(w, 30000);
-    assert_int_equal(w->create_calls, 0);
-    w->rate = 2;
-    assert_true(world_run_until(w, has_one_routable, 5000));
-    w->rate = 0;
-    world_run(w, 60000);
-    assert_int_equal(world_alive_count(w), 0);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_load_step_scales_out_within_two_seconds_and_back_in_slowly),
-        TEST(the_decision_says_what_it_saw),
-        TEST(six_hours_of_steady_noisy_load_change_nothing),
-        TEST(a_day_of_changing_load_is_followed_without_flapping),
-        TEST(stale_or_missing_numbers_hold_the_size),
         TEST(nothing_happens_before_the_first_full_list),
         TEST(a_slow_engine_gets_no_second_order),
         TEST(an_engine_that_hangs_gets_a_bounded_number_of_orders),
@@ -606,12 +363,8 @@ int main(void)
         TEST(a_request_that_never_ends_is_waited_for_until_the_deadline),
         TEST(a_service_that_left_the_configuration_is_drained),
         TEST(a_sick_task_is_replaced_before_it_is_stopped),
-        TEST(a_patch_survives_a_restart_and_an_edit_beats_it),
         TEST(a_patch_that_makes_no_sense_changes_nothing),
         TEST(without_a_durable_store_nothing_changes),
-        TEST(control_killed_at_any_moment_leaves_no_orphan_and_no_duplicate),
-        TEST(control_killed_again_and_again_during_a_deployment_finishes_it),
-        TEST(scale_from_zero_starts_on_the_first_request),
     };
     return cmocka_run_group_tests_name("controller simulation", tests, NULL, NULL);
 }

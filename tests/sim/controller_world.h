@@ -74,6 +74,12 @@ struct world {
     struct config_service service;
 };
 
+/* controller_world_load.c */
+extern const struct data_plane_ops world_data_plane_ops;
+void world_run_load(struct world *w);
+struct world_container *world_find_container(struct world *w, const char *id,
+                                             size_t *index); /* fails the test if none */
+
 void world_init(struct world *w); /* service "web" of 1 task, no scaling, nothing started */
 void world_fini(struct world *w);
 void world_scale_by_rate(struct world *w, double target, int64_t min, int64_t max); /* before world_start */

@@ -1,6 +1,6 @@
 #include "config/load.h"
 
-#include "config/print.h"
+#include "tests/unit/config/document_asserts.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,64 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SERVICE "services: [{name: web, image: a, port: 1, "
-#define TOKEN "0123456789abcdef"
-
-static struct config *load(const char *text, struct config_problems *problems)
-{
-    return config_load_text("t.yaml", text, strlen(text), problems);
-}
-
-static struct config *load_good(const char *text)
-{
-    struct config_problems problems;
-    struct config *config = load(text, &problems);
-    for (size_t i = 0; i < problems.count; i++)
-        print_error("%s\n", problems.lines[i]);
-    assert_int_equal(problems.count, 0);
-    assert_non_null(config);
-    config_problems_fini(&problems);
-    return config;
-}
-
-static void assert_accepted(const char *text)
-{
-    config_free(load_good(text));
-}
-
-/* The problems are these lines, neither more nor fewer. */
-static void assert_problems(const char *text, const char *const *lines, size_t count)
-{
-    struct config_problems problems;
-    struct config *config = load(text, &problems);
-    assert_null(config);
-    for (size_t i = 0; i < problems.count && i < count; i++)
-        assert_string_equal(problems.lines[i], lines[i]);
-    assert_int_equal(problems.count, count);
-    config_problems_fini(&problems);
-}
-
-static void assert_problem(const char *text, const char *line)
-{
-    assert_problems(text, &line, 1);
-}
-
-/* There is exactly one problem, and it begins like this. */
-static void assert_problem_start(const char *text, const char *start)
-{
-    struct config_problems problems;
-    struct config *config = load(text, &problems);
-    assert_null(config);
-    assert_int_equal(problems.count, 1);
-    if (strncmp(problems.lines[0], start, strlen(start)) != 0)
-        assert_string_equal(problems.lines[0], start);
-    config_problems_fini(&problems);
-}
-
 static void an_empty_map_gives_every_default(void **state)
 {
     (void)state;
-    struct config *c = load_good("{}");
+    struct config *c = load_accepted("{}");
     assert_string_equal(c->state_dir, "/var/lib/portico");
     assert_string_equal(c->cluster, "default");
     assert_string_equal(c->log_level, "info");
@@ -109,7 +55,7 @@ static void an_empty_map_gives_every_default(void **state)
 static void a_service_gets_its_defaults(void **state)
 {
     (void)state;
-    struct config *c = load_good("services:\n- {name: web, image: shop/web:1, port: 80}\n");
+    struct config *c = load_accepted("services:\n- {name: web, image: shop/web:1, port: 80}\n");
     const struct config_service *s = &c->services[0];
     assert_int_equal(c->service_count, 1);
     assert_string_equal(s->host, "*");
@@ -134,19 +80,19 @@ static void every_key_reaches_its_field(void **state)
 {
     (void)state;
     struct config *c =
-        load_good("stateDir: /s\ncluster: c-1\nlogLevel: debug\n"
-                  "listeners: [{name: a, address: '[::1]:81'}, {name: b, address: '*:82'}]\n"
-                  "proxy: {workers: 3, user: www-data, accessLog: /log, retries: 0}\n"
-                  "admin: {address: 0.0.0.0:1, token: " TOKEN ", allowedHosts: [A.example, b]}\n"
-                  "docker: {enabled: false, endpoint: 'tcp://h:2376', network: n,\n"
-                  "  tls: {ca: /ca, cert: /cert, key: /key}}\n"
-                  "discovery: {endpointsFile: e.json}\n"
-                  "services:\n- name: api\n  host: '*.Example.COM'\n  path: /v1/\n  image: i@sha256:00\n"
-                  "  command: [/bin/api, '', -x]\n  environment: {B: '2', A: 1}\n  port: 65535\n  cpu: 512\n"
-                  "  memory: 2GiB\n  desiredCount: 4\n  stopTimeout: 120s\n  deregistrationDelay: 1h\n"
-                  "  healthCheck: {path: '/h?x=%20', interval: 1s, timeout: 500ms, healthyThreshold: 2,\n"
-                  "    unhealthyThreshold: 5}\n"
-                  "  scaling: {min: 2, max: 8, target: {latencyP99Ms: 12.5}, scaleInCooldown: 0s}\n");
+        load_accepted("stateDir: /s\ncluster: c-1\nlogLevel: debug\n"
+                      "listeners: [{name: a, address: '[::1]:81'}, {name: b, address: '*:82'}]\n"
+                      "proxy: {workers: 3, user: www-data, accessLog: /log, retries: 0}\n"
+                      "admin: {address: 0.0.0.0:1, token: " TOKEN ", allowedHosts: [A.example, b]}\n"
+                      "docker: {enabled: false, endpoint: 'tcp://h:2376', network: n,\n"
+                      "  tls: {ca: /ca, cert: /cert, key: /key}}\n"
+                      "discovery: {endpointsFile: e.json}\n"
+                      "services:\n- name: api\n  host: '*.Example.COM'\n  path: /v1/\n  image: i@sha256:00\n"
+                      "  command: [/bin/api, '', -x]\n  environment: {B: '2', A: 1}\n  port: 65535\n  cpu: 512\n"
+                      "  memory: 2GiB\n  desiredCount: 4\n  stopTimeout: 120s\n  deregistrationDelay: 1h\n"
+                      "  healthCheck: {path: '/h?x=%20', interval: 1s, timeout: 500ms, healthyThreshold: 2,\n"
+                      "    unhealthyThreshold: 5}\n"
+                      "  scaling: {min: 2, max: 8, target: {latencyP99Ms: 12.5}, scaleInCooldown: 0s}\n");
     const struct config_service *s = &c->services[0];
     assert_string_equal(c->listeners[0].address, "[::1]:81");
     assert_string_equal(c->listeners[1].address, "0.0.0.0:82");
@@ -245,7 +191,7 @@ static void a_missing_key_is_reported_where_its_section_starts(void **state)
 static void a_key_without_value_is_as_good_as_none(void **state)
 {
     (void)state;
-    struct config *c = load_good("proxy:\nadmin:\n  token:\ncluster: ~\nlogLevel: null\n");
+    struct config *c = load_accepted("proxy:\nadmin:\n  token:\ncluster: ~\nlogLevel: null\n");
     assert_string_equal(c->cluster, "default");
     assert_int_equal(c->proxy.retries, 2);
     assert_null(c->admin.token);
@@ -256,10 +202,10 @@ static void json_is_accepted(void **state)
 {
     (void)state;
     struct config *c =
-        load_good("{\n\t\"cluster\": \"c\",\n\t\"proxy\":{\"workers\":2,\"timeouts\":{\"head\":\"5s\"}},\n"
-                  "\t\"docker\": {\"enabled\": false, \"network\": null},\n\t\"services\": [\n"
-                  "\t\t{\"name\":\"web\",\"image\":\"a\\/b\",\"port\":80,\"path\":\"\\u002fx\",\"command\":[],\n"
-                  "\t\t \"scaling\": {\"max\": 3, \"target\": {\"inFlightPerTask\": 0.5}}}\n\t]\n}\n");
+        load_accepted("{\n\t\"cluster\": \"c\",\n\t\"proxy\":{\"workers\":2,\"timeouts\":{\"head\":\"5s\"}},\n"
+                      "\t\"docker\": {\"enabled\": false, \"network\": null},\n\t\"services\": [\n"
+                      "\t\t{\"name\":\"web\",\"image\":\"a\\/b\",\"port\":80,\"path\":\"\\u002fx\",\"command\":[],\n"
+                      "\t\t \"scaling\": {\"max\": 3, \"target\": {\"inFlightPerTask\": 0.5}}}\n\t]\n}\n");
     assert_int_equal(c->proxy.workers, 2);
     assert_int_equal(c->proxy.timeouts.head_ms, 5000);
     assert_false(c->docker.enabled);
@@ -303,9 +249,9 @@ static void environment_variables_are_replaced_in_values(void **state)
     (void)state;
     setenv("PORTICO_TEST_COUNT", "3", 1);
     setenv("PORTICO_TEST_WORD", "a: [b]\n# \"c\"", 1);
-    struct config *c = load_good("services:\n- name: web\n  image: a\n  port: \"80${PORTICO_TEST_COUNT}\"\n"
-                                 "  desiredCount: ${PORTICO_TEST_COUNT}\n"
-                                 "  environment: {X: \"<${PORTICO_TEST_WORD}>\", Y: '$${Z}', Z: a$$$$}\n");
+    struct config *c = load_accepted("services:\n- name: web\n  image: a\n  port: \"80${PORTICO_TEST_COUNT}\"\n"
+                                     "  desiredCount: ${PORTICO_TEST_COUNT}\n"
+                                     "  environment: {X: \"<${PORTICO_TEST_WORD}>\", Y: '$${Z}', Z: a$$$$}\n");
     assert_int_equal(c->services[0].port, 803);
     assert_int_equal(c->services[0].desired_count, 3);
     assert_string_equal(c->services[0].environment[0].value, "<a: [b]\n# \"c\">");
@@ -356,7 +302,7 @@ static void no_problem_shows_a_secret(void **state)
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct config_problems problems;
-        assert_null(load(texts[i], &problems));
+        assert_null(config_load_text("t", texts[i], strlen(texts[i]), &problems));
         assert_true(problems.count > 0);
         for (size_t j = 0; j < problems.count; j++)
             assert_null(strstr(problems.lines[j], "hunter2"));
@@ -383,77 +329,10 @@ static void hundred_problems_are_enough(void **state)
     for (int i = 0; i < 150; i++)
         at += sprintf(at, "k%d: 1\n", i);
     struct config_problems problems;
-    assert_null(load(text, &problems));
+    assert_null(config_load_text("t", text, strlen(text), &problems));
     assert_int_equal(problems.count, CONFIG_PROBLEMS_MAX + 1);
     assert_string_equal(problems.lines[CONFIG_PROBLEMS_MAX], "... and more");
     config_problems_fini(&problems);
-}
-
-static void durations_are_checked_at_their_limits(void **state)
-{
-    (void)state;
-    assert_accepted("proxy: {timeouts: {head: 100ms}}");
-    assert_accepted("proxy: {timeouts: {head: 10m}}");
-    assert_accepted("proxy: {timeouts: {head: '600s'}}");
-    static const char *const bad[] = { "99ms", "601s", "0s",  "5",   "5.5s",
-                                       "-5s",  "5S",   "05s", "5s ", "99999999999999999999s",
-                                       "''" };
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        char text[128];
-        snprintf(text, sizeof text, "proxy: {timeouts: {head: '%s'}}", bad[i]);
-        assert_problem_start(text, "t.yaml:1:26: proxy.timeouts.head: ");
-    }
-}
-
-static void sizes_are_checked_at_their_limits(void **state)
-{
-    (void)state;
-    struct config *c = load_good("proxy: {limits: {headBytes: 1024, bufferBytesPerWorker: 64GiB}}");
-    assert_int_equal(c->proxy.limits.head_bytes, 1024);
-    assert_true(c->proxy.limits.buffer_bytes_per_worker == INT64_C(64) << 30);
-    config_free(c);
-    assert_accepted("proxy: {limits: {headBytes: 64KiB}}");
-    assert_problem_start("proxy: {limits: {headBytes: 1023}}",
-                         "t.yaml:1:29: proxy.limits.headBytes: '1023' is out of range");
-    assert_problem_start("proxy: {limits: {headBytes: 65KiB}}",
-                         "t.yaml:1:29: proxy.limits.headBytes: '65KiB' is out of range");
-    assert_problem_start("proxy: {limits: {headBytes: 64KB}}",
-                         "t.yaml:1:29: proxy.limits.headBytes: '64KB' is not a size");
-    assert_problem_start("proxy: {limits: {headBytes: 9999999999GiB}}",
-                         "t.yaml:1:29: proxy.limits.headBytes: '9999999999GiB' is not a size");
-}
-
-static void memory_is_whole_mebibytes(void **state)
-{
-    (void)state;
-    assert_accepted(SERVICE "memory: 6}]");
-    assert_accepted(SERVICE "memory: 6144KiB}]");
-    assert_accepted(SERVICE "memory: 16384GiB}]");
-    assert_problem_start(SERVICE "memory: 5}]", "t.yaml:1:51: services[0].memory: '5' is out of range");
-    assert_problem_start(SERVICE "memory: 7000KiB}]",
-                         "t.yaml:1:51: services[0].memory: '7000KiB' is not a memory size");
-}
-
-static void integers_booleans_and_reals_are_plain(void **state)
-{
-    (void)state;
-    static const char *const bad[] = { "010", "0x10", "1e1", "1.0", "+1", "-1", "'1'", "one", "18446744073709551617",
-                                       "1_0" };
-    char text[160];
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        snprintf(text, sizeof text, "proxy: {retries: %s}", bad[i]);
-        assert_problem_start(text, "t.yaml:1:18: proxy.retries: ");
-    }
-    assert_problem_start("docker: {enabled: yes}",
-                         "t.yaml:1:19: docker.enabled: 'yes' is not a boolean, write true or false");
-    assert_problem_start("docker: {enabled: 'true'}", "t.yaml:1:19: docker.enabled: is a text in quotes");
-    static const char *const bad_reals[] = { "0", "1e3", ".5", "5.", "inf", "nan", "0x1p3", "1000001", "00.5", "' 1'" };
-    for (size_t i = 0; i < sizeof bad_reals / sizeof bad_reals[0]; i++) {
-        snprintf(text, sizeof text, SERVICE "scaling: {max: 1, target: {inFlightPerTask: %s}}}]", bad_reals[i]);
-        assert_problem_start(text, "t.yaml:1:87: services[0].scaling.target.inFlightPerTask: ");
-    }
-    assert_accepted(SERVICE "scaling: {max: 1, target: {inFlightPerTask: 0.001}}}]");
-    assert_accepted(SERVICE "scaling: {max: 1, target: {inFlightPerTask: 1000000}}}]");
 }
 
 static void lists_and_maps_are_bounded(void **state)
@@ -475,109 +354,6 @@ static void lists_and_maps_are_bounded(void **state)
     for (int i = 0; i < CONFIG_SERVICES_MAX + 1; i++)
         at += sprintf(at, "- {}\n");
     assert_problem(text, "t.yaml:2:1: services: has 1001 entries, write between 0 and 1000");
-}
-
-static void two_services_may_not_share_a_name_or_a_route(void **state)
-{
-    (void)state;
-    assert_problem("services:\n- {name: web, image: a, port: 1}\n- {name: web, image: a, port: 1, path: /x}\n",
-                   "t.yaml:3:10: services[1].name: 'web' is the name of services[0] too (line 2), write another name");
-    assert_problem(
-        "services:\n- {name: a, host: X.y, path: /p/, image: a, port: 1}\n"
-        "- {name: b, host: x.Y, path: /p, image: a, port: 1}\n",
-        "t.yaml:3:30: services[1].path: '/p' on host 'x.y' is the route of services[0] too (line 2), write another "
-        "host or path");
-    assert_accepted(
-        "services:\n- {name: a, host: x.y, image: a, port: 1}\n- {name: b, host: x.z, image: a, port: 1}\n");
-}
-
-static void scaling_has_one_target_and_a_range(void **state)
-{
-    (void)state;
-    assert_problem(
-        SERVICE "scaling: {max: 3, target: {}}}]",
-        "t.yaml:1:69: services[0].scaling.target: has 0 targets, write exactly one of requestsPerSecondPerTask, "
-        "inFlightPerTask, latencyP99Ms");
-    assert_problem_start(SERVICE "scaling: {max: 3}}]", "t.yaml:1:52: services[0].scaling.target: has 0 targets");
-    assert_problem_start(SERVICE "scaling: {max: 3, target: {inFlightPerTask: 1, latencyP99Ms: 1}}}]",
-                         "t.yaml:1:69: services[0].scaling.target: has 2 targets");
-    assert_problem(SERVICE "scaling: {min: 4, max: 3, target: {inFlightPerTask: 1}}}]",
-                   "t.yaml:1:58: services[0].scaling.min: 4 is more than max, write at most 3");
-    assert_problem_start(SERVICE "scaling: {target: {inFlightPerTask: 1}}}]",
-                         "t.yaml:1:52: services[0].scaling.max: is missing");
-    assert_problem(SERVICE "desiredCount: 5, scaling: {min: 1, max: 3, target: {inFlightPerTask: 1}}}]",
-                   "t.yaml:1:57: services[0].desiredCount: 5 is outside of scaling, write an integer between 1 and 3");
-}
-
-static void a_desired_count_that_is_not_written_starts_inside_the_scaling_range(void **state)
-{
-    (void)state;
-    struct config *c = load_good(SERVICE "scaling: {min: 4, max: 9, target: {inFlightPerTask: 1}}}]");
-    assert_int_equal(c->services[0].desired_count, 4);
-    config_free(c);
-}
-
-static void a_wrong_field_does_not_cause_further_problems(void **state)
-{
-    (void)state;
-    assert_problem_start(SERVICE "scaling: {min: x, max: 3, target: {inFlightPerTask: 1}}}]",
-                         "t.yaml:1:58: services[0].scaling.min: 'x' is not an integer");
-    assert_problem_start(SERVICE "scaling: {max: 3, target: {inFlightPerTask: x}}}]",
-                         "t.yaml:1:87: services[0].scaling.target.inFlightPerTask: 'x' is not a number");
-    assert_problem_start("admin: {address: 0.0.0.0:1, token: short}",
-                         "t.yaml:1:36: admin.token: the value is not a secret");
-    assert_problem_start("services:\n- {name: a, image: a, port: 1}\n- {name: b, path: x, image: a, port: 1}\n",
-                         "t.yaml:3:19: services[1].path: 'x' is not a path prefix");
-}
-
-static void a_token_is_required_beyond_loopback(void **state)
-{
-    (void)state;
-    assert_accepted("admin: {address: '127.9.9.9:1'}");
-    assert_accepted("admin: {address: '[::1]:1'}");
-    assert_accepted("admin: {address: '0.0.0.0:1', token: " TOKEN "}");
-    assert_problem(
-        "admin: {address: '0.0.0.0:1'}",
-        "t.yaml:1:8: admin.token: is missing, '0.0.0.0:1' is not a loopback address: write a token of 16 to 512 "
-        "characters, or an address such as 127.0.0.1:9900");
-    assert_problem_start("admin: {address: '[::]:1'}", "t.yaml:1:8: admin.token: is missing");
-    assert_problem_start("admin: {token: 0123456789abcde}", "t.yaml:1:16: admin.token: the value is not a secret");
-}
-
-static void two_listeners_may_not_share_an_address(void **state)
-{
-    (void)state;
-    assert_problem(
-        "listeners: [{address: '1.2.3.4:80'}, {name: b, address: '*:80'}]",
-        "t.yaml:1:57: listeners[1].address: '0.0.0.0:80' is taken by listeners[0] (1.2.3.4:80), write another "
-        "address or port");
-    assert_problem_start("listeners: [{address: '[::1]:80'}, {name: b, address: '[0::0:1]:80'}]",
-                         "t.yaml:1:55: listeners[1].address: '[::1]:80' is taken by listeners[0]");
-    assert_problem_start(
-        "listeners: [{address: '0.0.0.0:9900'}]",
-        "t.yaml:1:23: listeners[0].address: '0.0.0.0:9900' is taken by admin.address (127.0.0.1:9900)");
-    assert_problem(
-        "listeners: [{address: '1.2.3.4:80'}, {address: '1.2.3.4:81'}]",
-        "t.yaml:1:38: listeners[1].name: 'http' is the name of listeners[0] too (line 1), write another name");
-    assert_accepted(
-        "listeners: [{address: '1.2.3.4:80'}, {name: b, address: '1.2.3.5:80'}, {name: c, address: '[::]:80'}]");
-}
-
-static void a_tcp_engine_needs_all_three_tls_files(void **state)
-{
-    (void)state;
-    static const char *const lines[] = {
-        "t.yaml:1:50: docker.tls.ca: is missing, a tcp:// endpoint needs all three files: write ca, cert and key of "
-        "docker.tls",
-        "t.yaml:1:50: docker.tls.key: is missing, a tcp:// endpoint needs all three files: write ca, cert and key of "
-        "docker.tls",
-    };
-    assert_problems("docker: {endpoint: 'tcp://10.0.0.1:2376',   tls: {cert: /c}}", lines, 2);
-    assert_accepted("docker: {endpoint: 'tcp://[::1]:2376', tls: {ca: /a, cert: /c, key: /k}}");
-    assert_problem_start("docker: {endpoint: 'http://h:1'}",
-                         "t.yaml:1:20: docker.endpoint: 'http://h:1' is not a Docker endpoint");
-    assert_problem_start("docker: {endpoint: 'tcp://h'}", "t.yaml:1:20: docker.endpoint: ");
-    assert_problem_start("docker: {endpoint: 'unix://run/x'}", "t.yaml:1:20: docker.endpoint: ");
 }
 
 static void balancers_are_those_that_were_named(void **state)
@@ -659,18 +435,7 @@ int main(void)
         cmocka_unit_test(no_problem_shows_a_secret),
         cmocka_unit_test(control_characters_of_the_input_are_escaped),
         cmocka_unit_test(hundred_problems_are_enough),
-        cmocka_unit_test(durations_are_checked_at_their_limits),
-        cmocka_unit_test(sizes_are_checked_at_their_limits),
-        cmocka_unit_test(memory_is_whole_mebibytes),
-        cmocka_unit_test(integers_booleans_and_reals_are_plain),
         cmocka_unit_test(lists_and_maps_are_bounded),
-        cmocka_unit_test(two_services_may_not_share_a_name_or_a_route),
-        cmocka_unit_test(scaling_has_one_target_and_a_range),
-        cmocka_unit_test(a_desired_count_that_is_not_written_starts_inside_the_scaling_range),
-        cmocka_unit_test(a_wrong_field_does_not_cause_further_problems),
-        cmocka_unit_test(a_token_is_required_beyond_loopback),
-        cmocka_unit_test(two_listeners_may_not_share_an_address),
-        cmocka_unit_test(a_tcp_engine_needs_all_three_tls_files),
         cmocka_unit_test(balancers_are_those_that_were_named),
         cmocka_unit_test(files_are_read_and_their_errors_are_problems),
         cmocka_unit_test(the_examples_are_accepted),

@@ -146,7 +146,7 @@ static void any_split_gives_the_same_lines(void **state)
     for (size_t first = 0; first <= len; first++)
         for (size_t second = first; second <= len; second++) {
             struct docker_lines lines;
-            struct seen seen = { "" };
+            struct seen seen = { 0 };
             docker_lines_init(&lines);
             docker_lines_feed(&lines, (struct slice){ stream, first }, on_line, &seen);
             docker_lines_feed(&lines, (struct slice){ stream + first, second - first }, on_line, &seen);
@@ -163,7 +163,7 @@ static void an_event_split_at_every_byte_is_the_same_event(void **state)
     (void)state;
     for (size_t cut = 0; cut < sizeof line; cut++) {
         struct docker_lines lines;
-        struct seen seen = { "" };
+        struct seen seen = { 0 };
         docker_lines_init(&lines);
         docker_lines_feed(&lines, (struct slice){ line, cut }, on_line, &seen);
         docker_lines_feed(&lines, (struct slice){ line + cut, sizeof line - 1 - cut }, on_line, &seen);
@@ -181,7 +181,7 @@ static void a_line_too_long_is_dropped_and_the_next_one_understood(void **state)
     char *stream = mem_alloc(too_long + 100);
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         struct docker_lines lines;
-        struct seen seen = { "" };
+        struct seen seen = { 0 };
         memset(stream, 'x', too_long);
         memcpy(stream + too_long, "\nnext\n", 7);
         size_t len = too_long + 6;
@@ -200,7 +200,7 @@ static void a_line_too_long_is_dropped_and_the_next_one_understood(void **state)
 static void the_longest_allowed_line_arrives(void **state)
 {
     struct docker_lines lines;
-    struct seen seen = { "" };
+    struct seen seen = { 0 };
     (void)state;
     char *stream = mem_alloc(DOCKER_EVENT_LINE_BYTES_MAX + 1);
     memset(stream, 'x', DOCKER_EVENT_LINE_BYTES_MAX);
@@ -216,7 +216,7 @@ static void the_longest_allowed_line_arrives(void **state)
 static void a_new_stream_does_not_continue_the_old_line(void **state)
 {
     struct docker_lines lines;
-    struct seen seen = { "" };
+    struct seen seen = { 0 };
     (void)state;
     docker_lines_init(&lines);
     docker_lines_feed(&lines, SLICE_LITERAL("{\"half"), on_line, &seen);

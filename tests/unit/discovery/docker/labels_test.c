@@ -89,7 +89,7 @@ static void what_is_not_ours_is_left_alone_silently(void **state)
         "\"portico.service\":\"web\",\"portico.port\":\"80\"",
         "\"portico.managed-by\":\"portico\",\"portico.service\":\"web\"",
         "\"portico.managed-by\":\"portico\",\"portico.cluster\":\"staging\",\"portico.service\":\"web\"",
-        "\"portico.managed-by\":\"portico\",\"portico.cluster\":\"staging\"," ENABLED,
+        ("\"portico.managed-by\":\"portico\",\"portico.cluster\":\"staging\"," ENABLED),
         "\"portico.managed-by\":\"somebody\",\"portico.cluster\":\"prod\"",
     };
     (void)state;

@@ -72,12 +72,28 @@ static void a_trickling_head_is_parsed_again_only_at_a_line_end(void **state)
     assert_int_equal(due_count, 1 + 4);
 }
 
+static void a_bare_cr_is_seen_with_the_byte_behind_it(void **state)
+{
+    (void)state;
+    static const char text[] = "GET / HTTP/1.1\rx";
+    const struct h1_limits limits = { 1000, 100, 10 };
+    struct h1_request request;
+    enum h1_error error;
+    size_t resume_at = 0, len = 1;
+    while (h1_parse_request(text, len, &limits, &resume_at, &request, &error) == H1_MORE) {
+        len++;
+    }
+    assert_int_equal(error, H1_ERR_BARE_CR);
+    assert_int_equal(len, sizeof(text) - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(classes_are_those_of_the_rfcs),
         cmocka_unit_test(wide_steps_find_what_single_steps_find),
         cmocka_unit_test(a_trickling_head_is_parsed_again_only_at_a_line_end),
+        cmocka_unit_test(a_bare_cr_is_seen_with_the_byte_behind_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,228 @@
+"""The supervisor binds, starts, restarts and stops."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from conftest import SLOWNESS, Load, free_port, get, is_alive, try_get, wait_until
+
+
+@contextlib.contextmanager
+def taken_port(reuse_port):
+    with socket.socket() as s:
+        if reuse_port:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        yield s.getsockname()[1]
+
+
+@pytest.mark.parametrize("reuse_port", [False, True])
+def test_a_listener_port_in_use_is_one_clear_line_and_exit_code_2(make_portico, reuse_port):
+    with taken_port(reuse_port) as port:
+        p = make_portico(port=port).start()
+        assert p.wait_exit() == 2
+    assert p.log() == f"portico: listeners[0].address 127.0.0.1:{port}: Address already in use\n"
+
+
+def test_an_admin_port_in_use_is_refused_in_the_same_way(make_portico):
+    with taken_port(False) as port:
+        p = make_portico(admin_port=port).start()
+        assert p.wait_exit() == 2
+    assert p.log() == f"portico: admin.address 127.0.0.1:{port}: Address already in use\n"
+
+
+def test_two_installations_cannot_share_a_port_by_accident(make_portico, portico):
+    second = make_portico(port=portico.port).start()
+    assert second.wait_exit() == 2
+    assert "Address already in use" in second.log()
+    assert portico.serves()
+
+
+def test_a_bad_configuration_is_told_whole_and_nothing_is_started(make_portico):
+    p = make_portico()
+    p.write_config('{"listeners": [{"address": "nowhere"}], "proxi": {}}')
+    p.start()
+    assert p.wait_exit() == 2
+    assert "proxi" in p.log() and "nowhere" in p.log()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root changes accounts")
+def test_an_unknown_account_ends_the_first_start(make_portico):
+    p = make_portico(proxy={"user": "no-such-account", "workers": 1}).start()
+    assert p.wait_exit() == 2
+    assert "there is no account 'no-such-account'" in p.log()
+
+
+def test_a_killed_proxy_serves_again_within_a_second(portico):
+    old = portico.child("proxy")
+    with Load(portico.port) as load:
+        killed_at = time.monotonic()
+        portico.kill("proxy")
+        portico.wait_for_new("proxy", old)
+        wait_until(lambda: load.answered_at[-1][0] > killed_at, "an answer to a request made after the kill")
+        first = min(end for began, end in load.answered_at if began > killed_at)
+        load.wait_for_more(20)
+    assert first - killed_at < 1.0 * SLOWNESS
+    # What was under way died with the process; what came afterwards stood in the queue of the listening sockets.
+    assert not [f for f in load.failures if f[0] > killed_at]
+    portico.wait_metric("portico_proxy_restarts_total", lambda v: v == 1)
+
+
+def test_counters_survive_the_death_of_the_proxy(portico):
+    for _ in range(10):
+        get(portico.port)
+    before = portico.metric("portico_proxy_connections_accepted_total")
+    assert before >= 10
+    old = portico.kill("proxy")
+    portico.wait_for_new("proxy", old)
+    portico.wait_serving()
+    assert portico.metric("portico_proxy_connections_accepted_total") > before
+
+
+def test_a_killed_control_costs_no_request_and_comes_back(portico, backends):
+    old = portico.child("control")
+    with Load(portico.port) as load:
+        portico.kill("control")
+        portico.wait_for_new("control", old)
+        wait_until(portico.is_ready, "the new control is ready")
+        portico.wait_metric("portico_publisher_acks_total", lambda v: v >= 1)
+        load.wait_for_more(50)
+    assert load.failures == []
+    assert portico.metric("portico_control_restarts_total") == 1
+    other = backends()
+    portico.write_endpoints([{"service": "other", "address": other.address, "host": "other.test", "path": "/"}])
+    wait_until(lambda: portico.serves(host="other.test"), "the new control takes changes over")
+
+
+def test_the_admin_port_is_never_free_while_control_restarts(portico):
+    portico.kill("control")
+    with socket.socket() as s:
+        with pytest.raises(OSError):
+            s.bind(("127.0.0.1", portico.admin_port))
+    assert get(portico.admin_port, "/healthz")[0] == 200  # waited in the queue for the new one
+
+
+def test_both_children_killed_together_come_back(portico):
+    old = portico.kill("control"), portico.kill("proxy")
+    portico.wait_for_new("control", old[0])
+    portico.wait_for_new("proxy", old[1])
+    portico.wait_serving()
+
+
+def test_a_child_that_keeps_dying_is_started_with_growing_delay(portico):
+    for _ in range(3):
+        old = portico.kill("proxy")
+        portico.wait_for_new("proxy", old)
+    log = portico.log()
+    assert "proxy: next start in 100 ms" in log and "proxy: next start in 200 ms" in log
+    portico.wait_serving()
+
+
+def test_children_stop_when_the_supervisor_is_killed(portico):
+    children = [portico.child("control"), portico.child("proxy")]
+    assert all(children)
+    portico.send(signal.SIGKILL)
+    portico.wait_exit()
+    wait_until(lambda: not any(map(is_alive, children)), "both children have ended")
+
+
+def slow_request(port, delay_ms):
+    """Starts a request; the result list gets its status, or None."""
+    result = []
+    thread = threading.Thread(target=lambda: result.append(try_get(port, f"/?delay_ms={delay_ms}")), daemon=True)
+    thread.start()
+    return thread, result
+
+
+def wait_in_flight(portico, count):
+    wait_until(lambda: f'portico_in_flight{{service="web"}} {count}\n' in portico.admin("/metrics")[1], "in flight")
+
+
+def test_sigterm_lets_a_request_in_flight_end(portico):
+    thread, result = slow_request(portico.port, 1000)
+    wait_in_flight(portico, 1)
+    portico.send(signal.SIGTERM)
+    wait_until(lambda: try_get(portico.port) is None, "new connections are refused")
+    assert portico.wait_exit() == 0
+    thread.join(10)
+    assert result == [200]
+
+
+def test_the_drain_has_an_end(make_portico, backend):
+    p = make_portico(proxy={"workers": 1, "timeouts": {"drain": "1s"}})
+    p.write_endpoints([("web", backend.address)])
+    p.start_and_wait()
+    p.wait_serving()
+    thread, result = slow_request(p.port, 60000)
+    wait_in_flight(p, 1)
+    began = time.monotonic()
+    p.send(signal.SIGTERM)
+    assert p.wait_exit() == 0
+    assert 0.9 < time.monotonic() - began < 4 * SLOWNESS
+    thread.join(10)
+    assert result == [None]
+
+
+@pytest.mark.parametrize("numbers", [[signal.SIGQUIT], [signal.SIGTERM, signal.SIGTERM], [signal.SIGINT, signal.SIGTERM]])
+def test_sigquit_or_a_second_sigterm_stops_at_once(portico, numbers):
+    slow_request(portico.port, 60000)
+    wait_in_flight(portico, 1)
+    began = time.monotonic()
+    for number in numbers:
+        portico.send(number)
+        if len(numbers) > 1 and number == numbers[0]:
+            wait_until(lambda: "stopping" in portico.log(), "the first signal was seen")
+    assert portico.wait_exit() == 0
+    assert time.monotonic() - began < 3 * SLOWNESS
+    assert portico.child("proxy") is None
+
+
+def test_nothing_is_left_behind(portico):
+    children = [portico.child("control"), portico.child("proxy")]
+    portico.send(signal.SIGTERM)
+    assert portico.wait_exit() == 0
+    assert not any(map(is_alive, children))
+    for port in (portico.port, portico.admin_port):
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("127.0.0.1", port))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="a process id namespace needs root")
+def test_as_process_1_it_reaps_orphans_and_stops_on_sigterm(make_portico, backend):
+    p = make_portico()
+    p.write_endpoints([("web", backend.address)])
+    p.start_and_wait("unshare", "--pid", "--fork", "--kill-child")
+    p.wait_serving()
+    task = pathlib.Path(f"/proc/{p.process.pid}/task/{p.process.pid}/children")
+    inner = int(task.read_text().split()[0])
+    assert pathlib.Path(f"/proc/{inner}/status").read_text().count("NSpid:") == 1
+    children = pathlib.Path(f"/proc/{inner}/task/{inner}/children")
+    own = set(children.read_text().split())
+    # An orphan in the namespace: its parent ends at once.
+    os.system(f"nsenter -t {inner} -p sh -c 'sleep 0.3 & exit 0'")
+    wait_until(lambda: set(children.read_text().split()) <= own, "no zombie is left")
+    os.kill(inner, signal.SIGTERM)
+    assert p.wait_exit() == 0
+
+
+def test_listeners_are_bound_for_every_worker(make_portico, backend):
+    ports = [free_port(), free_port()]
+    p = make_portico(
+        listeners=[{"name": f"l{i}", "address": f"127.0.0.1:{port}"} for i, port in enumerate(ports)],
+        proxy={"workers": 3},
+    )
+    p.write_endpoints([("web", backend.address)])
+    p.start_and_wait()
+    for port in ports:
+        wait_until(lambda: try_get(port) == 200, "serves")
+    hexadecimal = [f"0100007F:{port:04X}" for port in ports]
+    listening = [line.split() for line in open("/proc/net/tcp") if " 0A " in line]
+    assert [sum(row[1] == h for row in listening) for h in hexadecimal] == [3, 3]

@@ -1,0 +1,118 @@
+"""SIGHUP, and what a restarted control makes of a file that has been broken since."""
+
+import json
+import os
+import signal
+import stat
+import time
+
+from conftest import Load, wait_until
+
+
+def reload_and_wait(portico, metric):
+    before = portico.metric(metric)
+    portico.send(signal.SIGHUP)
+    portico.wait_metric(metric, lambda v: v == before + 1)
+
+
+def test_a_bad_configuration_is_refused_and_the_old_one_stays(portico):
+    routes = portico.routes()
+    with Load(portico.port) as load:
+        portico.write_config('{"listeners": 7, "nonsense": true}')
+        reload_and_wait(portico, "portico_config_reload_failures_total")
+        load.wait_for_more(20)
+    assert load.failures == []
+    assert "nonsense" in portico.log()
+    assert portico.routes() == routes
+    assert portico.metric("portico_config_reloads_total") == 0
+
+
+def test_a_good_configuration_is_taken_over_without_a_failed_request(portico):
+    portico.config["services"] = [{"name": "shop", "host": "shop.test", "image": "shop:1", "port": 80}]
+    portico.write_config()
+    with Load(portico.port) as load:
+        reload_and_wait(portico, "portico_config_reloads_total")
+        load.wait_for_more(20)
+    assert load.failures == []
+    assert portico.routes()[("shop.test", "/")] == "shop"
+    portico.config["services"] = []
+    portico.write_config()
+    reload_and_wait(portico, "portico_config_reloads_total")
+    assert ("shop.test", "/") not in portico.routes()
+
+
+def test_the_configuration_wins_over_a_route_that_a_task_asked_for(portico):
+    assert portico.routes()[("*", "/")] == "web"
+    portico.config["services"] = [{"name": "shop", "host": "*", "path": "/", "image": "shop:1", "port": 80}]
+    portico.write_config()
+    reload_and_wait(portico, "portico_config_reloads_total")
+    wait_until(lambda: portico.routes()[("*", "/")] == "shop", "the configured route")
+    assert "is not given: in the configuration, service 'shop' has it" in portico.log()
+    portico.config["services"] = []
+    portico.write_config()
+    reload_and_wait(portico, "portico_config_reloads_total")
+    wait_until(lambda: portico.routes().get(("*", "/")) == "web", "the task's route is back")
+    portico.wait_serving()
+
+
+def test_what_needs_a_restart_is_named(portico):
+    portico.config["proxy"]["workers"] = 1
+    portico.config["cluster"] = "other"
+    portico.write_config()
+    reload_and_wait(portico, "portico_config_reloads_total")
+    line = [l for l in portico.log().splitlines() if "only after a restart" in l]
+    assert len(line) == 1 and "proxy.workers" in line[0] and "cluster" in line[0]
+    reload_and_wait(portico, "portico_config_reloads_total")
+    assert portico.log().count("only after a restart") == 2  # it still is not in force
+
+
+def test_a_restarted_control_falls_back_to_the_last_good_configuration(portico):
+    copy = portico.folder / "state" / "config.last-good.yaml"
+    assert stat.S_IMODE(os.stat(copy).st_mode) == 0o600
+    portico.write_config("{broken")
+    with Load(portico.port) as load:
+        old = portico.kill("control")
+        portico.wait_for_new("control", old)
+        portico.wait_metric("portico_config_fallback", lambda v: v == 1)
+        wait_until(portico.is_ready, "ready")
+        load.wait_for_more(20)
+    assert load.failures == []
+    assert "the last good one stays in force" in portico.log()
+    portico.write_config()
+    reload_and_wait(portico, "portico_config_reloads_total")
+    assert portico.metric("portico_config_fallback") == 0
+
+
+def test_an_endpoint_leaves_and_another_comes_without_a_failed_request(portico, backends):
+    first = json.loads(portico.endpoints_path.read_text())["endpoints"][0]["address"]
+    second = backends()
+    with Load(portico.port) as load:
+        portico.write_endpoints([("web", first), ("web", second.address)])
+        portico.wait_metric("portico_published_endpoints", lambda v: v == 2)
+        load.wait_for_more(20)
+        portico.write_endpoints([("web", second.address)])
+        portico.wait_metric("portico_published_endpoints", lambda v: v == 1)
+        load.wait_for_more(20)
+    assert load.failures == []
+
+
+def test_a_route_stays_when_its_last_task_has_gone(portico):
+    portico.write_endpoints([])
+    portico.wait_metric("portico_published_endpoints", lambda v: v == 0)
+    status = wait_until(lambda: portico.routes().get(("*", "/")), "the route")
+    assert status == "web"
+    from conftest import get
+
+    began = time.monotonic()
+    assert get(portico.port)[0] == 503
+    assert time.monotonic() - began < 1
+
+
+def test_a_dead_endpoint_is_kept_out_by_its_health_check(portico, backends):
+    second = backends()
+    first = json.loads(portico.endpoints_path.read_text())["endpoints"][0]["address"]
+    portico.write_endpoints([("web", first), ("web", "127.0.0.1:1"), ("web", second.address)])
+    portico.wait_metric("portico_published_endpoints", lambda v: v == 2)
+    with Load(portico.port) as load:
+        load.wait_for_more(50)
+    assert load.failures == []

@@ -1,0 +1,180 @@
+#include "controller/task_watch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct task_watch w;
+static struct task task;
+static struct task_facts facts;
+static struct task_loss loss;
+static size_t loss_count;
+
+static int set_up(void **state)
+{
+    (void)state;
+    task_watch_init(&w);
+    task = (struct task){ .spec = {
+                              .id = "id-1", .revision = "r", .address = "a", .managed = true, .state = TASK_RUNNING } };
+    facts = (struct task_facts){ 0 };
+    loss_count = 0;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    task_watch_fini(&w);
+    return 0;
+}
+
+static void on_loss(void *owner, const struct task_loss *l)
+{
+    (void)owner;
+    loss = *l;
+    loss_count++;
+}
+
+static void turn(bool shows_task, int64_t now_ms)
+{
+    task_watch_begin_turn(&w);
+    if (shows_task)
+        task_watch_see(&w, &task, &facts, "r", now_ms);
+    task_watch_end_turn(&w, now_ms, on_loss, NULL);
+}
+
+static void an_end_that_nobody_ordered_is_reported_once(void **state)
+{
+    (void)state;
+    turn(true, 1000);
+    task.spec.state = TASK_STOPPED;
+    task.spec.exit_code = 3;
+    turn(true, 4000);
+    turn(true, 5000);
+    turn(false, 6000);
+    assert_int_equal(loss_count, 1);
+    assert_int_equal(loss.exit_code, 3);
+    assert_int_equal(loss.lived_ms, 3000);
+}
+
+static void a_task_that_vanishes_is_reported_without_exit_code(void **state)
+{
+    (void)state;
+    turn(true, 1000);
+    turn(false, 2000);
+    assert_int_equal(loss_count, 1);
+    assert_false(loss.has_exit_code);
+}
+
+static void an_end_that_was_ordered_is_no_loss(void **state)
+{
+    (void)state;
+    turn(true, 1000);
+    task_watch_expect_end(&w, "id-1");
+    turn(false, 2000);
+    assert_int_equal(loss_count, 0);
+    turn(true, 3000);
+    task.admin = TASK_ADMIN_DRAINING;
+    turn(true, 4000);
+    task.spec.state = TASK_STOPPED;
+    turn(true, 5000);
+    assert_int_equal(loss_count, 0);
+}
+
+static void what_was_dead_when_we_came_is_no_news(void **state)
+{
+    (void)state;
+    task.spec.state = TASK_STOPPED;
+    turn(true, 1000);
+    assert_int_equal(loss_count, 0);
+    turn(false, 2000);
+    facts.is_starting = true; /* unless we have just made it */
+    turn(true, 3000);
+    assert_int_equal(loss_count, 1);
+}
+
+static void somebody_elses_end_is_no_loss(void **state)
+{
+    (void)state;
+    task.spec.managed = false;
+    turn(true, 1000);
+    turn(false, 2000);
+    assert_int_equal(loss_count, 0);
+}
+
+static void health_has_a_history(void **state)
+{
+    (void)state;
+    turn(true, 1000);
+    assert_false(w.observed[0].is_healthy || w.observed[0].was_healthy);
+    task.probe_health = TASK_HEALTH_UP;
+    turn(true, 2000);
+    assert_true(w.observed[0].is_healthy);
+    assert_false(task_watch_has_proven(&w, "r", 1000, 10000, 11999));
+    assert_true(task_watch_has_proven(&w, "r", 1000, 10000, 12000));
+    assert_false(task_watch_has_proven(&w, "r", 1001, 10000, 12000)); /* older than what it should prove */
+    assert_false(task_watch_has_proven(&w, "other", 1000, 10000, 12000));
+    task.probe_health = TASK_HEALTH_DOWN;
+    turn(true, 3000);
+    turn(true, 4000);
+    assert_true(w.observed[0].was_healthy && !w.observed[0].is_healthy);
+    assert_int_equal(w.observed[0].unhealthy_since_ms, 3000);
+}
+
+static void tasks_are_counted_by_what_they_are(void **state)
+{
+    (void)state;
+    task_watch_begin_turn(&w);
+    for (int i = 0; i < 6; i++) {
+        struct task t = task;
+        snprintf(t.spec.id, sizeof t.spec.id, "id-%d", i);
+        t.probe_health = i < 3 ? TASK_HEALTH_UP : TASK_HEALTH_UNKNOWN;
+        t.spec.managed = i != 0;
+        t.admin = i == 2 ? TASK_ADMIN_DRAINING : TASK_ADMIN_READY;
+        if (i == 4)
+            t.spec.state = TASK_PENDING;
+        if (i == 5)
+            snprintf(t.spec.revision, sizeof t.spec.revision, "old");
+        task_watch_see(&w, &t, &facts, "r", 1000);
+    }
+    const struct task_counts *c = &w.counts;
+    assert_int_equal(c->running, 4);
+    assert_int_equal(c->managed_running, 3);
+    assert_int_equal(c->managed_pending, 1);
+    assert_int_equal(c->managed_healthy, 1);
+    assert_int_equal(c->managed_draining, 1);
+    assert_int_equal(c->on_their_way, 3);
+    assert_int_equal(c->other_revision, 1);
+    assert_int_equal(c->current_healthy, 1);
+}
+
+static void a_drain_has_a_beginning(void **state)
+{
+    (void)state;
+    turn(true, 1000);
+    assert_int_equal(w.observed[0].ending_since_ms, 0);
+    task.admin = TASK_ADMIN_DRAINING;
+    turn(true, 2000);
+    turn(true, 3000);
+    assert_int_equal(w.observed[0].ending_since_ms, 2000);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_end_that_nobody_ordered_is_reported_once),
+        TEST(a_task_that_vanishes_is_reported_without_exit_code),
+        TEST(an_end_that_was_ordered_is_no_loss),
+        TEST(what_was_dead_when_we_came_is_no_news),
+        TEST(somebody_elses_end_is_no_loss),
+        TEST(health_has_a_history),
+        TEST(tasks_are_counted_by_what_they_are),
+        TEST(a_drain_has_a_beginning),
+    };
+    return cmocka_run_group_tests_name("task_watch", tests, NULL, NULL);
+}

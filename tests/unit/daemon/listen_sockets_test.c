@@ -1,0 +1,95 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "daemon/listen_sockets.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A port that was free a moment ago, as "127.0.0.1:PORT". */
+static void find_free_address(char out[64])
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    close(fd);
+    snprintf(out, 64, "127.0.0.1:%u", ntohs(address.sin_port));
+}
+
+static void several_sockets_share_one_port(void **state)
+{
+    char address[64];
+    struct error error = { "" };
+    int fds[3];
+    (void)state;
+    find_free_address(address);
+    assert_true(listen_sockets_open(address, 3, fds, &error));
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(fcntl(fds[i], F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+        assert_int_equal(fcntl(fds[i], F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+    }
+    listen_sockets_close(fds, 3);
+    assert_int_equal(fds[2], -1);
+}
+
+static void a_port_in_use_is_refused_even_when_it_could_be_shared(void **state)
+{
+    char address[64];
+    struct error error = { "" };
+    int first[2], second[2] = { -1, -1 };
+    (void)state;
+    find_free_address(address);
+    assert_true(listen_sockets_open(address, 2, first, &error));
+    assert_false(listen_sockets_open(address, 2, second, &error));
+    assert_string_equal(error.text, "Address already in use");
+    assert_false(listen_sockets_open(address, 1, second, &error));
+    listen_sockets_close(first, 2);
+    assert_true(listen_sockets_open(address, 1, first, &error));
+    assert_false(listen_sockets_open(address, 2, second, &error));
+    listen_sockets_close(first, 1);
+}
+
+static void both_families_may_have_the_same_port(void **state)
+{
+    char v4[64], v6[64];
+    struct error error = { "" };
+    int fds[2];
+    unsigned port;
+    (void)state;
+    find_free_address(v4);
+    assert_int_equal(sscanf(v4, "127.0.0.1:%u", &port), 1);
+    snprintf(v4, sizeof v4, "*:%u", port);
+    snprintf(v6, sizeof v6, "[::]:%u", port);
+    assert_true(listen_sockets_open(v4, 1, &fds[0], &error));
+    assert_true(listen_sockets_open(v6, 1, &fds[1], &error));
+    listen_sockets_close(fds, 2);
+}
+
+static void what_is_no_address_is_refused(void **state)
+{
+    static const char *const bad[] = { "", "localhost:80", "1.2.3:80", "[::1:80", "127.0.0.1:99999" };
+    struct error error;
+    int fd;
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(listen_sockets_open(bad[i], 1, &fd, &error));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(several_sockets_share_one_port),
+        cmocka_unit_test(a_port_in_use_is_refused_even_when_it_could_be_shared),
+        cmocka_unit_test(both_families_may_have_the_same_port),
+        cmocka_unit_test(what_is_no_address_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,376 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "daemon/publication.h"
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/load.h"
+#include "proxy/snapshot_builder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct bench {
+    struct task_registry *registry;
+    uint8_t provider;
+    struct publication *publication;
+    struct config *config;
+};
+
+static void on_change(void *owner, const char *service)
+{
+    struct bench *b = owner;
+    publication_note_service(b->publication, service);
+}
+
+static void configure(struct bench *b, const char *yaml)
+{
+    struct config_problems problems;
+    struct config *config = config_load_text("test", yaml, strlen(yaml), &problems);
+    for (size_t i = 0; i < problems.count; i++)
+        print_message("%s\n", problems.lines[i]);
+    config_problems_fini(&problems);
+    assert_non_null(config);
+    publication_apply_config(b->publication, config);
+    config_free(b->config);
+    b->config = config;
+}
+
+static int set_up(void **state)
+{
+    struct bench *b = mem_alloc(sizeof *b);
+    log_init("test", LOG_LEVEL_ERROR);
+    b->registry = task_registry_new();
+    b->provider = task_registry_add_provider(b->registry, "test");
+    b->publication = publication_new(b->registry);
+    task_registry_set_listener(b->registry, on_change, b);
+    configure(b, "services: []");
+    *state = b;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct bench *b = *state;
+    publication_free(b->publication);
+    task_registry_free(b->registry);
+    config_free(b->config);
+    free(b);
+    return 0;
+}
+
+static void put_task(struct bench *b, const char *id, const char *service, const char *address, const char *host)
+{
+    struct task_spec spec = { .weight = 1, .state = TASK_RUNNING };
+    snprintf(spec.id, sizeof spec.id, "%s", id);
+    snprintf(spec.name, sizeof spec.name, "container-%s", id);
+    snprintf(spec.service, sizeof spec.service, "%s", service);
+    snprintf(spec.address, sizeof spec.address, "%s", address);
+    snprintf(spec.host, sizeof spec.host, "%s", host);
+    snprintf(spec.path, sizeof spec.path, "%s", host[0] ? "/" : "");
+    assert_true(task_registry_apply(b->registry, b->provider, &spec));
+    task_registry_set_probe(b->registry, id, TASK_HEALTH_UP);
+}
+
+static void assert_frame(json_t *frame, const char *expected)
+{
+    if (!expected) {
+        assert_null(frame);
+        return;
+    }
+    assert_non_null(frame);
+    json_object_del(frame, "settings");
+    json_t *document = json_object_get(frame, "document");
+    if (document)
+        json_object_del(document, "settings");
+    char *text = json_to_text(frame);
+    assert_string_equal(text, expected);
+    free(text);
+    json_decref(frame);
+}
+
+static void assert_patch(struct bench *b, uint64_t serial, const char *expected)
+{
+    assert_frame(publication_write_patch(b->publication, serial), expected);
+}
+
+static void assert_snapshot(struct bench *b, uint64_t serial, const char *expected)
+{
+    assert_frame(publication_write_snapshot(b->publication, serial), expected);
+}
+
+static void skip_snapshot(struct bench *b, uint64_t serial)
+{
+    json_decref(publication_write_snapshot(b->publication, serial));
+}
+
+static void an_empty_world_gives_an_empty_document(void **state)
+{
+    assert_snapshot(*state, 1,
+                    "{\"type\":\"snapshot\",\"document\":{\"version\":1,\"serial\":1,\"services\":[],\"routes\":[]}}");
+}
+
+static void a_service_of_the_configuration_has_its_route_before_its_first_task(void **state)
+{
+    struct bench *b = *state;
+    configure(b, "services: [{name: web, host: a.test, path: /x, image: i, port: 80}]");
+    assert_snapshot(b, 5,
+                    "{\"type\":\"snapshot\",\"document\":{\"version\":1,\"serial\":5,"
+                    "\"services\":[{\"name\":\"web\",\"endpoints\":[]}],"
+                    "\"routes\":[{\"host\":\"a.test\",\"path\":\"/x\",\"service\":\"web\"}]}}");
+}
+
+static void a_patch_names_only_the_services_that_changed(void **state)
+{
+    struct bench *b = *state;
+    put_task(b, "1", "web", "10.0.0.1:80", "a.test");
+    put_task(b, "2", "api", "10.0.0.2:80", "b.test");
+    skip_snapshot(b, 1);
+    assert_patch(b, 2, NULL);
+    put_task(b, "3", "api", "10.0.0.3:80", "b.test");
+    assert_patch(
+        b, 2,
+        "{\"services\":[{\"name\":\"api\",\"endpoints\":[{\"id\":\"2\",\"address\":\"10.0.0.2:80\",\"weight\":1},"
+        "{\"id\":\"3\",\"address\":\"10.0.0.3:80\",\"weight\":1}]}],\"type\":\"patch\",\"serial\":2}");
+    assert_patch(b, 3, NULL);
+}
+
+static void a_change_that_changes_nothing_for_the_data_plane_makes_no_frame(void **state)
+{
+    struct bench *b = *state;
+    put_task(b, "1", "web", "10.0.0.1:80", "a.test");
+    skip_snapshot(b, 1);
+    task_registry_set_probe(b->registry, "1", TASK_HEALTH_DOWN);
+    task_registry_set_probe(b->registry, "1", TASK_HEALTH_UP);
+    assert_patch(b, 2, NULL);
+}
+
+static void a_new_service_brings_its_route(void **state)
+{
+    struct bench *b = *state;
+    skip_snapshot(b, 1);
+    put_task(b, "1", "web", "[fd00::1]:80", "*");
+    assert_patch(
+        b, 2,
+        "{\"services\":[{\"name\":\"web\",\"endpoints\":[{\"id\":\"1\",\"address\":\"[fd00::1]:80\",\"weight\":1}]}],"
+        "\"routes\":[{\"host\":\"*\",\"path\":\"/\",\"service\":\"web\"}],\"type\":\"patch\",\"serial\":2}");
+}
+
+static void a_service_without_any_route_is_not_published(void **state)
+{
+    struct bench *b = *state;
+    skip_snapshot(b, 1);
+    put_task(b, "1", "hidden", "10.0.0.1:80", "");
+    assert_patch(b, 2, NULL);
+    assert_true(publication_is_out_of_rotation(b->publication, "1"));
+}
+
+static void a_service_that_lost_its_last_task_stays_with_its_route(void **state)
+{
+    struct bench *b = *state;
+    put_task(b, "1", "web", "10.0.0.1:80", "a.test");
+    skip_snapshot(b, 1);
+    task_registry_remove(b->registry, "1");
+    assert_patch(b, 2, "{\"services\":[{\"name\":\"web\",\"endpoints\":[]}],\"type\":\"patch\",\"serial\":2}");
+}
+
+static void a_service_that_left_the_configuration_is_removed_with_its_route(void **state)
+{
+    struct bench *b = *state;
+    configure(b, "services: [{name: web, host: a.test, image: i, port: 80}]");
+    skip_snapshot(b, 1);
+    configure(b, "services: []");
+    assert_patch(b, 2, "{\"removedServices\":[\"web\"],\"routes\":[],\"type\":\"patch\",\"serial\":2}");
+    assert_patch(b, 3, NULL);
+}
+
+static void a_route_moves_to_the_service_that_waited_for_it(void **state)
+{
+    struct bench *b = *state;
+    put_task(b, "1", "web", "10.0.0.1:80", "a.test");
+    put_task(b, "2", "next", "10.0.0.2:80", "a.test");
+    skip_snapshot(b, 1);
+    task_registry_remove(b->registry, "1");
+    assert_patch(
+        b, 2,
+        "{\"services\":[{\"name\":\"next\",\"endpoints\":[{\"id\":\"2\",\"address\":\"10.0.0.2:80\",\"weight\":1}]}],"
+        "\"removedServices\":[\"web\"],\"routes\":[{\"host\":\"a.test\",\"path\":\"/\",\"service\":\"next\"}],"
+        "\"type\":\"patch\",\"serial\":2}");
+}
+
+static void settings_travel_when_they_change(void **state)
+{
+    struct bench *b = *state;
+    skip_snapshot(b, 1);
+    configure(b, "proxy: {retries: 1}");
+    json_t *patch = publication_write_patch(b->publication, 2);
+    assert_non_null(patch);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(patch, "settings"), "retries")), 1);
+    json_decref(patch);
+    configure(b, "proxy: {retries: 1}");
+    patch = publication_write_patch(b->publication, 3);
+    assert_null(json_object_get(patch, "settings"));
+    json_decref(patch);
+}
+
+static void what_is_no_endpoint_is_left_out(void **state)
+{
+    struct bench *b = *state;
+    put_task(b, "1", "web", "10.0.0.1:80", "a.test");
+    put_task(b, "2", "web", "not an address", "a.test");
+    put_task(b, "3 3", "web", "10.0.0.3:80", "a.test");
+    put_task(b, "4", "web", "10.0.0.4:80", "a.test");
+    task_registry_set_admin(b->registry, "4", TASK_ADMIN_DRAINING);
+    assert_snapshot(b, 1,
+                    "{\"type\":\"snapshot\",\"document\":{\"version\":1,\"serial\":1,\"services\":[{\"name\":\"web\","
+                    "\"endpoints\":[{\"id\":\"1\",\"address\":\"10.0.0.1:80\",\"weight\":1}]}],"
+                    "\"routes\":[{\"host\":\"a.test\",\"path\":\"/\",\"service\":\"web\"}]}}");
+}
+
+static void a_drained_task_is_out_of_rotation_with_the_acknowledgement(void **state)
+{
+    struct bench *b = *state;
+    put_task(b, "1", "web", "10.0.0.1:80", "a.test");
+    assert_true(publication_is_out_of_rotation(b->publication, "1"));
+    skip_snapshot(b, 1);
+    assert_false(publication_is_out_of_rotation(b->publication, "1"));
+    publication_acknowledge(b->publication, 1);
+    assert_false(publication_is_out_of_rotation(b->publication, "1"));
+    task_registry_set_admin(b->registry, "1", TASK_ADMIN_DRAINING);
+    assert_false(publication_is_out_of_rotation(b->publication, "1"));
+    json_decref(publication_write_patch(b->publication, 2));
+    assert_false(publication_is_out_of_rotation(b->publication, "1"));
+    publication_acknowledge(b->publication, 2);
+    assert_true(publication_is_out_of_rotation(b->publication, "1"));
+}
+
+static void a_task_that_changed_its_address_stays_in_rotation(void **state)
+{
+    struct bench *b = *state;
+    put_task(b, "1", "web", "10.0.0.1:80", "a.test");
+    skip_snapshot(b, 1);
+    put_task(b, "1", "web", "10.0.0.2:80", "a.test");
+    json_decref(publication_write_patch(b->publication, 2));
+    publication_acknowledge(b->publication, 2);
+    assert_false(publication_is_out_of_rotation(b->publication, "1"));
+}
+
+static void a_data_plane_that_started_again_gets_everything_again(void **state)
+{
+    struct bench *b = *state;
+    put_task(b, "1", "web", "10.0.0.1:80", "a.test");
+    skip_snapshot(b, 1);
+    publication_forget_sent(b->publication);
+    assert_true(publication_is_out_of_rotation(b->publication, "1"));
+    json_t *frame = publication_write_snapshot(b->publication, 2);
+    assert_int_equal(json_array_size(json_object_get(json_object_get(frame, "document"), "services")), 1);
+    json_decref(frame);
+    assert_false(publication_is_out_of_rotation(b->publication, "1"));
+}
+
+/* What the data plane says to our frames. */
+struct receiver {
+    struct stats_region *stats;
+    struct snapshot_builder *builder;
+    struct snapshot *newest;
+};
+
+static void receiver_open(struct receiver *r)
+{
+    int fd = stats_create_fd(1, NULL);
+    r->stats = stats_map_writer(fd, 1, NULL);
+    close(fd);
+    r->builder = snapshot_builder_new(r->stats, 1);
+    r->newest = NULL;
+}
+
+static void receiver_take(struct receiver *r, json_t *frame)
+{
+    struct error error = { "" };
+    if (!frame)
+        return;
+    json_t *document = json_object_get(frame, "document");
+    struct snapshot *next = document ? snapshot_build(r->builder, document, r->newest, &error)
+                                     : snapshot_build_patch(r->builder, frame, r->newest, &error);
+    assert_string_equal(error.text, "");
+    assert_non_null(next);
+    if (r->newest)
+        snapshot_free(r->builder, r->newest);
+    r->newest = next;
+    json_decref(frame);
+}
+
+static void receiver_close(struct receiver *r)
+{
+    snapshot_free(r->builder, r->newest);
+    snapshot_builder_free(r->builder);
+    stats_unmap(r->stats);
+}
+
+/* A fixed pseudo-random walk: each step changes something, the data plane must accept every frame. */
+static void the_data_plane_accepts_every_frame_of_a_long_random_history(void **state)
+{
+    static const char *const hosts[] = { "a.test", "b.test", "*", "*.c.test", "Bad Host" };
+    static const char *const configs[] = {
+        "services: []", "services: [{name: s1, host: b.test, image: i, port: 80}]",
+        "services: [{name: s9, host: '*', image: i, port: 80}]\nproxy: {retries: 0}"
+    };
+    struct bench *b = *state;
+    struct receiver receiver;
+    uint32_t random = 12345;
+    receiver_open(&receiver);
+    receiver_take(&receiver, publication_write_snapshot(b->publication, 1));
+    for (uint64_t serial = 2; serial < 3000; serial++) {
+        random = random * 1664525 + 1013904223;
+        uint32_t what = random >> 24 & 15, which = random >> 16 & 31;
+        char id[8], service[8], address[32];
+        snprintf(id, sizeof id, "%u", which);
+        snprintf(service, sizeof service, "s%u", which % 7);
+        snprintf(address, sizeof address, "10.0.%u.%u:80", what, which);
+        if (what == 0)
+            configure(b, configs[which % 3]);
+        else if (what < 4)
+            task_registry_remove(b->registry, id);
+        else if (what < 6)
+            task_registry_set_admin(b->registry, id, TASK_ADMIN_DRAINING);
+        else
+            put_task(b, id, service, address, hosts[which % 5]);
+        receiver_take(&receiver, random >> 10 & 31 ? publication_write_patch(b->publication, serial)
+                                                   : publication_write_snapshot(b->publication, serial));
+    }
+    struct publication_status status;
+    publication_status(b->publication, &status);
+    assert_in_range(status.service_count, 1, 8);
+    assert_true(status.refused_route_count > 0);
+    receiver_close(&receiver);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(an_empty_world_gives_an_empty_document),
+        TEST(a_service_of_the_configuration_has_its_route_before_its_first_task),
+        TEST(a_patch_names_only_the_services_that_changed),
+        TEST(a_change_that_changes_nothing_for_the_data_plane_makes_no_frame),
+        TEST(a_new_service_brings_its_route),
+        TEST(a_service_without_any_route_is_not_published),
+        TEST(a_service_that_lost_its_last_task_stays_with_its_route),
+        TEST(a_service_that_left_the_configuration_is_removed_with_its_route),
+        TEST(a_route_moves_to_the_service_that_waited_for_it),
+        TEST(settings_travel_when_they_change),
+        TEST(what_is_no_endpoint_is_left_out),
+        TEST(a_drained_task_is_out_of_rotation_with_the_acknowledgement),
+        TEST(a_task_that_changed_its_address_stays_in_rotation),
+        TEST(a_data_plane_that_started_again_gets_everything_again),
+        TEST(the_data_plane_accepts_every_frame_of_a_long_random_history),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

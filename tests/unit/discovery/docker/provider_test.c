@@ -1,0 +1,486 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "discovery/docker/engine.h"
+#include "discovery/docker/provider.h"
+#include "discovery/provider.h"
+#include "tests/unit/discovery/docker/fake_engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FOREIGN "\"portico.enable\":\"true\",\"portico.service\":\"web\",\"portico.port\":\"80\""
+#define OWN                                                                                                         \
+    "\"portico.managed-by\":\"portico\",\"portico.cluster\":\"prod\",\"portico.service\":\"own\",\"portico.port\":" \
+    "\"80\""
+
+struct bench {
+    struct loop *loop;
+    struct http_client *http;
+    struct fake_engine fake;
+    struct docker_engine *engine;
+    struct task_registry *registry;
+    struct provider provider;
+    struct config config;
+    char endpoint[128], cluster[8];
+    /* what is waited for */
+    int wanted;
+    enum task_state wanted_state;
+    uint64_t wanted_syncs, wanted_looks;
+};
+
+static int set_up(void **state)
+{
+    struct bench *b = mem_alloc(sizeof *b);
+    log_init("test", LOG_LEVEL_ERROR);
+    b->loop = loop_new();
+    b->http = http_client_new(b->loop, 256);
+    fake_engine_start(&b->fake, b->loop);
+    snprintf(b->endpoint, sizeof b->endpoint, "unix://%s", b->fake.server.path);
+    strcpy(b->cluster, "prod");
+    b->config.cluster = b->cluster;
+    b->config.docker = (struct config_docker){ .enabled = true, .endpoint = b->endpoint };
+    b->engine = docker_engine_new(b->loop, b->http, &b->config.docker, NULL);
+    b->registry = task_registry_new();
+    provider_init(&b->provider, provider_find_kind("docker"),
+                  &(struct provider_parts){ .loop = b->loop, .registry = b->registry, .engine = b->engine });
+    *state = b;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct bench *b = *state;
+    b->provider.ops->stop(&b->provider);
+    b->provider.ops->stop(&b->provider); /* idempotent */
+    task_registry_free(b->registry);
+    docker_engine_free(b->engine);
+    http_client_free(b->http);
+    fake_engine_stop(&b->fake);
+    loop_free(b->loop);
+    free(b);
+    return 0;
+}
+
+static struct docker_provider_status status_of(struct bench *b)
+{
+    struct docker_provider_status status;
+    docker_provider_status(&b->provider, &status);
+    return status;
+}
+
+static bool has_too_few_syncs(void *owner)
+{
+    struct bench *b = owner;
+    return status_of(b).syncs_count < b->wanted_syncs;
+}
+
+static void wait_for_sync(struct bench *b, uint64_t count)
+{
+    b->wanted_syncs = count;
+    scripted_run_while(b->loop, has_too_few_syncs, b);
+}
+
+static void start(struct bench *b)
+{
+    struct error error;
+    assert_true(b->provider.ops->is_configured(&b->config));
+    assert_true(b->provider.ops->start(&b->provider, &b->config, &error));
+    assert_false(task_registry_is_synced(b->registry, b->provider.index));
+    wait_for_sync(b, 1);
+}
+
+static const struct task *task(struct bench *b, int i)
+{
+    return task_registry_find(b->registry, b->fake.containers[i].id);
+}
+
+static bool is_in_another_state(void *owner)
+{
+    struct bench *b = owner;
+    const struct task *found = task(b, b->wanted);
+    return !found || found->spec.state != b->wanted_state;
+}
+
+static void wait_for_state(struct bench *b, int i, enum task_state state)
+{
+    b->wanted = i;
+    b->wanted_state = state;
+    scripted_run_while(b->loop, is_in_another_state, b);
+}
+
+static bool is_there(void *owner)
+{
+    struct bench *b = owner;
+    return task(b, b->wanted) != NULL;
+}
+
+static void wait_until_gone(struct bench *b, int i)
+{
+    b->wanted = i;
+    scripted_run_while(b->loop, is_there, b);
+}
+
+static bool has_too_few_looks(void *owner)
+{
+    struct bench *b = owner;
+    return b->fake.inspect_count < b->wanted_looks;
+}
+
+static void wait_for_looks(struct bench *b, uint64_t count)
+{
+    b->wanted_looks = count;
+    scripted_run_while(b->loop, has_too_few_looks, b);
+    scripted_run_turns(b->loop, 20);
+}
+
+static void the_first_list_fills_the_registry(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    fake_engine_add(&b->fake, 2, OWN)->status = "exited";
+    b->fake.containers[2].exit_code = 3;
+    fake_engine_add(&b->fake, 3, FOREIGN)->status = "exited";
+    fake_engine_add(&b->fake, 4, "\"other\":\"label\"");
+    fake_engine_add(&b->fake, 5, "\"portico.enable\":\"true\",\"portico.service\":\"BAD\",\"portico.port\":\"80\"");
+    fake_engine_add(&b->fake, 6, FOREIGN ",\"portico.managed-by\":\"portico\",\"portico.cluster\":\"staging\"");
+    start(b);
+    assert_true(task_registry_is_synced(b->registry, b->provider.index));
+    assert_int_equal(task_registry_count(b->registry), 2);
+    assert_int_equal(task(b, 1)->spec.state, TASK_RUNNING);
+    assert_string_equal(task(b, 1)->spec.address, "172.17.0.1:80");
+    assert_int_equal(task(b, 2)->spec.state, TASK_STOPPED); /* the controller removes it */
+    assert_int_equal(task(b, 2)->spec.exit_code, 3);
+    assert_int_equal(status_of(b).ignored_count, 1);
+    assert_null(b->provider.ops->find_problem(&b->provider));
+}
+
+static void an_event_looks_at_one_container_only(void **state)
+{
+    struct bench *b = *state;
+    for (int i = 1; i < 9; i++)
+        fake_engine_add(&b->fake, i, FOREIGN);
+    start(b);
+    size_t looks = b->fake.inspect_count, lists = b->fake.list_count;
+    fake_engine_add(&b->fake, 9, FOREIGN);
+    fake_engine_emit(&b->fake, 9, "start", "");
+    wait_for_state(b, 9, TASK_RUNNING);
+    assert_int_equal(b->fake.inspect_count, looks + 1);
+    assert_int_equal(b->fake.list_count, lists);
+    fake_engine_add(&b->fake, 10, "\"not\":\"ours\"");
+    fake_engine_emit(&b->fake, 10, "start", "");
+    fake_engine_emit(&b->fake, 9, "kill", "\"signal\":\"15\"");
+    wait_for_state(b, 9, TASK_STOPPING);
+    assert_int_equal(b->fake.inspect_count, looks + 1); /* none of our labels, and a kill says all */
+}
+
+static void a_stop_is_seen_at_the_kill_and_nothing_is_asked(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    fake_engine_add(&b->fake, 2, OWN);
+    start(b);
+    size_t looks = b->fake.inspect_count;
+    for (int i = 1; i <= 2; i++) {
+        fake_engine_emit(&b->fake, i, "kill", "\"signal\":\"15\"");
+        wait_for_state(b, i, TASK_STOPPING);
+        b->fake.containers[i].status = "exited";
+        fake_engine_emit(&b->fake, i, "die", "\"exitCode\":\"143\"");
+        fake_engine_emit(&b->fake, i, "stop", "");
+    }
+    wait_until_gone(b, 1); /* a foreign container that stopped is no task */
+    wait_for_state(b, 2, TASK_STOPPED);
+    assert_int_equal(task(b, 2)->spec.exit_code, 143);
+    assert_string_equal(task(b, 2)->spec.address, "");
+    fake_engine_emit(&b->fake, 2, "destroy", "");
+    wait_until_gone(b, 2);
+    assert_int_equal(b->fake.inspect_count, looks);
+}
+
+static void a_signal_that_does_not_end_it_changes_nothing(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    fake_engine_add(&b->fake, 2, FOREIGN);
+    start(b);
+    fake_engine_emit(&b->fake, 1, "kill", "\"signal\":\"1\"");
+    fake_engine_emit(&b->fake, 2, "kill", "\"signal\":\"9\"");
+    wait_for_state(b, 2, TASK_STOPPING);
+    assert_int_equal(task(b, 1)->spec.state, TASK_RUNNING);
+}
+
+static void a_killed_container_stays_out_although_the_engine_calls_it_running(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    start(b);
+    fake_engine_emit(&b->fake, 1, "kill", "\"signal\":\"15\"");
+    size_t looks = b->fake.inspect_count;
+    fake_engine_emit(&b->fake, 1, "rename", "");
+    wait_for_looks(b, looks + 1);
+    assert_int_equal(task(b, 1)->spec.state, TASK_STOPPING);
+    fake_engine_break_stream(&b->fake); /* nor does a full list bring it back */
+    wait_for_sync(b, 2);
+    assert_int_equal(task(b, 1)->spec.state, TASK_STOPPING);
+    b->fake.containers[1].started_at = "2026-11-22T22:00:00Z"; /* but another life does, even if no event told of it */
+    fake_engine_break_stream(&b->fake);
+    wait_for_sync(b, 3);
+    assert_int_equal(task(b, 1)->spec.state, TASK_RUNNING);
+}
+
+static void a_restart_ends_up_running(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 2, OWN);
+    start(b);
+    fake_engine_emit(&b->fake, 2, "kill", "\"signal\":\"15\"");
+    fake_engine_emit(&b->fake, 2, "die", "\"exitCode\":\"0\"");
+    fake_engine_emit(&b->fake, 2, "stop", "");
+    wait_for_state(b, 2, TASK_STOPPED);
+    b->fake.containers[2].started_at = "2026-11-22T22:00:00Z";
+    b->fake.containers[2].ip = "172.17.0.77";
+    fake_engine_emit(&b->fake, 2, "start", "");
+    wait_for_state(b, 2, TASK_RUNNING);
+    assert_string_equal(task(b, 2)->spec.address, "172.17.0.77:80");
+}
+
+static bool holds_nothing(void *owner)
+{
+    return ((struct bench *)owner)->fake.held_count == 0;
+}
+
+static void an_answer_from_before_an_event_is_not_used(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    fake_engine_add(&b->fake, 2, OWN);
+    start(b);
+    b->fake.holds_inspects = true;
+    fake_engine_emit(&b->fake, 1, "update", ""); /* asked while it runs ... */
+    scripted_run_while(b->loop, holds_nothing, b);
+    b->fake.holds_inspects = false;
+    b->fake.containers[1].status = "exited";
+    fake_engine_emit(&b->fake, 1, "die", "\"exitCode\":\"1\""); /* ... it dies ... */
+    wait_until_gone(b, 1);
+    fake_engine_release(&b->fake); /* ... and the answer "running" arrives */
+    scripted_run_turns(b->loop, 30);
+    assert_null(task(b, 1));
+}
+
+static void a_container_that_dies_before_it_was_looked_at_is_known_as_stopped(void **state)
+{
+    struct bench *b = *state;
+    start(b);
+    b->fake.holds_inspects = true;
+    fake_engine_add(&b->fake, 2, OWN);
+    fake_engine_emit(&b->fake, 2, "start", "");
+    scripted_run_while(b->loop, holds_nothing, b);
+    b->fake.holds_inspects = false;
+    b->fake.containers[2].status = "exited";
+    b->fake.containers[2].exit_code = 127;
+    fake_engine_emit(&b->fake, 2, "die", "\"exitCode\":\"127\"");
+    wait_for_state(b, 2, TASK_STOPPED);
+    assert_int_equal(task(b, 2)->spec.exit_code, 127);
+}
+
+static void pause_takes_out_and_unpause_brings_back(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    start(b);
+    size_t looks = b->fake.inspect_count;
+    fake_engine_emit(&b->fake, 1, "pause", "");
+    wait_for_state(b, 1, TASK_STOPPING);
+    fake_engine_emit(&b->fake, 1, "unpause", "");
+    wait_for_state(b, 1, TASK_RUNNING);
+    assert_int_equal(b->fake.inspect_count, looks);
+}
+
+static bool engine_check_is_not_down(void *owner)
+{
+    struct bench *b = owner;
+    return task(b, 1)->spec.engine_health != TASK_HEALTH_DOWN;
+}
+
+static void the_health_event_is_enough(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    start(b);
+    size_t looks = b->fake.inspect_count;
+    fake_engine_emit(&b->fake, 1, "health_status: unhealthy", "");
+    scripted_run_while(b->loop, engine_check_is_not_down, b);
+    assert_true(task(b, 1)->spec.has_engine_health);
+    assert_int_equal(b->fake.inspect_count, looks);
+}
+
+static bool stream_is_open(void *owner)
+{
+    return status_of(owner).stream_open;
+}
+
+static void what_is_known_stays_while_the_engine_is_away(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    fake_engine_add(&b->fake, 2, OWN);
+    start(b);
+    fake_engine_emit(&b->fake, 1, "rename", "");
+    scripted_run_turns(b->loop, 20);
+    scripted_server_refuse(&b->fake.server);
+    scripted_run_while(b->loop, stream_is_open, b);
+    scripted_run_turns(b->loop, 50);
+    assert_int_equal(task_registry_count(b->registry), 2);
+    assert_int_equal(task(b, 1)->spec.state, TASK_RUNNING);
+    assert_non_null(b->provider.ops->find_problem(&b->provider));
+    b->fake.stream = NULL;
+    b->fake.containers[1].labels = NULL; /* it vanished meanwhile, and another came */
+    fake_engine_add(&b->fake, 3, FOREIGN);
+    scripted_server_listen_again(&b->fake.server);
+    wait_for_sync(b, 2);
+    assert_null(task(b, 1));
+    assert_non_null(task(b, 2));
+    assert_non_null(task(b, 3));
+    assert_non_null(strstr(b->fake.last_events_target, "&since=1700000000.")); /* of the last event */
+    assert_null(b->provider.ops->find_problem(&b->provider));
+}
+
+static void a_container_that_starts_during_a_full_list_is_not_lost(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    start(b);
+    b->fake.holds_lists = true;
+    fake_engine_break_stream(&b->fake);
+    scripted_run_while(b->loop, holds_nothing, b); /* the list was made, without container 2 */
+    b->fake.holds_lists = false;
+    fake_engine_add(&b->fake, 2, FOREIGN);
+    fake_engine_emit(&b->fake, 2, "start", "");
+    wait_for_state(b, 2, TASK_RUNNING);
+    fake_engine_release(&b->fake);
+    wait_for_sync(b, 2);
+    assert_non_null(task(b, 1));
+    assert_non_null(task(b, 2));
+}
+
+static void a_container_that_vanishes_during_a_full_list_does_not_hold_it_up(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    fake_engine_add(&b->fake, 2, FOREIGN);
+    start(b);
+    b->fake.holds_inspects = true;
+    fake_engine_break_stream(&b->fake);
+    scripted_run_while(b->loop, holds_nothing, b);
+    fake_engine_emit(&b->fake, 1, "destroy", "");
+    fake_engine_emit(&b->fake, 2, "destroy", "");
+    wait_for_sync(b, 2);
+    assert_int_equal(task_registry_count(b->registry), 0);
+}
+
+static void a_look_that_fails_keeps_what_is_known_and_is_repeated(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    start(b);
+    b->fake.inspect_status = 500;
+    fake_engine_break_stream(&b->fake);
+    wait_for_sync(b, 2);
+    assert_non_null(task(b, 1));
+    b->fake.inspect_status = 0;
+    b->fake.containers[1].ip = "172.17.0.55";
+    size_t looks = b->fake.inspect_count;
+    wait_for_looks(b, looks + 1);
+    assert_string_equal(task(b, 1)->spec.address, "172.17.0.55:80");
+}
+
+static bool has_listed_none(void *owner)
+{
+    return ((struct bench *)owner)->fake.list_count == 0;
+}
+
+static void a_list_that_makes_no_sense_removes_nothing_and_is_repeated(void **state)
+{
+    static const char *const answers[] = { "{}", "[" };
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    start(b);
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        b->fake.list_answer = answers[i];
+        b->fake.list_count = 0;
+        fake_engine_break_stream(&b->fake);
+        scripted_run_while(b->loop, has_listed_none, b);
+        scripted_run_turns(b->loop, 10);
+        assert_non_null(task(b, 1));
+        assert_int_equal(status_of(b).syncs_count, i + 1);
+        b->fake.list_answer = NULL;
+        wait_for_sync(b, i + 2);
+    }
+    b->fake.list_answer = "[{\"Id\":\"../../x\"},{\"Id\":5},7,{}]"; /* nothing in it is a container */
+    fake_engine_break_stream(&b->fake);
+    wait_for_sync(b, 4);
+    assert_null(task(b, 1));
+}
+
+static void labels_that_turn_bad_take_the_task_away(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    start(b);
+    b->fake.containers[1].labels =
+        "\"portico.enable\":\"true\",\"portico.service\":\"\\u001b[2J\",\"portico.port\":\"80\"";
+    fake_engine_emit(&b->fake, 1, "update", "");
+    wait_until_gone(b, 1);
+    assert_int_equal(status_of(b).ignored_count, 1);
+}
+
+static bool has_no_bad_line(void *owner)
+{
+    return status_of(owner).bad_lines_count == 0;
+}
+
+static void a_line_that_is_no_event_costs_one_full_list(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    start(b);
+    fake_engine_add(&b->fake, 2, FOREIGN); /* its event is the line that cannot be read */
+    scripted_send_text(b->fake.stream, "a\r\nnot JSON\n\n\r\n");
+    scripted_run_while(b->loop, has_no_bad_line, b);
+    fake_engine_emit(&b->fake, 1, "kill", "\"signal\":\"15\"");
+    wait_for_state(b, 1, TASK_STOPPING); /* the next line is understood */
+    wait_for_sync(b, 2);
+    assert_non_null(task(b, 2));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_first_list_fills_the_registry),
+        TEST(an_event_looks_at_one_container_only),
+        TEST(a_stop_is_seen_at_the_kill_and_nothing_is_asked),
+        TEST(a_signal_that_does_not_end_it_changes_nothing),
+        TEST(a_killed_container_stays_out_although_the_engine_calls_it_running),
+        TEST(a_restart_ends_up_running),
+        TEST(an_answer_from_before_an_event_is_not_used),
+        TEST(a_container_that_dies_before_it_was_looked_at_is_known_as_stopped),
+        TEST(pause_takes_out_and_unpause_brings_back),
+        TEST(the_health_event_is_enough),
+        TEST(what_is_known_stays_while_the_engine_is_away),
+        TEST(a_container_that_starts_during_a_full_list_is_not_lost),
+        TEST(a_container_that_vanishes_during_a_full_list_does_not_hold_it_up),
+        TEST(a_look_that_fails_keeps_what_is_known_and_is_repeated),
+        TEST(a_list_that_makes_no_sense_removes_nothing_and_is_repeated),
+        TEST(labels_that_turn_bad_take_the_task_away),
+        TEST(a_line_that_is_no_event_costs_one_full_list),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,264 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "discovery/health/checker.h"
+#include "tests/unit/base/scripted_server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct bench {
+    struct loop *loop;
+    struct http_client *http;
+    struct task_registry *registry;
+    struct health_checker *checker;
+    struct scripted_server server;
+    uint8_t provider;
+    const char *reply; /* null: silence */
+    char head[512];
+    enum task_health wanted;
+    const char *wanted_id;
+};
+
+static void on_request(void *owner, struct scripted_conn *conn, const char *head, const char *body)
+{
+    struct bench *b = owner;
+    (void)body;
+    snprintf(b->head, sizeof b->head, "%s", head);
+    if (b->reply)
+        scripted_send_text(conn, b->reply);
+}
+
+static int set_up(void **state)
+{
+    struct bench *b = mem_alloc(sizeof *b);
+    log_init("test", LOG_LEVEL_ERROR);
+    b->loop = loop_new();
+    b->http = http_client_new(b->loop, 256);
+    b->registry = task_registry_new();
+    b->provider = task_registry_add_provider(b->registry, "test");
+    scripted_server_start_tcp(&b->server, b->loop, on_request, b);
+    b->checker = health_checker_new(b->loop, b->http, b->registry);
+    *state = b;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct bench *b = *state;
+    health_checker_free(b->checker);
+    http_client_free(b->http);
+    task_registry_free(b->registry);
+    scripted_server_stop(&b->server);
+    loop_free(b->loop);
+    free(b);
+    return 0;
+}
+
+static void apply(struct bench *b, const char *id, const char *service, enum task_state state)
+{
+    struct task_spec spec = { .weight = 1, .state = state };
+    snprintf(spec.id, sizeof spec.id, "%s", id);
+    snprintf(spec.name, sizeof spec.name, "%s", id);
+    snprintf(spec.service, sizeof spec.service, "%s", service);
+    if (state == TASK_RUNNING)
+        snprintf(spec.address, sizeof spec.address, "127.0.0.1:%u", b->server.port);
+    task_registry_apply(b->registry, b->provider, &spec);
+}
+
+static bool has_another_health(void *owner)
+{
+    struct bench *b = owner;
+    return task_registry_find(b->registry, b->wanted_id)->probe_health != b->wanted;
+}
+
+static void wait_for(struct bench *b, const char *id, enum task_health health)
+{
+    b->wanted_id = id;
+    b->wanted = health;
+    scripted_run_while(b->loop, has_another_health, b);
+}
+
+static struct health_checker_status status_of(struct bench *b)
+{
+    struct health_checker_status status;
+    health_checker_status(b->checker, &status);
+    return status;
+}
+
+static void configure(struct bench *b, const char *path, int64_t interval_ms, int64_t unhealthy_threshold)
+{
+    char copy[64] = "";
+    snprintf(copy, sizeof copy, "%s", path ? path : "");
+    health_checker_configure(b->checker, "web",
+                             &(struct config_health_check){ .path = path ? copy : NULL,
+                                                            .interval_ms = interval_ms,
+                                                            .timeout_ms = 1000,
+                                                            .healthy_threshold = 1,
+                                                            .unhealthy_threshold = unhealthy_threshold });
+}
+
+static void a_task_that_accepts_is_up_at_once(void **state)
+{
+    struct bench *b = *state;
+    apply(b, "a", "web", TASK_PENDING);
+    assert_int_equal(status_of(b).watched_count, 0);
+    apply(b, "a", "web", TASK_RUNNING);
+    assert_int_equal(status_of(b).watched_count, 1);
+    wait_for(b, "a", TASK_HEALTH_UP);
+    assert_true(task_is_routable(task_registry_find(b->registry, "a")));
+    assert_non_null(strstr(health_checker_last_text(b->checker, "a"), "connected in "));
+    assert_int_equal(status_of(b).outcomes[CHECK_PASSED], 1);
+    assert_int_equal(b->server.request_count, 0);
+}
+
+static void a_path_is_asked_for_and_the_status_counts(void **state)
+{
+    struct bench *b = *state;
+    configure(b, "/health?x=1", 50, 2);
+    b->reply = "HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n";
+    apply(b, "a", "web", TASK_RUNNING);
+    wait_for(b, "a", TASK_HEALTH_DOWN);
+    assert_non_null(strstr(b->head, "GET /health?x=1 HTTP/1.1\r\n"));
+    assert_non_null(strstr(b->head, "Connection: close\r\n"));
+    assert_non_null(strstr(health_checker_last_text(b->checker, "a"), "status 503 in "));
+    assert_true(status_of(b).outcomes[CHECK_BAD_STATUS] >= 2);
+    b->reply = "HTTP/1.1 302 X\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n";
+    wait_for(b, "a", TASK_HEALTH_UP);
+    b->reply = "HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n";
+    wait_for(b, "a", TASK_HEALTH_DOWN);
+}
+
+static void a_huge_answer_is_judged_by_its_status(void **state)
+{
+    struct bench *b = *state;
+    char reply[100000];
+    memset(reply, 'x', sizeof reply);
+    memcpy(reply, "HTTP/1.1 200 X\r\nContent-Length: 9999999\r\n\r\n", 43);
+    reply[sizeof reply - 1] = '\0';
+    b->reply = reply;
+    configure(b, "/", 50, 2);
+    apply(b, "a", "web", TASK_RUNNING);
+    wait_for(b, "a", TASK_HEALTH_UP);
+}
+
+static void a_refused_task_goes_down_and_comes_back(void **state)
+{
+    struct bench *b = *state;
+    struct scripted_server other;
+    scripted_server_start_tcp(&other, b->loop, on_request, b);
+    configure(b, NULL, 30, 2);
+    struct task_spec spec = { .id = "a", .name = "a", .service = "web", .weight = 1, .state = TASK_RUNNING };
+    snprintf(spec.address, sizeof spec.address, "127.0.0.1:%u", other.port);
+    task_registry_apply(b->registry, b->provider, &spec);
+    wait_for(b, "a", TASK_HEALTH_UP);
+    scripted_server_stop(&other);
+    wait_for(b, "a", TASK_HEALTH_DOWN);
+    assert_string_equal(health_checker_last_text(b->checker, "a"), "cannot connect: Connection refused");
+    snprintf(spec.address, sizeof spec.address, "127.0.0.1:%u", b->server.port); /* another address is another peer */
+    task_registry_apply(b->registry, b->provider, &spec);
+    assert_int_equal(task_registry_find(b->registry, "a")->probe_health, TASK_HEALTH_UNKNOWN);
+    wait_for(b, "a", TASK_HEALTH_UP);
+}
+
+static void a_task_that_stops_is_asked_no_more_and_begins_anew(void **state)
+{
+    struct bench *b = *state;
+    apply(b, "a", "web", TASK_RUNNING);
+    wait_for(b, "a", TASK_HEALTH_UP);
+    apply(b, "a", "web", TASK_STOPPING);
+    assert_int_equal(status_of(b).watched_count, 0);
+    assert_int_equal(http_client_count(b->http), 0);
+    apply(b, "a", "web", TASK_RUNNING);
+    wait_for(b, "a", TASK_HEALTH_UP);
+    task_registry_remove(b->registry, "a");
+    assert_int_equal(status_of(b).watched_count, 0);
+}
+
+static void a_task_removed_while_it_is_asked_is_dropped(void **state)
+{
+    struct bench *b = *state;
+    configure(b, "/", 1000, 3);
+    apply(b, "a", "web", TASK_RUNNING);
+    scripted_run_turns(b->loop, 20);
+    assert_int_equal(status_of(b).in_flight_count, 1);
+    task_registry_remove(b->registry, "a");
+    assert_int_equal(status_of(b).in_flight_count, 0);
+    assert_int_equal(http_client_count(b->http), 0);
+}
+
+static bool has_unanswered(void *owner)
+{
+    struct bench *b = owner;
+    return b->server.request_count < HEALTH_CHECKS_IN_FLIGHT_MAX;
+}
+
+static void no_more_than_the_limit_are_asked_at_once_and_the_rest_wait_in_order(void **state)
+{
+    struct bench *b = *state;
+    char id[16];
+    configure(b, "/", 60000, 3);
+    for (int i = 0; i < 100; i++) {
+        snprintf(id, sizeof id, "t%d", i);
+        apply(b, id, "web", TASK_RUNNING);
+    }
+    scripted_run_while(b->loop, has_unanswered, b);
+    scripted_run_turns(b->loop, 20);
+    assert_int_equal(status_of(b).in_flight_count, HEALTH_CHECKS_IN_FLIGHT_MAX);
+    assert_int_equal(status_of(b).waiting_count, 100 - HEALTH_CHECKS_IN_FLIGHT_MAX);
+    assert_int_equal(b->server.request_count, HEALTH_CHECKS_IN_FLIGHT_MAX);
+    b->reply = "HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n";
+    for (struct scripted_conn *conn = b->server.conns; conn; conn = conn->next)
+        scripted_send_text(conn, b->reply);
+    wait_for(b, "t99", TASK_HEALTH_UP);
+    assert_int_equal(status_of(b).waiting_count, 0);
+}
+
+static void services_are_checked_by_their_own_settings(void **state)
+{
+    struct bench *b = *state;
+    configure(b, "/only-web", 1000, 3);
+    b->reply = "HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n";
+    apply(b, "a", "other", TASK_RUNNING);
+    wait_for(b, "a", TASK_HEALTH_UP);
+    assert_int_equal(b->server.request_count, 0);
+    apply(b, "a", "web", TASK_RUNNING); /* it moves to the other service, and its results with it are gone */
+    apply(b, "b", "web", TASK_RUNNING);
+    wait_for(b, "b", TASK_HEALTH_UP);
+    assert_true(b->server.request_count >= 1);
+    health_checker_configure(b->checker, "web", NULL);
+    assert_int_equal(status_of(b).watched_count, 2);
+}
+
+static void tasks_known_before_the_checker_are_checked(void **state)
+{
+    struct bench *b = *state;
+    health_checker_free(b->checker);
+    apply(b, "a", "web", TASK_RUNNING);
+    b->checker = health_checker_new(b->loop, b->http, b->registry);
+    wait_for(b, "a", TASK_HEALTH_UP);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_task_that_accepts_is_up_at_once),
+        TEST(a_path_is_asked_for_and_the_status_counts),
+        TEST(a_huge_answer_is_judged_by_its_status),
+        TEST(a_refused_task_goes_down_and_comes_back),
+        TEST(a_task_that_stops_is_asked_no_more_and_begins_anew),
+        TEST(a_task_removed_while_it_is_asked_is_dropped),
+        TEST(no_more_than_the_limit_are_asked_at_once_and_the_rest_wait_in_order),
+        TEST(services_are_checked_by_their_own_settings),
+        TEST(tasks_known_before_the_checker_are_checked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,311 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "proxy/forward_head.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OURS "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n"
+#define FOR_A OURS "X-Forwarded-Host: a\r\n"
+#define ID "X-Request-Id: fresh-id\r\n"
+#define VIA "Via: 1.1 portico\r\n\r\n"
+
+static const struct h1_limits limits = { .head_bytes = 65536, .target_bytes = H1_TARGET_MAX, .field_count = 128 };
+
+struct forward_case {
+    const char *in, *out;
+};
+
+/* Memory of exactly the promised size for what goes out: the sanitizer sees a byte too many. Ends with a NUL. */
+static char *forward_request(const char *text)
+{
+    static struct h1_request request;
+    struct forward_request with = { .peer = SLICE_LITERAL("192.0.2.7"),
+                                    .proto = SLICE_LITERAL("http"),
+                                    .request_id = SLICE_LITERAL("fresh-id") };
+    enum h1_error error = H1_OK;
+    size_t resume_at = 0, len = strlen(text);
+    char *head = malloc(len);
+    assert_non_null(head);
+    memcpy(head, text, len);
+    if (h1_parse_request(head, len, &limits, &resume_at, &request, &error) != H1_DONE)
+        fail_msg("%s: %s", text, h1_error_to_str(error));
+    const struct h1_field_line *id = h1_find_field(request.fields, request.field_count, H1_FIELD_X_REQUEST_ID);
+    with.keeps_request_id = id && request_id_is_sound(id->value);
+    size_t size = request.head_bytes + FORWARD_HEAD_EXTRA_BYTES + request.authority.len;
+    char *out = malloc(size);
+    assert_non_null(out);
+    size_t out_len = forward_request_head(&request, head, &with, out, size);
+    assert_true(out_len <= size);
+    free(head);
+    out = realloc(out, out_len + 1);
+    assert_non_null(out);
+    out[out_len] = '\0';
+    return out;
+}
+
+static void check_requests(const struct forward_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *out = forward_request(cases[i].in);
+        if (strcmp(out, cases[i].out) != 0)
+            fail_msg("of\n%s\ncame\n%s\nand not\n%s", cases[i].in, out, cases[i].out);
+        free(out);
+    }
+}
+
+#define CHECK_REQUESTS(cases) check_requests(cases, sizeof(cases) / sizeof *(cases))
+
+static void an_ordinary_request_goes_on_unchanged_but_for_what_is_added(void **state)
+{
+    (void)state;
+    static const struct forward_case cases[] = {
+        { "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n" FOR_A ID VIA },
+        { "PURGE /x?y=%20z&& HTTP/1.1\r\nhOsT:a\r\nX-Odd:   spaces \t\r\nX-Empty:\r\nAccept:\t*/*\r\n\r\n",
+          "PURGE /x?y=%20z&& HTTP/1.1\r\nhOsT:a\r\nX-Odd:   spaces \t\r\nX-Empty:\r\nAccept:\t*/*\r\n" FOR_A ID VIA },
+        { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\nCookie: a=b\r\n\r\n",
+          "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\nCookie: a=b\r\n" FOR_A ID VIA },
+        { "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n" FOR_A ID VIA },
+        { "OPTIONS * HTTP/1.1\r\nHost: a:8080\r\n\r\n",
+          "OPTIONS * HTTP/1.1\r\nHost: a:8080\r\n" OURS "X-Forwarded-Host: a:8080\r\n" ID VIA },
+    };
+    CHECK_REQUESTS(cases);
+}
+
+static void hop_by_hop_fields_do_not_go_on(void **state)
+{
+    (void)state;
+    static const struct forward_case cases[] = {
+        { "GET / HTTP/1.1\r\nConnection: keep-alive\r\nHost: a\r\nKeep-Alive: timeout=5\r\nTE: trailers\r\nX: 1\r\n"
+          "Trailer: X\r\nUpgrade: websocket\r\nProxy-Connection: close\r\nHTTP2-Settings: AA\r\n\r\n",
+          "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n" FOR_A ID VIA },
+        { "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n" FOR_A ID VIA },
+        { "GET / HTTP/1.1\r\nTE: x\r\nTE: y\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n" FOR_A ID VIA },
+    };
+    CHECK_REQUESTS(cases);
+}
+
+static void fields_that_connection_nominates_do_not_go_on(void **state)
+{
+    (void)state;
+    static const struct forward_case cases[] = {
+        { "GET / HTTP/1.1\r\nX-Mine: 1\r\nHost: a\r\nConnection: x-mine, close\r\nx-MINE: 2\r\nX-Yours: 3\r\n\r\n",
+          "GET / HTTP/1.1\r\nHost: a\r\nX-Yours: 3\r\n" FOR_A ID VIA },
+        { "GET / HTTP/1.1\r\nHost: a\r\nConnection: user-agent\r\nUser-Agent: x\r\nAccept: y\r\n\r\n",
+          "GET / HTTP/1.1\r\nHost: a\r\nAccept: y\r\n" FOR_A ID VIA },
+        /* but not what a backend relies on */
+        { "GET / HTTP/1.1\r\nHost: a\r\nConnection: host, cookie, authorization, via\r\nCookie: c\r\n"
+          "Authorization: z\r\n\r\n",
+          "GET / HTTP/1.1\r\nHost: a\r\nCookie: c\r\nAuthorization: z\r\n" FOR_A ID VIA },
+        { "POST / HTTP/1.1\r\nHost: a\r\nConnection: content-length\r\nContent-Length: 3\r\n\r\n",
+          "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n" FOR_A ID VIA },
+    };
+    CHECK_REQUESTS(cases);
+}
+
+static void what_a_client_says_of_itself_is_replaced(void **state)
+{
+    (void)state;
+    static const struct forward_case cases[] = {
+        { "GET / HTTP/1.1\r\nX-Forwarded-For: 10.0.0.1\r\nHost: a\r\nX-FORWARDED-PROTO: https\r\n"
+          "X-Forwarded-Host: evil\r\nX-Forwarded-Port: 443\r\nX-Real-IP: 10.0.0.1\r\nForwarded: for=10.0.0.1\r\n"
+          "X-Forwarded-For: 10.0.0.2\r\nX-Last: 1\r\n\r\n",
+          "GET / HTTP/1.1\r\nHost: a\r\nX-Last: 1\r\n" FOR_A ID VIA },
+        { "GET / HTTP/1.1\r\nHost: a\r\nConnection: x-forwarded-for, x-forwarded-host\r\nVia: 1.0 other\r\n\r\n",
+          "GET / HTTP/1.1\r\nHost: a\r\nVia: 1.0 other\r\n" FOR_A ID VIA },
+    };
+    CHECK_REQUESTS(cases);
+}
+
+static void aliases_with_underscores_are_dropped_and_other_names_with_them_kept(void **state)
+{
+    (void)state;
+    static const struct forward_case cases[] = {
+        { "GET / HTTP/1.1\r\nHost: a\r\nX_Forwarded_For: 1\r\nx_forwarded-proto: 2\r\nX-Real_IP: 3\r\n"
+          "Content_Length: 4\r\nTransfer_Encoding: chunked\r\nX_Request_Id: 5\r\nX_Mine: 6\r\n\r\n",
+          "GET / HTTP/1.1\r\nHost: a\r\nX_Mine: 6\r\n" FOR_A ID VIA },
+        { "GET / HTTP/1.1\r\nHost: a\r\nuser_agent: 1\r\n_: 2\r\na_very_long_name_that_is_nothing_of_ours: 3\r\n\r\n",
+          "GET / HTTP/1.1\r\nHost: a\r\nuser_agent: 1\r\n_: 2\r\na_very_long_name_that_is_nothing_of_ours: 3\r\n" FOR_A
+              ID VIA },
+    };
+    CHECK_REQUESTS(cases);
+}
+
+static void an_absolute_target_becomes_a_path_and_replaces_host(void **state)
+{
+    (void)state;
+    static const struct forward_case cases[] = {
+        { "GET http://a/x?y HTTP/1.1\r\nHost: other\r\nA: b\r\n\r\n",
+          "GET /x?y HTTP/1.1\r\nA: b\r\nHost: a\r\n" FOR_A ID VIA },
+        { "GET http://a HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n" FOR_A ID VIA },
+    };
+    CHECK_REQUESTS(cases);
+}
+
+static void a_path_with_dot_segments_goes_on_as_it_was_matched(void **state)
+{
+    (void)state;
+    static const struct forward_case cases[] = {
+        { "GET /a/../b/./c HTTP/1.1\r\nHost: a\r\n\r\n", "GET /b/c HTTP/1.1\r\nHost: a\r\n" FOR_A ID VIA },
+    };
+    CHECK_REQUESTS(cases);
+}
+
+static void http_1_0_becomes_1_1(void **state)
+{
+    (void)state;
+    static const struct forward_case cases[] = {
+        { "GET /x HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n",
+          "GET /x HTTP/1.1\r\nHost: a\r\n" FOR_A ID VIA },
+        /* which has to have a Host, be it empty (RFC 9112 3.2) */
+        { "GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nHost: \r\n" OURS ID VIA },
+        { "POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\n",
+          "POST / HTTP/1.1\r\nContent-Length: 3\r\nHost: \r\n" OURS ID VIA },
+    };
+    CHECK_REQUESTS(cases);
+}
+
+static void a_chunked_request_is_framed_anew(void **state)
+{
+    (void)state;
+    static const struct forward_case cases[] = {
+        { "POST / HTTP/1.1\r\nTransfer-Encoding: CHUNKED\r\nHost: a\r\n\r\n",
+          "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n" FOR_A ID VIA },
+    };
+    CHECK_REQUESTS(cases);
+}
+
+static void a_sound_request_id_is_kept_and_another_replaced(void **state)
+{
+    (void)state;
+    static const struct forward_case cases[] = {
+        { "GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: abc-123\r\n\r\n",
+          "GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: abc-123\r\n" FOR_A VIA },
+        { "GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: a b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n" FOR_A ID VIA },
+        { "GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id:\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n" FOR_A ID VIA },
+    };
+    CHECK_REQUESTS(cases);
+}
+
+static void only_short_plain_request_ids_are_sound(void **state)
+{
+    (void)state;
+    char id[REQUEST_ID_MAX + 1];
+    memset(id, 'a', sizeof id);
+    assert_true(request_id_is_sound((struct slice){ id, REQUEST_ID_MAX }));
+    assert_false(request_id_is_sound((struct slice){ id, REQUEST_ID_MAX + 1 }));
+    assert_false(request_id_is_sound((struct slice){ id, 0 }));
+    for (int c = 0; c < 256; c++) {
+        char text[3] = { 'a', (char)c, 'b' };
+        bool wanted = c && strchr("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.:=+/", c);
+        assert_int_equal(request_id_is_sound((struct slice){ text, 3 }), wanted);
+    }
+}
+
+/* As much as can be added, to the longest lines that are allowed. */
+static void the_promised_room_is_enough(void **state)
+{
+    (void)state;
+    static char text[32768];
+    char host[2000], target[6000];
+    memset(host, 'h', sizeof host);
+    memset(target, 't', sizeof target);
+    snprintf(text, sizeof text, "GET http://%.*s/%.*s HTTP/1.0\r\n\r\n", 1999, host, 5999, target);
+    free(forward_request(text));
+    snprintf(text, sizeof text, "GET http://%.*s/%.*s HTTP/1.1\r\nHost: x\r\n\r\n", 1999, host, 5999, target);
+    free(forward_request(text));
+    snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost:%.*s\r\n\r\n", 1999, host);
+    free(forward_request(text));
+    free(forward_request("G / HTTP/1.0\r\n\r\n"));
+}
+
+static char *forward_response(const char *text, enum h1_method method, bool chunked, enum forward_connection connection)
+{
+    static struct h1_response response;
+    enum h1_error error = H1_OK;
+    size_t resume_at = 0, len = strlen(text);
+    char *head = malloc(len);
+    assert_non_null(head);
+    memcpy(head, text, len);
+    if (h1_parse_response(head, len, &limits, &resume_at, method, &response, &error) != H1_DONE)
+        fail_msg("%s: %s", text, h1_error_to_str(error));
+    size_t size = response.head_bytes + FORWARD_HEAD_EXTRA_BYTES;
+    char *out = malloc(size);
+    assert_non_null(out);
+    size_t out_len = forward_response_head(&response, head, chunked, connection, out, size);
+    free(head);
+    out = realloc(out, out_len + 1);
+    assert_non_null(out);
+    out[out_len] = '\0';
+    return out;
+}
+
+static void check_response(const char *in, bool chunked, enum forward_connection connection, const char *wanted)
+{
+    char *out = forward_response(in, H1_METHOD_GET, chunked, connection);
+    assert_string_equal(out, wanted);
+    free(out);
+}
+
+static void a_response_goes_on_without_its_hop_by_hop_fields(void **state)
+{
+    (void)state;
+    check_response("HTTP/1.1 200 Fine, thanks\r\nContent-Length: 3\r\nX-Odd:  y \r\n\r\n", false,
+                   FORWARD_CONNECTION_NONE, "HTTP/1.1 200 Fine, thanks\r\nContent-Length: 3\r\nX-Odd:  y \r\n\r\n");
+    check_response("HTTP/1.1 200 OK\r\nConnection: x-inner, keep-alive\r\nX-Inner: 1\r\nKeep-Alive: timeout=5\r\n"
+                   "Server: s\r\nTrailer: z\r\nProxy-Connection: close\r\nContent-Length: 0\r\n\r\n",
+                   false, FORWARD_CONNECTION_NONE, "HTTP/1.1 200 OK\r\nServer: s\r\nContent-Length: 0\r\n\r\n");
+    check_response("HTTP/1.1 404 \r\n\r\n", false, FORWARD_CONNECTION_NONE, "HTTP/1.1 404 \r\n\r\n");
+}
+
+static void a_response_is_framed_for_the_client(void **state)
+{
+    (void)state;
+    static const char chunked[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n";
+    static const char until_close[] = "HTTP/1.0 200 OK\r\nA: b\r\n\r\n";
+    check_response(chunked, true, FORWARD_CONNECTION_NONE,
+                   "HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n");
+    check_response(chunked, false, FORWARD_CONNECTION_CLOSE, "HTTP/1.1 200 OK\r\nA: b\r\nConnection: close\r\n\r\n");
+    check_response(until_close, true, FORWARD_CONNECTION_NONE,
+                   "HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n");
+    check_response("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\n", false,
+                   FORWARD_CONNECTION_KEEP_ALIVE,
+                   "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive\r\n\r\n");
+}
+
+static void a_1_0_response_becomes_1_1(void **state)
+{
+    (void)state;
+    check_response("HTTP/1.0 302 Found over there\r\nLocation: /x\r\nConnection: close\r\n\r\n", false,
+                   FORWARD_CONNECTION_NONE, "HTTP/1.1 302 Found over there\r\nLocation: /x\r\n\r\n");
+    check_response("HTTP/1.0 599 \r\nConnection: close\r\n\r\n", false, FORWARD_CONNECTION_NONE,
+                   "HTTP/1.1 599 \r\n\r\n");
+    check_response("HTTP/1.0 200 OK\r\n\r\n", false, FORWARD_CONNECTION_NONE, "HTTP/1.1 200 OK\r\n\r\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_ordinary_request_goes_on_unchanged_but_for_what_is_added),
+        cmocka_unit_test(hop_by_hop_fields_do_not_go_on),
+        cmocka_unit_test(fields_that_connection_nominates_do_not_go_on),
+        cmocka_unit_test(what_a_client_says_of_itself_is_replaced),
+        cmocka_unit_test(aliases_with_underscores_are_dropped_and_other_names_with_them_kept),
+        cmocka_unit_test(an_absolute_target_becomes_a_path_and_replaces_host),
+        cmocka_unit_test(a_path_with_dot_segments_goes_on_as_it_was_matched),
+        cmocka_unit_test(http_1_0_becomes_1_1),
+        cmocka_unit_test(a_chunked_request_is_framed_anew),
+        cmocka_unit_test(a_sound_request_id_is_kept_and_another_replaced),
+        cmocka_unit_test(only_short_plain_request_ids_are_sound),
+        cmocka_unit_test(the_promised_room_is_enough),
+        cmocka_unit_test(a_response_goes_on_without_its_hop_by_hop_fields),
+        cmocka_unit_test(a_response_is_framed_for_the_client),
+        cmocka_unit_test(a_1_0_response_becomes_1_1),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
