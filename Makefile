@@ -58,7 +58,12 @@ $(OUT)/%.o: %.c | build/.dependencies-present
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(UNIT_TESTS): $(OUT)/%: $(OUT)/%.o $(TEST_SUPPORT) $(LIBRARY)
+# An archive, so that a test gets only the support that it names: some fake what others use for real.
+$(OUT)/libtestsupport.a: $(TEST_SUPPORT)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(UNIT_TESTS): $(OUT)/%: $(OUT)/%.o $(OUT)/libtestsupport.a $(LIBRARY)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
@@ -113,8 +118,9 @@ run: ## like demo, but stays
 bench: ## proxy cost beside the blind relay, nginx and HAProxy
 	@bench/run.sh
 
-lint: all ## layers, sizes, headers, generated docs, format
+lint: all $(if $(TIDY),compile_commands.json) ## layers, sizes, headers, generated docs, format; TIDY=1: clang-tidy too
 	@tests/lint/run.sh $(OUT)/portico
+	@$(if $(TIDY),tests/lint/tidy.sh)
 format: ## rewrite all sources with clang-format
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
 format-check:

@@ -78,7 +78,7 @@ static inline void channel_pair_free(struct channel_pair *pair)
 
 static inline void channel_pair_turn(struct channel_pair *pair)
 {
-    event_base_loop(loop_base(pair->loop), EVLOOP_NONBLOCK);
+    event_base_loop(loop_base(pair->loop), EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
 /* Appends up to max bytes of what the peer can read now; returns how many. */
