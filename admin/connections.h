@@ -3,8 +3,7 @@
  * on by complete requests, and the listener rests while too many are open. Control thread only; embedded in its owner.
  *
  *   accept -> adopted (deadline set) -> request complete (deadline moved) -> closed by the peer, by evhttp, or by the
- * deadline
- */
+ * deadline */
 #ifndef ADMIN_CONNECTIONS_H
 #define ADMIN_CONNECTIONS_H
 

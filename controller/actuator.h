@@ -15,9 +15,7 @@
 #include "controller/runtime/runtime.h"
 
 #define ACTUATOR_CREATIONS_MAX 32 /* under way at once, all services together */
-#define ACTUATOR_SETTLE_MS                                                                                            \
-    10000                        /* an action that succeeded is not repeated for so long, whatever the registry shows \
-                                  */
+#define ACTUATOR_SETTLE_MS 10000 /* an action that succeeded is not repeated for so long, whatever the registry shows */
 #define ACTUATOR_APPEAR_MS 30000 /* a task that was started and never shows up is not waited for any longer */
 
 struct actuator;

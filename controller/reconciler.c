@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NEVER_HEALTHY_GRACE_DOUBLINGS                                              \
-    3 /* a slow starter gets more time after each try: up to eight times the grace \
-       */
+/* A slow starter gets more time after each try: up to eight times the grace. */
+#define NEVER_HEALTHY_GRACE_DOUBLINGS 3
 
 /* What is counted while walking over the tasks: active ones are neither draining nor ending. */
 struct head_count {

@@ -13,8 +13,7 @@
 #include <unistd.h>
 
 #define RECEIVE_BYTES BUFFER_MEDIUM_BYTES
-#define FIRST_REQUEST_GRACE_MS 1000 /* a connection taken from the kernel's queue while draining has a request coming \
-                                     */
+#define FIRST_REQUEST_GRACE_MS 1000 /* one taken from the queue while draining has a request coming */
 
 const char *conn_state_to_str(enum conn_state state)
 {

@@ -6,8 +6,7 @@
 
 /*  SIZE -> [EXTENSION <-> QUOTED <-> ESCAPED] -> SIZE_LF -> DATA -> DATA_CR -> DATA_LF -> SIZE ...
  *                                                   \ (size 0) -> TRAILER -> [TRAILER_NAME -> TRAILER_VALUE ->
- *                                                      TRAILER_LF -> TRAILER ...] -> END_LF -> DONE
- */
+ *                                                      TRAILER_LF -> TRAILER ...] -> END_LF -> DONE */
 enum chunk_state {
     CHUNK_SIZE = 0,
     CHUNK_EXTENSION,
