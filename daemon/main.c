@@ -15,6 +15,7 @@
 #include <event2/event.h>
 #include <jansson.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,7 @@ static int run_proxy_alone(const char *snapshot_path, const char *user)
     struct proxy_options options = {
         .link_fd = -1, .supervisor_fd = -1, .stats_fd = -1, .snapshot_path = snapshot_path, .user = user
     };
+    signal(SIGHUP, SIG_IGN); /* until it means "read again": what is read first is new enough */
     int exit_code = proxy_options_from_file(snapshot_path, &options) ? proxy_run(&options) : EXIT_USAGE;
     proxy_options_fini(&options);
     return exit_code;

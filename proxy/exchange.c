@@ -1,6 +1,7 @@
 #include "proxy/exchange.h"
 
 #include "base/check.h"
+#include "proxy/burn.h"
 #include "proxy/conn.h"
 #include "proxy/worker.h"
 
@@ -149,6 +150,7 @@ void exchange_start(struct conn *c)
     const struct h1_request *request = &w->request;
     struct exchange *x = exchange_new(c);
     note_request(x, request);
+    burn_for_a_request();
     bool has_head = exchange_build_head(x, request, buffer_at(c->channel.in));
     uint32_t slot = route_table_match(x->hold->snapshot->routes->table, request->host, request->path);
     channel_consume(&c->channel, &w->buffers, request->head_bytes);

@@ -33,6 +33,11 @@ stage() { # NAME COMMAND...
     from=$(date +%s)
     "$@" >"$log" 2>&1
     status=$?
+    if [ ! -f "$log" ]; then
+        mkdir -p "$logs"
+        echo "the log is gone: somebody has removed build/ meanwhile" >"$log"
+        status=1
+    fi
     stage_passed=$(count "$log" passed)
     stage_failed=$(($(count "$log" failed) + $(count "$log" 'errors?')))
     [ $status -ne 0 ] && [ "$stage_failed" -eq 0 ] && stage_failed=1
@@ -58,6 +63,7 @@ unit() { # KIND
 }
 
 system() { # KIND
+    [ -x "build/$1/portico" ] || { echo "build/$1/portico was not built"; return 1; }
     tests/setup/run_pytest.sh "build/$1" tests/system
 }
 

@@ -361,6 +361,7 @@ def test_a_reload_under_load_fails_no_request(proxy, upstream):
 def test_a_bad_snapshot_is_refused_whole_and_the_old_one_serves_on(proxy, upstream):
     up = upstream(answer_with(OK))
     p = proxy([up.port])
+    assert p.get()[0] == 200  # the good one has been read
     p.document["routes"].append({"host": "*", "path": "/x", "service": "nobody"})
     p.reload()
     deadline = time.monotonic() + 20

@@ -330,7 +330,7 @@ static void the_data_plane_accepts_every_frame_of_a_long_random_history(void **s
     for (uint64_t serial = 2; serial < 3000; serial++) {
         random = random * 1664525 + 1013904223;
         uint32_t what = random >> 24 & 15, which = random >> 16 & 31;
-        char id[8], service[8], address[32];
+        char id[16], service[16], address[48];
         snprintf(id, sizeof id, "%u", which);
         snprintf(service, sizeof service, "s%u", which % 7);
         snprintf(address, sizeof address, "10.0.%u.%u:80", what, which);

@@ -315,7 +315,7 @@ static void changes_wait_while_too_many_frames_are_unanswered_and_then_come_as_o
 {
     struct bench *b = *state;
     uint64_t first = start_serving(b), last = 0;
-    char id[8];
+    char id[16];
     for (int i = 0; i < PUBLISHER_UNACKED_MAX; i++) {
         snprintf(id, sizeof id, "t%d", i);
         put_task(b, id, TASK_HEALTH_UP);
