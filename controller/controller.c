@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "controller/actuator.h"
+#include "controller/drain_book.h"
 #include "controller/event_log.h"
 #include "controller/record_book.h"
 #include "controller/service.h"
@@ -28,6 +29,7 @@ struct controller {
     const struct config *config; /* borrowed; null before the first */
     struct service *services;    /* owned, by name */
     struct record_book *book;    /* owned */
+    struct drain_book *ordered;  /* owned; drains that an operator ordered */
     struct actuator *actuator;   /* owned; null without runtime */
     struct event_log *events;    /* owned */
     struct timer tick, soon;
@@ -63,10 +65,18 @@ static void turn_soon(struct controller *c)
     timer_start(&c->soon, SOON_MS);
 }
 
+static void on_return(void *events, const struct task *task)
+{
+    event_log_add(events, task->spec.service, "drain goes on: task %.12s: ordered by an operator", task->spec.id);
+}
+
+/* Before the publisher's turn: a task that was taken out of rotation is in no snapshot, not even in the first. */
 static void on_registry_change(void *owner, const char *service)
 {
     (void)service;
-    turn_soon(owner);
+    struct controller *c = owner;
+    drain_book_follow(c->ordered, on_return, c->events);
+    turn_soon(c);
 }
 
 static void on_outcome(void *owner, const struct actuator_outcome *outcome)
@@ -104,6 +114,8 @@ struct controller *controller_new(const struct controller_parts *parts)
         timer_init(&c->tick, parts->loop, on_tick, c);
         timer_init(&c->soon, parts->loop, on_soon, c);
     }
+    c->ordered = drain_book_new(parts->store, parts->registry);
+    drain_book_follow(c->ordered, on_return, c->events);
     task_registry_set_controller_listener(parts->registry, on_registry_change, c);
     return c;
 }
@@ -123,6 +135,7 @@ void controller_free(struct controller *c)
         service_free(s);
     }
     record_book_free(c->book);
+    drain_book_free(c->ordered);
     event_log_free(c->events);
     free(c->drains);
     free(c);
@@ -299,9 +312,9 @@ static void act(struct controller *c, struct service *s, struct plan *plan)
     }
 }
 
-static void begin_drain(struct controller *c, struct service *s, const char *task_id, const char *reason)
+static void begin_drain(struct controller *c, const char *service, const char *task_id, const char *reason)
 {
-    event_log_add(c->events, s->name, "drain begins: task %.12s: %s", task_id, reason);
+    event_log_add(c->events, service, "drain begins: task %.12s: %s", task_id, reason);
     task_registry_set_admin(c->parts.registry, task_id, TASK_ADMIN_DRAINING);
 }
 
@@ -309,7 +322,7 @@ static void run_drains(struct controller *c)
 {
     for (size_t i = 0; i < c->drain_count; i++) {
         const struct drain *d = &c->drains[i];
-        begin_drain(c, d->service, d->action.task_id, d->action.reason);
+        begin_drain(c, d->service->name, d->action.task_id, d->action.reason);
         if (d->action.is_start_failure)
             service_note_failed_start(d->service, d->action.reason, c->events, c->now_ms);
     }
@@ -331,7 +344,7 @@ static void drop_gone_services(struct controller *c)
 
 static bool may_act(const struct controller *c)
 {
-    return c->config != NULL && record_book_is_readable(c->book) &&
+    return c->config != NULL && record_book_is_readable(c->book) && drain_book_is_readable(c->ordered) &&
            task_registry_is_synced(c->parts.registry, c->parts.runtime_provider);
 }
 
@@ -358,6 +371,7 @@ void controller_tick(struct controller *c, int64_t now_ms)
     run_drains(c);
     drop_gone_services(c);
     record_book_forget_rest(c->book);
+    drain_book_forget_gone(c->ordered, now_ms);
 }
 
 void controller_start(struct controller *c)
@@ -445,7 +459,8 @@ static void match_task(void *owner, const struct task *task)
     search->found_count++;
 }
 
-enum controller_result controller_drain_task(struct controller *c, const char *task_id, struct error *error)
+static enum controller_result find_task(const struct controller *c, const char *task_id, struct task *out,
+                                        struct error *error)
 {
     struct task_search search = { .prefix = task_id, .len = strlen(task_id) };
     if (search.len < 12) {
@@ -461,14 +476,25 @@ enum controller_result controller_drain_task(struct controller *c, const char *t
         error_set(error, "task id: %s matches %zu tasks, give more of it", task_id, search.found_count);
         return CONTROLLER_INVALID;
     }
-    const struct task *task = &search.found;
-    if (task->spec.state == TASK_STOPPED || task->spec.state == TASK_STOPPING) {
-        error_set(error, "task %s is %s already", task->spec.id, task_state_to_str(task->spec.state));
+    *out = search.found;
+    return CONTROLLER_OK;
+}
+
+enum controller_result controller_drain_task(struct controller *c, const char *task_id, struct error *error)
+{
+    struct task task;
+    enum controller_result result = find_task(c, task_id, &task, error);
+    if (result != CONTROLLER_OK)
+        return result;
+    if (task.spec.state == TASK_STOPPED || task.spec.state == TASK_STOPPING) {
+        error_set(error, "task %s is %s already", task.spec.id, task_state_to_str(task.spec.state));
         return CONTROLLER_CONFLICT;
     }
-    if (task->admin == TASK_ADMIN_READY)
-        begin_drain(c, find_or_add_service(c, task->spec.service, c->now_ms), task->spec.id,
-                    task->spec.managed ? "ordered by an operator" : "ordered by an operator; it is not ours to stop");
+    if (!drain_book_put(c->ordered, &task, error)) /* also of one that is draining: our own drains are not stored */
+        return CONTROLLER_NOT_DURABLE;
+    if (task.admin == TASK_ADMIN_READY)
+        begin_drain(c, task.spec.service, task.spec.id,
+                    task.spec.managed ? "ordered by an operator" : "ordered by an operator; it is not ours to stop");
     turn_soon(c);
     return CONTROLLER_OK;
 }

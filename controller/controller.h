@@ -24,7 +24,7 @@ struct controller_parts {
     struct task_registry *registry; /* all borrowed, must outlive the controller */
     uint8_t runtime_provider;       /* whose first full list to wait for */
     struct runtime *runtime;        /* null: discovery only, nothing is created */
-    struct store *store;            /* null: nothing survives a restart (tests) */
+    struct store *store;            /* null: nothing survives a restart (tests); see store_unavailable() */
     struct data_plane data_plane;
 };
 
@@ -87,7 +87,8 @@ enum controller_result controller_patch_service(struct controller *c, const char
                                                 const struct service_patch *patch, struct error *error);
 
 /* Out of rotation, in-flight to zero, then stop if the task is ours (a foreign container is only taken out of
- * rotation). A managed service replaces it. task_id: whole id or a unique prefix of at least 12 characters. */
+ * rotation). A managed service replaces it. Durable before it returns CONTROLLER_OK: the order outlives this process and
+ * ends with the task. task_id: whole id or a unique prefix of at least 12 characters. */
 enum controller_result controller_drain_task(struct controller *c, const char *task_id, struct error *error);
 
 #endif

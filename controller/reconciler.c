@@ -85,12 +85,21 @@ static void plan_stop(const struct desired_service *desired, const struct observ
             (unsigned long long)t->in_flight);
 }
 
+/* A restart by hand stops it first: removing it in between would make that fail. It is replaced meanwhile all the same. */
+static bool may_be_restarting(const struct observed_task *t, int64_t now_ms)
+{
+    return t->was_healthy && t->task->admin == TASK_ADMIN_READY &&
+           now_ms - t->stopped_since_ms < RECONCILER_RESTART_GRACE_MS;
+}
+
 /* Tasks that are on their way out already. True when the task is one of those. */
 static bool plan_ending(const struct desired_service *desired, const struct observed_task *t, int64_t now_ms,
                         struct plan *plan)
 {
     switch (t->task->spec.state) {
     case TASK_STOPPED:
+        if (may_be_restarting(t, now_ms))
+            return true;
         add(plan, ACTION_REMOVE, t, "stopped with exit code %d", (int)t->task->spec.exit_code);
         return true;
     case TASK_STOPPING:

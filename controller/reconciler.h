@@ -19,6 +19,7 @@
 #define RECONCILER_CREATES_MAX 8         /* in one plan, and on their way for one service */
 #define RECONCILER_DOWN_REPLACE_MS 30000 /* a task that was healthy may be down for so long before it is replaced */
 #define RECONCILER_ORPHAN_MS 5000        /* a task that nobody is starting is left over from an earlier run */
+#define RECONCILER_RESTART_GRACE_MS 5000 /* one that worked and stopped by itself may be in somebody's restart */
 #define RECONCILER_STUCK_MS 150000       /* STOPPING, and not by us: longer than any stop timeout */
 #define RECONCILER_BACKOFF_FIRST_MS 100
 #define RECONCILER_BACKOFF_MAX_MS 60000
@@ -45,6 +46,7 @@ struct observed_task {
     uint64_t in_flight;         /* UINT64_MAX: unknown */
     int64_t unhealthy_since_ms; /* of one that was healthy */
     int64_t ending_since_ms;    /* of one that is draining or STOPPING */
+    int64_t stopped_since_ms;   /* of one that is STOPPED */
 };
 
 enum action_kind { ACTION_CREATE = 0, ACTION_START_DRAIN, ACTION_STOP, ACTION_REMOVE, ACTION_KIND_COUNT };

@@ -19,6 +19,7 @@ struct watched_task {
     int64_t first_seen_at_ms;
     int64_t healthy_since_ms, unhealthy_since_ms;
     int64_t ending_since_ms; /* 0: not ending */
+    int64_t stopped_since_ms;
     UT_hash_handle hh;
 };
 
@@ -81,6 +82,8 @@ static void update_history(struct watched_task *t, const struct task *task, cons
     t->was_healthy |= is_healthy;
     t->is_seen = true;
     t->is_ours_alive |= t->is_managed && (is_alive(task) || facts->is_starting);
+    if (task->spec.state == TASK_STOPPED && !t->is_stopped)
+        t->stopped_since_ms = now_ms;
     t->is_stopped = task->spec.state == TASK_STOPPED;
     t->exit_code = task->spec.exit_code;
     bool is_ending = task->admin != TASK_ADMIN_READY || task->spec.state == TASK_STOPPING;
@@ -134,6 +137,7 @@ void task_watch_see(struct task_watch *w, const struct task *task, const struct 
         .in_flight = facts->in_flight,
         .unhealthy_since_ms = t->unhealthy_since_ms,
         .ending_since_ms = t->ending_since_ms,
+        .stopped_since_ms = t->stopped_since_ms,
     };
 }
 

@@ -109,6 +109,15 @@ static void reload_providers(struct control *c)
     }
 }
 
+/* A token can be changed without a restart; its absence only where the address in force is loopback. */
+static void reconfigure_admin(struct control *c, const struct config_admin *wanted)
+{
+    struct error error = { "" };
+    if (c->admin &&
+        !admin_server_reconfigure(c->admin, wanted->token, wanted->allowed_hosts, wanted->allowed_host_count, &error))
+        log_error("admin: %s", error.text);
+}
+
 static void warn_of_restart(const struct control *c, const struct config *wanted)
 {
     char names[512];
@@ -125,6 +134,7 @@ static void take_over(struct control *c, struct config *wanted)
     controller_apply_config(c->controller, wanted);
     publisher_apply_config(c->publisher, wanted);
     reload_providers(c);
+    reconfigure_admin(c, &wanted->admin);
     if (before != c->started_config)
         config_free(before);
     c->status.reload_count++;
@@ -247,7 +257,7 @@ static void start_controller(struct control *c)
                                                                .registry = c->registry,
                                                                .runtime_provider = c->docker ? c->docker->index : 0,
                                                                .runtime = c->runtime,
-                                                               .store = c->store,
+                                                               .store = c->store ? c->store : store_unavailable(),
                                                                .data_plane = proxy_view_data_plane(&c->view) });
     controller_apply_config(c->controller, c->config);
     controller_start(c->controller);

@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUFFER_BYTES_MIN (INT64_C(1) << 20)
-#define UPSTREAM_IDLE_MAX 10000
-
 /* Null text would lose the member without a word. */
 static void set_text(json_t *object, const char *key, const char *text)
 {
@@ -35,16 +32,14 @@ static json_t *write_timeouts(const struct config_timeouts *timeouts)
     return out;
 }
 
-/* The data plane takes a little less than the configuration allows at two ends. */
 static json_t *write_limits(const struct config_limits *limits)
 {
     json_t *out = json_object();
-    int64_t buffers = limits->buffer_bytes_per_worker, idle = limits->upstream_idle_per_endpoint;
     set_integer(out, "headBytes", limits->head_bytes);
     set_integer(out, "fieldCount", limits->field_count);
     set_integer(out, "connectionsPerWorker", limits->connections_per_worker);
-    set_integer(out, "bufferBytesPerWorker", buffers < BUFFER_BYTES_MIN ? BUFFER_BYTES_MIN : buffers);
-    set_integer(out, "upstreamIdlePerEndpoint", idle > UPSTREAM_IDLE_MAX ? UPSTREAM_IDLE_MAX : idle);
+    set_integer(out, "bufferBytesPerWorker", limits->buffer_bytes_per_worker);
+    set_integer(out, "upstreamIdlePerEndpoint", limits->upstream_idle_per_endpoint);
     return out;
 }
 

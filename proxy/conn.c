@@ -256,7 +256,7 @@ static void format_peer(const union endpoint_address *peer, char out[CONN_PEER_S
 {
     const void *bytes = peer->any.sa_family == AF_INET6 ? (const void *)&peer->v6.sin6_addr : &peer->v4.sin_addr;
     if (!inet_ntop(peer->any.sa_family, bytes, out, CONN_PEER_SIZE))
-        strcpy(out, "unknown");
+        memcpy(out, "unknown", sizeof "unknown");
     if (strncmp(out, "::ffff:", 7) == 0) /* an IPv4 client of a dual-stack listener */
         memmove(out, out + 7, strlen(out + 7) + 1);
 }

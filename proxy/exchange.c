@@ -103,7 +103,8 @@ void exchange_fail(struct exchange *x, enum exchange_end end, int status)
         conn_close(c, CONN_CLOSE_ABORTED_RESPONSE); /* aborts this exchange */
         return;
     }
-    bool keep_alive = x->client_keep_alive && x->request_body.is_complete;
+    /* Own answers do not say keep-alive, which a 1.0 client would need. */
+    bool keep_alive = x->client_keep_alive && x->request_body.is_complete && !x->client_is_1_0;
     bool is_head = x->method == H1_METHOD_HEAD;
     x->status = status;
     dispose(x);

@@ -6,6 +6,15 @@
 
 #include <stdio.h>
 
+/* The client's own is kept when it is sound and the only one. */
+static bool keeps_request_id(const struct h1_request *request)
+{
+    const struct h1_field_line *end = request->fields + request->field_count;
+    const struct h1_field_line *first = h1_find_field(request->fields, request->field_count, H1_FIELD_X_REQUEST_ID);
+    return first && request_id_is_sound(first->value) &&
+           !h1_find_field(first + 1, (size_t)(end - first - 1), H1_FIELD_X_REQUEST_ID);
+}
+
 static struct slice make_request_id(struct worker *w, char out[33])
 {
     static const char hex[] = "0123456789abcdef";
@@ -20,9 +29,8 @@ bool exchange_build_head(struct exchange *x, const struct h1_request *request, c
 {
     struct worker *w = x->worker;
     char id[33];
-    const struct h1_field_line *own_id = h1_find_field(request->fields, request->field_count, H1_FIELD_X_REQUEST_ID);
     struct forward_request with = { .peer = slice_of(x->conn->peer), .proto = SLICE_LITERAL("http") };
-    with.keeps_request_id = own_id && request_id_is_sound(own_id->value);
+    with.keeps_request_id = keeps_request_id(request);
     if (!with.keeps_request_id)
         with.request_id = make_request_id(w, id);
     x->head = buffer_take(&w->buffers, request->head_bytes + FORWARD_HEAD_EXTRA_BYTES + 2 * request->authority.len);

@@ -30,7 +30,7 @@ struct fleet_options {
 };
 
 struct fleet *fleet_new(const struct fleet_options *options, const struct fleet_callbacks *callbacks, void *owner);
-void fleet_free(struct fleet *fleet); /* only after on_stopped */
+void fleet_free(struct fleet *fleet); /* after on_stopped, not inside it */
 
 /* False with an error when the document is refused; then nothing has changed. */
 bool fleet_publish(struct fleet *fleet, json_t *document, struct error *error);

@@ -95,12 +95,12 @@ static void publish_frame(struct proxy *p, json_t *frame)
 static void link_on_frame(void *owner, struct slice text)
 {
     struct proxy *p = owner;
-    json_error_t cause;
-    json_t *frame = json_loadb(text.at, text.len, JSON_REJECT_DUPLICATES, &cause);
+    struct error error;
+    json_t *frame = json_parse_bounded(text, &snapshot_document_limits, &error);
     if (frame)
         publish_frame(p, frame);
     else
-        log_error("frame from control is not JSON: %s", cause.text);
+        log_error("frame from control: %s", error.text);
     json_decref(frame);
 }
 

@@ -196,6 +196,8 @@ size_t route_table_count(const struct route_table *table)
 /* The longest prefix of the path, on a segment boundary, that the host has a route for. */
 static uint32_t match_path(const struct route_table *table, uint32_t host_id, struct slice path)
 {
+    if (path.len > 0 && path.at[0] != '/')
+        path.len = 0; /* the "*" of OPTIONS: it asks the host as a whole */
     struct {
         uint64_t hash;
         size_t len;
@@ -250,7 +252,8 @@ static struct slice canonical_host(struct slice host, char out[ROUTE_HOST_MAX + 
 uint32_t route_table_match(const struct route_table *table, struct slice host, struct slice path)
 {
     char text[ROUTE_HOST_MAX + 3];
-    struct slice name = canonical_host(host, text + 1); /* one byte before it for the '*' of a suffix */
+    text[0] = '\0'; /* one byte before the name for the '*' of a suffix */
+    struct slice name = canonical_host(host, text + 1);
     uint32_t service = name.len ? match_host(table, name, path) : UINT32_MAX;
     for (size_t dot = 0; service == UINT32_MAX && dot < name.len; dot++) {
         if (name.at[dot] != '.')

@@ -1,5 +1,6 @@
 #include "proxy/snapshot_file.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "proxy/endpoint.h"
 #include "proxy/snapshot_fields.h"
@@ -14,12 +15,35 @@
 #define LISTENERS_MAX 16
 #define LISTEN_BACKLOG 4096
 
+const struct json_limits snapshot_document_limits = { .bytes_max = 64u << 20, .depth_max = 16, .values_max = 4000000 };
+
+/* False when it cannot be read or is too large; then errno says why. */
+static bool read_whole(const char *path, struct buf *text)
+{
+    char piece[65536];
+    FILE *file = fopen(path, "rbe");
+    size_t got;
+    if (!file)
+        return false;
+    errno = EFBIG;
+    while ((got = fread(piece, 1, sizeof piece, file)) > 0 && buf_append(text, piece, got))
+        ;
+    bool ok = !ferror(file) && !text->overflowed;
+    fclose(file);
+    return ok;
+}
+
 json_t *snapshot_file_load(const char *path, struct error *error)
 {
-    json_error_t cause;
-    json_t *document = json_load_file(path, JSON_REJECT_DUPLICATES, &cause);
-    if (!document)
-        error_set(error, "%s:%d:%d: %s", path, cause.line, cause.column, cause.text);
+    struct buf text;
+    struct error cause;
+    json_t *document = NULL;
+    buf_init(&text, snapshot_document_limits.bytes_max);
+    if (!read_whole(path, &text))
+        error_set_errno(error, "%s", path);
+    else if (!(document = json_parse_bounded((struct slice){ text.at, text.len }, &snapshot_document_limits, &cause)))
+        error_set(error, "%s: %s", path, cause.text);
+    buf_fini(&text);
     return document;
 }
 

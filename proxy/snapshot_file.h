@@ -6,7 +6,11 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "proxy/proxy.h"
+
+/* The limits of proxy/snapshot_document.md. */
+extern const struct json_limits snapshot_document_limits;
 
 json_t *snapshot_file_load(const char *path, struct error *error); /* the caller's to decref; null: see the error */
 

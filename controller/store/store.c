@@ -4,3 +4,67 @@
 const struct store_ops *const store_list[] = { STORE_LIST(STORE_ENTRY) };
 #undef STORE_ENTRY
 const size_t store_list_count = sizeof store_list / sizeof store_list[0];
+
+static bool refuse(struct error *error)
+{
+    return error_set(error, "the durable state could not be opened at the start");
+}
+
+static bool refuse_load(struct store *store, store_record_cb each, void *owner, struct error *error)
+{
+    (void)store;
+    (void)each;
+    (void)owner;
+    return refuse(error);
+}
+
+static bool refuse_put(struct store *store, const struct store_record *record, struct error *error)
+{
+    (void)store;
+    (void)record;
+    return refuse(error);
+}
+
+static bool refuse_load_drains(struct store *store, store_drain_cb each, void *owner, struct error *error)
+{
+    (void)store;
+    (void)each;
+    (void)owner;
+    return refuse(error);
+}
+
+static bool refuse_put_drain(struct store *store, const struct store_drain *drain, struct error *error)
+{
+    (void)store;
+    (void)drain;
+    return refuse(error);
+}
+
+static bool refuse_remove(struct store *store, const char *key, struct error *error)
+{
+    (void)store;
+    (void)key;
+    return refuse(error);
+}
+
+static void ignore_close(struct store *store)
+{
+    (void)store;
+}
+
+struct store *store_unavailable(void)
+{
+    static const struct store_ops ops = {
+        .name = "unavailable",
+        .summary = "refuses everything",
+        .load = refuse_load,
+        .put = refuse_put,
+        .remove = refuse_remove,
+        .load_drains = refuse_load_drains,
+        .put_drain = refuse_put_drain,
+        .remove_drain = refuse_remove,
+        .close = ignore_close,
+    };
+    static struct store unavailable = { &ops };
+    return &unavailable;
+}

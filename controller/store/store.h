@@ -1,5 +1,6 @@
 /* store: what must survive a restart: for each service, the desired count and the limits that someone or a scaling
- * policy set. Control thread only; calls may wait for the disk. A put or remove that returned true is durable.
+ * policy set; and the tasks that an operator took out of rotation. Control thread only; calls may wait for the disk. A
+ * put or remove that returned true is durable.
  *
  * To add one: write store/store_<name>.c with `const struct store_ops store_ops_<name>`, add one X() below; the
  * conformance test (tests/unit/controller/store_all_test.c) then runs it. */
@@ -25,6 +26,14 @@ struct store_record {
 
 typedef void (*store_record_cb)(void *owner, const struct store_record *record);
 
+struct store_drain {
+    char task_id[TASK_ID_SIZE];
+    char provider[TASK_NAME_SIZE]; /* whose full lists say whether the task still exists */
+    int64_t ordered_wall_us;
+};
+
+typedef void (*store_drain_cb)(void *owner, const struct store_drain *drain);
+
 struct store {
     const struct store_ops *ops;
 };
@@ -38,6 +47,9 @@ struct store_ops {
     bool (*load)(struct store *store, store_record_cb each, void *owner, struct error *error);
     bool (*put)(struct store *store, const struct store_record *record, struct error *error); /* adds or replaces */
     bool (*remove)(struct store *store, const char *service, struct error *error); /* true too when there was none */
+    bool (*load_drains)(struct store *store, store_drain_cb each, void *owner, struct error *error);
+    bool (*put_drain)(struct store *store, const struct store_drain *drain, struct error *error); /* by task_id */
+    bool (*remove_drain)(struct store *store, const char *task_id, struct error *error);
     void (*close)(struct store *store);
 };
 
@@ -47,5 +59,8 @@ STORE_LIST(STORE_DECLARE)
 
 extern const struct store_ops *const store_list[];
 extern const size_t store_list_count;
+
+/* Stands in for one that could not be opened: refuses every call, so that nothing is promised. Static. */
+struct store *store_unavailable(void);
 
 #endif

@@ -10,6 +10,8 @@ struct store_memory {
     struct store base;            /* first */
     struct store_record *records; /* owned */
     size_t count;
+    struct store_drain *drains; /* owned */
+    size_t drain_count;
 };
 
 static struct store *memory_open(const char *state_dir, struct error *error)
@@ -62,9 +64,51 @@ static bool memory_remove(struct store *store, const char *service, struct error
     return true;
 }
 
+static bool memory_load_drains(struct store *store, store_drain_cb each, void *owner, struct error *error)
+{
+    (void)error;
+    struct store_memory *m = (struct store_memory *)store;
+    for (size_t i = 0; i < m->drain_count; i++)
+        each(owner, &m->drains[i]);
+    return true;
+}
+
+static struct store_drain *find_drain(const struct store_memory *m, const char *task_id)
+{
+    for (size_t i = 0; i < m->drain_count; i++)
+        if (strcmp(m->drains[i].task_id, task_id) == 0)
+            return &m->drains[i];
+    return NULL;
+}
+
+static bool memory_put_drain(struct store *store, const struct store_drain *drain, struct error *error)
+{
+    struct store_memory *m = (struct store_memory *)store;
+    if (drain->task_id[0] == '\0' || drain->provider[0] == '\0')
+        return error_set(error, "a drain needs a task and its provider");
+    struct store_drain *old = find_drain(m, drain->task_id);
+    if (old == NULL) {
+        m->drains = mem_grow_array(m->drains, m->drain_count + 1, sizeof *m->drains);
+        old = &m->drains[m->drain_count++];
+    }
+    *old = *drain;
+    return true;
+}
+
+static bool memory_remove_drain(struct store *store, const char *task_id, struct error *error)
+{
+    (void)error;
+    struct store_memory *m = (struct store_memory *)store;
+    struct store_drain *old = find_drain(m, task_id);
+    if (old != NULL)
+        *old = m->drains[--m->drain_count];
+    return true;
+}
+
 static void memory_close(struct store *store)
 {
     struct store_memory *m = (struct store_memory *)store;
+    free(m->drains);
     free(m->records);
     free(m);
 }
@@ -76,5 +120,8 @@ const struct store_ops store_ops_memory = {
     .load = memory_load,
     .put = memory_put,
     .remove = memory_remove,
+    .load_drains = memory_load_drains,
+    .put_drain = memory_put_drain,
+    .remove_drain = memory_remove_drain,
     .close = memory_close,
 };

@@ -18,15 +18,19 @@ struct store_sqlite {
     int lock_fd;       /* holds the flock; the kernel drops it with the process */
     char *file;        /* owned; for messages */
     sqlite3 *db;
-    sqlite3_stmt *put, *remove;
+    sqlite3_stmt *put, *remove, *put_drain, *remove_drain;
 };
 
-static const char schema_text[] =
+/* migrations[n] makes a file of version n one of version n + 1; a new file is of version 0. Never changed, only added
+ * to. */
+static const char *const migrations[] = {
     "CREATE TABLE services (service TEXT PRIMARY KEY NOT NULL, desired INTEGER NOT NULL, min INTEGER NOT NULL,"
     " max INTEGER NOT NULL, config_desired INTEGER NOT NULL, config_min INTEGER NOT NULL, config_max INTEGER NOT NULL,"
-    " updated INTEGER NOT NULL) WITHOUT ROWID;"
-    "PRAGMA user_version = 1;";
-_Static_assert(STORE_SQLITE_VERSION == 1, "schema_text says which version it is");
+    " updated INTEGER NOT NULL) WITHOUT ROWID; PRAGMA user_version = 1;",
+    "CREATE TABLE drains (task TEXT PRIMARY KEY NOT NULL, provider TEXT NOT NULL, ordered INTEGER NOT NULL)"
+    " WITHOUT ROWID; PRAGMA user_version = 2;",
+};
+_Static_assert(sizeof migrations / sizeof migrations[0] == STORE_SQLITE_VERSION, "one for each version");
 
 static bool refuse(const struct store_sqlite *s, struct error *error, const char *what)
 {
@@ -39,6 +43,8 @@ static void sqlite_close(struct store *store)
     struct store_sqlite *s = (struct store_sqlite *)store;
     sqlite3_finalize(s->put);
     sqlite3_finalize(s->remove);
+    sqlite3_finalize(s->put_drain);
+    sqlite3_finalize(s->remove_drain);
     sqlite3_close(s->db);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
@@ -102,32 +108,46 @@ static bool read_version(struct store_sqlite *s, int64_t *version, struct error 
     return done;
 }
 
-static bool check_version(struct store_sqlite *s, struct error *error)
+static bool prepare(struct store_sqlite *s, struct error *error)
+{
+    struct {
+        sqlite3_stmt **out;
+        const char *text;
+    } const statements[] = {
+        { &s->put, "INSERT OR REPLACE INTO services (service, desired, min, max, config_desired, config_min,"
+                   " config_max, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" },
+        { &s->remove, "DELETE FROM services WHERE service = ?1" },
+        { &s->put_drain, "INSERT OR REPLACE INTO drains (task, provider, ordered) VALUES (?1, ?2, ?3)" },
+        { &s->remove_drain, "DELETE FROM drains WHERE task = ?1" },
+    };
+    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
+        if (sqlite3_prepare_v2(s->db, statements[i].text, -1, statements[i].out, NULL) != SQLITE_OK)
+            return refuse(s, error, "is damaged or was not written by portico");
+    return true;
+}
+
+/* One transaction, with the check that the result is ours: killed or refused in between, the file is as it was. */
+static bool migrate(struct store_sqlite *s, int64_t version, struct error *error)
+{
+    if (!run(s, "BEGIN EXCLUSIVE", error))
+        return false;
+    for (; version < STORE_SQLITE_VERSION; version++)
+        if (!run(s, migrations[version], error))
+            return false;
+    return prepare(s, error) && run(s, "COMMIT", error);
+}
+
+static bool take_tables(struct store_sqlite *s, struct error *error)
 {
     int64_t version = 0;
     if (!read_version(s, &version, error))
         return false;
-    if (version == STORE_SQLITE_VERSION)
-        return true;
-    if (version != 0)
+    if (version < 0 || version > STORE_SQLITE_VERSION)
         return error_set(error,
                          "state file %s has version %lld, this portico reads version %d: run the portico that wrote it,"
                          " or use another state_dir",
                          s->file, (long long)version, STORE_SQLITE_VERSION);
-    if (!run(s, "BEGIN EXCLUSIVE", error))
-        return false;
-    return run(s, schema_text, error) && run(s, "COMMIT", error);
-}
-
-static bool prepare(struct store_sqlite *s, struct error *error)
-{
-    static const char put_text[] =
-        "INSERT OR REPLACE INTO services (service, desired, min, max, config_desired, config_min,"
-        " config_max, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    if (sqlite3_prepare_v2(s->db, put_text, -1, &s->put, NULL) != SQLITE_OK ||
-        sqlite3_prepare_v2(s->db, "DELETE FROM services WHERE service = ?1", -1, &s->remove, NULL) != SQLITE_OK)
-        return refuse(s, error, "is damaged or was not written by portico");
-    return true;
+    return version == STORE_SQLITE_VERSION ? prepare(s, error) : migrate(s, version, error);
 }
 
 /* A damaged page is found now, not in the middle of a decision. */
@@ -157,7 +177,7 @@ static bool open_file(struct store_sqlite *s, const char *state_dir, struct erro
     if (chmod(s->file, 0600) != 0)
         return error_set_errno(error, "cannot set the mode of state file %s", s->file);
     return check_pages(s, error) && run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", error) &&
-           check_version(s, error) && prepare(s, error);
+           take_tables(s, error);
 }
 
 static struct store *sqlite_open(const char *state_dir, struct error *error)
@@ -171,12 +191,20 @@ static struct store *sqlite_open(const char *state_dir, struct error *error)
     return NULL;
 }
 
+static bool read_text(sqlite3_stmt *row, int column, char *out, size_t size)
+{
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    size_t len = text != NULL ? strlen(text) : 0;
+    if (len == 0 || len >= size || len != (size_t)sqlite3_column_bytes(row, column))
+        return false;
+    memcpy(out, text, len + 1);
+    return true;
+}
+
 static bool read_record(sqlite3_stmt *row, struct store_record *out)
 {
-    const char *service = (const char *)sqlite3_column_text(row, 0);
-    if (service == NULL || service[0] == '\0' || strlen(service) >= sizeof out->service)
+    if (!read_text(row, 0, out->service, sizeof out->service))
         return false;
-    snprintf(out->service, sizeof out->service, "%s", service);
     int64_t *const fields[] = { &out->desired,        &out->min,        &out->max,
                                 &out->config_desired, &out->config_min, &out->config_max,
                                 &out->updated_wall_us };
@@ -188,28 +216,71 @@ static bool read_record(sqlite3_stmt *row, struct store_record *out)
     return true;
 }
 
-static bool sqlite_load(struct store *store, store_record_cb each, void *owner, struct error *error)
+/* take_row says whether the row is one that portico writes. */
+static bool read_rows(struct store_sqlite *s, const char *sql, bool (*take_row)(sqlite3_stmt *row, void *reader),
+                      void *reader, struct error *error)
 {
-    struct store_sqlite *s = (struct store_sqlite *)store;
-    static const char text[] = "SELECT service, desired, min, max, config_desired, config_min, config_max, updated"
-                               " FROM services ORDER BY service";
     sqlite3_stmt *row = NULL;
-    if (sqlite3_prepare_v2(s->db, text, -1, &row, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(s->db, sql, -1, &row, NULL) != SQLITE_OK)
         return refuse(s, error, "cannot be read");
     int step;
     bool sound = true;
     while (sound && (step = sqlite3_step(row)) == SQLITE_ROW) {
-        struct store_record record = { 0 };
-        sound = read_record(row, &record);
-        if (sound)
-            each(owner, &record);
-        else
+        sound = take_row(row, reader);
+        if (!sound)
             error_set(error, "state file %s holds a record that portico did not write", s->file);
     }
     if (sound && step != SQLITE_DONE)
         sound = refuse(s, error, "cannot be read");
     sqlite3_finalize(row);
     return sound;
+}
+
+struct record_reader {
+    store_record_cb each;
+    void *owner;
+};
+
+static bool take_record(sqlite3_stmt *row, void *reader)
+{
+    const struct record_reader *r = reader;
+    struct store_record record = { 0 };
+    if (!read_record(row, &record))
+        return false;
+    r->each(r->owner, &record);
+    return true;
+}
+
+static bool sqlite_load(struct store *store, store_record_cb each, void *owner, struct error *error)
+{
+    struct record_reader reader = { each, owner };
+    return read_rows((struct store_sqlite *)store,
+                     "SELECT service, desired, min, max, config_desired, config_min, config_max, updated"
+                     " FROM services ORDER BY service",
+                     take_record, &reader, error);
+}
+
+struct drain_reader {
+    store_drain_cb each;
+    void *owner;
+};
+
+static bool take_drain(sqlite3_stmt *row, void *reader)
+{
+    const struct drain_reader *r = reader;
+    struct store_drain drain = { .ordered_wall_us = sqlite3_column_int64(row, 2) };
+    if (!read_text(row, 0, drain.task_id, sizeof drain.task_id) ||
+        !read_text(row, 1, drain.provider, sizeof drain.provider) || drain.ordered_wall_us < 0)
+        return false;
+    r->each(r->owner, &drain);
+    return true;
+}
+
+static bool sqlite_load_drains(struct store *store, store_drain_cb each, void *owner, struct error *error)
+{
+    struct drain_reader reader = { each, owner };
+    return read_rows((struct store_sqlite *)store, "SELECT task, provider, ordered FROM drains ORDER BY task",
+                     take_drain, &reader, error);
 }
 
 /* One statement is one transaction: it is on disk when step says DONE. */
@@ -236,12 +307,34 @@ static bool sqlite_put(struct store *store, const struct store_record *r, struct
     return bound ? finish(s, s->put, "cannot be written", error) : refuse(s, error, "cannot be written");
 }
 
+static bool remove_by_key(struct store_sqlite *s, sqlite3_stmt *statement, const char *key, struct error *error)
+{
+    if (sqlite3_bind_text(statement, 1, key, -1, SQLITE_TRANSIENT) != SQLITE_OK)
+        return refuse(s, error, "cannot be written");
+    return finish(s, statement, "cannot be written", error);
+}
+
 static bool sqlite_remove(struct store *store, const char *service, struct error *error)
 {
     struct store_sqlite *s = (struct store_sqlite *)store;
-    if (sqlite3_bind_text(s->remove, 1, service, -1, SQLITE_TRANSIENT) != SQLITE_OK)
-        return refuse(s, error, "cannot be written");
-    return finish(s, s->remove, "cannot be written", error);
+    return remove_by_key(s, s->remove, service, error);
+}
+
+static bool sqlite_put_drain(struct store *store, const struct store_drain *d, struct error *error)
+{
+    struct store_sqlite *s = (struct store_sqlite *)store;
+    if (d->task_id[0] == '\0' || d->provider[0] == '\0')
+        return error_set(error, "a drain needs a task and its provider");
+    bool bound = sqlite3_bind_text(s->put_drain, 1, d->task_id, -1, SQLITE_TRANSIENT) == SQLITE_OK &&
+                 sqlite3_bind_text(s->put_drain, 2, d->provider, -1, SQLITE_TRANSIENT) == SQLITE_OK &&
+                 sqlite3_bind_int64(s->put_drain, 3, d->ordered_wall_us) == SQLITE_OK;
+    return bound ? finish(s, s->put_drain, "cannot be written", error) : refuse(s, error, "cannot be written");
+}
+
+static bool sqlite_remove_drain(struct store *store, const char *task_id, struct error *error)
+{
+    struct store_sqlite *s = (struct store_sqlite *)store;
+    return remove_by_key(s, s->remove_drain, task_id, error);
 }
 
 const struct store_ops store_ops_sqlite = {
@@ -252,5 +345,8 @@ const struct store_ops store_ops_sqlite = {
     .load = sqlite_load,
     .put = sqlite_put,
     .remove = sqlite_remove,
+    .load_drains = sqlite_load_drains,
+    .put_drain = sqlite_put_drain,
+    .remove_drain = sqlite_remove_drain,
     .close = sqlite_close,
 };

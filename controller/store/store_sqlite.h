@@ -7,6 +7,6 @@
 
 #define STORE_SQLITE_FILE "portico.db"
 #define STORE_SQLITE_LOCK_FILE "lock"
-#define STORE_SQLITE_VERSION 1 /* PRAGMA user_version; a newer file is refused */
+#define STORE_SQLITE_VERSION 2 /* PRAGMA user_version; an older file is migrated, a newer one refused */
 
 #endif

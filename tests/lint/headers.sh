@@ -11,6 +11,6 @@ for header in $(files '*.h'); do
     status=1
 done
 wrong=$(files '*.h' | xargs -P 2 -n 1 sh -c 'echo "#include \"$2\"" | ${CC:-cc} $1 -x c -fsyntax-only - 2>&1 |
-    sed "s|^|$2:1: does not compile alone: |"' compile "$flags")
+    grep error: | sed "s|^|$2:1: does not compile alone: |"' compile "$flags")
 [ -z "$wrong" ] || { echo "$wrong"; status=1; }
 exit $status

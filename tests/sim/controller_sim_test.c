@@ -1,4 +1,5 @@
 /* The whole controller against a fake engine, a fake data plane and a fake clock: minutes and hours in milliseconds. */
+#include "controller/reconciler.h"
 #include "tests/sim/controller_world.h"
 
 #include <setjmp.h>
@@ -163,6 +164,8 @@ static void dead_tasks_are_replaced_and_removed(void **state)
     world_run(w, 5000);
     assert_true(is_steady(w));
     assert_int_equal(world_routable_count(w), 3);
+    assert_int_equal(w->create_calls, 6);
+    world_run(w, RECONCILER_RESTART_GRACE_MS);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(w->containers[i].state, CONTAINER_GONE);
     assert_int_equal(w->create_calls, 6);

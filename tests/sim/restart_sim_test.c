@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "controller/drain_book.h"
+
 static struct world world; /* large; one test at a time */
 
 static int set_up(void **state)
@@ -188,6 +190,84 @@ static void control_killed_again_and_again_during_a_deployment_finishes_it(void 
         assert_int_equal(w->containers[i].state, CONTAINER_GONE);
 }
 
+static void count_drain(void *owner, const struct store_drain *drain)
+{
+    (void)drain;
+    ++*(size_t *)owner;
+}
+
+static int64_t ever_started_count(const struct world *w)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < w->container_count; i++)
+        count += w->containers[i].is_managed && w->containers[i].started_at_ms > 0;
+    return count;
+}
+
+static bool is_ready(const struct world *w, const char *id)
+{
+    const struct task *task = task_registry_find(w->registry, id);
+    return task != NULL && task->admin == TASK_ADMIN_READY;
+}
+
+static bool has_stored_drain(const struct world *w)
+{
+    size_t count = 0;
+    assert_true(w->store->ops->load_drains(w->store, count_drain, &count, NULL));
+    return count > 0;
+}
+
+static void run_and_never_see_ready(struct world *w, int64_t duration_ms, const char *ours, const char *theirs)
+{
+    for (int64_t end_ms = w->now_ms + duration_ms; w->now_ms < end_ms;) {
+        world_step(w);
+        assert_false(is_ready(w, ours));
+        assert_false(is_ready(w, theirs));
+        assert_true(world_alive_count(w) <= 2);
+    }
+}
+
+static void drain_and_kill_at(struct world *w, int64_t kill_at_ms)
+{
+    w->service.desired_count = 2;
+    w->rate = 40;
+    size_t foreign = world_add_container(w, "theirs", false, "");
+    begin(w);
+    assert_true(world_run_until(w, is_steady, 10000));
+    const char *ours = w->containers[1].id, *theirs = w->containers[foreign].id;
+    assert_int_equal(controller_drain_task(w->controller, ours, NULL), CONTROLLER_OK);
+    assert_int_equal(controller_drain_task(w->controller, theirs, NULL), CONTROLLER_OK);
+    run_and_never_see_ready(w, kill_at_ms, ours, theirs);
+    for (int i = 0; i < 2; i++) { /* the second one dies before its first turn */
+        world_kill_control(w);
+        world_start(w);
+        world_sync(w);
+        assert_false(is_ready(w, ours));
+        assert_false(is_ready(w, theirs));
+    }
+    run_and_never_see_ready(w, 30000, ours, theirs);
+    assert_true(is_steady(w));
+    assert_int_equal(running_count(w), 2);
+    assert_int_equal(ever_started_count(w), 3);
+    assert_int_equal(w->containers[1].state, CONTAINER_GONE);
+    assert_int_equal(w->containers[foreign].state, CONTAINER_RUNNING);
+    w->containers[foreign].state = CONTAINER_GONE;
+    world_restart_control(w);
+    assert_true(has_stored_drain(w));
+    world_run(w, DRAIN_BOOK_ABSENT_MS + 1000);
+    assert_false(has_stored_drain(w));
+}
+
+static void an_acknowledged_drain_survives_control_killed_at_any_moment(void **state)
+{
+    (void)state;
+    for (int64_t kill_at_ms = 0; kill_at_ms < 4000; kill_at_ms += 50) {
+        world_fini(&world);
+        world_init(&world);
+        drain_and_kill_at(&world, kill_at_ms);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -197,6 +277,7 @@ int main(void)
         TEST(a_service_that_was_removed_begins_anew),
         TEST(a_service_that_was_removed_while_control_was_down_is_drained),
         TEST(control_killed_at_any_moment_leaves_no_orphan_and_no_duplicate),
+        TEST(an_acknowledged_drain_survives_control_killed_at_any_moment),
         TEST(control_killed_again_and_again_during_a_deployment_finishes_it),
     };
     return cmocka_run_group_tests_name("restart simulation", tests, NULL, NULL);

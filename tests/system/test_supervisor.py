@@ -199,7 +199,7 @@ def test_nothing_is_left_behind(portico):
 def test_as_process_1_it_reaps_orphans_and_stops_on_sigterm(make_portico, backend):
     p = make_portico()
     p.write_endpoints([("web", backend.address)])
-    p.start_and_wait("unshare", "--pid", "--fork", "--kill-child")
+    p.start_and_wait("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
     p.wait_serving()
     task = pathlib.Path(f"/proc/{p.process.pid}/task/{p.process.pid}/children")
     inner = int(task.read_text().split()[0])

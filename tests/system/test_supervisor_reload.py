@@ -5,6 +5,8 @@ import os
 import signal
 import stat
 import time
+import urllib.error
+import urllib.request
 
 from conftest import Load, wait_until
 
@@ -116,3 +118,20 @@ def test_a_dead_endpoint_is_kept_out_by_its_health_check(portico, backends):
     with Load(portico.port) as load:
         load.wait_for_more(50)
     assert load.failures == []
+
+
+def test_a_new_admin_token_is_in_force_after_a_reload(portico):
+    portico.config["admin"]["token"] = "a-new-token-of-some-length"
+    portico.write_config()
+    portico.send(signal.SIGHUP)
+
+    def status(headers):
+        request = urllib.request.Request(f"http://127.0.0.1:{portico.admin_port}/v1/services", headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    wait_until(lambda: status({}) == 401, "the API asks for the token")
+    assert status({"Authorization": "Bearer a-new-token-of-some-length"}) == 200

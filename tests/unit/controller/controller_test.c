@@ -12,10 +12,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controller/runtime/runtime.h"
+#include "controller/store/store.h"
 
 static struct loop *loop;
 static struct task_registry *registry;
 static struct controller *controller;
+static struct store *store;
 static uint8_t provider;
 static size_t create_count;
 static size_t stop_after_count;
@@ -73,31 +75,49 @@ static struct config_service service = {
 };
 static const struct config config = { .cluster = (char *)"test", .services = &service, .service_count = 1 };
 
+static void start_control(void)
+{
+    struct controller_parts parts = {
+        .loop = loop,
+        .registry = registry,
+        .runtime_provider = provider,
+        .runtime = &runtime,
+        .store = store,
+        .data_plane = { .ops = &data_plane_ops },
+    };
+    controller = controller_new(&parts);
+    controller_apply_config(controller, &config);
+}
+
+static void make_registry(void)
+{
+    registry = task_registry_new();
+    provider = task_registry_add_provider(registry, "test");
+}
+
 static int set_up(void **state)
 {
     (void)state;
     create_count = 0;
     stop_after_count = 2;
     loop = loop_new();
-    registry = task_registry_new();
-    provider = task_registry_add_provider(registry, "test");
-    struct controller_parts parts = {
-        .loop = loop,
-        .registry = registry,
-        .runtime_provider = provider,
-        .runtime = &runtime,
-        .data_plane = { .ops = &data_plane_ops },
-    };
-    controller = controller_new(&parts);
-    controller_apply_config(controller, &config);
+    store = store_ops_memory.open("", NULL);
+    make_registry();
+    start_control();
     return 0;
+}
+
+static void kill_control(void)
+{
+    controller_free(controller);
+    task_registry_free(registry);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    controller_free(controller);
-    task_registry_free(registry);
+    kill_control();
+    store->ops->close(store);
     loop_free(loop);
     return 0;
 }
@@ -208,6 +228,114 @@ static void a_task_is_named_by_a_unique_prefix(void **state)
     assert_int_equal(task_registry_find(registry, "aaaabbbbccccffff")->admin, TASK_ADMIN_READY);
 }
 
+static enum task_admin admin_of(const char *id)
+{
+    return task_registry_find(registry, id)->admin;
+}
+
+static void a_drain_is_ordered_again_after_a_restart(void **state)
+{
+    (void)state;
+    add_theirs();
+    assert_int_equal(controller_drain_task(controller, "aaaabbbbccccdddd", NULL), CONTROLLER_OK);
+    kill_control();
+    make_registry();
+    start_control();
+    add_theirs(); /* the controller is there first: its turn comes with the task */
+    assert_int_equal(admin_of("aaaabbbbccccdddd"), TASK_ADMIN_DRAINING);
+    assert_int_equal(admin_of("aaaabbbbccccffff"), TASK_ADMIN_READY);
+    kill_control();
+    make_registry();
+    add_theirs(); /* the task is there first */
+    start_control();
+    assert_int_equal(admin_of("aaaabbbbccccdddd"), TASK_ADMIN_DRAINING);
+    assert_int_equal(admin_of("aaaabbbbccccffff"), TASK_ADMIN_READY);
+}
+
+static void note_first_admin(void *owner, const char *name)
+{
+    bool *was_ready = owner;
+    const struct task *task = task_registry_find(registry, "aaaabbbbccccdddd");
+    *was_ready |= strcmp(name, "theirs") == 0 && task->admin == TASK_ADMIN_READY;
+}
+
+/* The third listener is called last: whoever acts later than in the callback sees what it sees. */
+static void a_drained_task_is_never_seen_ready_behind_the_controller(void **state)
+{
+    (void)state;
+    bool was_ready = false;
+    add_theirs();
+    assert_int_equal(controller_drain_task(controller, "aaaabbbbccccdddd", NULL), CONTROLLER_OK);
+    kill_control();
+    make_registry();
+    start_control();
+    task_registry_set_health_listener(registry, note_first_admin, &was_ready);
+    add_theirs();
+    assert_false(was_ready);
+}
+
+static bool refuse_drain(struct store *s, const struct store_drain *drain, struct error *error)
+{
+    (void)s;
+    (void)drain;
+    return error_set(error, "disk full");
+}
+
+static void a_drain_that_cannot_be_stored_is_refused_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct error error;
+    struct store_ops broken = store_ops_memory;
+    broken.put_drain = refuse_drain;
+    add_theirs();
+    store->ops = &broken;
+    assert_int_equal(controller_drain_task(controller, "aaaabbbbccccdddd", &error), CONTROLLER_NOT_DURABLE);
+    assert_string_equal(error.text, "disk full");
+    assert_int_equal(admin_of("aaaabbbbccccdddd"), TASK_ADMIN_READY);
+    store->ops = &store_ops_memory;
+    add_theirs();
+    assert_int_equal(admin_of("aaaabbbbccccdddd"), TASK_ADMIN_READY);
+    assert_int_equal(controller_drain_task(controller, "aaaabbbbccccdddd", &error), CONTROLLER_OK);
+}
+
+static void count_drain(void *owner, const struct store_drain *drain)
+{
+    (void)drain;
+    ++*(size_t *)owner;
+}
+
+static size_t stored_count(void)
+{
+    size_t count = 0;
+    assert_true(store->ops->load_drains(store, count_drain, &count, NULL));
+    return count;
+}
+
+static void the_order_ends_with_the_task(void **state)
+{
+    (void)state;
+    sync_now(NULL);
+    add_theirs();
+    assert_int_equal(controller_drain_task(controller, "aaaabbbbccccdddd", NULL), CONTROLLER_OK);
+    controller_tick(controller, clock_now_ms());
+    assert_int_equal(stored_count(), 1);
+    task_registry_remove(registry, "aaaabbbbccccdddd");
+    controller_tick(controller, clock_now_ms());
+    assert_int_equal(stored_count(), 0);
+    add_theirs();
+    assert_int_equal(admin_of("aaaabbbbccccdddd"), TASK_ADMIN_READY);
+}
+
+static void a_task_that_we_drain_ourselves_can_be_ordered_to_as_well(void **state)
+{
+    (void)state;
+    add_theirs();
+    task_registry_set_admin(registry, "aaaabbbbccccdddd", TASK_ADMIN_DRAINING);
+    assert_int_equal(stored_count(), 0);
+    assert_int_equal(controller_drain_task(controller, "aaaabbbbccccdddd", NULL), CONTROLLER_OK);
+    assert_int_equal(stored_count(), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -217,6 +345,11 @@ int main(void)
         TEST(an_order_is_acted_on_before_the_next_period),
         TEST(discovered_services_are_listed_as_not_managed),
         TEST(a_task_is_named_by_a_unique_prefix),
+        TEST(a_drain_is_ordered_again_after_a_restart),
+        TEST(a_drained_task_is_never_seen_ready_behind_the_controller),
+        TEST(a_drain_that_cannot_be_stored_is_refused_and_changes_nothing),
+        TEST(the_order_ends_with_the_task),
+        TEST(a_task_that_we_drain_ourselves_can_be_ordered_to_as_well),
     };
     log_init("test", LOG_LEVEL_ERROR);
     return cmocka_run_group_tests_name("controller", tests, NULL, NULL);

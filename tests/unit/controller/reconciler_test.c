@@ -252,6 +252,20 @@ static void dead_tasks_are_removed_and_replaced(void **state)
     assert_int_equal(count_of(ACTION_CREATE), 2);
 }
 
+static void a_task_that_worked_and_stopped_is_left_for_a_restart_but_replaced_at_once(void **state)
+{
+    (void)state;
+    struct observed_task *dead = see(TASK_STOPPED, false);
+    dead->was_healthy = true;
+    dead->stopped_since_ms = NOW - RECONCILER_RESTART_GRACE_MS + 1;
+    make_plan();
+    assert_false(has(ACTION_REMOVE, dead));
+    assert_int_equal(count_of(ACTION_CREATE), 2);
+    dead->stopped_since_ms--;
+    make_plan();
+    assert_true(has(ACTION_REMOVE, dead));
+}
+
 static void what_an_earlier_run_left_half_made_is_removed(void **state)
 {
     (void)state;
@@ -420,6 +434,7 @@ int main(void)
         TEST(the_deregistration_delay_ends_the_wait),
         TEST(a_busy_task_is_left_alone),
         TEST(dead_tasks_are_removed_and_replaced),
+        TEST(a_task_that_worked_and_stopped_is_left_for_a_restart_but_replaced_at_once),
         TEST(what_an_earlier_run_left_half_made_is_removed),
         TEST(a_stop_signal_that_did_nothing_is_repeated),
         TEST(a_new_revision_rolls_one_at_a_time),

@@ -83,8 +83,57 @@ static void a_file_of_a_newer_version_is_refused_and_left_alone(void **state)
 {
     (void)state;
     run_sql("CREATE TABLE things (a); PRAGMA user_version = 7;");
-    check_refused("has version 7, this portico reads version 1");
+    check_refused("has version 7, this portico reads version 2");
     run_sql("INSERT INTO things VALUES (1);");
+}
+
+#define VERSION_1                                                                                               \
+    "CREATE TABLE services (service TEXT PRIMARY KEY NOT NULL, desired INTEGER NOT NULL, min INTEGER NOT NULL," \
+    " max INTEGER NOT NULL, config_desired INTEGER NOT NULL, config_min INTEGER NOT NULL,"                      \
+    " config_max INTEGER NOT NULL, updated INTEGER NOT NULL) WITHOUT ROWID; PRAGMA user_version = 1;"           \
+    "INSERT INTO services VALUES ('web', 5, 1, 9, 2, 3, 4, 1790000000000000);"
+
+static void read_desired(void *owner, const struct store_record *record)
+{
+    *(int64_t *)owner = record->desired;
+}
+
+static void count_drain(void *owner, const struct store_drain *drain)
+{
+    (void)drain;
+    ++*(size_t *)owner;
+}
+
+static void a_file_of_version_1_is_migrated_with_all_that_it_holds(void **state)
+{
+    (void)state;
+    struct error error;
+    struct store_drain drain = { .task_id = "aaaabbbbcccc", .provider = "docker" };
+    run_sql("PRAGMA journal_mode = WAL;" VERSION_1);
+    for (size_t i = 0; i < 2; i++) { /* the second time it is of today's version */
+        struct store *store = open_store();
+        int64_t desired = 0;
+        size_t drain_count = 0;
+        assert_true(store->ops->load(store, read_desired, &desired, &error));
+        assert_int_equal(desired, 5);
+        assert_true(store->ops->load_drains(store, count_drain, &drain_count, &error));
+        assert_int_equal(drain_count, i);
+        assert_true(store->ops->put_drain(store, &drain, &error));
+        store->ops->close(store);
+    }
+}
+
+static void a_migration_that_cannot_be_finished_changes_nothing(void **state)
+{
+    (void)state;
+    run_sql(VERSION_1 "CREATE TABLE drains (a); INSERT INTO drains VALUES (1);");
+    check_refused("table drains already exists");
+    run_sql("DROP TABLE drains;");
+    run_sql("ALTER TABLE services RENAME COLUMN desired TO wanted;");
+    check_refused("was not written by portico");
+    run_sql("CREATE TABLE drains (a); ALTER TABLE services RENAME COLUMN wanted TO desired; DROP TABLE drains;");
+    struct store *store = open_store(); /* still of version 1, or the table would be missing */
+    store->ops->close(store);
 }
 
 static void a_file_that_is_no_database_is_refused(void **state)
@@ -142,6 +191,27 @@ static void a_record_that_portico_cannot_have_written_is_not_believed(void **sta
     store->ops->close(store);
 }
 
+static void a_drain_that_portico_cannot_have_written_is_not_believed(void **state)
+{
+    (void)state;
+    static const char *const rows[] = { "'', 'docker', 0", "'aaaabbbbcccc', '', 0", "'aaaabbbbcccc', 'docker', -1",
+                                        "'a' || char(0) || 'b', 'docker', 0", "hex(zeroblob(99)), 'docker', 0" };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct store *store = open_store();
+        store->ops->close(store);
+        char sql[160];
+        snprintf(sql, sizeof sql, "DELETE FROM drains; INSERT INTO drains VALUES (%s);", rows[i]);
+        run_sql(sql);
+        store = open_store();
+        struct error error;
+        size_t count = 0;
+        assert_false(store->ops->load_drains(store, count_drain, &count, &error));
+        assert_int_equal(count, 0);
+        assert_non_null(strstr(error.text, "did not write"));
+        store->ops->close(store);
+    }
+}
+
 static void the_directory_is_made_private_when_missing(void **state)
 {
     (void)state;
@@ -156,11 +226,6 @@ static void the_directory_is_made_private_when_missing(void **state)
     store->ops->close(store);
     assert_null(store_ops_sqlite.open("/nowhere/at/all", &error));
     assert_non_null(strstr(error.text, "/nowhere/at/all"));
-}
-
-static void read_desired(void *owner, const struct store_record *record)
-{
-    *(int64_t *)owner = record->desired;
 }
 
 /* What put() promised before the process was killed is there afterwards, and the lock died with the process. */
@@ -204,10 +269,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_second_controller_on_the_same_directory_is_refused),
         TEST(a_file_of_a_newer_version_is_refused_and_left_alone),
+        TEST(a_file_of_version_1_is_migrated_with_all_that_it_holds),
+        TEST(a_migration_that_cannot_be_finished_changes_nothing),
         TEST(a_file_that_is_no_database_is_refused),
         TEST(a_damaged_page_is_found_at_the_start),
         TEST(a_table_of_somebody_else_is_refused),
         TEST(a_record_that_portico_cannot_have_written_is_not_believed),
+        TEST(a_drain_that_portico_cannot_have_written_is_not_believed),
         TEST(the_directory_is_made_private_when_missing),
         TEST(an_acknowledged_put_survives_kill_9),
     };
