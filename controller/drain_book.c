@@ -165,7 +165,7 @@ static bool forget(struct drain_book *book, struct order *order)
     book->is_store_refusing = !is_deleted;
     if (!is_deleted)
         return false;
-    HASH_DEL(book->orders, order);
+    HASH_DEL(book->orders, order); /* NOLINT(clang-analyzer-unix.Malloc,clang-analyzer-core.NullDereference): uthash */
     free(order);
     return true;
 }

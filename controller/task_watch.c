@@ -158,7 +158,7 @@ static void report(struct watched_task *t, int64_t now_ms, task_loss_cb on_loss,
 
 static void forget(struct task_watch *w, struct watched_task *t)
 {
-    HASH_DEL(w->tasks, t);
+    HASH_DEL(w->tasks, t); /* NOLINT(clang-analyzer-unix.Malloc,clang-analyzer-core.NullDereference): uthash */
     free(t);
 }
 

@@ -51,7 +51,7 @@ static struct published_service *find_or_add(struct publication *p, const char *
 
 static void drop(struct publication *p, struct published_service *service)
 {
-    HASH_DELETE(by_name, p->services, service);
+    HASH_DELETE(by_name, p->services, service); /* NOLINT(clang-analyzer-unix.Malloc): it does not follow uthash */
     json_decref(service->sent);
     free(service);
 }

@@ -28,7 +28,7 @@ static struct member *find(const struct rotation *r, const char *id)
 
 static void drop(struct rotation *r, struct member *member)
 {
-    HASH_DELETE(by_id, r->members, member);
+    HASH_DELETE(by_id, r->members, member); /* NOLINT(clang-analyzer-unix.Malloc): it does not follow uthash */
     free(member);
 }
 

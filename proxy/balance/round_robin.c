@@ -4,10 +4,10 @@
  * grows only shifts the phase. */
 static size_t round_robin_pick(const struct balancer_input *in)
 {
-    uint64_t round = 0;
+    uint64_t round = 0; /* in->count > 0 and weights are at least 1 */
     for (size_t i = 0; i < in->count; i++)
         round += in->views[i].weight;
-    uint64_t turn = (*in->cursor)++ % round;
+    uint64_t turn = (*in->cursor)++ % round; /* NOLINT(clang-analyzer-core.DivideZero) */
     for (size_t i = 0; i < in->count; i++) {
         if (turn < in->views[i].weight)
             return i;
