@@ -2,6 +2,7 @@
 
 #include "admin/json_field.h"
 #include "admin/patch_body.h"
+#include "admin/refusal.h"
 
 #include <math.h>
 #include <string.h>
@@ -58,28 +59,6 @@ static const char *blamed_field(const char *text)
     return NULL;
 }
 
-static void reply_refused_patch(struct admin_reply *reply, enum controller_result result, const char *name,
-                                const struct error *error)
-{
-    switch (result) {
-    case CONTROLLER_NOT_FOUND:
-        reply_no_service(reply, name);
-        return;
-    case CONTROLLER_INVALID:
-        admin_reply_error(reply, 400, "invalid_request", blamed_field(error->text), "%s", error->text);
-        return;
-    case CONTROLLER_CONFLICT:
-        admin_reply_error(reply, 409, "conflict", blamed_field(error->text), "%s", error->text);
-        return;
-    case CONTROLLER_NOT_DURABLE:
-        admin_reply_error(reply, 503, "not_durable", NULL, "nothing was changed: %s", error->text);
-        return;
-    case CONTROLLER_OK:
-        break;
-    }
-    admin_reply_error(reply, 500, "internal", NULL, "unexpected result %d", (int)result);
-}
-
 void admin_get_services(const struct admin_parts *parts, const struct admin_request *request, struct admin_reply *reply)
 {
     (void)request;
@@ -112,7 +91,7 @@ void admin_patch_service(const struct admin_parts *parts, const struct admin_req
     if (result == CONTROLLER_OK)
         admin_get_service(parts, request, reply);
     else
-        reply_refused_patch(reply, result, request->parameter, &error);
+        admin_reply_refused(reply, result, blamed_field(error.text), &error);
 }
 
 void admin_get_service_events(const struct admin_parts *parts, const struct admin_request *request,

@@ -2,6 +2,7 @@
 
 #include "admin/json_field.h"
 #include "admin/patch_body.h"
+#include "admin/refusal.h"
 
 #include <string.h>
 
@@ -71,27 +72,6 @@ static const struct task *find_task(const struct admin_parts *parts, const char 
     return NULL;
 }
 
-static void reply_refused_drain(struct admin_reply *reply, enum controller_result result, const struct error *error)
-{
-    switch (result) {
-    case CONTROLLER_NOT_FOUND:
-        admin_reply_error(reply, 404, "not_found", NULL, "%s", *error->text ? error->text : "no such task");
-        return;
-    case CONTROLLER_INVALID:
-        admin_reply_error(reply, 400, "invalid_request", NULL, "%s", error->text);
-        return;
-    case CONTROLLER_CONFLICT:
-        admin_reply_error(reply, 409, "conflict", NULL, "%s", error->text);
-        return;
-    case CONTROLLER_NOT_DURABLE:
-        admin_reply_error(reply, 503, "not_durable", NULL, "nothing was changed: %s", error->text);
-        return;
-    case CONTROLLER_OK:
-        break;
-    }
-    admin_reply_error(reply, 500, "internal", NULL, "unexpected result %d", (int)result);
-}
-
 void admin_get_tasks(const struct admin_parts *parts, const struct admin_request *request, struct admin_reply *reply)
 {
     (void)request;
@@ -123,7 +103,7 @@ void admin_post_task_drain(const struct admin_parts *parts, const struct admin_r
     memcpy(id, task->spec.id, sizeof id); /* the order may change the registry */
     enum controller_result result = controller_drain_task(parts->controller, id, &error);
     if (result != CONTROLLER_OK) {
-        reply_refused_drain(reply, result, &error);
+        admin_reply_refused(reply, result, NULL, &error);
         return;
     }
     task = find_task(parts, id, reply);

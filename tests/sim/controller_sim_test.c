@@ -9,36 +9,9 @@
 
 #include <cmocka.h>
 
-static struct world world; /* large; one test at a time */
-
-static int set_up(void **state)
-{
-    (void)state;
-    world_init(&world);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_fini(&world);
-    return 0;
-}
-
-static void begin(struct world *w)
-{
-    world_start(w);
-    world_sync(w);
-}
-
 static bool has_one_routable(struct world *w)
 {
     return world_routable_count(w) == 1;
-}
-
-static bool is_steady(struct world *w)
-{
-    return world_status(w).phase == SERVICE_STEADY;
 }
 
 static bool wants_four(struct world *w)
@@ -50,8 +23,8 @@ static void start_scaled(struct world *w, double rate)
 {
     world_scale_by_rate(w, 60, 1, 10);
     w->rate = rate;
-    begin(w);
-    assert_true(world_run_until(w, is_steady, 5000));
+    world_begin(w);
+    assert_true(world_run_until(w, world_is_steady, 5000));
     world_run(w, 5000);
     w->traffic.no_endpoint = 0; /* those of before the first task */
 }
@@ -76,11 +49,11 @@ static void a_slow_engine_gets_no_second_order(void **state)
     w->create_ms = 20000;
     w->start_ms = 25000;
     w->ready_ms = 3000;
-    begin(w);
+    world_begin(w);
     world_run(w, 44000);
     assert_int_equal(w->create_calls, 3);
     assert_int_equal(world_status(w).pending_count, 3);
-    assert_true(world_run_until(w, is_steady, 60000));
+    assert_true(world_run_until(w, world_is_steady, 60000));
     world_run(w, 10000);
     assert_int_equal(w->create_calls, 3);
     assert_int_equal(w->stop_calls, 0);
@@ -92,11 +65,11 @@ static void an_engine_that_hangs_gets_a_bounded_number_of_orders(void **state)
     struct world *w = &world;
     w->service.desired_count = 100;
     w->is_engine_hung = true;
-    begin(w);
+    world_begin(w);
     world_run(w, 600000);
     assert_in_range(w->create_calls, 1, 8);
     w->is_engine_hung = false;
-    assert_true(world_run_until(w, is_steady, 120000));
+    assert_true(world_run_until(w, world_is_steady, 120000));
     assert_int_equal(w->create_calls, 100);
 }
 
@@ -105,14 +78,14 @@ static void a_missing_image_is_tried_again_with_growing_delay(void **state)
     (void)state;
     struct world *w = &world;
     w->is_image_missing = true;
-    begin(w);
+    world_begin(w);
     world_run(w, 3600 * 1000);
     /* 100 ms doubled up to a minute, then one a minute. */
     assert_in_range(w->create_calls, 60, 75);
     assert_true(world_has_event(w, "next try in 60 s: the image is missing: create: 404: No such image: web:2"));
     assert_int_equal(world_status(w).phase, SERVICE_IMPAIRED);
     w->is_image_missing = false;
-    assert_true(world_run_until(w, is_steady, 70000));
+    assert_true(world_run_until(w, world_is_steady, 70000));
 }
 
 static void a_task_that_never_becomes_healthy_is_not_duplicated(void **state)
@@ -121,7 +94,7 @@ static void a_task_that_never_becomes_healthy_is_not_duplicated(void **state)
     struct world *w = &world;
     w->is_never_healthy = true;
     w->service.desired_count = 2;
-    begin(w);
+    world_begin(w);
     for (int i = 0; i < 3600; i++) {
         world_run(w, 1000);
         assert_true(world_alive_count(w) <= 2);
@@ -129,7 +102,7 @@ static void a_task_that_never_becomes_healthy_is_not_duplicated(void **state)
     assert_true(w->create_calls < 40);
     assert_true(world_has_event(w, "not healthy within"));
     w->is_never_healthy = false;
-    assert_true(world_run_until(w, is_steady, 120000));
+    assert_true(world_run_until(w, world_is_steady, 120000));
 }
 
 static void a_crash_loop_slows_down_and_recovers(void **state)
@@ -137,12 +110,12 @@ static void a_crash_loop_slows_down_and_recovers(void **state)
     (void)state;
     struct world *w = &world;
     w->lifetime_ms = 100;
-    begin(w);
+    world_begin(w);
     world_run(w, 600 * 1000);
     assert_in_range(w->create_calls, 10, 25);
     assert_true(world_has_event(w, "next try in 60 s: task"));
     w->lifetime_ms = -1;
-    assert_true(world_run_until(w, is_steady, 70000));
+    assert_true(world_run_until(w, world_is_steady, 70000));
     world_run(w, 15000);
     /* Proven again: the next death is answered at once. */
     uint64_t calls = w->create_calls;
@@ -156,13 +129,13 @@ static void dead_tasks_are_replaced_and_removed(void **state)
     (void)state;
     struct world *w = &world;
     w->service.desired_count = 3;
-    begin(w);
-    assert_true(world_run_until(w, is_steady, 10000));
+    world_begin(w);
+    assert_true(world_run_until(w, world_is_steady, 10000));
     world_run(w, 15000);
     for (size_t i = 0; i < 3; i++)
         w->containers[i].dies_at_ms = w->now_ms;
     world_run(w, 5000);
-    assert_true(is_steady(w));
+    assert_true(world_is_steady(w));
     assert_int_equal(world_routable_count(w), 3);
     assert_int_equal(w->create_calls, 6);
     world_run(w, RECONCILER_RESTART_GRACE_MS);
@@ -205,8 +178,8 @@ static void a_changed_image_rolls_one_at_a_time_without_a_failed_request(void **
     struct world *w = &world;
     w->service.desired_count = 4;
     w->rate = 100;
-    begin(w);
-    assert_true(world_run_until(w, is_steady, 10000));
+    world_begin(w);
+    assert_true(world_run_until(w, world_is_steady, 10000));
     uint64_t failed = w->traffic.no_endpoint;
     w->service.image = (char *)"web:2";
     controller_apply_config(w->controller, &w->config);
@@ -215,7 +188,7 @@ static void a_changed_image_rolls_one_at_a_time_without_a_failed_request(void **
         assert_in_range(world_alive_count(w), 4, 5);
         assert_true(world_routable_count(w) >= 4);
     }
-    assert_true(is_steady(w));
+    assert_true(world_is_steady(w));
     assert_int_equal(w->create_calls, 8);
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(w->containers[i].state, CONTAINER_GONE);
@@ -229,8 +202,8 @@ static void a_broken_new_revision_leaves_the_old_tasks_serving(void **state)
     (void)state;
     struct world *w = &world;
     w->service.desired_count = 3;
-    begin(w);
-    assert_true(world_run_until(w, is_steady, 10000));
+    world_begin(w);
+    assert_true(world_run_until(w, world_is_steady, 10000));
     w->service.image = (char *)"web:2";
     w->lifetime_ms = 50;
     controller_apply_config(w->controller, &w->config);
@@ -243,7 +216,7 @@ static void a_broken_new_revision_leaves_the_old_tasks_serving(void **state)
     w->service.image = (char *)"web:1"; /* rolled back: the survivors are current again */
     w->lifetime_ms = -1;
     controller_apply_config(w->controller, &w->config);
-    assert_true(world_run_until(w, is_steady, 10000));
+    assert_true(world_run_until(w, world_is_steady, 10000));
     assert_int_equal(w->stop_calls, 0);
 }
 
@@ -252,8 +225,8 @@ static void a_request_that_never_ends_is_waited_for_until_the_deadline(void **st
     (void)state;
     struct world *w = &world;
     w->rate = 10;
-    begin(w);
-    assert_true(world_run_until(w, is_steady, 10000));
+    world_begin(w);
+    assert_true(world_run_until(w, world_is_steady, 10000));
     w->containers[0].is_stuck = true;
     world_run(w, 1000);
     assert_int_equal(controller_drain_task(w->controller, w->containers[0].id, NULL), CONTROLLER_OK);
@@ -273,8 +246,8 @@ static void a_service_that_left_the_configuration_is_drained(void **state)
     w->service.stop_timeout_ms = 30000;
     w->service.deregistration_delay_ms = 30000;
     w->rate = 50;
-    begin(w);
-    assert_true(world_run_until(w, is_steady, 10000));
+    world_begin(w);
+    assert_true(world_run_until(w, world_is_steady, 10000));
     static const struct config nothing = { .cluster = (char *)"test" };
     controller_apply_config(w->controller, &nothing);
     world_run(w, 5000);
@@ -289,8 +262,8 @@ static void a_sick_task_is_replaced_before_it_is_stopped(void **state)
     (void)state;
     struct world *w = &world;
     w->service.desired_count = 2;
-    begin(w);
-    assert_true(world_run_until(w, is_steady, 10000));
+    world_begin(w);
+    assert_true(world_run_until(w, world_is_steady, 10000));
     w->containers[0].is_sick = true;
     world_run(w, 20000);
     assert_int_equal(w->create_calls, 2); /* it may come back */
@@ -305,7 +278,7 @@ static void a_patch_that_makes_no_sense_changes_nothing(void **state)
 {
     (void)state;
     struct world *w = &world;
-    begin(w);
+    world_begin(w);
     world_run(w, 5000);
     struct error error;
     struct service_patch too_many = { 100000, -1, -1 }, limits = { -1, 1, 4 }, fine = { 2, -1, -1 };
@@ -348,7 +321,7 @@ static void without_a_durable_store_nothing_changes(void **state)
     assert_true(world_desired(w) >= 4);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 
 int main(void)
 {

@@ -409,3 +409,30 @@ bool world_has_event(const struct world *w, const char *part)
     controller_each_event(w->controller, NULL, match_event, &search);
     return search.is_found;
 }
+
+struct world world;
+
+int world_set_up(void **state)
+{
+    (void)state;
+    world_init(&world);
+    return 0;
+}
+
+int world_tear_down(void **state)
+{
+    (void)state;
+    world_fini(&world);
+    return 0;
+}
+
+void world_begin(struct world *w)
+{
+    world_start(w);
+    world_sync(w);
+}
+
+bool world_is_steady(struct world *w)
+{
+    return world_status(w).phase == SERVICE_STEADY;
+}

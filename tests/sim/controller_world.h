@@ -80,11 +80,15 @@ void world_run_load(struct world *w);
 struct world_container *world_find_container(struct world *w, const char *id,
                                              size_t *index); /* fails the test if none */
 
+extern struct world world;      /* large; one test at a time */
+int world_set_up(void **state); /* cmocka's, for `world` */
+int world_tear_down(void **state);
 void world_init(struct world *w); /* service "web" of 1 task, no scaling, nothing started */
 void world_fini(struct world *w);
 void world_scale_by_rate(struct world *w, double target, int64_t min, int64_t max); /* before world_start */
 
 void world_start(struct world *w); /* a controller, config applied, registry not synced */
+void world_begin(struct world *w); /* both: start and sync */
 void world_sync(struct world *w);  /* the provider's first full list */
 void world_kill_control(
     struct world *w); /* what the engine was doing, it finishes; creations are not started any more */
@@ -101,6 +105,7 @@ int64_t world_alive_count(const struct world *w); /* managed, created or running
 int64_t world_routable_count(const struct world *w);
 int64_t world_desired(const struct world *w);
 struct service_status world_status(const struct world *w);
+bool world_is_steady(struct world *w);
 bool world_has_event(const struct world *w, const char *part);
 
 #endif

@@ -10,33 +10,6 @@
 
 #include "controller/drain_book.h"
 
-static struct world world; /* large; one test at a time */
-
-static int set_up(void **state)
-{
-    (void)state;
-    world_init(&world);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_fini(&world);
-    return 0;
-}
-
-static void begin(struct world *w)
-{
-    world_start(w);
-    world_sync(w);
-}
-
-static bool is_steady(struct world *w)
-{
-    return world_status(w).phase == SERVICE_STEADY;
-}
-
 static bool is_down_to_one(struct world *w)
 {
     return world_desired(w) == 1 && world_alive_count(w) == 1 && world_status(w).draining_count == 0;
@@ -68,7 +41,7 @@ static void run_and_kill_at(struct world *w, int64_t kill_at_ms)
     w->rate = 20;
     w->create_ms = 400;
     w->start_ms = 600;
-    begin(w);
+    world_begin(w);
     world_run(w, 4000);
     w->rate = 200;
     world_run(w, kill_at_ms < 4000 ? kill_at_ms : 4000);
@@ -85,7 +58,7 @@ static void run_and_kill_at(struct world *w, int64_t kill_at_ms)
         world_run(w, 1000);
         assert_true(world_alive_count(w) <= w->service.scaling.max);
     }
-    assert_true(is_steady(w));
+    assert_true(world_is_steady(w));
     assert_int_equal(world_alive_count(w), world_desired(w));
     assert_true(world_desired(w) >= 4);
     w->rate = 0;
@@ -100,10 +73,10 @@ static void a_patch_survives_a_restart_and_an_edit_beats_it(void **state)
 {
     (void)state;
     struct world *w = &world;
-    begin(w);
+    world_begin(w);
     struct service_patch patch = { .desired_count = 3, .min = -1, .max = -1 };
     assert_int_equal(controller_patch_service(w->controller, "web", &patch, NULL), CONTROLLER_OK);
-    assert_true(world_run_until(w, is_steady, 10000));
+    assert_true(world_run_until(w, world_is_steady, 10000));
     world_restart_control(w);
     world_run(w, 10000);
     assert_int_equal(world_desired(w), 3);
@@ -130,9 +103,9 @@ static void a_service_that_was_removed_begins_anew(void **state)
     static const struct config nothing = { .cluster = (char *)"test" };
     struct service_patch patch = { .desired_count = 3, .min = -1, .max = -1 };
     w->service.stop_timeout_ms = w->service.deregistration_delay_ms = 30000;
-    begin(w);
+    world_begin(w);
     assert_int_equal(controller_patch_service(w->controller, "web", &patch, NULL), CONTROLLER_OK);
-    assert_true(world_run_until(w, is_steady, 10000));
+    assert_true(world_run_until(w, world_is_steady, 10000));
     controller_apply_config(w->controller, &nothing);
     world_run(w, 10000);
     assert_int_equal(world_alive_count(w), 0);
@@ -148,8 +121,8 @@ static void a_service_that_was_removed_while_control_was_down_is_drained(void **
     struct world *w = &world;
     w->service.stop_timeout_ms = w->service.deregistration_delay_ms = 30000;
     w->service.desired_count = 3;
-    begin(w);
-    assert_true(world_run_until(w, is_steady, 10000));
+    world_begin(w);
+    assert_true(world_run_until(w, world_is_steady, 10000));
     w->config.service_count = 0;
     world_restart_control(w);
     world_run(w, 10000);
@@ -174,8 +147,8 @@ static void control_killed_again_and_again_during_a_deployment_finishes_it(void 
     struct world *w = &world;
     w->service.desired_count = 3;
     w->rate = 60;
-    begin(w);
-    assert_true(world_run_until(w, is_steady, 10000));
+    world_begin(w);
+    assert_true(world_run_until(w, world_is_steady, 10000));
     w->service.image = (char *)"web:2";
     for (int i = 0; i < 200; i++) {
         world_restart_control(w);
@@ -184,7 +157,7 @@ static void control_killed_again_and_again_during_a_deployment_finishes_it(void 
         assert_true(world_alive_count(w) <= 5);
     }
     world_run(w, 30000);
-    assert_true(is_steady(w));
+    assert_true(world_is_steady(w));
     assert_int_equal(running_count(w), 3);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(w->containers[i].state, CONTAINER_GONE);
@@ -232,8 +205,8 @@ static void drain_and_kill_at(struct world *w, int64_t kill_at_ms)
     w->service.desired_count = 2;
     w->rate = 40;
     size_t foreign = world_add_container(w, "theirs", false, "");
-    begin(w);
-    assert_true(world_run_until(w, is_steady, 10000));
+    world_begin(w);
+    assert_true(world_run_until(w, world_is_steady, 10000));
     const char *ours = w->containers[1].id, *theirs = w->containers[foreign].id;
     assert_int_equal(controller_drain_task(w->controller, ours, NULL), CONTROLLER_OK);
     assert_int_equal(controller_drain_task(w->controller, theirs, NULL), CONTROLLER_OK);
@@ -246,7 +219,7 @@ static void drain_and_kill_at(struct world *w, int64_t kill_at_ms)
         assert_false(is_ready(w, theirs));
     }
     run_and_never_see_ready(w, 30000, ours, theirs);
-    assert_true(is_steady(w));
+    assert_true(world_is_steady(w));
     assert_int_equal(running_count(w), 2);
     assert_int_equal(ever_started_count(w), 3);
     assert_int_equal(w->containers[1].state, CONTAINER_GONE);
@@ -268,7 +241,7 @@ static void an_acknowledged_drain_survives_control_killed_at_any_moment(void **s
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 
 int main(void)
 {

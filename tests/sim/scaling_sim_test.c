@@ -9,36 +9,9 @@
 
 #include <cmocka.h>
 
-static struct world world; /* large; one test at a time */
-
-static int set_up(void **state)
-{
-    (void)state;
-    world_init(&world);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_fini(&world);
-    return 0;
-}
-
-static void begin(struct world *w)
-{
-    world_start(w);
-    world_sync(w);
-}
-
 static bool has_one_routable(struct world *w)
 {
     return world_routable_count(w) == 1;
-}
-
-static bool is_steady(struct world *w)
-{
-    return world_status(w).phase == SERVICE_STEADY;
 }
 
 static bool is_down_to_one(struct world *w)
@@ -55,8 +28,8 @@ static void start_scaled(struct world *w, double rate)
 {
     world_scale_by_rate(w, 60, 1, 10);
     w->rate = rate;
-    begin(w);
-    assert_true(world_run_until(w, is_steady, 5000));
+    world_begin(w);
+    assert_true(world_run_until(w, world_is_steady, 5000));
     world_run(w, 5000);
     w->traffic.no_endpoint = 0; /* those of before the first task */
 }
@@ -72,7 +45,7 @@ static void a_load_step_scales_out_within_two_seconds_and_back_in_slowly(void **
     int64_t step_at_ms = w->now_ms;
     assert_true(world_run_until(w, wants_four, 2000));
     assert_true(w->now_ms - step_at_ms <= 2000);
-    assert_true(world_run_until(w, is_steady, 10000));
+    assert_true(world_run_until(w, world_is_steady, 10000));
     world_run(w, 60000);
     assert_in_range(world_routable_count(w), 4, 6); /* the queue of the first seconds may ask for one or two more */
     assert_int_equal(world_status(w).scale_in_count, 0);
@@ -175,7 +148,7 @@ static void scale_from_zero_starts_on_the_first_request(void **state)
     (void)state;
     struct world *w = &world;
     world_scale_by_rate(w, 60, 0, 5);
-    begin(w);
+    world_begin(w);
     world_run(w, 30000);
     assert_int_equal(w->create_calls, 0);
     w->rate = 2;
@@ -192,7 +165,7 @@ static void check_stays(struct world *w)
     w->noise = 0.1;
     w->capacity = 65;
     w->rate = 20;
-    begin(w);
+    world_begin(w);
     world_run(w, 10000);
     w->rate = 182;
     world_run(w, 120000);
@@ -221,7 +194,7 @@ static void latency_finds_a_size_and_stays(void **state)
     check_stays(&world);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 
 int main(void)
 {
