@@ -39,15 +39,29 @@ LIBRARY := $(OUT)/libportico.a
 UNIT_TESTS := $(patsubst %.c,$(OUT)/%,$(shell find tests/unit tests/sim -name '*_test.c' 2>/dev/null | sort))
 TEST_SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(shell find tests/unit tests/sim -name '*.c' ! -name '*_test.c' 2>/dev/null))
 BENCH_PROGRAMS := $(OUT)/bench/relay $(OUT)/bench/backend
+# The programs of the benchmarks without their main.c, for their unit tests.
+BENCH_SOURCES := $(filter-out %/main.c,$(wildcard bench/load/*.c))
+BACKEND_SOURCES := $(wildcard bench/backend/*.c)
+BENCH_LIBRARY := $(OUT)/libbench.a
+BENCH_UNIT_TESTS := $(filter $(OUT)/tests/unit/bench/%,$(UNIT_TESTS))
 
 .DEFAULT_GOAL := all
-.PHONY: all check test demo run bench asan ubsan tsan fuzz lint format format-check install clean help deps unit system docker-test
+.PHONY: all check test demo run bench bench-full bench-burn asan ubsan tsan fuzz lint format format-check install clean help deps unit system docker-test
 
-all: $(OUT)/portico $(BENCH_PROGRAMS) ## build portico and the bench programs
+all: $(OUT)/portico $(OUT)/portico-bench $(BENCH_PROGRAMS) ## build portico and the bench programs
 
 $(OUT)/portico: $(OUT)/daemon/main.o $(LIBRARY)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(OUT)/portico-bench: $(OUT)/bench/load/main.o $(BENCH_LIBRARY) $(LIBRARY)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BENCH_LIBRARY): $(BENCH_SOURCES:%.c=$(OUT)/%.o) \
+                  $(patsubst bench/backend/%.c,$(OUT)/bench/backend.objects/%.o,$(filter-out %/main.c,$(BACKEND_SOURCES)))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(LIBRARY): $(OBJECTS)
 	$(call say,AR,$@)
@@ -58,20 +72,30 @@ $(OUT)/%.o: %.c | build/.dependencies-present
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# The program has the name that the folder of its objects would have.
+$(OUT)/bench/backend.objects/%.o: bench/backend/%.c | build/.dependencies-present
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
 # An archive, so that a test gets only the support that it names: some fake what others use for real.
 $(OUT)/libtestsupport.a: $(TEST_SUPPORT)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
+$(BENCH_UNIT_TESTS): $(BENCH_LIBRARY)
+$(BENCH_UNIT_TESTS): TESTED := $(BENCH_LIBRARY)
 $(UNIT_TESTS): $(OUT)/%: $(OUT)/%.o $(OUT)/libtestsupport.a $(LIBRARY)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TESTED) $(OUT)/libtestsupport.a $(LIBRARY) $(LDLIBS) -lcmocka
 
 # The task image of the demo and the tests, and the floor of the benchmarks: no library at all, linked statically.
-$(BENCH_PROGRAMS): $(OUT)/bench/%: bench/%.c $(wildcard bench/*.h)
+$(OUT)/bench/backend: $(BACKEND_SOURCES) $(wildcard bench/backend/*.h)
+$(OUT)/bench/relay: bench/relay.c
+$(BENCH_PROGRAMS): bench/tcp.h
 	@mkdir -p $(@D)
 	$(call say,STATIC,$@)
-	$(Q)$(CC) -std=gnu11 $(WARNINGS) -O2 -g -D_GNU_SOURCE -I. -static -o $@ $< -lm -lpthread
+	$(Q)$(CC) -std=gnu11 $(WARNINGS) -O2 -g -D_GNU_SOURCE -I. -static -o $@ $(filter %.c,$^) -lm -lpthread
 
 build/.dependencies-present: tests/setup/packages.txt
 	@mkdir -p build
@@ -115,8 +139,12 @@ demo: ## the main job on real containers, set-up included
 	@bench/demo.sh
 run: ## like demo, but stays
 	@bench/demo.sh --stay
-bench: ## proxy cost beside the blind relay, nginx and HAProxy
-	@bench/run.sh
+bench: ## proxy cost beside the blind relay, nginx and HAProxy, in 5 minutes; BENCH="options" (bench/run.sh --help)
+	@bench/run.sh $(BENCH)
+bench-full: ## the same for every scenario there is
+	@bench/run.sh --all $(BENCH)
+bench-burn: ## like bench, with a row for a Portico that wastes 5 us on each request
+	@bench/run.sh --with-burn $(BENCH)
 
 lint: all $(if $(TIDY),compile_commands.json) ## layers, sizes, headers, generated docs, format; TIDY=1: clang-tidy too
 	@tests/lint/run.sh $(OUT)/portico
@@ -127,8 +155,9 @@ format-check:
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format --dry-run --Werror
 
 PREFIX ?= /usr/local
-install: all ## copy the binary and the documents below PREFIX
+install: all ## copy the binaries and the documents below PREFIX
 	install -D -m 755 $(OUT)/portico $(DESTDIR)$(PREFIX)/bin/portico
+	install -D -m 755 $(OUT)/portico-bench $(DESTDIR)$(PREFIX)/bin/portico-bench
 	install -D -m 644 config/examples/portico.yaml $(DESTDIR)$(PREFIX)/share/portico/portico.yaml
 	install -d $(DESTDIR)$(PREFIX)/share/doc/portico
 	install -m 644 README.md CHANGELOG.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/portico/

@@ -1,4 +1,4 @@
-/* tcp: the few socket calls that the bench programs share. IPv4, non-blocking, no delay. Header only, like bytes.h. */
+/* tcp: the few socket calls that the bench programs share. IPv4, non-blocking, no delay. */
 #ifndef BENCH_TCP_H
 #define BENCH_TCP_H
 

@@ -11,6 +11,8 @@
 #include "proxy/jail.h"
 #include "proxy/proxy.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <curl/curl.h>
 #include <event2/event.h>
 #include <jansson.h>
@@ -20,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <yaml.h>
 
 #define EXIT_USAGE 2
@@ -172,6 +175,22 @@ static int run_jail_test(int argc, char **argv)
     return jail_self_test(stdout) == 0 ? 0 : 1;
 }
 
+/* The load generator is a program of its own, beside this one. */
+static int run_bench(int argc, char **argv)
+{
+    static char name[] = "portico-bench";
+    (void)argc;
+    char path[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path - sizeof name);
+    path[len > 0 ? len : 0] = '\0';
+    char *slash = strrchr(path, '/');
+    memcpy(slash ? slash + 1 : path, name, sizeof name);
+    argv[-1] = name; /* "bench" stood there */
+    execv(path, argv - 1);
+    fprintf(stderr, "portico bench: %s: %s\n", path, strerror(errno));
+    return 1;
+}
+
 static int run_version(int argc, char **argv)
 {
     if (!arguments_parse("version", NULL, 0, argc, argv))
@@ -192,6 +211,7 @@ static const struct command commands[] = {
     { "config show", "FILE [--secrets]", "the configuration with all defaults filled in", run_config },
     { "config reference", "", "every key of the configuration, in Markdown", run_config },
     { "proxy", "--snapshot FILE [--user ACCOUNT]", "the data plane alone, from a snapshot document", run_proxy },
+    { "bench", "[OPTIONS] URL", "the load generator, portico-bench; see 'portico bench --help'", run_bench },
     { "version", "", "version, build and libraries; also --version", run_version },
     { "help", "", "this text; also --help", run_help },
     { "control", "", NULL, run_control },

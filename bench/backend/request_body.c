@@ -1,37 +1,8 @@
-/* request_body: Content-Length and chunked request bodies (RFC 9112 6, 7.1), counted and dropped piece by piece. Header
- * only, like bytes.h. */
-#ifndef BENCH_REQUEST_BODY_H
-#define BENCH_REQUEST_BODY_H
+#include "bench/backend/request_body.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
-#include "bench/bytes.h"
-
-enum chunk_state {
-    CHUNK_SIZE = 0,
-    CHUNK_EXTENSION,
-    CHUNK_SIZE_LF,
-    CHUNK_PAYLOAD,
-    CHUNK_PAYLOAD_CR,
-    CHUNK_PAYLOAD_LF,
-    CHUNK_LINE_START, /* of a trailer field or the last line */
-    CHUNK_LINE,
-    CHUNK_LAST_LF,
-    CHUNK_DONE
-};
-
-struct request_body {
-    bool is_chunked, wants_checksum;
-    uint64_t left;  /* of the body, or of the present chunk */
-    uint64_t bytes; /* seen so far */
-    enum chunk_state state;
-    unsigned digit_count;
-    uint32_t adler_a, adler_b; /* adler_a starts as 1 */
-};
-
-static inline void request_body_count(struct request_body *b, const char *data, size_t len)
+static void request_body_count(struct request_body *b, const char *data, size_t len)
 {
     b->bytes += len;
     b->left -= len;
@@ -41,7 +12,7 @@ static inline void request_body_count(struct request_body *b, const char *data, 
     }
 }
 
-static inline bool chunk_size_digit(struct request_body *b, char ch)
+static bool chunk_size_digit(struct request_body *b, char ch)
 {
     int digit = ch >= '0' && ch <= '9' ? ch - '0' : (ch | 32) >= 'a' && (ch | 32) <= 'f' ? (ch | 32) - 'a' + 10 : -1;
     if (digit >= 0) {
@@ -53,7 +24,7 @@ static inline bool chunk_size_digit(struct request_body *b, char ch)
 }
 
 /* One byte outside of a chunk's payload. */
-static inline bool chunk_step(struct request_body *b, char ch)
+static bool chunk_step(struct request_body *b, char ch)
 {
     switch (b->state) {
     case CHUNK_SIZE:
@@ -87,8 +58,7 @@ static inline bool chunk_step(struct request_body *b, char ch)
     return false;
 }
 
-/* Takes the body's bytes out of `in`, from `from` on. 1: complete, 0: more to come, -1: malformed. */
-static inline int request_body_take(struct request_body *b, struct bytes *in, size_t from)
+int request_body_take(struct request_body *b, struct bytes *in, size_t from)
 {
     size_t at = from;
     bool is_good = true;
@@ -109,5 +79,3 @@ static inline int request_body_take(struct request_body *b, struct bytes *in, si
         return -1;
     return b->is_chunked ? b->state == CHUNK_DONE : b->left == 0;
 }
-
-#endif

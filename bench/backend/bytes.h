@@ -1,7 +1,7 @@
-/* bytes: a growing byte string. Header only, since each bench program is built from one .c file without any library.
- * Owned by whoever embeds it; zeroed is empty; out of memory ends the program. */
-#ifndef BENCH_BYTES_H
-#define BENCH_BYTES_H
+/* bytes: a growing byte string. Header only; one thread at a time. Owned by whoever embeds it; zeroed is empty; out of
+ * memory ends the program. */
+#ifndef BENCH_BACKEND_BYTES_H
+#define BENCH_BACKEND_BYTES_H
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,29 +1,10 @@
-/* request: the head of an HTTP/1 request (RFC 9112 2 to 6), parsed in place. Header only, like bytes.h. Offsets are
- * from the head's first byte, since the buffer may move while the body is read; `head` is always that byte. */
-#ifndef BENCH_REQUEST_H
-#define BENCH_REQUEST_H
+#include "bench/backend/request.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "bench/request_body.h"
-
-struct request {
-    size_t head_len, method_len, target_at, target_len, path_at, path_len, fields_at;
-    bool is_head, is_http10, wants_close, wants_continue;
-    struct request_body body;
-};
-
-struct field {
-    const char *name, *value;
-    size_t name_len, value_len;
-};
-
-/* The field at *at, which moves to the next. 0: the empty line that ends the head; -1: malformed. */
-static inline int field_next(const char **at, const char *end, struct field *f)
+int field_next(const char **at, const char *end, struct field *f)
 {
     const char *eol = memmem(*at, (size_t)(end - *at), "\r\n", 2);
     if (!eol || eol == *at)
@@ -46,12 +27,12 @@ static inline int field_next(const char **at, const char *end, struct field *f)
     return 1;
 }
 
-static inline bool field_is(const struct field *f, const char *name)
+static bool field_is(const struct field *f, const char *name)
 {
     return f->name_len == strlen(name) && strncasecmp(f->name, name, f->name_len) == 0;
 }
 
-static inline bool field_has(const struct field *f, const char *word)
+static bool field_has(const struct field *f, const char *word)
 {
     for (size_t i = 0, n = strlen(word); i + n <= f->value_len; i++)
         if (strncasecmp(f->value + i, word, n) == 0)
@@ -59,7 +40,7 @@ static inline bool field_has(const struct field *f, const char *word)
     return false;
 }
 
-static inline bool parse_length(const struct field *f, uint64_t *out)
+static bool parse_length(const struct field *f, uint64_t *out)
 {
     *out = 0;
     for (size_t i = 0; i < f->value_len; i++) {
@@ -70,7 +51,7 @@ static inline bool parse_length(const struct field *f, uint64_t *out)
     return f->value_len > 0;
 }
 
-static inline int request_parse_fields(struct request *r, const char *head)
+static int request_parse_fields(struct request *r, const char *head)
 {
     const char *at = head + r->fields_at, *end = head + r->head_len;
     struct field f;
@@ -96,8 +77,7 @@ static inline int request_parse_fields(struct request *r, const char *head)
     return result < 0 || (has_length && r->body.is_chunked) ? 400 : 0;
 }
 
-/* 0, or the status to refuse with. */
-static inline int request_parse(struct request *r, const char *head, size_t head_len)
+int request_parse(struct request *r, const char *head, size_t head_len)
 {
     *r = (struct request){ .head_len = head_len, .body.adler_a = 1 };
     const char *eol = memmem(head, head_len, "\r\n", 2), *space = memchr(head, ' ', (size_t)(eol - head));
@@ -122,25 +102,31 @@ static inline int request_parse(struct request *r, const char *head, size_t head
     return request_parse_fields(r, head);
 }
 
-static inline bool request_path_is(const struct request *r, const char *head, const char *path)
+bool request_path_is(const struct request *r, const char *head, const char *path)
 {
     return r->path_len == strlen(path) && memcmp(head + r->path_at, path, r->path_len) == 0;
 }
 
-/* The numeric query parameter, at most max, or the fallback. */
-static inline double request_query(const struct request *r, const char *head, const char *name, double fallback,
-                                   double max)
+const char *request_query_text(const struct request *r, const char *head, const char *name, size_t *len)
 {
     const char *at = head + r->path_at + r->path_len, *end = head + r->target_at + r->target_len;
     for (size_t n = strlen(name); at < end; at = memchr(at, '&', (size_t)(end - at)) ?: end) {
         at++; /* the '?' or '&' */
-        if ((size_t)(end - at) > n + 1 && memcmp(at, name, n) == 0 && at[n] == '=' && at[n + 1] >= '.' &&
-            at[n + 1] <= '9') {
-            double value = strtod(at + n + 1, NULL); /* ends at the blank after the target at the latest */
-            return value > max ? max : value;
-        }
+        if ((size_t)(end - at) <= n || memcmp(at, name, n) != 0 || at[n] != '=')
+            continue;
+        const char *value = at + n + 1, *value_end = memchr(value, '&', (size_t)(end - value));
+        *len = (size_t)((value_end ? value_end : end) - value);
+        return value;
     }
-    return fallback;
+    return NULL;
 }
 
-#endif
+double request_query(const struct request *r, const char *head, const char *name, double fallback, double max)
+{
+    size_t len;
+    const char *text = request_query_text(r, head, name, &len);
+    if (!text || len == 0 || text[0] < '.' || text[0] > '9')
+        return fallback;
+    double value = strtod(text, NULL); /* ends at the blank after the target at the latest */
+    return value > max ? max : value;
+}

@@ -1,29 +1,15 @@
-/* response: head and body of what the backend answers, made piece by piece into the connection's output. Header only,
- * like bytes.h. */
-#ifndef BENCH_RESPONSE_H
-#define BENCH_RESPONSE_H
+#include "bench/backend/response.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "bench/bytes.h"
-#include "bench/request.h"
+#include <string.h>
 
 #define PIECE_BYTES (32u << 10)
 
-struct response {
-    bool is_chunked, is_json, is_text; /* is_text: the body is `text`, else the alphabet over and over */
-    uint64_t body_at, body_left, piece_bytes;
-    int64_t pause_us; /* between two pieces; 0: none */
-    struct bytes text;
-};
-
-static inline const char *response_reason(int status)
+static const char *response_reason(int status)
 {
     return status < 300 ? "OK" : status < 400 ? "Redirection" : status < 500 ? "Client Error" : "Server Error";
 }
 
-static inline void response_add_alphabet(struct bytes *out, uint64_t at, size_t len)
+static void response_add_alphabet(struct bytes *out, uint64_t at, size_t len)
 {
     bytes_reserve(out, len);
     char *to = out->data + out->len;
@@ -36,7 +22,7 @@ static inline void response_add_alphabet(struct bytes *out, uint64_t at, size_t 
     out->len += len;
 }
 
-static inline void response_add_piece(struct response *r, struct bytes *out)
+void response_add_piece(struct response *r, struct bytes *out)
 {
     size_t n = (size_t)(r->body_left < r->piece_bytes ? r->body_left : r->piece_bytes);
     if (r->is_chunked && n > 0)
@@ -51,8 +37,7 @@ static inline void response_add_piece(struct response *r, struct bytes *out)
         bytes_print(out, "%s%s", n > 0 ? "\r\n" : "", r->body_left == 0 ? "0\r\n\r\n" : "");
 }
 
-static inline void response_set_pieces(struct response *r, const struct request *q, const char *head,
-                                       uint64_t body_bytes)
+static void response_set_pieces(struct response *r, const struct request *q, const char *head, uint64_t body_bytes)
 {
     uint64_t count = (uint64_t)request_query(q, head, "pieces", 10, 1e6);
     r->pause_us = (int64_t)(request_query(q, head, "slow_body_ms", 0, 3.6e6) * 1000);
@@ -61,9 +46,8 @@ static inline void response_set_pieces(struct response *r, const struct request 
         r->piece_bytes = PIECE_BYTES;
 }
 
-/* The head and the first piece. is_json, is_text and text are set; body_bytes is text's length or the wanted size. */
-static inline void response_start(struct response *r, const struct request *q, const char *head, int status,
-                                  uint64_t body_bytes, const char *task, struct bytes *out)
+void response_start(struct response *r, const struct request *q, const char *head, int status, uint64_t body_bytes,
+                    const char *task, struct bytes *out)
 {
     bool has_body = status != 204 && status != 304;
     r->is_chunked = has_body && !q->is_http10 && request_query(q, head, "chunked", 0, 1) > 0;
@@ -83,8 +67,7 @@ static inline void response_start(struct response *r, const struct request *q, c
         response_add_piece(r, out);
 }
 
-/* The request as JSON. */
-static inline void response_add_echo(struct bytes *text, const struct request *q, const char *head, const char *task)
+void response_add_echo(struct bytes *text, const struct request *q, const char *head, const char *task)
 {
     const char *at = head + q->fields_at;
     struct field f;
@@ -105,5 +88,3 @@ static inline void response_add_echo(struct bytes *text, const struct request *q
     bytes_add_json(text, task, strlen(task));
     bytes_add(text, "}\n", 2);
 }
-
-#endif

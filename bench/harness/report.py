@@ -1,0 +1,108 @@
+"""The results for people: one table for each scenario, on the terminal and as Markdown."""
+
+COLUMNS = (
+    # title, width, how
+    ("proxy", 15, lambda r: r["proxy"]),
+    ("rate", 6, lambda r: number(r.get("rate"))),
+    ("requests/s", 10, lambda r: number(r["rps"])),
+    ("CPU us/req", 10, lambda r: number(r["cpu_us_per_request"], 2)),
+    ("x relay", 8, lambda r: number(r["ratio_to_relay"], 3)),
+    ("min-max", 11, lambda r: span(r, "ratio_to_relay")),
+    ("p50 us", 8, lambda r: number(r["p50_us"])),
+    ("p99 us", 8, lambda r: number(r["p99_us"])),
+    ("calls/req", 9, lambda r: number(r["syscalls_per_request"], 2)),
+    ("instr/req", 9, lambda r: number(r["instructions_per_request"])),
+    ("RSS KiB", 8, lambda r: number(r["rss_kib"])),
+    ("errors", 8, lambda r: share(r["error_share"])),
+    ("reference", 9, lambda r: number(r.get("reference_ratio"), 3)),
+)
+
+
+def number(value, digits=0):
+    return "-" if value is None else f"{value:,.{digits}f}" if digits == 0 else f"{value:.{digits}f}"
+
+
+def span(result, key):
+    if result.get(key) is None or result["proxy"] == "relay":
+        return "-"
+    return f"{result[key + '_min']:.2f}-{result[key + '_max']:.2f}"
+
+
+def share(value):
+    return "-" if value is None else "0" if value == 0 else f"{value:.3%}"
+
+
+def columns_for(results):
+    """Those that say something in this table."""
+    return [c for c in COLUMNS if c[0] == "proxy" or any(c[2](r) != "-" for r in results)]
+
+
+def notes_on(results):
+    """Lines below a table: what one must know before one believes it."""
+    lines = [f"{r['proxy']}{at_rate(r)}: no figures: {r['problem']}" for r in results if r["problem"]]
+    noisy = [r for r in results if (r.get("foreign_share_max") or 0) > 0.05]
+    if noisy:
+        worst = max(noisy, key=lambda r: r["foreign_share_max"])
+        lines.append(f"noisy: in a round of {worst['proxy']}, others used {worst['foreign_share_max']:.0%} of the proxy's core")
+    repeated = sum(r.get("turns_repeated") or 0 for r in results)
+    if repeated:
+        lines.append(f"{repeated} disturbed turns were done again")
+    for r in results:
+        if r.get("figures"):
+            lines.append(", ".join(f"{key} {value}" for key, value in r["figures"].items()))
+    return lines
+
+
+def at_rate(result):
+    return f" at {result['rate']:g}/s" if result.get("rate") else ""
+
+
+def comparison_lines(results):
+    """What Portico costs beside each other proxy, from ratios within rounds."""
+    lines = []
+    for r in results:
+        others = {n: s for n, s in (r.get("cpu_ratios") or {}).items() if n != "relay"}
+        if r["proxy"] == "portico" and others:
+            pairs = ", ".join(f"{n} {s['median']:.2f} ({s['min']:.2f}-{s['max']:.2f})" for n, s in others.items())
+            lines.append(f"portico's CPU time per request{at_rate(r)} as a share of that of {pairs}")
+    return lines
+
+
+def attach_reference(results, reference):
+    """reference: an earlier document's results. Only the ratio carries over from one machine to another."""
+    known = {(r["scenario"], r["proxy"], r.get("rate")): r.get("ratio_to_relay") for r in reference}
+    return [{**r, "reference_ratio": known.get((r["scenario"], r["proxy"], r.get("rate")))} for r in results]
+
+
+def text_table(results):
+    columns = columns_for(results)
+    rows = [[c[0] for c in columns]] + [[c[2](r) for c in columns] for r in results]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
+    return "\n".join("  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths)))
+                     for row in rows)
+
+
+def markdown_table(results):
+    columns = columns_for(results)
+    lines = ["| " + " | ".join(c[0] for c in columns) + " |", "|---" + "|--:" * (len(columns) - 1) + "|"]
+    lines += ["| " + " | ".join(c[2](r) for c in columns) + " |" for r in results]
+    return "\n".join(lines)
+
+
+def scenario_text(scenario, results):
+    return "\n".join(["", f"{scenario.name}: {scenario.title}", text_table(results), *comparison_lines(results),
+                      *notes_on(results)])
+
+
+def scenario_markdown(scenario, results):
+    lines = [f"## {scenario.name}: {scenario.title}", "", scenario.why, "", markdown_table(results), ""]
+    below = comparison_lines(results) + notes_on(results)
+    return "\n".join(lines + [f"- {line}" for line in below] + ([""] if below else []))
+
+
+def markdown(document, parts):
+    """parts: (scenario, results) in order."""
+    names = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
+    head = [f"# Benchmark of {document['at']}", "", f"{document['machine_line']}; commit {document['commit'] or 'none'}; {names}.",
+            f"Generator: {document['generator']}.", ""]
+    return "\n".join(head + [scenario_markdown(*part) for part in parts])
