@@ -11,7 +11,7 @@ import time
 from harness import (containers, figures, generators, instructions, machine, peers, plots, report, scenario as scenarios,
                      syscalls)
 from harness.problem import Problem, UsageProblem
-from harness.processes import Processes, pin_self
+from harness.processes import Processes, take_the_machine
 from harness.rounds import Rounds
 from harness.stand import Stand
 
@@ -94,7 +94,7 @@ def choose_scenarios(options, known):
         chosen = [scenarios.load(name, known) for name in scenarios.names()]
         if not options.all:
             chosen = [s for s in chosen if s.quick]
-        return sorted(chosen, key=lambda s: (s.kind != "proxies", not s.quick))
+        return sorted(chosen, key=lambda s: (s.kind != "proxies", not s.quick, s.name != "small-keepalive"))
     return [scenarios.load(name, known) for name in options.scenario]
 
 
@@ -247,7 +247,7 @@ def run(arguments):
         if options.list:
             return list_scenarios()
         lock(options.results)
-        pin_self()
+        take_the_machine()
         processes = Processes()
         if options.self_check:
             from harness import self_check

@@ -51,7 +51,8 @@ def rounded(value, digits=DIGITS):
 
 
 def cpu_of(row):
-    return [turn.cpu_us_per_request for turn in row.turns]
+    """For each round; None for one without a figure."""
+    return [turn.cpu_us_per_request if turn else None for turn in row.turns]
 
 
 def result(scenario, row, others):
@@ -59,7 +60,7 @@ def result(scenario, row, others):
     standing, load = row.standing, row.load
     base = {"scenario": scenario.name, "proxy": standing.name, "rate": load.rate, "connections": load.connections,
             "problem": row.problem}
-    turns = [] if row.problem else row.turns
+    turns = [] if row.problem else [turn for turn in row.turns if turn]
     drives = [turn.drive for turn in turns]
     buckets = merge_buckets(pair for drive in drives for pair in drive.buckets)
     ratios = {}
@@ -98,6 +99,7 @@ def result(scenario, row, others):
         "pss_kib": rounded(median_of(turn.pss_kib for turn in turns), 0),
         "changes": sum(turn.changes for turn in turns) or None,
         "rounds": len(turns),
+        "rounds_invalid": len(row.turns) - len(turns) if turns else None,
         "turns_repeated": row.repeated,
         "foreign_share_max": rounded(max((turn.foreign_share for turn in turns), default=None)),
     }

@@ -26,10 +26,10 @@ class Peer:
     needs_unjailing: bool = False  # valgrind does not know seccomp(2)
 
 
-NGINX = Peer("nginx", "nginx", "nginx.conf", {"BALANCE": [], "ON_FAILURE": "max_fails=0", "NEXT": "off"},
+NGINX = Peer("nginx", "nginx", "nginx.conf", {"BALANCE": [], "ON_FAILURE": "max_fails=0", "NEXT": "off", "BUFFER_BYTES": 16384},
              ("-e", "stderr", "-c", "@CONFIG@"), reload="hup",
              valgrind_arguments=("-e", "stderr", "-c", "@CONFIG@", "-g", "master_process off;"))
-HAPROXY = Peer("haproxy", "haproxy", "haproxy.cfg", {"BALANCE": "roundrobin", "EXTRA": []}, ("-db", "-f", "@CONFIG@"),
+HAPROXY = Peer("haproxy", "haproxy", "haproxy.cfg", {"BALANCE": "roundrobin", "EXTRA": [], "BUFFER_BYTES": 16384}, ("-db", "-f", "@CONFIG@"),
                valgrind_arguments=("-db", "-f", "@CONFIG@"))
 CADDY = Peer("caddy", "caddy", "caddy.Caddyfile", {"BALANCE": "round_robin"},
              ("run", "--adapter", "caddyfile", "--config", "@CONFIG@"), {"GOMAXPROCS": "1"})
@@ -55,6 +55,8 @@ def all_peers(build):
         replace(NGINX, name="nginx-retry", values={
             **NGINX.values, "ON_FAILURE": "max_fails=1 fail_timeout=10s", "NEXT": "error timeout http_500"}),
         HAPROXY,
+        replace(HAPROXY, name="haproxy-64k", values={**HAPROXY.values, "BUFFER_BYTES": 65536}),
+        replace(NGINX, name="nginx-4k", values={**NGINX.values, "BUFFER_BYTES": 4096}),
         replace(HAPROXY, name="haproxy-least", values={**HAPROXY.values, "BALANCE": "leastconn"}),
         replace(HAPROXY, name="haproxy-retry", values={**HAPROXY.values, "EXTRA": retries}),
         replace(HAPROXY, name="haproxy-reload", arguments=("-W", "-f", "@CONFIG@"), reload="usr2"),

@@ -47,6 +47,9 @@ def notes_on(results):
     repeated = sum(r.get("turns_repeated") or 0 for r in results)
     if repeated:
         lines.append(f"{repeated} disturbed turns were done again")
+    invalid = sum(r.get("rounds_invalid") or 0 for r in results)
+    if invalid:
+        lines.append(f"{invalid} turns were left out: the generator could not keep its times, which it checks itself")
     for r in results:
         if r.get("figures"):
             lines.append(", ".join(f"{key} {value}" for key, value in r["figures"].items()))

@@ -33,9 +33,10 @@ class Row:
 
     standing: object
     load: object
-    turns: list = field(default_factory=list)
-    problem: Optional[str] = None
+    turns: list = field(default_factory=list)  # one for each round; None: the generator was disturbed too often
+    problem: Optional[str] = None  # there are no figures
     repeated: int = 0
+    last_invalid: Optional[str] = None
     calls: Optional[dict] = None
     instructions: Optional[float] = None
 
@@ -105,43 +106,55 @@ class Rounds:
 
     def _run_load(self, rows, load):
         for row in rows:
-            self._turn(row, load, min(WARM_UP_S, self.seconds), keep=False)
-        # At most half as long again as planned.
-        self.repeats_left = max(1, self.round_count * len(rows) // 2)
+            self._warm_up(row, load)
+        # At most a third as long again as planned.
+        self.repeats_left = max(1, self.round_count * len(rows) // 3)
         at = f" at {load.rate:g}/s" if load.rate else ""
         for number in range(self.round_count):
             for row in rows:
                 if not row.problem:
-                    self._turn(row, load, self.seconds, keep=True)
+                    self._turn(row, load)
             figures = "  ".join(f"{row.standing.name} {_figure(row)}" for row in rows)
             self.say(f"{self.scenario.name}{at}: round {number + 1}/{self.round_count}: {figures}")
+        for row in rows:
+            if not row.problem and not any(row.turns):
+                row.problem = row.last_invalid
         return rows
 
-    def _turn(self, row, load, seconds, keep):
-        """keep: it counts. A problem while warming up does too, unless it is only noise."""
-        for attempt in range(REPEATS_MAX + 1):
-            try:
-                turn = take_turn(self.generator, self.scenario, row.standing, load, seconds)
-            except (Problem, OSError) as problem:
-                row.problem = str(problem)
-                return
+    def _try(self, row, load, seconds):
+        """A turn; None, and the row's problem, when it must not become a figure."""
+        try:
+            turn = take_turn(self.generator, self.scenario, row.standing, load, seconds)
+        except (Problem, OSError) as problem:
+            row.problem = str(problem)
+            return None
+        if turn.drive.is_invalid:
+            row.last_invalid = turn.drive.problem
+        else:
             row.problem = problem_of(turn, load)
+        return None if row.problem else turn
+
+    def _warm_up(self, row, load):
+        """Connections, caches, pools."""
+        self._try(row, load, min(WARM_UP_S, self.seconds))
+
+    def _turn(self, row, load):
+        for attempt in range(REPEATS_MAX + 1):
+            turn = self._try(row, load, self.seconds)
+            if not turn:
+                return
             is_disturbed = turn.drive.is_invalid or (turn.foreign_share > FOREIGN_SHARE_MAX and row.standing.process)
-            may_repeat = keep and attempt < REPEATS_MAX and self.repeats_left > 0
-            if not is_disturbed or not may_repeat:
+            if not is_disturbed or attempt == REPEATS_MAX or self.repeats_left == 0:
                 break
             row.repeated += 1
             self.repeats_left -= 1
-        if not keep and turn.drive.is_invalid:
-            row.problem = None
-        if keep and not row.problem:
-            row.turns.append(turn)
+        row.turns.append(None if turn.drive.is_invalid else turn)
 
 
 def _figure(row):
-    if row.problem:
+    turn = row.turns[-1] if row.turns else None
+    if row.problem or not turn:
         return "-"
-    turn = row.turns[-1]
     if turn.cpu_us_per_request is None:
         return f"{turn.drive.ok_per_s:.0f}/s"
     noise = f" ({turn.foreign_share:.0%} foreign)" if turn.foreign_share > FOREIGN_SHARE_MAX else ""

@@ -3,7 +3,7 @@ on each request must cost 5 us more. It needs build/burn/portico (bench/run.sh -
 import os
 import statistics
 
-from harness import command, generators, peers, scenario as scenarios
+from harness import command, figures, generators, peers, scenario as scenarios
 from harness.problem import UsageProblem
 from harness.rounds import Rounds
 from harness.stand import Stand
@@ -14,21 +14,16 @@ SAME_SLACK = 0.05
 SCENARIO = "small-keepalive"
 
 
-def differences(rows, one, other):
-    """CPU microseconds per request of one minus those of the other, round by round."""
-    by_name = {row.standing.name: [turn.cpu_us_per_request for turn in row.turns] for row in rows}
-    return [a - b for a, b in zip(by_name[one], by_name[other])]
-
-
-def ratios(rows, one, other):
-    by_name = {row.standing.name: [turn.cpu_us_per_request for turn in row.turns] for row in rows}
-    return [a / b for a, b in zip(by_name[one], by_name[other])]
+def rounds_of(rows, one, other):
+    """CPU microseconds per request of both, for each round that has both."""
+    by_name = {row.standing.name: figures.cpu_of(row) for row in rows}
+    return [(a, b) for a, b in zip(by_name[one], by_name[other]) if a and b]
 
 
 def judge(rows):
     """Lines, each with whether it is as it must be."""
-    same = statistics.median(ratios(rows, "relay-again", "relay"))
-    burnt = statistics.median(differences(rows, "portico-burn", "portico"))
+    same = statistics.median(a / b for a, b in rounds_of(rows, "relay-again", "relay"))
+    burnt = statistics.median(a - b for a, b in rounds_of(rows, "portico-burn", "portico"))
     return [
         (abs(same - 1) <= SAME_SLACK, f"two equal relays: ratio {same:.3f}, wanted 1 within {SAME_SLACK}"),
         (abs(burnt - BURN_US) <= BURN_SLACK_US,

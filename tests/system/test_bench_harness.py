@@ -1,5 +1,6 @@
 """The benchmark harness: strict scenarios, figures from numbers that are known, and runs that end with one clear line.
 Nothing here depends on how fast this machine is."""
+import fcntl
 import json
 import os
 import pathlib
@@ -12,10 +13,10 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 
-from harness import (containers, figures, generators, instructions, machine, peers, plots, procfs, report, rounds, scenario,  # noqa: E402
-                     self_check, syscalls, templates)
+from harness import (beside, containers, figures, generators, instructions, machine, peers, plots, procfs, report, rounds,  # noqa: E402
+                     scenario, self_check, stand, syscalls, templates)
 from harness.problem import Problem, UsageProblem  # noqa: E402
-from harness.processes import Processes  # noqa: E402
+from harness.processes import Processes, free_ports, wait_for_answer  # noqa: E402
 
 OUT = os.path.abspath(os.environ.get("PORTICO_OUT", ROOT / "build" / "release"))
 KNOWN = peers.all_peers(OUT)
@@ -28,9 +29,18 @@ proxies: [relay, portico]
 """
 
 
-def run_bench(*arguments, seconds=60):
-    return subprocess.run(["/usr/bin/python3", str(ROOT / "bench" / "run.py"), *arguments], capture_output=True, text=True,
-                          timeout=seconds, cwd="/")
+@pytest.fixture
+def run_bench(tmp_path):
+    """bench/run.py with its results in a folder of its own."""
+
+    def run(*arguments, seconds=120):
+        return subprocess.run(command_line(tmp_path, *arguments), capture_output=True, text=True, timeout=seconds)
+
+    return run
+
+
+def command_line(results, *arguments):
+    return ["/usr/bin/python3", str(ROOT / "bench" / "run.py"), "--build", OUT, "--results", str(results), *arguments]
 
 
 def turn(cpu_us, requests=1000, ok_per_s=500.0, failed=0, buckets=()):
@@ -228,6 +238,167 @@ def test_every_kind_of_curve_is_drawn(tmp_path):
         assert all(os.path.getsize(path) > 500 for path in made)
 
 
+# ---- generators
+
+
+def generator_that_says(folder, name, text, exit_code=0):
+    path = folder / name
+    path.write_text(f"#!/bin/sh\ncat << 'END'\n{text}\nEND\nexit {exit_code}\n")
+    path.chmod(0o755)
+    return path
+
+
+def said_by_portico_bench(**over):
+    latency = {"p50": 100, "p99": 300, "buckets": [[100, 8], [300, 2]]}
+    return {"valid": True, "invalid_reasons": [], "elapsed_s": 2.0, "requests": {"ok": 9, "failed": 1}, "first_error": "reset",
+            "latency_from_intended_us": None, "latency_from_sent_us": latency, **over}
+
+
+def test_portico_bench_is_read(tmp_path):
+    generator_that_says(tmp_path, "portico-bench", json.dumps(said_by_portico_bench()))
+    drive = generators.PorticoBench(str(tmp_path)).drive(1, scenario.parse("x", GOOD, KNOWN).loads[0], 1)
+    assert (drive.requests, drive.ok, drive.failed, drive.first_error) == (10, 9, 1, "reset")
+    assert (drive.p50_us, drive.p99_us, drive.ok_per_s) == (100, 300, 4.5)
+    assert drive.problem is None and not drive.is_invalid
+
+
+def test_a_run_that_the_generator_calls_invalid_has_a_problem(tmp_path):
+    text = json.dumps(said_by_portico_bench(valid=False, invalid_reasons=["too slow"]))
+    generator_that_says(tmp_path, "portico-bench", text, exit_code=1)
+    drive = generators.PorticoBench(str(tmp_path)).drive(1, scenario.parse("x", GOOD, KNOWN).loads[0], 1)
+    assert drive.is_invalid and "too slow" in drive.problem
+
+
+def test_a_port_that_nobody_listens_on_is_a_problem_in_one_line():
+    generator = generators.PorticoBench(OUT)
+    drive = generator.drive(1, scenario.parse("x", GOOD, KNOWN).loads[0], 0.1)
+    assert drive.requests == 0 and "refused" in drive.problem and "\n" not in drive.problem
+
+
+def test_wrk_is_read(tmp_path, monkeypatch):
+    text = ("  Latency Distribution\n     50%    1.50ms\n     99%    2.00s \n  1000 requests in 2.00s, 1MB read\n"
+            "  Socket errors: connect 0, read 3, write 0, timeout 1\nRequests/sec:    500.00")
+    path = generator_that_says(tmp_path, "wrk", text)
+    monkeypatch.setattr(generators.machine, "find_program", lambda name: str(path))
+    drive = generators.Wrk(str(tmp_path)).drive(1, scenario.parse("x", GOOD, KNOWN).loads[0], 1)
+    assert (drive.requests, drive.failed, drive.p50_us, drive.p99_us) == (1000, 4, 1500, 2e6)
+    assert drive.seconds == 2
+
+
+# ---- what happens beside the load
+
+
+@pytest.fixture
+def odd_backend():
+    [port] = free_ports(1)
+    path = ROOT / "bench" / "harness" / "odd_backend.py"
+    process = subprocess.Popen([str(path), "--port", str(port), "--fail-every", "2", "--name", "odd"])
+    assert wait_for_answer(port, process)
+    yield port
+    process.kill()
+    process.wait()
+
+
+def test_the_odd_backend_fails_as_often_as_it_is_told(odd_backend):
+    fields, body = stand.get(odd_backend, "/")
+    assert fields["x-task"] == "odd" and len(body) == 66
+    with pytest.raises(Problem, match="status 500"):
+        stand.get(odd_backend, "/")
+    assert stand.get(odd_backend, "/health")[0]["x-task"] == "odd"
+
+
+def test_idle_connections_that_are_closed_are_seen(odd_backend):
+    idle = beside.IdleConnections(odd_backend, 5)
+    assert idle.still_open_count() == 5
+    idle.sockets[0].sendall(b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n")
+    deadline = time.monotonic() + 10
+    while idle.still_open_count() == 5:
+        assert time.monotonic() < deadline
+    assert idle.still_open_count() == 4
+    idle.close()
+
+
+class Standing:
+    """A proxy that has one backend, whatever it is told."""
+
+    def __init__(self, port, witness_name):
+        self.port, self.witness_name, self.process, self.told = port, witness_name, None, []
+        self.instance = type("Instance", (), {"backends": [1, 2, 3, 4, 9], "reload": lambda _, process, ports: self.told.append(ports)})()
+
+
+def test_a_proxy_that_follows_is_told_apart_from_one_that_does_not(odd_backend, monkeypatch):
+    monkeypatch.setattr(beside, "FOLLOW_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(beside, "get", lambda port, path: stand.get(port, "/health"))
+    following = Standing(odd_backend, "odd")
+    beside.Churn(following, 100).check_followed()
+    assert following.told == [[9]]
+    with pytest.raises(Problem, match="does not follow"):
+        beside.Churn(Standing(odd_backend, "another"), 100).check_followed()
+
+
+def test_churn_leaves_out_one_task_at_a_time_and_never_uses_the_witness():
+    churn = beside.Churn(Standing(0, "odd"), 100)
+    assert [churn.backends_at(step) for step in range(3)] == [[1, 2, 4], [1, 2, 3], [1, 2, 4]]
+
+
+def test_a_proxy_that_adds_fewer_fields_is_not_compared(monkeypatch):
+    echo = {"headers": [["X-Forwarded-For", "1"], ["X-Forwarded-Proto", "http"], ["Host", "x"]]}
+    monkeypatch.setattr(stand, "get", lambda port, path: ({}, json.dumps(echo).encode()))
+    instance = type("Instance", (), {"peer": KNOWN["portico"], "port": 1})()
+    with pytest.raises(Problem, match="x-forwarded-host, x-request-id"):
+        stand.check_forwarded_fields(instance)
+
+
+# ---- rounds
+
+
+class ScriptedGenerator:
+    """Drives as told, one after the other; the last one again and again."""
+
+    def __init__(self, *drives):
+        self.drives = list(drives)
+
+    def drive(self, port, load, seconds):
+        return self.drives.pop(0) if len(self.drives) > 1 else self.drives[0]
+
+
+def good_drive():
+    return generators.Drive(1, 100, 100, 0, p50_us=10, p99_us=20)
+
+
+def run_rounds(monkeypatch, generator, foreign_share=0.0):
+    """One row of 3 rounds. The first drive is the warm-up."""
+    monkeypatch.setattr(rounds.procfs, "core_busy_seconds", lambda core, at=iter(range(1000)): next(at) * foreign_share * 1e3)
+    about = scenario.parse("x", GOOD, KNOWN)
+    standing = type("Standing", (), {"name": "portico", "port": 1, "peer": KNOWN["portico"],
+                                     "process": type("Process", (), {"pid": os.getpid()})()})()
+    [found] = rounds.Rounds(generator, about, lambda line: None, 3, 0.01).run([standing])
+    return found
+
+
+def test_every_round_is_a_turn(monkeypatch):
+    found = run_rounds(monkeypatch, ScriptedGenerator(good_drive()))
+    assert len(found.turns) == 3 and found.repeated == 0 and found.problem is None
+
+
+def test_a_turn_beside_somebody_elses_work_is_done_again_but_not_for_ever(monkeypatch):
+    found = run_rounds(monkeypatch, ScriptedGenerator(good_drive()), foreign_share=0.5)
+    assert len(found.turns) == 3 and found.repeated == 1
+
+
+def test_a_round_that_stays_invalid_is_left_out_and_the_others_count(monkeypatch):
+    bad = generators.Drive(1, 100, 100, 0, problem="too slow", is_invalid=True)
+    found = run_rounds(monkeypatch, ScriptedGenerator(good_drive(), bad, bad, good_drive()))
+    assert [turn is not None for turn in found.turns] == [False, True, True] and found.problem is None
+    found = run_rounds(monkeypatch, ScriptedGenerator(bad))
+    assert found.problem == "too slow" and not any(found.turns)
+
+
+def test_an_error_ends_the_row(monkeypatch):
+    found = run_rounds(monkeypatch, ScriptedGenerator(good_drive(), good_drive(), generators.Drive(1, 10, 9, 1, first_error="reset")))
+    assert found.problem == "1 of 10 requests failed: reset"
+
+
 # ---- processes
 
 
@@ -281,7 +452,7 @@ def test_what_was_started_is_stopped_with_its_children(monkeypatch):
     (["--also", "nginx=/bin/true"], "must be portico-SOMETHING=PATH"),
     (["--build", "/nonexistent"], "/nonexistent/portico is missing"),
 ])
-def test_what_does_not_exist_is_one_line_and_exit_code_2(arguments, told):
+def test_what_does_not_exist_is_one_line_and_exit_code_2(run_bench, arguments, told):
     done = run_bench(*arguments)
     assert done.returncode == 2
     lines = [line for line in done.stderr.splitlines() if line.startswith("bench: ")]
@@ -289,13 +460,13 @@ def test_what_does_not_exist_is_one_line_and_exit_code_2(arguments, told):
     assert "Traceback" not in done.stderr and done.stdout == ""
 
 
-def test_the_list_names_every_scenario():
+def test_the_list_names_every_scenario(run_bench):
     done = run_bench("--list")
     assert done.returncode == 0
     assert [line.split()[0] for line in done.stdout.splitlines()] == scenario.names()
 
 
-def test_a_portico_that_does_not_start_ends_the_run_with_its_words(tmp_path):
+def test_a_portico_that_does_not_start_ends_the_run_with_its_words(run_bench, tmp_path):
     for program in ("bench/relay", "bench/backend", "portico-bench"):
         path = tmp_path / program
         path.parent.mkdir(exist_ok=True)
@@ -306,6 +477,50 @@ def test_a_portico_that_does_not_start_ends_the_run_with_its_words(tmp_path):
     done = run_bench("--build", str(tmp_path), "small-keepalive", "--proxies", "portico")
     assert done.returncode == 1
     assert "no luck today" in done.stderr.splitlines()[-1] and done.stdout == ""
+
+
+SHORT = ("small-keepalive", "--proxies", "relay,portico", "--rounds", "1", "--seconds", "0.3", "--skip", "syscalls,instructions")
+
+
+def test_a_run_writes_what_a_reader_of_the_results_needs(run_bench, tmp_path):
+    done = run_bench(*SHORT)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(next(tmp_path.glob("*.json")).read_text())
+    assert document["machine"]["cores"] and document["versions"]["portico"] and "commit" in document
+    assert [r["proxy"] for r in document["results"]] == ["relay", "portico"]
+    for found in document["results"]:
+        assert found["scenario"] == "small-keepalive" and found["problem"] is None
+        assert found["rps"] > 0 and found["cpu_us_per_request"] > 0 and found["ratio_to_relay"] > 0
+        assert 0 < found["p50_us"] <= found["p99_us"] and found["rss_kib"] > 0 and found["error_share"] == 0
+        assert found["syscalls_per_request"] is None and found["instructions_per_request"] is None
+    assert "| portico |" in next(tmp_path.glob("*.md")).read_text()
+
+
+def test_a_stopped_run_leaves_no_process_and_no_folder(tmp_path):
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(command_line(tmp_path, "small-keepalive", "--proxies", "relay,portico"), env=environment,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "round 1/" in line:
+            break
+    started = procfs.tree(process.pid)[1:]
+    assert len(started) > 2
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+    deadline = time.monotonic() + 10
+    while any(is_alive(pid) for pid in started):
+        assert time.monotonic() < deadline, "a process lives on"
+        time.sleep(0.01)
+    assert list(tmp_path.glob("portico-bench-*")) == []
+
+
+def test_two_runs_at_a_time_are_refused(run_bench, tmp_path):
+    folder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    done = run_bench(*SHORT)
+    os.close(folder)
+    assert done.returncode == 1 and "another benchmark runs" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.skipif("PORTICO_BENCH_SELF_CHECK" not in os.environ, reason="needs a quiet machine; bench/run.sh --self-check")
