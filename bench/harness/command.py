@@ -240,7 +240,8 @@ def _end(number, _frame):
 def run(arguments):
     """Exit code. 0: all measured; 1: something could not be; 2: asked for what there is not."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, _end)
     processes = None
     try:
         options = parse_arguments(arguments)

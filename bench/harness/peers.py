@@ -26,7 +26,7 @@ class Peer:
     needs_unjailing: bool = False  # valgrind does not know seccomp(2)
 
 
-NGINX = Peer("nginx", "nginx", "nginx.conf", {"BALANCE": [], "ON_FAILURE": "max_fails=0", "NEXT": "off", "BUFFER_BYTES": 16384},
+NGINX = Peer("nginx", "nginx", "nginx.conf", {"BALANCE": [], "ON_FAILURE": "max_fails=0", "NEXT": "off", "BUFFER_BYTES": 4096},
              ("-e", "stderr", "-c", "@CONFIG@"), reload="hup",
              valgrind_arguments=("-e", "stderr", "-c", "@CONFIG@", "-g", "master_process off;"))
 HAPROXY = Peer("haproxy", "haproxy", "haproxy.cfg", {"BALANCE": "roundrobin", "EXTRA": [], "BUFFER_BYTES": 16384}, ("-db", "-f", "@CONFIG@"),
@@ -51,12 +51,12 @@ def all_peers(build):
         Peer("relay", relay, "", {}, relay_arguments, forwards_fields=False, valgrind_arguments=relay_arguments),
         Peer("relay-again", relay, "", {}, relay_arguments, forwards_fields=False),
         NGINX,
+        replace(NGINX, name="nginx-16k", values={**NGINX.values, "BUFFER_BYTES": 16384}),
         replace(NGINX, name="nginx-least", values={**NGINX.values, "BALANCE": ["least_conn"]}),
         replace(NGINX, name="nginx-retry", values={
             **NGINX.values, "ON_FAILURE": "max_fails=1 fail_timeout=10s", "NEXT": "error timeout http_500"}),
         HAPROXY,
         replace(HAPROXY, name="haproxy-64k", values={**HAPROXY.values, "BUFFER_BYTES": 65536}),
-        replace(NGINX, name="nginx-4k", values={**NGINX.values, "BUFFER_BYTES": 4096}),
         replace(HAPROXY, name="haproxy-least", values={**HAPROXY.values, "BALANCE": "leastconn"}),
         replace(HAPROXY, name="haproxy-retry", values={**HAPROXY.values, "EXTRA": retries}),
         replace(HAPROXY, name="haproxy-reload", arguments=("-W", "-f", "@CONFIG@"), reload="usr2"),

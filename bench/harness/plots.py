@@ -6,7 +6,7 @@ from harness import machine
 
 COLOURS = {"portico": "#b2182b", "nginx": "#1b7837", "haproxy": "#2166ac", "relay": "#888888", "direct": "#bbbbbb",
            "caddy": "#e08214", "h2o": "#762a83"}
-DASHES = {"": 1, "-least": 2, "-retry": 3, "-reload": 4, "-socket": 5, "-burn": 2}
+DASHES = {"": 1, "-16k": 2, "-64k": 2, "-least": 2, "-retry": 3, "-reload": 4, "-socket": 5, "-burn": 2}
 TERMINALS = {"svg": "svg size 860,480 background '#ffffff' font 'sans-serif,13'",
              "png": "pngcairo size 1290,720 background '#ffffff' font 'sans,14' linewidth 1.5"}
 
