@@ -234,6 +234,7 @@ def list_scenarios():
 
 
 def _end(number, _frame):
+    say(f"bench: ended by {signal.Signals(number).name}")
     sys.exit(128 + number)
 
 
