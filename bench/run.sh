@@ -1,11 +1,12 @@
 #!/bin/sh
 # What proxies cost, side by side: CPU time, system calls and instructions per request, latency, memory (`make bench`,
-# `make bench-full`). bench/run.sh --help tells the options, docs/benchmarks.md the method. Builds what it measures;
+# `make bench-full`). bench/run.sh --help tells the options, docs/benchmarks.md the method. Installs and builds what it measures;
 # PORTICO_BENCH_NO_BUILD=1 measures what is there.
 set -eu
 cd "$(dirname "$0")/.."
 build() { # TARGET... VARIABLE=VALUE...
     [ -z "${PORTICO_BENCH_NO_BUILD:-}" ] || return 0
+    tests/setup/install_packages.sh # the peers too
     log=$(mktemp)
     if ! make --no-print-directory -j"$(nproc)" KIND=release "$@" >"$log" 2>&1; then
         tail -n 15 "$log" >&2
