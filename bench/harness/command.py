@@ -163,15 +163,27 @@ def read_reference():
         return {"results": [], "machine": {}}
 
 
-def write(document, parts, options):
-    """The JSON, the Markdown and the curves; says where they are."""
-    stem = document["at"].replace(":", "").replace("+0000", "Z")
-    text = json.dumps(document, indent=1) + "\n"
-    names = [stem + ".json", stem + ".md"] + (["reference.json"] if options.write_reference else [])
-    paths = [os.path.join(options.results, name) for name in names]
-    for path in paths:
-        with open(path, "w") as f:
-            f.write(report.markdown(document, parts) if path.endswith(".md") else text)
+def stem_of(document):
+    return document["at"].replace(":", "").replace("+0000", "Z")
+
+
+def write_results(document, options, name):
+    path = os.path.join(options.results, name)
+    with open(path + ".new", "w") as f:
+        json.dump(document, f, indent=1)
+        f.write("\n")
+    os.rename(path + ".new", path)
+    return path
+
+
+def write_report(document, parts, options):
+    """The Markdown and the curves beside the results; says where everything is."""
+    stem = stem_of(document)
+    paths = [os.path.join(options.results, stem + ".json"), os.path.join(options.results, stem + ".md")]
+    with open(paths[1], "w") as f:
+        f.write(report.markdown(document, parts))
+    if options.write_reference:
+        paths.append(write_results(document, options, "reference.json"))
     if plots.is_possible():
         for scenario, results in parts:
             paths += plots.draw(options.results, stem, scenario, results, say)
@@ -193,11 +205,12 @@ def lock(folder):
         raise Problem(f"another benchmark runs with the results in {folder}") from None
 
 
-def document_of(options, began, results):
+def document_of(options):
     about = machine.describe_machine()
-    return {"at": began.isoformat(timespec="seconds"), "commit": machine.commit(), "machine": about,
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return {"at": now.isoformat(timespec="seconds"), "commit": machine.commit(), "machine": about,
             "machine_line": machine.machine_line(about), "generator": options.generator,
-            "versions": machine.versions(os.path.join(options.build, "portico")), "results": results}
+            "versions": machine.versions(os.path.join(options.build, "portico")), "results": []}
 
 
 def measure(options, processes):
@@ -205,20 +218,21 @@ def measure(options, processes):
     known, extra = known_peers(options)
     chosen = choose_scenarios(options, known)
     run = Run(options, known, extra, processes)
-    began, clock = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
-    reference, parts = read_reference(), []
-    say(f"{machine.machine_line(machine.describe_machine())}; commit {machine.commit() or 'none'}")
+    document, reference, parts, clock = document_of(options), read_reference(), [], time.monotonic()
+    say(f"{document['machine_line']}; commit {document['commit'] or 'none'}")
     for number, scenario in enumerate(chosen, 1):
         say(f"scenario {number}/{len(chosen)}: {scenario.name}: {scenario.title} ({time.monotonic() - clock:.0f} s so far)")
         results = run.scenario(scenario)
         if results:
             parts.append((scenario, report.attach_reference(results, reference["results"])))
             print(report.scenario_text(*parts[-1]), flush=True)
-    results = [{k: v for k, v in r.items() if k != "reference_ratio"} for _, part in parts for r in part]
-    if not any(r["rps"] for r in results):
+            document["results"] += results
+            # After each scenario, so that an interrupted run keeps what it has.
+            write_results(document, options, stem_of(document) + ".json")
+    if not any(r["rps"] for r in document["results"]):
         raise Problem("nothing was measured")
-    write(document_of(options, began, results), parts, options)
-    failed = [f"{r['scenario']} {r['proxy']}" for r in results if r["problem"]]
+    write_report(document, parts, options)
+    failed = [f"{r['scenario']} {r['proxy']}" for r in document["results"] if r["problem"]]
     if failed:
         say(f"bench: no figures for {', '.join(failed)}; the reasons are above")
     return 1 if failed else 0

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """A backend with a fault or a name, for what the fast one is not told for itself: --fail-every N answers 500 to each Nth
-request, --name NAME is its X-Task. GET only; /health is always 200."""
+request, --name NAME is its X-Task. GET only; /health and /echo (the request's fields as JSON) are always 200."""
 import argparse
 import asyncio
+import json
 
 
 class Connection(asyncio.Protocol):
@@ -21,15 +22,18 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
     def _answer(self, head):
-        is_health = head.split(b" ", 2)[1:2] == [b"/health"]
-        wants_close = b"\r\nconnection: close" in head.lower()
-        Connection.answered += not is_health
-        fails = not is_health and self.options.fail_every and Connection.answered % self.options.fail_every == 0
+        lines = head.decode("latin-1").split("\r\n")
+        path = lines[0].split(" ")[1] if " " in lines[0] else ""
+        fields = [[name, value.strip()] for name, _, value in (line.partition(":") for line in lines[1:])]
+        wants_close = ["connection", "close"] in [[name.lower(), value.lower()] for name, value in fields]
+        is_counted = path not in ("/health", "/echo")
+        Connection.answered += is_counted
+        fails = is_counted and self.options.fail_every and Connection.answered % self.options.fail_every == 0
         status = "500 Server Error" if fails else "200 OK"
-        body = f"{self.options.name:<65}\n"
+        body = json.dumps({"headers": fields}) if path == "/echo" else f"{self.options.name:<65}\n"
+        close = "Connection: close\r\n" if wants_close else ""
         self.transport.write(f"HTTP/1.1 {status}\r\nX-Task: {self.options.name}\r\nContent-Type: text/plain\r\n"
-                             f"Content-Length: {len(body)}\r\n{'Connection: close' + chr(13) + chr(10) if wants_close else ''}"
-                             f"\r\n{body}".encode())
+                             f"Content-Length: {len(body)}\r\n{close}\r\n{body}".encode("latin-1"))
         if wants_close:
             self.transport.close()
 

@@ -305,6 +305,7 @@ def test_the_odd_backend_fails_as_often_as_it_is_told(odd_backend):
     with pytest.raises(Problem, match="status 500"):
         stand.get(odd_backend, "/")
     assert stand.get(odd_backend, "/health")[0]["x-task"] == "odd"
+    assert ["Connection", "close"] in json.loads(stand.get(odd_backend, "/echo")[1])["headers"]
 
 
 def test_idle_connections_that_are_closed_are_seen(odd_backend):
