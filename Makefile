@@ -1,5 +1,5 @@
 # Portico. `make help` lists the verbs. No configure step: pkg-config finds the libraries, `make deps` installs them.
-# KIND=release|debug|asan|ubsan|tsan|fuzz chooses the flags and the folder build/KIND.
+# KIND=release|debug|asan|ubsan|tsan|fuzz|coverage chooses the flags and the folder build/KIND.
 
 KIND ?= release
 CC ?= cc
@@ -22,6 +22,7 @@ FLAGS_asan := -O1 -g -fsanitize=address -fno-omit-frame-pointer
 FLAGS_ubsan := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
 FLAGS_tsan := -O1 -g -fsanitize=thread
 FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FLAGS_coverage := -O0 -g -fprofile-instr-generate -fcoverage-mapping
 LINK_release := -pie -Wl,-z,relro,-z,now
 
 ifeq ($(filter help deps clean,$(MAKECMDGOALS)),)
@@ -44,11 +45,13 @@ BENCH_SOURCES := $(filter-out %/main.c,$(wildcard bench/load/*.c))
 BACKEND_SOURCES := $(wildcard bench/backend/*.c)
 BENCH_LIBRARY := $(OUT)/libbench.a
 BENCH_UNIT_TESTS := $(filter $(OUT)/tests/unit/bench/%,$(UNIT_TESTS))
+# Tools of the system tests. Sanitizers bring their own allocator, which the shim cannot stand in front of.
+FAULT_PROGRAMS := $(OUT)/tests/faults/flood $(if $(filter release debug,$(KIND)),$(OUT)/tests/faults/shim.so)
 
 .DEFAULT_GOAL := all
-.PHONY: all check test demo run bench bench-full bench-burn asan ubsan tsan fuzz lint format format-check install clean help deps unit system docker-test
+.PHONY: all check test demo run bench bench-full bench-burn asan ubsan tsan fuzz lint format format-check install clean help deps unit system docker-test coverage
 
-all: $(OUT)/portico $(OUT)/portico-bench $(BENCH_PROGRAMS) ## build portico and the bench programs
+all: $(OUT)/portico $(OUT)/portico-bench $(BENCH_PROGRAMS) $(FAULT_PROGRAMS) ## build portico, the bench programs and test tools
 
 $(OUT)/portico: $(OUT)/daemon/main.o $(LIBRARY)
 	$(call say,LINK,$@)
@@ -97,6 +100,14 @@ $(BENCH_PROGRAMS): bench/tcp.h
 	$(call say,STATIC,$@)
 	$(Q)$(CC) -std=gnu11 $(WARNINGS) -O2 -g -D_GNU_SOURCE -I. -static -o $@ $(filter %.c,$^) -lm -lpthread
 
+$(OUT)/tests/faults/shim.so: SHIM_FLAGS := -shared -fPIC
+$(OUT)/tests/faults/shim.so: tests/faults/shim.c
+$(OUT)/tests/faults/flood: tests/faults/flood.c
+$(FAULT_PROGRAMS):
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -std=gnu11 $(WARNINGS) -O2 -g -D_GNU_SOURCE $(SHIM_FLAGS) -o $@ $< -ldl
+
 build/.dependencies-present: tests/setup/packages.txt
 	@mkdir -p build
 	@pkg-config --exists $(PACKAGES) cmocka || { \
@@ -129,6 +140,9 @@ ubsan: ## unit and system tests with UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory KIND=ubsan unit system
 tsan: ## unit and system tests with ThreadSanitizer
 	@$(MAKE) --no-print-directory KIND=tsan unit system
+
+coverage: ## lines and branches of the parser that its unit tests run; fails below 100 % and 95 % (needs clang)
+	@tests/setup/coverage.sh
 
 FUZZ ?= all
 TIME ?= 30

@@ -56,6 +56,8 @@ static bool is_known(unsigned char byte)
     case CHILD_MESSAGE_DRAIN:
     case CHILD_MESSAGE_READY:
     case CHILD_MESSAGE_RELINK:
+    case CHILD_MESSAGE_LOG:
+    case CHILD_MESSAGE_REOPEN_LOG:
         return true;
     }
     return false;

@@ -9,12 +9,14 @@
 #include "base/loop.h"
 
 enum child_message {
-    CHILD_MESSAGE_LINK = 'L',    /* parent: here is a new stream to your peer; drop the old one */
-    CHILD_MESSAGE_STARTED = 'S', /* parent: your peer was started, or started again */
-    CHILD_MESSAGE_RELOAD = 'R',  /* parent: read your configuration again */
-    CHILD_MESSAGE_DRAIN = 'D',   /* parent: finish what you do, take nothing new, then exit */
-    CHILD_MESSAGE_READY = 'Y',   /* child: I do my work now */
-    CHILD_MESSAGE_RELINK = 'N',  /* child: my stream broke though my peer may live; give both of us a new one */
+    CHILD_MESSAGE_LINK = 'L',       /* parent: here is a new stream to your peer; drop the old one */
+    CHILD_MESSAGE_STARTED = 'S',    /* parent: your peer was started, or started again */
+    CHILD_MESSAGE_RELOAD = 'R',     /* parent: read your configuration again */
+    CHILD_MESSAGE_DRAIN = 'D',      /* parent: finish what you do, take nothing new, then exit */
+    CHILD_MESSAGE_LOG = 'G',        /* whoever has the rights: here is the access log, opened anew */
+    CHILD_MESSAGE_READY = 'Y',      /* child: I do my work now */
+    CHILD_MESSAGE_RELINK = 'N',     /* child: my stream broke though my peer may live; give both of us a new one */
+    CHILD_MESSAGE_REOPEN_LOG = 'O', /* to whoever has the rights: open the access log anew for me */
 };
 
 struct child_channel;

@@ -5,7 +5,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum choices_set { CHOICES_LOG_LEVEL = 0, CHOICES_BALANCER, CHOICES_SET_COUNT };
+enum choices_set {
+    CHOICES_LOG_LEVEL = 0,
+    CHOICES_BALANCER,
+    CHOICES_LOG_FORMAT,
+    CHOICES_DESYNC_MODE,
+    CHOICES_FORWARDED_FOR,
+    CHOICES_PROXY_PROTOCOL,
+    CHOICES_SET_COUNT
+};
 
 const char *const *choices_of(enum choices_set set, size_t *count);
 const char *choices_set_to_str(enum choices_set set);

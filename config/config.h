@@ -11,10 +11,13 @@
 
 #define CONFIG_LISTENERS_MAX 16
 #define CONFIG_SERVICES_MAX 1000
+#define CONFIG_TRUSTED_PROXIES_MAX 64
 
 struct config_listener {
     char *name;
-    char *address; /* "0.0.0.0:8080", "[::]:8080", "127.0.0.1:80" */
+    char *address;                  /* "0.0.0.0:8080", "[::]:8080", "127.0.0.1:80" */
+    bool proxy_protocol;            /* every connection starts with a PROXY protocol header */
+    int64_t connections_per_worker; /* 0: only the limit of all listeners together */
 };
 
 struct config_timeouts {
@@ -22,7 +25,9 @@ struct config_timeouts {
     int64_t body_ms;          /* between two pieces of a body, either direction */
     int64_t idle_ms;          /* keep-alive client connection without a request */
     int64_t connect_ms;       /* to an endpoint */
-    int64_t response_ms;      /* request sent to response head */
+    int64_t response_ms;      /* request sent to response head, of one try */
+    int64_t request_ms;       /* request head to response head, all tries together; 0: no limit */
+    int64_t tunnel_ms;        /* upgraded connection without a byte in either direction */
     int64_t upstream_idle_ms; /* pooled upstream connection */
     int64_t drain_ms;         /* SIGTERM to exit, at most */
 };
@@ -33,16 +38,35 @@ struct config_limits {
     int64_t connections_per_worker;
     int64_t buffer_bytes_per_worker;    /* ceiling for all connection buffers */
     int64_t upstream_idle_per_endpoint; /* pooled connections kept, per worker */
+    int64_t replay_bytes;               /* request body kept so that the request can be sent again */
+    int64_t body_bytes_per_second_min;  /* slower peers are cut off; 0: none is too slow */
+};
+
+/* Of one client address (IPv6: its /64), in each worker. 0: no limit. */
+struct config_clients {
+    int64_t connections;
+    int64_t requests_per_second;
+    int64_t body_bytes_per_second; /* of request bodies */
 };
 
 struct config_proxy {
-    int64_t workers;  /* 0: one per processor */
-    char *user;       /* account of the proxy process when started as root */
-    char *access_log; /* "off", "stdout" or a file's path */
-    char *balancer;   /* a name of BALANCER_LIST */
-    int64_t retries;  /* further endpoints to try when nothing was processed; 0..3 */
+    int64_t workers;              /* 0: one per processor */
+    char *user;                   /* account of the proxy process when started as root */
+    char *access_log;             /* "off", "stdout" or a file's path */
+    char *access_log_format;      /* "json" or "combined" */
+    int64_t access_log_every;     /* one in so many requests is logged; failures always are */
+    char *balancer;               /* a name of BALANCER_LIST */
+    int64_t retries;              /* further endpoints to try when nothing was processed; 0..3 */
+    int64_t retry_budget_percent; /* retries under way, of the requests under way */
+    char *desync;                 /* "monitor", "defensive" or "strictest" */
+    bool accepts_bare_lf;
+    char **trusted_proxies; /* networks whose X-Forwarded-* and PROXY headers are believed */
+    size_t trusted_proxy_count;
+    char *forwarded_for;  /* "append", "replace" or "preserve", for clients in trusted_proxies */
+    bool sends_forwarded; /* the field of RFC 7239 beside X-Forwarded-* */
     struct config_timeouts timeouts;
     struct config_limits limits;
+    struct config_clients clients;
 };
 
 struct config_admin {
@@ -93,6 +117,7 @@ struct config_service {
     int64_t cpu;        /* ECS cpu units, 1024 a processor; 0: no share set */
     int64_t memory_mib; /* 0: no limit */
     int64_t desired_count;
+    char *proxy_protocol;            /* what tasks want in front of each connection: "off", "v1" or "v2" */
     int64_t stop_timeout_ms;         /* SIGTERM to SIGKILL */
     int64_t deregistration_delay_ms; /* longest wait for in-flight = 0 before the stop */
     struct config_scaling scaling;

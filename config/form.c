@@ -1,6 +1,7 @@
 #include "config/form.h"
 
 #include "base/mem.h"
+#include "base/network.h"
 #include "config/listen_address.h"
 
 #include <stddef.h>
@@ -140,6 +141,12 @@ char *form_accept_listen_address(const char *text)
         return NULL;
     listen_address_print(&address, canonical);
     return mem_strdup(canonical);
+}
+
+char *form_accept_network(const char *text)
+{
+    struct network network;
+    return copy_if(network_parse(text, &network), text);
 }
 
 char *form_accept_docker_endpoint(const char *text)

@@ -22,6 +22,7 @@ char *form_accept_image(const char *text);   /* characters of a Docker reference
 char *form_accept_file(const char *text);
 char *form_accept_access_log(const char *text); /* "off", "stdout", or an absolute path */
 char *form_accept_listen_address(const char *text);
+char *form_accept_network(const char *text);         /* base/network.h */
 char *form_accept_docker_endpoint(const char *text); /* unix:///path or tcp://host:port */
 char *form_accept_host_name(const char *text);       /* lower case */
 char *form_accept_host_pattern(const char *text);    /* the same, "*.suffix", or "*" */

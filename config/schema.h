@@ -12,6 +12,7 @@
     X(PROXY, struct config_proxy, "proxy", SIZE_MAX)                                                  \
     X(TIMEOUTS, struct config_timeouts, "proxy.timeouts", SIZE_MAX)                                   \
     X(LIMITS, struct config_limits, "proxy.limits", SIZE_MAX)                                         \
+    X(CLIENTS, struct config_clients, "proxy.clients", SIZE_MAX)                                      \
     X(ADMIN, struct config_admin, "admin", SIZE_MAX)                                                  \
     X(DOCKER, struct config_docker, "docker", SIZE_MAX)                                               \
     X(DOCKER_TLS, struct config_docker, "docker.tls", SIZE_MAX)                                       \
@@ -39,6 +40,11 @@
     X(PROBE_PATH, char *)      \
     X(LOG_LEVEL, char *)       \
     X(BALANCER, char *)        \
+    X(LOG_FORMAT, char *)      \
+    X(DESYNC_MODE, char *)     \
+    X(FORWARDED_FOR, char *)   \
+    X(PROXY_PROTOCOL, char *)  \
+    X(NETWORK, char *)         \
     X(BOOLEAN, bool)           \
     X(INTEGER, int64_t)        \
     X(DURATION, int64_t)       \

@@ -65,6 +65,12 @@ static const struct value_type types[] = {
         WORDS("a request path", "'/' and up to 255 visible ASCII characters without '#'", form_accept_probe_path),
     [SCHEMA_TYPE_LOG_LEVEL] = CHOICES("a log level", CHOICES_LOG_LEVEL),
     [SCHEMA_TYPE_BALANCER] = CHOICES("a balancer", CHOICES_BALANCER),
+    [SCHEMA_TYPE_LOG_FORMAT] = CHOICES("a log format", CHOICES_LOG_FORMAT),
+    [SCHEMA_TYPE_DESYNC_MODE] = CHOICES("a desync mode", CHOICES_DESYNC_MODE),
+    [SCHEMA_TYPE_FORWARDED_FOR] = CHOICES("a way to treat the fields", CHOICES_FORWARDED_FOR),
+    [SCHEMA_TYPE_PROXY_PROTOCOL] = CHOICES("a PROXY protocol version", CHOICES_PROXY_PROTOCOL),
+    [SCHEMA_TYPE_NETWORK] =
+        WORDS("a network", "a network such as 10.0.0.0/8 or 2001:db8::/32, or an IP address", form_accept_network),
     [SCHEMA_TYPE_BOOLEAN] = WORDS("a boolean", "true or false", NULL),
     [SCHEMA_TYPE_INTEGER] = QUANTITY("an integer", "a whole number", integer),
     [SCHEMA_TYPE_DURATION] = QUANTITY("a duration", "a number with ms, s, m or h", duration),

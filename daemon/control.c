@@ -358,6 +358,7 @@ int control_run(const struct control_options *options)
     struct error error = { "" };
     log_init("control", LOG_LEVEL_INFO);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN); /* "open the access log anew" is for the supervisor; control has none */
     if (!load_config(&c))
         return is_first_start(&c) ? EXIT_REFUSED : EXIT_AGAIN;
     c.started_config = c.config;

@@ -27,6 +27,8 @@ static json_t *write_timeouts(const struct config_timeouts *timeouts)
     set_integer(out, "idleMs", timeouts->idle_ms);
     set_integer(out, "connectMs", timeouts->connect_ms);
     set_integer(out, "responseMs", timeouts->response_ms);
+    set_integer(out, "requestMs", timeouts->request_ms);
+    set_integer(out, "tunnelMs", timeouts->tunnel_ms);
     set_integer(out, "upstreamIdleMs", timeouts->upstream_idle_ms);
     set_integer(out, "drainMs", timeouts->drain_ms);
     return out;
@@ -40,7 +42,49 @@ static json_t *write_limits(const struct config_limits *limits)
     set_integer(out, "connectionsPerWorker", limits->connections_per_worker);
     set_integer(out, "bufferBytesPerWorker", limits->buffer_bytes_per_worker);
     set_integer(out, "upstreamIdlePerEndpoint", limits->upstream_idle_per_endpoint);
+    set_integer(out, "replayBytes", limits->replay_bytes);
+    set_integer(out, "bodyBytesPerSecondMin", limits->body_bytes_per_second_min);
     return out;
+}
+
+static json_t *write_clients(const struct config_clients *clients)
+{
+    json_t *out = json_object();
+    set_integer(out, "connections", clients->connections);
+    set_integer(out, "requestsPerSecond", clients->requests_per_second);
+    set_integer(out, "bodyBytesPerSecond", clients->body_bytes_per_second);
+    return out;
+}
+
+static json_t *write_listeners(const struct config *config)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < config->listener_count; i++) {
+        json_t *listener = json_object();
+        json_object_set_new(listener, "proxyProtocol", json_boolean(config->listeners[i].proxy_protocol));
+        set_integer(listener, "connectionsPerWorker", config->listeners[i].connections_per_worker);
+        json_array_append_new(out, listener);
+    }
+    return out;
+}
+
+static json_t *write_trusted_proxies(const struct config_proxy *proxy)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < proxy->trusted_proxy_count; i++)
+        json_array_append_new(out, json_string(proxy->trusted_proxies[i]));
+    return out;
+}
+
+static void write_policies(const struct config_proxy *proxy, json_t *out)
+{
+    set_text(out, "desync", proxy->desync);
+    set_text(out, "forwardedFor", proxy->forwarded_for);
+    set_text(out, "accessLogFormat", proxy->access_log_format);
+    set_integer(out, "accessLogEvery", proxy->access_log_every);
+    json_object_set_new(out, "acceptBareLf", json_boolean(proxy->accepts_bare_lf));
+    json_object_set_new(out, "sendForwarded", json_boolean(proxy->sends_forwarded));
+    json_object_set_new(out, "trustedProxies", write_trusted_proxies(proxy));
 }
 
 static bool is_printable(const char *text)
@@ -80,6 +124,42 @@ static int compare_ids(const void *a, const void *b)
     return strcmp((*left)->spec.id, (*right)->spec.id);
 }
 
+static const char *proxy_protocol_of(const struct task *task)
+{
+    return task->spec.proxy_protocol[0] ? task->spec.proxy_protocol : PROXY_PROTOCOL_NONE;
+}
+
+/* The word that most tasks say. */
+static const char *choose_proxy_protocol(const struct endpoint_list *list)
+{
+    size_t count, most = 0;
+    const char *const *words = choices_of(CHOICES_PROXY_PROTOCOL, &count), *chosen = PROXY_PROTOCOL_NONE;
+    for (size_t i = 0; i < count; i++) {
+        size_t votes = 0;
+        for (size_t j = 0; j < list->count; j++)
+            votes += strcmp(proxy_protocol_of(list->tasks[j]), words[i]) == 0;
+        if (votes > most) {
+            chosen = words[i];
+            most = votes;
+        }
+    }
+    return chosen;
+}
+
+static void leave_out_others(struct endpoint_list *list, const char *proxy_protocol)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct task *task = list->tasks[i];
+        if (strcmp(proxy_protocol_of(task), proxy_protocol) == 0)
+            list->tasks[kept++] = task;
+        else
+            log_warn("task '%s' of service '%s' is left out: it wants PROXY protocol %s, and most others %s",
+                     task->spec.id, task->spec.service, proxy_protocol_of(task), proxy_protocol);
+    }
+    list->count = kept;
+}
+
 static json_t *write_endpoint(const struct task *task)
 {
     json_t *out = json_object();
@@ -114,21 +194,33 @@ json_t *snapshot_write_settings(const struct config *config)
     json_t *out = json_object();
     set_text(out, "balancer", config->proxy.balancer);
     set_integer(out, "retries", config->proxy.retries);
+    set_integer(out, "retryBudgetPercent", config->proxy.retry_budget_percent);
+    write_policies(&config->proxy, out);
     json_object_set_new(out, "timeouts", write_timeouts(&config->proxy.timeouts));
     json_object_set_new(out, "limits", write_limits(&config->proxy.limits));
+    json_object_set_new(out, "clients", write_clients(&config->proxy.clients));
+    json_object_set_new(out, "listeners", write_listeners(config));
     return out;
 }
 
-json_t *snapshot_write_endpoints(const struct task_registry *registry, const char *service)
+json_t *snapshot_write_service(const struct task_registry *registry, const char *name, const char *proxy_protocol)
 {
     struct endpoint_list list = { NULL, 0 };
-    json_t *out = json_array();
-    task_registry_each_of(registry, service, collect_routable, &list);
+    json_t *out = json_object(), *endpoints = json_array();
+    task_registry_each_of(registry, name, collect_routable, &list);
+    if (!proxy_protocol) {
+        proxy_protocol = choose_proxy_protocol(&list);
+        leave_out_others(&list, proxy_protocol);
+    }
     if (list.count > 0)
         qsort(list.tasks, list.count, sizeof *list.tasks, compare_ids);
     for (size_t i = 0; i < list.count; i++)
-        json_array_append_new(out, write_endpoint(list.tasks[i]));
+        json_array_append_new(endpoints, write_endpoint(list.tasks[i]));
     free(list.tasks);
+    set_text(out, "name", name);
+    if (strcmp(proxy_protocol, PROXY_PROTOCOL_NONE) != 0)
+        set_text(out, "proxyProtocol", proxy_protocol);
+    json_object_set_new(out, "endpoints", endpoints);
     return out;
 }
 
@@ -137,14 +229,6 @@ json_t *snapshot_write_routes(const struct route_book *routes, snapshot_filter_c
     struct route_list list = { json_array(), is_published, owner };
     route_book_each(routes, write_route, &list);
     return list.out;
-}
-
-json_t *snapshot_write_service(const char *name, json_t *endpoints)
-{
-    json_t *out = json_object();
-    set_text(out, "name", name);
-    json_object_set(out, "endpoints", endpoints);
-    return out;
 }
 
 bool snapshot_is_service_name(const char *name)

@@ -14,11 +14,13 @@
 #define SNAPSHOT_SERVICES_MAX 1900
 
 json_t *snapshot_write_settings(const struct config *config);
-json_t *snapshot_write_endpoints(const struct task_registry *registry, const char *service); /* sorted by id */
+/* With its routable tasks, sorted by id. proxy_protocol: config's word; null: what the tasks say of themselves. Where they
+ * differ, the most of them count (of as many, the older version), and the others are left out: what the proxy would send them
+ * could not be understood. */
+json_t *snapshot_write_service(const struct task_registry *registry, const char *name, const char *proxy_protocol);
 /* Without the routes of services that `is_published` denies. */
 typedef bool (*snapshot_filter_cb)(void *owner, const char *service);
 json_t *snapshot_write_routes(const struct route_book *routes, snapshot_filter_cb is_published, void *owner);
-json_t *snapshot_write_service(const char *name, json_t *endpoints); /* borrows endpoints */
 
 /* Can the name stand in a document? */
 bool snapshot_is_service_name(const char *name);

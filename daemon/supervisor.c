@@ -9,6 +9,7 @@
 #include "daemon/config_file.h"
 #include "daemon/listen_sockets.h"
 #include "daemon/signals.h"
+#include "proxy/access_log.h"
 #include "proxy/stats.h"
 
 #include <errno.h>
@@ -320,6 +321,25 @@ static void begin_reload(struct supervisor *s)
         child_channel_send(s->control.channel, CHILD_MESSAGE_RELOAD, -1);
 }
 
+/* The proxy has no right to, in its jail. */
+static void reopen_access_log(struct supervisor *s)
+{
+    const char *where = s->config->proxy.access_log;
+    int fd = -1;
+    if (!access_log_is_file(where)) {
+        log_info("access log: it is no file, there is nothing to open anew");
+        return;
+    }
+    if (!access_log_open_fd(where, &fd)) {
+        log_error("access log: %s: %s; going on with the old one", where, strerror(errno));
+        return;
+    }
+    /* One that is not there, or not any more, opens the file by itself when it starts. */
+    if (s->proxy.channel && !child_channel_send(s->proxy.channel, CHILD_MESSAGE_LOG, fd))
+        log_error("access log: the proxy could not be told; it goes on with the old one");
+    close(fd);
+}
+
 /* A first start that fails of its own accord (an unknown account, say) would fail for ever. */
 static bool is_refusal(const struct child *child, int wait_status)
 {
@@ -368,6 +388,8 @@ static void supervisor_on_signal(void *owner, int number)
     struct supervisor *s = owner;
     if (number == SIGCHLD)
         reap(s);
+    else if (number == SIGUSR1)
+        reopen_access_log(s);
     else if (number == SIGHUP && s->phase == SUPERVISOR_RUNNING)
         begin_reload(s);
     else if (number == SIGQUIT || (number != SIGHUP && s->phase != SUPERVISOR_RUNNING))
@@ -428,7 +450,7 @@ static void supervisor_on_proxy_channel_close(void *owner)
 
 static void run(struct supervisor *s)
 {
-    static const int numbers[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD };
+    static const int numbers[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGCHLD };
     s->loop = loop_new();
     timer_init(&s->control.restart, s->loop, supervisor_on_control_restart, s);
     timer_init(&s->proxy.restart, s->loop, supervisor_on_proxy_restart, s);

@@ -3,6 +3,7 @@
  * PID 1.
  *
  *   SIGHUP            control reads the configuration again
+ *   SIGUSR1           the access log is opened anew
  *   SIGTERM, SIGINT   the proxy drains (at most proxy.timeouts.drain), then control stops, then exit 0
  *   SIGQUIT, or a second SIGTERM or SIGINT: at once
  *

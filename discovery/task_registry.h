@@ -23,6 +23,7 @@
 #define TASK_HOST_SIZE 256
 #define TASK_PATH_SIZE 256
 #define TASK_REVISION_SIZE 36
+#define TASK_PROXY_PROTOCOL_SIZE 4
 #define TASK_REGISTRY_MAX 4096 /* tasks; one more is refused with a warning and counted */
 
 enum task_state { TASK_PENDING = 0, TASK_RUNNING, TASK_STOPPING, TASK_STOPPED, TASK_STATE_COUNT };
@@ -38,6 +39,8 @@ struct task_spec {
     char host[TASK_HOST_SIZE];       /* route asked for by labels; both empty: the service's own routes only; else an */
     char path[TASK_PATH_SIZE];       /* empty host means "*" and an empty path "/" */
     char revision[TASK_REVISION_SIZE]; /* what our own containers were created from; empty for others */
+    char proxy_protocol[TASK_PROXY_PROTOCOL_SIZE]; /* of config's words: what it wants in front of each connection; empty:
+                                                      not said */
     bool managed;                      /* created by this installation of Portico */
     uint32_t weight;                   /* 1..1000 */
     enum task_state state;

@@ -2,22 +2,21 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "proxy/termination.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LINE_BYTES_MAX 2048
-#define TARGET_BYTES_MAX 1024 /* longer ones are cut */
-#define METHOD_BYTES_MAX 8
-#define SERVICE_BYTES_MAX 64
-#define ESCAPED_BYTES(bytes) ((bytes)*6)
+bool access_log_is_file(const char *where)
+{
+    return strcmp(where, "off") != 0 && strcmp(where, "stdout") != 0;
+}
 
 bool access_log_open_fd(const char *where, int *fd)
 {
@@ -26,23 +25,36 @@ bool access_log_open_fd(const char *where, int *fd)
         return true;
     const char *path = strcmp(where, "stdout") == 0 ? "/proc/self/fd/1" : where;
     /* Opened anew, so that O_NONBLOCK is not set for others who share our standard output. */
-    *fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0640);
+    *fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
     if (*fd < 0 && path != where)
         *fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3); /* a socket cannot be opened anew */
     return *fd >= 0;
 }
 
-void access_log_init(struct access_log *log, int fd, struct worker_stats *stats)
+static void set_fd(struct access_log *log, int fd)
 {
     struct stat status;
-    *log = (struct access_log){ .fd = fd, .stats = stats };
-    if (fd < 0)
-        return;
-    log->lines = mem_alloc(ACCESS_LOG_BYTES);
-    bool is_known = fstat(fd, &status) == 0;
+    bool is_known = fd >= 0 && fstat(fd, &status) == 0;
+    log->fd = fd;
     /* A file takes any piece whole. A pipe takes up to PIPE_BUF bytes unmixed and all or none of them (pipe(7)). */
     log->piece_bytes = is_known && S_ISREG(status.st_mode) ? ACCESS_LOG_BYTES : PIPE_BUF;
     log->is_socket = is_known && S_ISSOCK(status.st_mode);
+    log->is_torn = false;
+}
+
+static void read_wall_clock(struct access_log *log)
+{
+    log->wall_minus_now_us = clock_wall_us() - clock_now_us();
+}
+
+void access_log_init(struct access_log *log, int fd, struct worker_stats *stats)
+{
+    *log = (struct access_log){ .stats = stats, .every = 1 };
+    set_fd(log, fd);
+    if (fd < 0)
+        return;
+    log->lines = mem_alloc(ACCESS_LOG_BYTES);
+    read_wall_clock(log);
 }
 
 void access_log_fini(struct access_log *log)
@@ -50,6 +62,20 @@ void access_log_fini(struct access_log *log)
     access_log_flush(log);
     free(log->lines);
     log->fd = -1;
+}
+
+void access_log_set_format(struct access_log *log, enum log_format format, uint32_t every)
+{
+    log->format = format;
+    log->every = every ? every : 1;
+}
+
+void access_log_switch(struct access_log *log, int fd)
+{
+    if (!access_log_is_on(log))
+        return;
+    access_log_flush(log);
+    set_fd(log, fd);
 }
 
 /* As many whole lines from `from` on as fit one piece: a line is shorter than a piece. */
@@ -76,63 +102,61 @@ static uint64_t count_lines(const char *at, size_t len)
     return count;
 }
 
-void access_log_flush(struct access_log *log)
+/* A full disk may have cut a line, whose rest was then dropped: the next one must not be taken for it. */
+static bool end_torn_line(struct access_log *log)
+{
+    if (log->is_torn && put_piece(log, "\n", 1) == 1)
+        log->is_torn = false;
+    return !log->is_torn;
+}
+
+/* How much of it has been taken; less than all when the reader is behind, gone, or the disk is full. */
+static size_t put_lines(struct access_log *log)
 {
     size_t done = 0;
+    if (log->len == 0 || !end_torn_line(log))
+        return 0;
     while (done < log->len) {
         ssize_t put = put_piece(log, log->lines + done, piece_len(log, done));
         if (put < 0 && errno == EINTR)
             continue;
-        if (put <= 0) {
-            STATS_ADD(log->stats->log_lines_dropped, count_lines(log->lines + done, log->len - done));
+        if (put <= 0)
             break;
-        }
         done += (size_t)put;
     }
-    log->len = 0;
+    log->is_torn = done > 0 && log->lines[done - 1] != '\n';
+    return done;
 }
 
-/* The bytes of a JSON string: quotes and backslashes escaped, everything that is not printable ASCII as \u00XX. Of the
- * text up to `limit` bytes, and what makes at most size bytes. */
-static int put_escaped(char *out, size_t size, struct slice text, size_t limit)
+void access_log_flush(struct access_log *log)
 {
-    static const char hex[] = "0123456789abcdef";
-    size_t len = 0;
-    for (size_t i = 0; i < text.len && i < limit && len + 6 <= size; i++) {
-        unsigned char c = (unsigned char)text.at[i];
-        if (c == '"' || c == '\\')
-            out[len++] = '\\';
-        if (c >= 0x20 && c < 0x7f) {
-            out[len++] = (char)c;
-            continue;
-        }
-        memcpy(out + len, "\\u00", 4);
-        out[len + 4] = hex[c >> 4];
-        out[len + 5] = hex[c & 15];
-        len += 6;
-    }
-    return (int)len;
+    if (!access_log_is_on(log))
+        return;
+    size_t done = put_lines(log);
+    if (done < log->len)
+        STATS_ADD(log->stats->log_lines_dropped, count_lines(log->lines + done, log->len - done));
+    log->len = 0;
+    read_wall_clock(log);
+}
+
+static bool is_left_out(struct access_log *log, const struct access_record *r)
+{
+    if (log->every <= 1 || r->is_forced || termination_is_failure(r->termination ? r->termination : "--", r->status))
+        return false;
+    if (++log->left_out < log->every)
+        return true;
+    log->left_out = 0;
+    return false;
 }
 
 void access_log_add(struct access_log *log, const struct access_record *r)
 {
-    char now[32], target[TARGET_BYTES_MAX], method[ESCAPED_BYTES(METHOD_BYTES_MAX)];
-    char service[ESCAPED_BYTES(SERVICE_BYTES_MAX)];
-    if (log->len + LINE_BYTES_MAX > ACCESS_LOG_BYTES)
+    if (!access_log_is_on(log) || is_left_out(log, r))
+        return;
+    if (log->len + ACCESS_LOG_LINE_BYTES > ACCESS_LOG_BYTES)
         access_log_flush(log);
-    clock_format_wall(clock_wall_us(), now);
-    int method_len = put_escaped(method, sizeof method, r->method, METHOD_BYTES_MAX);
-    int target_len = put_escaped(target, sizeof target, r->target, TARGET_BYTES_MAX);
-    int service_len = put_escaped(service, sizeof service, slice_of(r->service), SERVICE_BYTES_MAX);
-    int len = snprintf(log->lines + log->len, LINE_BYTES_MAX,
-                       "{\"time\":\"%s\",\"client\":\"%s\",\"method\":\"%.*s\",\"target\":\"%.*s\",\"status\":%d,"
-                       "\"end\":\"%s\",\"service\":\"%.*s\",\"endpoint\":\"%s\",\"tries\":%d,\"requestBytes\":%llu,"
-                       "\"responseBytes\":%llu,\"durationUs\":%lld,\"responseUs\":%lld}\n",
-                       now, r->client, method_len, method, target_len, target, r->status, r->end, service_len, service,
-                       r->endpoint, r->try_count, (unsigned long long)r->request_bytes,
-                       (unsigned long long)r->response_bytes, (long long)r->duration_us, (long long)r->response_us);
-    if (len > 0 && len < LINE_BYTES_MAX)
-        log->len += (size_t)len;
-    else
-        STATS_ADD(log->stats->log_lines_dropped, 1);
+    int64_t wall_us = r->started_at_us + log->wall_minus_now_us;
+    char *out = log->lines + log->len;
+    log->len += log->format == LOG_FORMAT_COMBINED ? access_log_line_combined(&log->clock, wall_us, r, out)
+                                                   : access_log_line_json(&log->clock, wall_us, r, out);
 }

@@ -1,21 +1,30 @@
 #include "proxy/body_relay.h"
 
 #include "base/check.h"
+#include "proxy/h1/trailer.h"
 
 #include <string.h>
 
 #define CHUNK_FRAME_BYTES 16 /* size line and CRLF of a chunk that fits a buffer, and the last chunk */
-#define LAST_CHUNK "0\r\n\r\n"
 
-void body_init(struct body *body, enum h1_body kind, uint64_t content_length, bool rechunks)
+void body_init(struct body *body, enum h1_body kind, uint64_t content_length, bool rechunks, bool passes_trailers)
 {
     body->kind = kind;
     body->rechunks = rechunks;
+    body->passes_trailers = passes_trailers;
     body->left_bytes = kind == H1_BODY_LENGTH ? content_length : 0;
     body->is_complete = kind == H1_BODY_NONE;
+    body->is_ending = false;
     body->relayed_bytes = 0;
+    body->trailers = NULL;
     if (kind == H1_BODY_CHUNKED)
         h1_chunk_init(&body->chunks);
+}
+
+void body_fini(struct body *body, struct buffer_pool *pool)
+{
+    buffer_give_back(pool, body->trailers);
+    body->trailers = NULL;
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -57,11 +66,42 @@ static void put_content(struct body *body, struct buffer *out, const char *bytes
         put(out, "\r\n", 2);
 }
 
-static void complete(struct body *body, struct buffer *out)
+/* Writes the last chunk. The trailers are let through or dropped as a whole section, when it is whole. */
+static enum body_result complete(struct body *body, struct buffer *out, struct buffer_pool *pool)
 {
+    char passed[H1_CHUNK_TRAILER_MAX];
+    size_t passed_len = 0;
+    if (body->trailers) {
+        enum h1_error cause =
+            h1_trailer_filter(buffer_at(body->trailers), buffer_len(body->trailers), passed, &passed_len);
+        if (cause != H1_OK)
+            return BODY_MALFORMED;
+    }
+    if (!body->passes_trailers)
+        passed_len = 0;
+    body->is_ending = true;
+    if (body->rechunks && buffer_room(out) < passed_len + CHUNK_FRAME_BYTES)
+        return BODY_BLOCKED;
+    if (body->rechunks) {
+        put(out, "0\r\n", 3);
+        put(out, passed, passed_len);
+        put(out, "\r\n", 2);
+    }
     body->is_complete = true;
-    if (body->rechunks)
-        put(out, LAST_CHUNK, sizeof LAST_CHUNK - 1);
+    body_fini(body, pool);
+    return BODY_COMPLETE;
+}
+
+static bool gather_trailers(struct body *body, struct slice piece, struct buffer_pool *pool)
+{
+    if (piece.len == 0)
+        return true;
+    if (!body->trailers)
+        body->trailers = buffer_take(pool, H1_CHUNK_TRAILER_MAX);
+    if (!body->trailers)
+        return false;
+    put(body->trailers, piece.at, piece.len);
+    return true;
 }
 
 static enum body_result append_length(struct body *body, struct channel *from, struct buffer *out,
@@ -96,21 +136,21 @@ static enum body_result append_chunked(struct body *body, struct channel *from, 
 {
     while (from->in) {
         enum h1_error cause;
-        struct slice content;
+        struct slice content, trailer;
         size_t consumed = 0;
         if (buffer_room(out) <= CHUNK_FRAME_BYTES)
             return BODY_BLOCKED;
         size_t len = smaller(buffer_len(from->in), buffer_room(out) - CHUNK_FRAME_BYTES);
-        enum h1_result result = h1_chunk_decode(&body->chunks, buffer_at(from->in), len, &consumed, &content, &cause);
+        enum h1_result result =
+            h1_chunk_decode(&body->chunks, buffer_at(from->in), len, &consumed, &content, &trailer, &cause);
         if (result == H1_BAD)
             return BODY_MALFORMED;
-        if (result == H1_MORE)
-            put_content(body, out, content.at, content.len);
-        else
-            complete(body, out);
+        put_content(body, out, content.at, content.len);
+        if (!gather_trailers(body, trailer, pool))
+            return BODY_NO_BUFFER;
         channel_consume(from, pool, consumed);
         if (result == H1_DONE)
-            return BODY_COMPLETE;
+            return complete(body, out, pool);
     }
     return BODY_MORE;
 }
@@ -119,6 +159,8 @@ enum body_result body_append(struct body *body, struct channel *from, struct buf
 {
     if (body->is_complete)
         return BODY_COMPLETE;
+    if (body->is_ending)
+        return complete(body, out, pool);
     switch (body->kind) {
     case H1_BODY_LENGTH:
         return append_length(body, from, out, pool);
@@ -169,14 +211,13 @@ static enum body_result flush(struct channel *to, struct buffer_pool *pool)
 static enum body_result relay_framed(struct body *body, struct channel *from, struct channel *to,
                                      struct buffer_pool *pool)
 {
-    to->out = buffer_take(pool, buffer_len(from->in) + 2 * CHUNK_FRAME_BYTES < BUFFER_LARGE_BYTES
-                                    ? buffer_len(from->in) + 2 * CHUNK_FRAME_BYTES
-                                    : BUFFER_LARGE_BYTES);
+    size_t wanted = buffer_len(from->in) + buffer_len(body->trailers) + 2 * CHUNK_FRAME_BYTES;
+    to->out = buffer_take(pool, smaller(wanted, BUFFER_LARGE_BYTES));
     if (!to->out)
         return BODY_NO_BUFFER;
     enum body_result appended = body_append(body, from, to->out, pool);
-    if (appended == BODY_MALFORMED)
-        return BODY_MALFORMED;
+    if (appended == BODY_MALFORMED || appended == BODY_NO_BUFFER)
+        return appended;
     enum body_result flushed = buffer_len(to->out) ? flush(to, pool) : BODY_MORE;
     if (to->out && buffer_len(to->out) == 0) {
         buffer_give_back(pool, to->out);
@@ -189,21 +230,21 @@ enum body_result body_relay(struct body *body, struct channel *from, struct chan
 {
     enum body_result result = flush(to, pool);
     bool is_unchanged = body->kind == H1_BODY_LENGTH || (body->kind == H1_BODY_UNTIL_CLOSE && !body->rechunks);
-    while (result == BODY_MORE && !body->is_complete && from->in)
+    while (result == BODY_MORE && !body->is_complete && (from->in || body->is_ending))
         result = is_unchanged ? relay_unchanged(body, from, to, pool) : relay_framed(body, from, to, pool);
     return result == BODY_MORE && body->is_complete ? BODY_COMPLETE : result;
 }
 
+/* The last chunk has to follow what may still wait in `out`. */
 enum body_result body_end(struct body *body, struct channel *to, struct buffer_pool *pool)
 {
+    if (body->rechunks && !to->out)
+        to->out = buffer_take(pool, CHUNK_FRAME_BYTES);
+    if (body->rechunks && !to->out)
+        return BODY_NO_BUFFER;
+    if (body->rechunks && complete(body, to->out, pool) == BODY_BLOCKED)
+        return BODY_BLOCKED;
     body->is_complete = true;
-    if (!body->rechunks)
-        return to->out ? BODY_BLOCKED : BODY_COMPLETE;
-    if (!to->out && !(to->out = buffer_take(pool, CHUNK_FRAME_BYTES)))
-        return BODY_NO_BUFFER;
-    if (buffer_room(to->out) < sizeof LAST_CHUNK)
-        return BODY_NO_BUFFER;
-    put(to->out, LAST_CHUNK, sizeof LAST_CHUNK - 1);
     enum body_result result = flush(to, pool);
     return result == BODY_MORE ? BODY_COMPLETE : result;
 }

@@ -1,6 +1,6 @@
 /* body_relay: moves a message body from one channel to another, whatever its framing, without holding more of it than
- * one buffer. Chunked input is decoded strictly and framed anew, so that no byte of a peer's framing is passed on. One
- * worker. */
+ * one buffer, or two while a trailer section comes in. Chunked input is decoded strictly and framed anew, so that no byte
+ * of a peer's framing is passed on; of its trailers only what proxy/h1/trailer.h lets pass. One worker. */
 #ifndef PROXY_BODY_RELAY_H
 #define PROXY_BODY_RELAY_H
 
@@ -14,10 +14,13 @@
 struct body {
     enum h1_body kind;      /* how it comes in */
     bool rechunks;          /* it goes out chunked */
+    bool passes_trailers;   /* to who can understand them; else they are checked and dropped */
+    bool is_ending;         /* the last chunk has come in and waits for room to go out */
     bool is_complete;       /* the last byte has been taken in */
     uint64_t left_bytes;    /* of H1_BODY_LENGTH */
     uint64_t relayed_bytes; /* of content */
     struct h1_chunk_decoder chunks;
+    struct buffer *trailers; /* owned; as received so far; null: none */
 };
 
 enum body_result {
@@ -29,7 +32,8 @@ enum body_result {
     BODY_NO_BUFFER
 };
 
-void body_init(struct body *body, enum h1_body kind, uint64_t content_length, bool rechunks);
+void body_init(struct body *body, enum h1_body kind, uint64_t content_length, bool rechunks, bool passes_trailers);
+void body_fini(struct body *body, struct buffer_pool *pool); /* idempotent */
 
 /* Moves what is in from->in to the end of `out`, as much as fits. BLOCKED: `out` is full. */
 enum body_result body_append(struct body *body, struct channel *from, struct buffer *out, struct buffer_pool *pool);

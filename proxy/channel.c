@@ -14,7 +14,8 @@ void channel_open(struct channel *ch, struct event_base *base, int fd, event_cal
     ch->is_reading = ch->is_writing = false;
     ch->in = ch->out = NULL;
     check(event_assign(&ch->readable, base, fd, EV_READ | EV_PERSIST, on_readable, owner) == 0);
-    check(event_assign(&ch->writable, base, fd, EV_WRITE | EV_PERSIST, on_writable, owner) == 0);
+    ch->writable = NULL;
+    ch->on_writable = on_writable;
 }
 
 void channel_close(struct channel *ch, struct buffer_pool *pool)
@@ -38,12 +39,26 @@ void channel_set_reading(struct channel *ch, bool on)
     check((on ? event_add(&ch->readable, NULL) : event_del_noblock(&ch->readable)) == 0);
 }
 
-void channel_set_writing(struct channel *ch, bool on)
+bool channel_set_writing(struct channel *ch, bool on)
 {
     if (ch->is_writing == on)
-        return;
+        return true;
+    if (on) {
+        ch->writable = event_new(event_get_base(&ch->readable), ch->fd, EV_WRITE | EV_PERSIST, ch->on_writable,
+                                 event_get_callback_arg(&ch->readable));
+        if (!ch->writable || event_add(ch->writable, NULL) != 0) {
+            if (ch->writable)
+                event_free(ch->writable);
+            ch->writable = NULL;
+            return false;
+        }
+    } else {
+        check(event_del_noblock(ch->writable) == 0);
+        event_free(ch->writable); /* also from its own callback */
+        ch->writable = NULL;
+    }
     ch->is_writing = on;
-    check((on ? event_add(&ch->writable, NULL) : event_del_noblock(&ch->writable)) == 0);
+    return true;
 }
 
 /* A head that does not fit its buffer moves to the largest one. */
@@ -113,7 +128,8 @@ enum channel_result channel_send(struct channel *ch, const char *bytes, size_t l
     if (put > 0)
         *sent = (size_t)put;
     bool all = *sent == len;
-    channel_set_writing(ch, !all);
+    if (!channel_set_writing(ch, !all))
+        return CHANNEL_BROKEN;
     return all ? CHANNEL_OK : CHANNEL_BLOCKED;
 }
 

@@ -1,6 +1,7 @@
 /* channel: one non-blocking socket with its two events and its buffers; what a client connection and an upstream
  * connection have in common. The read event is registered once and stays; the write event exists only while something
- * waits to be sent. A send is tried before anything waits. One worker.
+ * waits to be sent, also in memory: an idle connection is mostly its read event. A send is tried before anything waits.
+ * One worker.
  *
  *   in:  bytes received and not used yet; null when there are none
  *   out: bytes to send that could not be sent yet; null when there are none */
@@ -27,7 +28,9 @@ struct channel {
     int fd; /* owned; -1 once closed */
     bool is_reading, is_writing;
     struct buffer *in, *out;
-    struct event readable, writable;
+    struct event readable;
+    struct event *writable; /* owned; null unless is_writing */
+    event_callback_fn on_writable;
 };
 
 void channel_open(struct channel *ch, struct event_base *base, int fd, event_callback_fn on_readable,
@@ -45,6 +48,7 @@ enum channel_result channel_send(struct channel *ch, const char *bytes, size_t l
 enum channel_result channel_flush(struct channel *ch, struct buffer_pool *pool);
 
 void channel_set_reading(struct channel *ch, bool on);
-void channel_set_writing(struct channel *ch, bool on);
+/* False: there is no memory for the event, or the kernel refuses it. Switching off always works. */
+bool channel_set_writing(struct channel *ch, bool on);
 
 #endif

@@ -6,18 +6,17 @@
 #include "proxy/reply.h"
 #include "proxy/worker.h"
 
-#include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define RECEIVE_BYTES BUFFER_MEDIUM_BYTES
 #define FIRST_REQUEST_GRACE_MS 1000 /* one taken from the queue while draining has a request coming */
 
 const char *conn_state_to_str(enum conn_state state)
 {
-    static const char *const names[] = { "IDLE", "READING_HEAD", "IN_EXCHANGE", "REPLYING", "LINGERING", "CLOSED" };
+    static const char *const names[] = { "IDLE",      "READING_HEAD",         "IN_EXCHANGE", "REPLYING",
+                                         "LINGERING", "READING_PROXY_HEADER", "CLOSED" };
     _Static_assert(sizeof names / sizeof *names == CONN_STATE_COUNT, "a name for each state");
     return names[state];
 }
@@ -26,7 +25,8 @@ const char *conn_close_reason_to_str(enum conn_close_reason reason)
 {
     static const char *const names[] = { "closed by client", "done",          "broken",         "head time-out",
                                          "idle time-out",    "body time-out", "reply time-out", "aborted response",
-                                         "no buffer",        "draining" };
+                                         "no buffer",        "draining",      "shed",           "PROXY header",
+                                         "client limit" };
     _Static_assert(sizeof names / sizeof *names == CONN_CLOSE_REASON_COUNT, "a text for each reason");
     return names[reason];
 }
@@ -34,14 +34,20 @@ const char *conn_close_reason_to_str(enum conn_close_reason reason)
 static void conn_set_state(struct conn *c, enum conn_state state)
 {
     static const enum deadline_kind kinds[CONN_STATE_COUNT] = {
-        [CONN_IDLE] = DEADLINE_IDLE,      [CONN_READING_HEAD] = DEADLINE_HEAD, [CONN_IN_EXCHANGE] = DEADLINE_NONE,
-        [CONN_REPLYING] = DEADLINE_REPLY, [CONN_LINGERING] = DEADLINE_LINGER,  [CONN_CLOSED] = DEADLINE_NONE,
+        [CONN_IDLE] = DEADLINE_IDLE,
+        [CONN_READING_HEAD] = DEADLINE_HEAD,
+        [CONN_IN_EXCHANGE] = DEADLINE_NONE,
+        [CONN_REPLYING] = DEADLINE_REPLY,
+        [CONN_LINGERING] = DEADLINE_LINGER,
+        [CONN_CLOSED] = DEADLINE_NONE,
+        [CONN_READING_PROXY_HEADER] = DEADLINE_HEAD,
     };
+    enum deadline_kind kind = state == CONN_IDLE && !c->has_served ? DEADLINE_FRESH : kinds[state];
     c->state = state;
-    if (kinds[state] == DEADLINE_NONE)
+    if (kind == DEADLINE_NONE)
         deadline_stop(&c->worker->deadlines, &c->deadline);
     else
-        deadline_start(&c->worker->deadlines, &c->deadline, kinds[state], worker_now_ms(c->worker));
+        deadline_start(&c->worker->deadlines, &c->deadline, kind, worker_now_ms(c->worker));
 }
 
 void conn_close(struct conn *c, enum conn_close_reason reason)
@@ -57,6 +63,10 @@ void conn_close(struct conn *c, enum conn_close_reason reason)
     channel_close(&c->channel, &w->buffers);
     TAILQ_REMOVE(&w->conns, c, link);
     TAILQ_INSERT_TAIL(&w->dead_conns, c, link);
+    if (c->client)
+        client_table_leave(w->clients, c->client, worker_now_ms(w));
+    c->client = NULL;
+    c->listener->conn_count--;
     w->conn_count--;
     STATS_SET(w->stats->connections_open, w->conn_count);
 }
@@ -114,8 +124,19 @@ void conn_reply(struct conn *c, int status, bool keep_alive, bool is_head_reques
 static void refuse(struct conn *c, enum h1_error cause)
 {
     STATS_ADD(c->worker->stats->requests_malformed, 1);
+    STATS_ADD(c->worker->stats->requests_severe, 1);
     log_debug("%s: request refused: %s", c->peer, h1_error_to_str(cause));
     conn_reply(c, h1_error_to_status(cause), false, false);
+}
+
+/* True: other servers might read it differently, and the mode does not allow to send it on in our reading. */
+static bool is_too_doubtful(struct worker *w, const struct h1_request *request)
+{
+    enum desync_mode mode = worker_snapshot(w)->settings.desync;
+    STATS_ADD(w->stats->requests_acceptable, request->desync == H1_ACCEPTABLE);
+    STATS_ADD(w->stats->requests_ambiguous, request->desync == H1_AMBIGUOUS);
+    STATS_ADD(w->stats->requests_severe, request->desync == H1_SEVERE);
+    return mode == DESYNC_MODE_STRICTEST || (mode == DESYNC_MODE_DEFENSIVE && request->desync == H1_SEVERE);
 }
 
 static void start_exchange(struct conn *c)
@@ -136,8 +157,10 @@ static void conn_handle_input(struct conn *c)
     c->is_handling_head = true;
     while ((c->state == CONN_IDLE || c->state == CONN_READING_HEAD) && c->channel.in && !c->channel.out) {
         enum h1_error cause = H1_OK;
+        size_t resume_at = c->resume_at;
         enum h1_result result = h1_parse_request(buffer_at(c->channel.in), buffer_len(c->channel.in), &w->head_limits,
-                                                 &c->resume_at, &w->request, &cause);
+                                                 &resume_at, &w->request, &cause);
+        c->resume_at = (uint32_t)resume_at;
         if (result == H1_MORE) {
             if (c->state == CONN_IDLE)
                 conn_set_state(c, CONN_READING_HEAD);
@@ -145,6 +168,8 @@ static void conn_handle_input(struct conn *c)
         }
         if (result == H1_BAD)
             refuse(c, cause);
+        else if (w->request.desync != H1_COMPLIANT && is_too_doubtful(w, &w->request))
+            conn_reply(c, 400, false, false);
         else
             start_exchange(c);
     }
@@ -154,7 +179,8 @@ static void conn_handle_input(struct conn *c)
 /* A client that sends no more and has got all its answers is done; half a request is not a request. */
 static void close_if_done(struct conn *c)
 {
-    if (c->has_eof && !c->channel.out && (c->state == CONN_IDLE || c->state == CONN_READING_HEAD))
+    bool is_waiting = c->state == CONN_IDLE || c->state == CONN_READING_HEAD || c->state == CONN_READING_PROXY_HEADER;
+    if (c->has_eof && !c->channel.out && is_waiting)
         conn_close(c, CONN_CLOSE_BY_CLIENT);
 }
 
@@ -180,6 +206,13 @@ static void pause_when_full(struct conn *c)
 static void conn_on_bytes(struct conn *c)
 {
     switch (c->state) {
+    case CONN_READING_PROXY_HEADER:
+        if (!conn_is_admitted(c))
+            break;
+        conn_set_state(c, CONN_IDLE);
+        conn_handle_input(c);
+        pause_when_full(c);
+        break;
     case CONN_IDLE:
     case CONN_READING_HEAD:
         conn_handle_input(c);
@@ -207,6 +240,20 @@ static void conn_resume(struct conn *c)
     close_if_done(c);
 }
 
+/* How much of a body may be read now; 0: the client has used up its share of this moment. */
+static size_t allowed_bytes(struct conn *c)
+{
+    struct worker *w = c->worker;
+    if (c->state != CONN_IN_EXCHANGE || !c->client || w->client_limits.body_bytes_per_second == 0)
+        return RECEIVE_BYTES;
+    size_t allowed = client_entry_allowed_bytes(c->client, &w->client_limits, RECEIVE_BYTES, worker_now_ms(w));
+    if (allowed > 0)
+        return RECEIVE_BYTES;
+    channel_set_reading(&c->channel, false);
+    deadline_start(&w->deadlines, &c->deadline, DEADLINE_THROTTLE, worker_now_ms(w));
+    return 0;
+}
+
 static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
@@ -214,8 +261,13 @@ static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
     struct conn *c = arg;
     struct worker *w = c->worker;
     worker_read_clock(w);
+    if (allowed_bytes(c) == 0)
+        return;
+    size_t before = buffer_len(c->channel.in);
     switch (channel_receive(&c->channel, &w->buffers, RECEIVE_BYTES)) {
     case CHANNEL_OK:
+        if (c->client && c->state == CONN_IN_EXCHANGE)
+            client_entry_take_bytes(c->client, &w->client_limits, buffer_len(c->channel.in) - before);
         conn_on_bytes(c);
         break;
     case CHANNEL_EOF:
@@ -252,29 +304,24 @@ static void conn_on_writable(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-static void format_peer(const union endpoint_address *peer, char out[CONN_PEER_SIZE])
+void conn_open(struct listener *listener, int fd, const union endpoint_address *peer)
 {
-    const void *bytes = peer->any.sa_family == AF_INET6 ? (const void *)&peer->v6.sin6_addr : &peer->v4.sin_addr;
-    if (!inet_ntop(peer->any.sa_family, bytes, out, CONN_PEER_SIZE))
-        memcpy(out, "unknown", sizeof "unknown");
-    if (strncmp(out, "::ffff:", 7) == 0) /* an IPv4 client of a dual-stack listener */
-        memmove(out, out + 7, strlen(out + 7) + 1);
-}
-
-void conn_open(struct worker *w, int fd, const union endpoint_address *peer)
-{
+    struct worker *w = listener->worker;
+    bool has_proxy_header = worker_snapshot(w)->settings.listeners[listener->index].proxy_protocol;
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* only speed depends on it */
     struct conn *c = slab_take(&w->conn_slab);
     c->worker = w;
-    format_peer(peer, c->peer);
+    c->listener = listener;
     channel_open(&c->channel, w->base, fd, conn_on_readable, conn_on_writable, c);
     channel_set_reading(&c->channel, true);
     TAILQ_INSERT_TAIL(&w->conns, c, link);
+    listener->conn_count++;
     w->conn_count++;
     STATS_SET(w->stats->connections_open, w->conn_count);
     STATS_ADD(w->stats->connections_accepted, 1);
-    conn_set_state(c, CONN_IDLE);
+    conn_set_state(c, has_proxy_header ? CONN_READING_PROXY_HEADER : CONN_IDLE);
+    conn_admit(c, peer);
 }
 
 void conn_finish_exchange(struct conn *c, bool keep_alive)
@@ -291,14 +338,20 @@ void conn_finish_exchange(struct conn *c, bool keep_alive)
 
 void conn_on_deadline(struct conn *c, enum deadline_kind kind)
 {
-    bool is_idle = kind == DEADLINE_IDLE || kind == DEADLINE_LINGER;
+    bool is_idle = kind == DEADLINE_IDLE || kind == DEADLINE_FRESH || kind == DEADLINE_LINGER;
+    if (kind == DEADLINE_THROTTLE) {
+        channel_set_reading(&c->channel, !c->has_eof);
+        return;
+    }
     STATS_ADD(c->worker->stats->client_timeouts, !is_idle);
-    if (kind == DEADLINE_HEAD)
+    if (kind == DEADLINE_HEAD && c->state == CONN_READING_PROXY_HEADER)
+        conn_close(c, CONN_CLOSE_HEAD_TIMEOUT);
+    else if (kind == DEADLINE_HEAD)
         conn_reply(c, 408, false, false);
     else if (kind == DEADLINE_REPLY)
         conn_close(c, CONN_CLOSE_REPLY_TIMEOUT);
     else
-        conn_close(c, kind == DEADLINE_IDLE ? CONN_CLOSE_IDLE_TIMEOUT : CONN_CLOSE_DONE);
+        conn_close(c, kind == DEADLINE_LINGER ? CONN_CLOSE_DONE : CONN_CLOSE_IDLE_TIMEOUT);
 }
 
 void conn_drain(struct conn *c)

@@ -1,6 +1,7 @@
 /* conn: a client connection. Reads requests one after the other, hands each to an exchange, answers by itself what it
  * must not forward, and closes with a reason. One worker.
  *
+ *   (READING_PROXY_HEADER -->)
  *   IDLE --first byte--> READING_HEAD --head complete--> IN_EXCHANGE --finished--> IDLE
  *     |                       | refused                       |  (or the next pipelined head)
  *     +-----------------------+--> REPLYING --sent--> LINGERING --client closed or time-out--> CLOSED
@@ -22,6 +23,8 @@
 
 struct worker;
 struct exchange;
+struct listener;
+struct client_entry;
 
 enum conn_state {
     CONN_IDLE = 0,
@@ -29,6 +32,7 @@ enum conn_state {
     CONN_IN_EXCHANGE,
     CONN_REPLYING,
     CONN_LINGERING,
+    CONN_READING_PROXY_HEADER,
     CONN_CLOSED,
     CONN_STATE_COUNT
 };
@@ -44,6 +48,9 @@ enum conn_close_reason {
     CONN_CLOSE_ABORTED_RESPONSE, /* the endpoint broke off: the client must see an incomplete message */
     CONN_CLOSE_NO_BUFFER,
     CONN_CLOSE_DRAINING,
+    CONN_CLOSE_SHED,         /* idle, and its descriptor was needed */
+    CONN_CLOSE_PROXY_HEADER, /* missing, malformed, or from a source that is not trusted */
+    CONN_CLOSE_CLIENT_LIMIT, /* its client has its connections already */
     CONN_CLOSE_REASON_COUNT
 };
 
@@ -56,15 +63,20 @@ struct conn {
     bool has_eof;          /* the client sends no more */
     bool has_served;       /* a request has come over it */
     bool is_handling_head; /* conn_handle_input is on the stack */
-    size_t resume_at;      /* of the head being read */
-    char peer[CONN_PEER_SIZE];
-    TAILQ_ENTRY(conn) link; /* all, or dead */
+    bool is_trusted;       /* the source of the connection is in trustedProxies */
+    uint8_t peer_len;
+    char peer[CONN_PEER_SIZE];     /* text of source */
+    union endpoint_address source; /* the client: of the connection, or of its PROXY header */
+    uint32_t resume_at;            /* of the head being read */
+    struct listener *listener;     /* borrowed: outlives it */
+    struct client_entry *client;   /* null while no limit is set */
+    TAILQ_ENTRY(conn) link;        /* all, or dead */
 };
 
 const char *conn_state_to_str(enum conn_state state);
 const char *conn_close_reason_to_str(enum conn_close_reason reason);
 
-void conn_open(struct worker *w, int fd, const union endpoint_address *peer);
+void conn_open(struct listener *listener, int fd, const union endpoint_address *peer);
 void conn_close(struct conn *c,
                 enum conn_close_reason reason); /* idempotent; ends its exchange; freed when the turn ends */
 
@@ -74,6 +86,14 @@ void conn_finish_exchange(struct conn *c, bool keep_alive);
 /* An own answer (status from h1_error_to_status and the like). Ends the connection unless keep_alive. Not inside an
  * exchange that has sent anything to the client. */
 void conn_reply(struct conn *c, int status, bool keep_alive, bool is_head_request);
+
+/* ---- between conn*.c only ---- */
+
+/* conn_admit.c: who the client is, and whether it may have one more connection. False: it has been closed. */
+bool conn_admit(struct conn *c, const union endpoint_address *source);
+bool conn_is_admitted(struct conn *c); /* takes the PROXY header off `in`; false: closed, or more must come */
+
+/* ---- from the worker ---- */
 
 void conn_on_deadline(struct conn *c, enum deadline_kind kind);
 /* Closes it when it waits for a request; else it will close after the present one. */

@@ -14,12 +14,16 @@
 enum deadline_kind {
     DEADLINE_NONE = 0,
     DEADLINE_HEAD,          /* conn: first byte of a request to the end of its head */
-    DEADLINE_IDLE,          /* conn: no request */
+    DEADLINE_FRESH,         /* conn: no request yet */
+    DEADLINE_IDLE,          /* conn: no further request */
     DEADLINE_REPLY,         /* conn: own answer not taken */
     DEADLINE_LINGER,        /* conn: waiting for the client to close */
     DEADLINE_CONNECT,       /* exchange */
     DEADLINE_RESPONSE,      /* exchange: request sent, no response head */
     DEADLINE_BODY,          /* exchange: no progress of a body */
+    DEADLINE_TUNNEL,        /* exchange: no byte in either direction */
+    DEADLINE_REQUEST,       /* exchange: head of the request to head of the response */
+    DEADLINE_THROTTLE,      /* conn: its client has used up its bytes of this moment */
     DEADLINE_UPSTREAM_IDLE, /* pooled upstream */
     DEADLINE_KIND_COUNT
 };

@@ -7,10 +7,27 @@
 
 const char *exchange_end_to_str(enum exchange_end end)
 {
-    static const char *const names[] = { "complete",         "no-route",        "no-endpoint",     "refused-method",
-                                         "connect-failed",   "connect-timeout", "upstream-broken", "upstream-malformed",
-                                         "response-timeout", "body-timeout",    "body-malformed",  "client-gone",
-                                         "no-buffer" };
+    static const char *const names[] = {
+        "complete",
+        "no-route",
+        "no-endpoint",
+        "refused-method",
+        "refused-expectation",
+        "loop",
+        "forwards-spent",
+        "rate-limited",
+        "connect-failed",
+        "connect-timeout",
+        "upstream-broken",
+        "upstream-malformed",
+        "response-timeout",
+        "request-timeout",
+        "body-timeout",
+        "tunnel-timeout",
+        "body-malformed",
+        "client-gone",
+        "no-buffer",
+    };
     _Static_assert(sizeof names / sizeof *names == EXCHANGE_END_COUNT, "a name for each end");
     return names[end];
 }
@@ -32,7 +49,10 @@ void exchange_release_upstream(struct exchange *x, bool is_reusable)
 static void count(struct exchange *x)
 {
     struct service_stats *stats = service_stats_of(x);
-    int64_t spent_us = x->worker->now_us - x->started_at_us;
+    /* A tunnel's life says nothing of how fast the service is; the switch does. */
+    bool is_tunnel = x->response_state == RESPONSE_TUNNELLING;
+    int64_t spent_us = (is_tunnel ? x->response_at_us : x->worker->now_us) - x->started_at_us;
+    STATS_ADD(x->worker->stats->tunnels_open, -(int)is_tunnel);
     if (!stats)
         return;
     STATS_ADD(stats->in_flight, -1);
@@ -43,42 +63,20 @@ static void count(struct exchange *x)
     histogram_add(&stats->latency, spent_us > 0 ? (uint64_t)spent_us : 0);
 }
 
-static void log_access(struct exchange *x)
-{
-    struct worker *w = x->worker;
-    if (!access_log_is_on(&w->access_log))
-        return;
-    const struct snapshot_service *service =
-        x->service_slot == UINT32_MAX ? NULL : x->hold->snapshot->services[x->service_slot];
-    const char *head = x->head ? x->head->data : "";
-    struct access_record record = {
-        .client = x->conn->peer,
-        .method = { head, x->method_len },
-        .target = { head + x->method_len + 1, x->target_len },
-        .service = service ? service->name : "",
-        .endpoint = x->endpoint ? x->endpoint->address_text : "",
-        .end = exchange_end_to_str(x->end),
-        .status = x->status,
-        .try_count = x->try_count,
-        .request_bytes = x->request_body.relayed_bytes,
-        .response_bytes = x->response_body.relayed_bytes,
-        .duration_us = w->now_us - x->started_at_us,
-        .response_us = x->response_at_us ? x->response_at_us - x->started_at_us : 0,
-    };
-    if (!x->head)
-        record.target = record.method = (struct slice){ "", 0 };
-    access_log_add(&w->access_log, &record);
-}
-
 /* The one way out: counts, logs, lets go of everything. The connection has been detached or is being closed. */
 static void dispose(struct exchange *x)
 {
     struct worker *w = x->worker;
     count(x);
-    log_access(x);
+    exchange_log(x);
     deadline_stop(&w->deadlines, &x->deadline);
+    deadline_stop(&w->deadlines, &x->request_deadline);
+    body_fini(&x->request_body, &w->buffers);
+    body_fini(&x->response_body, &w->buffers);
     buffer_give_back(&w->buffers, x->head);
     x->head = NULL;
+    w->exchange_count--;
+    w->retry_count -= x->is_retrying;
     worker_unpin(w, x->hold);
     TAILQ_INSERT_TAIL(&w->dead_exchanges, x, link);
 }
@@ -104,7 +102,7 @@ void exchange_fail(struct exchange *x, enum exchange_end end, int status)
         return;
     }
     /* Own answers do not say keep-alive, which a 1.0 client would need. */
-    bool keep_alive = x->client_keep_alive && x->request_body.is_complete && !x->client_is_1_0;
+    bool keep_alive = x->client_keep_alive && !x->closes_both && x->request_body.is_complete && !x->client_is_1_0;
     bool is_head = x->method == H1_METHOD_HEAD;
     x->status = status;
     dispose(x);
@@ -126,10 +124,15 @@ void exchange_abort(struct exchange *x)
 
 static void note_request(struct exchange *x, const struct h1_request *request)
 {
+    bool is_ambiguous = request->desync >= H1_AMBIGUOUS;
     x->method = request->method;
     x->client_is_1_0 = request->minor_version == 0;
     x->client_keep_alive = request->keep_alive;
-    body_init(&x->request_body, request->body, request->content_length, request->body == H1_BODY_CHUNKED);
+    x->client_takes_trailers = request->accepts_trailers;
+    x->desync = request->desync;
+    x->desync_reason = request->desync_reason;
+    x->closes_both = is_ambiguous && x->hold->snapshot->settings.desync != DESYNC_MODE_MONITOR;
+    body_init(&x->request_body, request->body, request->content_length, request->body == H1_BODY_CHUNKED, true);
 }
 
 static struct exchange *exchange_new(struct conn *c)
@@ -142,7 +145,53 @@ static struct exchange *exchange_new(struct conn *c)
     x->service_slot = UINT32_MAX;
     x->started_at_us = w->now_us;
     c->exchange = x;
+    w->exchange_count++;
     return x;
+}
+
+/* What is answered here whatever the route. 0: go on. */
+static int refusal(struct exchange *x, const struct h1_request *request)
+{
+    struct worker *w = x->worker;
+    enum forward_hops hops = forward_max_forwards(request);
+    if (!client_entry_take_request(x->conn->client, &w->client_limits, worker_now_ms(w))) {
+        STATS_ADD(w->stats->requests_rate_limited, 1);
+        x->end = EXCHANGE_END_RATE_LIMITED;
+        return 429;
+    }
+    if (x->method == H1_METHOD_TRACE) { /* would show a client what was added for the endpoint (RFC 9110 9.3.8) */
+        x->end = EXCHANGE_END_REFUSED_METHOD;
+        return 405;
+    }
+    if (request->has_unknown_expectation) {
+        x->end = EXCHANGE_END_REFUSED_EXPECTATION;
+        return 417;
+    }
+    if (forward_request_is_loop(request, w->via)) {
+        x->end = EXCHANGE_END_LOOP;
+        return 508;
+    }
+    if (hops == FORWARD_HOPS_GOES_ON)
+        return 0;
+    x->end = EXCHANGE_END_FORWARDS_SPENT;
+    return hops == FORWARD_HOPS_ENDS_HERE ? 200 : 400;
+}
+
+/* The head is in its buffer, and no longer needed where it came in. */
+static void route(struct exchange *x, uint32_t slot)
+{
+    struct worker *w = x->worker;
+    int64_t request_ms = x->hold->snapshot->settings.request_ms;
+    if (slot == UINT32_MAX) {
+        STATS_ADD(w->stats->requests_unrouted, 1);
+        exchange_fail(x, EXCHANGE_END_NO_ROUTE, 404);
+        return;
+    }
+    x->service_slot = slot;
+    STATS_ADD(w->services[slot].in_flight, 1);
+    if (request_ms > 0)
+        deadline_start(&w->deadlines, &x->request_deadline, DEADLINE_REQUEST, worker_now_ms(w));
+    exchange_try(x);
 }
 
 void exchange_start(struct conn *c)
@@ -152,42 +201,62 @@ void exchange_start(struct conn *c)
     struct exchange *x = exchange_new(c);
     note_request(x, request);
     burn_for_a_request();
-    bool has_head = exchange_build_head(x, request, buffer_at(c->channel.in));
+    int refused = refusal(x, request);
     uint32_t slot = route_table_match(x->hold->snapshot->routes->table, request->host, request->path);
+    const struct snapshot_service *service = slot == UINT32_MAX ? NULL : x->hold->snapshot->services[slot];
+    bool has_head = exchange_build_head(x, request, buffer_at(c->channel.in), service);
     channel_consume(&c->channel, &w->buffers, request->head_bytes);
-    if (has_head)
-        exchange_take_first_body(x);
     if (!has_head) {
         exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
         return;
     }
-    if (x->method == H1_METHOD_TRACE) { /* would show a client what was added for the endpoint (RFC 9110 9.3.8) */
-        exchange_fail(x, EXCHANGE_END_REFUSED_METHOD, 405);
+    exchange_gather_body(x);
+    if (c->exchange != x)
         return;
-    }
-    if (slot == UINT32_MAX) {
-        STATS_ADD(w->stats->requests_unrouted, 1);
-        exchange_fail(x, EXCHANGE_END_NO_ROUTE, 404);
+    if (refused)
+        exchange_fail(x, x->end, refused);
+    else
+        route(x, slot);
+}
+
+/* At least the client's least rate must have been kept since the last start, taken over the whole time-out. */
+void exchange_restart_body_deadline(struct exchange *x, bool is_client_slow)
+{
+    struct worker *w = x->worker;
+    const struct proxy_settings *settings = &x->hold->snapshot->settings;
+    uint64_t moved = x->request_body.relayed_bytes + x->response_body.relayed_bytes;
+    uint64_t least = (uint64_t)settings->body_bytes_per_second_min * (uint64_t)settings->body_ms / 1000;
+    if (is_client_slow && x->deadline.kind == DEADLINE_BODY && moved - x->window_bytes < least)
         return;
-    }
-    x->service_slot = slot;
-    STATS_ADD(w->services[slot].in_flight, 1);
-    exchange_try(x);
+    x->window_bytes = moved;
+    deadline_start(&w->deadlines, &x->deadline, DEADLINE_BODY, worker_now_ms(w));
 }
 
 void exchange_on_deadline(struct exchange *x, enum deadline_kind kind)
 {
     struct worker *w = x->worker;
-    if (kind == DEADLINE_CONNECT) {
+    switch (kind) {
+    case DEADLINE_CONNECT:
         STATS_ADD(w->stats->upstream_connect_failures, 1);
         upstream_pool_shun(&w->pools[x->endpoint->slot], worker_now_ms(w));
         exchange_try_failed(x, EXCHANGE_END_CONNECT_TIMEOUT, 504, true);
-    } else if (kind == DEADLINE_RESPONSE) {
+        break;
+    case DEADLINE_RESPONSE:
         STATS_ADD(w->stats->upstream_timeouts, 1);
-        exchange_fail(x, EXCHANGE_END_RESPONSE_TIMEOUT, 504);
-    } else {
+        exchange_try_failed(x, EXCHANGE_END_RESPONSE_TIMEOUT, 504, false);
+        break;
+    case DEADLINE_REQUEST:
+        STATS_ADD(w->stats->upstream_timeouts, 1);
+        exchange_fail(x, EXCHANGE_END_REQUEST_TIMEOUT, 504);
+        break;
+    case DEADLINE_TUNNEL:
+        x->end = EXCHANGE_END_TUNNEL_TIMEOUT;
+        conn_close(x->conn, CONN_CLOSE_IDLE_TIMEOUT);
+        break;
+    default:
         STATS_ADD(w->stats->client_timeouts, 1);
         exchange_fail(x, EXCHANGE_END_BODY_TIMEOUT, x->request_body.is_complete ? 504 : 408);
+        break;
     }
 }
 
@@ -195,6 +264,8 @@ void exchange_on_client_eof(struct exchange *x)
 {
     /* A client may half-close behind a complete request and still read the answer (RFC 9112 9.6). One that ends inside
      * the body has given up: the endpoint must not take what it got for the whole. */
-    if (!x->request_body.is_complete)
+    if (x->response_state == RESPONSE_TUNNELLING)
+        exchange_tunnel_on_client_eof(x);
+    else if (!x->request_body.is_complete)
         conn_close(x->conn, CONN_CLOSE_BY_CLIENT);
 }

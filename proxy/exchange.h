@@ -4,9 +4,10 @@
  *
  *   request:  SENDING --all bytes given to the endpoint--> SENT
  *   response: AWAITED --head--> RELAYING --last byte from the endpoint--> ENDED --flushed--> (exchange is over)
+ *                  \---101---> TUNNELLING --both ends have said their last--> (exchange is over)
  *
- * Bytes are held in one place: request bytes in the client's `in` (or `head`, which is kept so that the request can be
- * sent again), response bytes in the upstream's `in`; what cannot be passed on stops the reading behind it. */
+ * Bytes are held in one place: request bytes in the client's `in` or in `head`, which keeps a small request whole so that
+ * it can be sent again; response bytes in the upstream's `in`; what cannot be passed on stops the reading behind it. */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
 
@@ -25,9 +26,10 @@ struct upstream;
 struct worker;
 
 #define EXCHANGE_TRIES_MAX 4
+#define EXCHANGE_PROTOCOL_MAX 31 /* bytes of the name in Upgrade; longer ones are not switched to */
 
 enum request_state { REQUEST_SENDING = 0, REQUEST_SENT };
-enum response_state { RESPONSE_AWAITED = 0, RESPONSE_RELAYING, RESPONSE_ENDED };
+enum response_state { RESPONSE_AWAITED = 0, RESPONSE_RELAYING, RESPONSE_ENDED, RESPONSE_TUNNELLING };
 
 /* Why the exchange ended, for the access log. */
 enum exchange_end {
@@ -35,12 +37,18 @@ enum exchange_end {
     EXCHANGE_END_NO_ROUTE,
     EXCHANGE_END_NO_ENDPOINT,
     EXCHANGE_END_REFUSED_METHOD,
+    EXCHANGE_END_REFUSED_EXPECTATION,
+    EXCHANGE_END_LOOP,
+    EXCHANGE_END_FORWARDS_SPENT, /* Max-Forwards was 0: the answer is ours */
+    EXCHANGE_END_RATE_LIMITED,
     EXCHANGE_END_CONNECT_FAILED,
     EXCHANGE_END_CONNECT_TIMEOUT,
     EXCHANGE_END_UPSTREAM_BROKEN,
     EXCHANGE_END_UPSTREAM_MALFORMED,
     EXCHANGE_END_RESPONSE_TIMEOUT,
+    EXCHANGE_END_REQUEST_TIMEOUT, /* all tries together took too long */
     EXCHANGE_END_BODY_TIMEOUT,
+    EXCHANGE_END_TUNNEL_TIMEOUT,
     EXCHANGE_END_BODY_MALFORMED,
     EXCHANGE_END_CLIENT_GONE,
     EXCHANGE_END_NO_BUFFER,
@@ -54,32 +62,48 @@ struct exchange {
     struct snapshot_hold *hold;      /* pinned */
     const struct endpoint *endpoint; /* of the present try; in the pinned snapshot */
     uint32_t service_slot;
-    struct deadline deadline;
+    struct deadline deadline;         /* of what it waits for now */
+    struct deadline request_deadline; /* of all tries together */
 
     enum request_state request_state;
     enum response_state response_state;
     enum exchange_end end;
     enum h1_method method;
     bool client_is_1_0, client_keep_alive; /* as asked for */
-    bool keep_alive;                       /* as decided with the response head */
-    bool is_replayable;                    /* `head` holds the whole request */
-    bool has_spent_replay;                 /* a try was repeated that an endpoint may have acted on */
-    bool has_sent_response;                /* a byte of the final response has gone to the client */
+    bool client_takes_trailers;
+    bool closes_both;       /* ambiguous: nothing may follow on either connection */
+    bool keep_alive;        /* as decided with the response head */
+    bool is_spilled;        /* the request has outgrown `head`: the rest is relayed past it */
+    bool is_retrying;       /* counted in the worker's retries */
+    bool has_spent_replay;  /* a try was repeated that an endpoint may have acted on */
+    bool has_sent_response; /* a byte of the final response has gone to the client */
     bool upstream_keep_alive;
+    bool upstream_has_eof; /* of a tunnel */
+    bool is_log_forced;    /* written whatever the sampling says */
+    bool is_reused;        /* the present try is on a pooled connection */
+    bool keeps_request_id; /* the client's own; else it is the one below */
+    char request_id[REQUEST_ID_MADE];
+    uint8_t desync, desync_reason;
     struct body request_body, response_body;
 
-    struct buffer
-        *head; /* the request head as sent, and what came of the body with it; kept for replay and for the log */
+    struct buffer *head; /* PROXY header, request head as sent, and what has been gathered of the body */
     uint32_t head_sent;
     size_t resume_at; /* of the response head being read */
     uint8_t interim_count;
     uint8_t try_count;
     uint32_t tried_slots[EXCHANGE_TRIES_MAX];
 
-    uint32_t method_len, target_len;       /* at the start of `head` */
-    int status;                            /* sent or to be sent to the client; 0: none */
-    int64_t started_at_us, response_at_us; /* monotonic; head complete, response head */
-    TAILQ_ENTRY(exchange) link;            /* dead list */
+    uint32_t method_at, method_len, target_len; /* in `head` */
+    uint8_t upgrade_len;                        /* 0: no switch was asked for */
+    char upgrade[EXCHANGE_PROTOCOL_MAX];
+    int status; /* sent or to be sent to the client; 0: none */
+
+    /* Monotonic; 0: has not happened. Head complete; connected (of the last try, 0 when reused); request taken whole from
+     * the client; response head. */
+    int64_t started_at_us, connected_at_us, sent_at_us, response_at_us;
+    int64_t tried_at_us; /* the present try began */
+    uint64_t window_bytes;      /* of both bodies, when the body's deadline was last started */
+    TAILQ_ENTRY(exchange) link; /* dead list */
 };
 
 const char *exchange_end_to_str(enum exchange_end end);
@@ -106,13 +130,25 @@ void exchange_try(struct exchange *x);
 /* The present try has failed. Tries again where that is safe, else answers with status, or aborts when the response
  * began. */
 void exchange_try_failed(struct exchange *x, enum exchange_end end, int status, bool was_unprocessed);
+/* exchange_head.c: builds `head`. service: null when there is no route. False: no buffer. */
+bool exchange_build_head(struct exchange *x, const struct h1_request *request, const char *head,
+                         const struct snapshot_service *service);
 /* exchange_request.c */
-bool exchange_build_head(struct exchange *x, const struct h1_request *request, const char *head);
-void exchange_take_first_body(struct exchange *x); /* what came with the head goes into `head` */
+void exchange_gather_body(struct exchange *x); /* what has come of a body goes into `head`, while it fits */
 void exchange_send_request(struct exchange *x);
 /* exchange_response.c */
 void exchange_relay_response(struct exchange *x);
+/* exchange_tunnel.c: w->response is a 101 that fits the request; its head has been put into the client's `out`. */
+void exchange_start_tunnel(struct exchange *x);
+void exchange_pump_to_upstream(struct exchange *x);
+void exchange_pump_to_client(struct exchange *x);
+void exchange_tunnel_on_client_eof(struct exchange *x);
+void exchange_tunnel_on_upstream_eof(struct exchange *x);
+/* exchange_log.c: one line for the access log. */
+void exchange_log(struct exchange *x);
 /* exchange.c */
+/* A body has moved, or may now. is_client_slow: it is the client that is waited for, which must keep up a rate. */
+void exchange_restart_body_deadline(struct exchange *x, bool is_client_slow);
 void exchange_finish(struct exchange *x);                                  /* complete: next request */
 void exchange_fail(struct exchange *x, enum exchange_end end, int status); /* answer, or abort when it began */
 void exchange_release_upstream(struct exchange *x, bool is_reusable);

@@ -4,59 +4,28 @@
 #include "proxy/conn.h"
 #include "proxy/worker.h"
 
-#include <stdio.h>
-
-/* The client's own is kept when it is sound and the only one. */
-static bool keeps_request_id(const struct h1_request *request)
-{
-    const struct h1_field_line *end = request->fields + request->field_count;
-    const struct h1_field_line *first = h1_find_field(request->fields, request->field_count, H1_FIELD_X_REQUEST_ID);
-    return first && request_id_is_sound(first->value) &&
-           !h1_find_field(first + 1, (size_t)(end - first - 1), H1_FIELD_X_REQUEST_ID);
-}
-
-static struct slice make_request_id(struct worker *w, char out[33])
-{
-    static const char hex[] = "0123456789abcdef";
-    uint64_t words[2] = { worker_random(w), worker_random(w) };
-    for (int i = 0; i < 32; i++)
-        out[i] = hex[words[i / 16] >> (i % 16 * 4) & 15];
-    out[32] = '\0';
-    return (struct slice){ out, 32 };
-}
-
-bool exchange_build_head(struct exchange *x, const struct h1_request *request, const char *head)
-{
-    struct worker *w = x->worker;
-    char id[33];
-    struct forward_request with = { .peer = slice_of(x->conn->peer), .proto = SLICE_LITERAL("http") };
-    with.keeps_request_id = keeps_request_id(request);
-    if (!with.keeps_request_id)
-        with.request_id = make_request_id(w, id);
-    x->head = buffer_take(&w->buffers, request->head_bytes + FORWARD_HEAD_EXTRA_BYTES + 2 * request->authority.len);
-    if (!x->head)
-        return false;
-    x->head->end = (uint32_t)forward_request_head(request, head, &with, x->head->data, x->head->size);
-    x->method_len = (uint32_t)request->method_text.len;
-    x->target_len = (uint32_t)request->forward_target.len;
-    return true;
-}
-
 /* A small body travels in the same send as the head, and makes the request one that can be sent again. */
-void exchange_take_first_body(struct exchange *x)
+void exchange_gather_body(struct exchange *x)
 {
     struct channel *client = &x->conn->channel;
-    bool has_length = x->request_body.kind == H1_BODY_LENGTH;
-    if (has_length && client->in)
-        body_append(&x->request_body, client, x->head, &x->worker->buffers);
-    x->is_replayable = x->request_body.is_complete;
-}
-
-static void restart_deadline(struct exchange *x)
-{
-    struct worker *w = x->worker;
-    bool awaits = x->request_state == REQUEST_SENT && x->response_state == RESPONSE_AWAITED;
-    deadline_start(&w->deadlines, &x->deadline, awaits ? DEADLINE_RESPONSE : DEADLINE_BODY, worker_now_ms(w));
+    if (x->is_spilled || x->request_body.is_complete || (!client->in && !x->request_body.is_ending))
+        return;
+    switch (body_append(&x->request_body, client, x->head, &x->worker->buffers)) {
+    case BODY_BLOCKED:
+        x->is_spilled = true;
+        break;
+    case BODY_MALFORMED:
+        exchange_fail(x, EXCHANGE_END_BODY_MALFORMED, 400);
+        break;
+    case BODY_NO_BUFFER:
+        exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
+        break;
+    case BODY_COMPLETE:
+        x->sent_at_us = x->worker->now_us;
+        break;
+    default:
+        break;
+    }
 }
 
 static void upstream_broken(struct exchange *x)
@@ -67,7 +36,18 @@ static void upstream_broken(struct exchange *x)
     exchange_try_failed(x, EXCHANGE_END_UPSTREAM_BROKEN, 502, x->head_sent == 0);
 }
 
-/* False: it waits, or the exchange is over. */
+static void request_is_sent(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    channel_set_writing(&x->upstream->channel, false);
+    x->request_state = REQUEST_SENT;
+    if (x->sent_at_us == 0)
+        x->sent_at_us = w->now_us;
+    if (x->response_state == RESPONSE_AWAITED)
+        deadline_start(&w->deadlines, &x->deadline, DEADLINE_RESPONSE, worker_now_ms(w));
+}
+
+/* Sends what `head` holds. False: it waits, or the exchange is over. */
 static bool send_head(struct exchange *x)
 {
     size_t sent = 0, left = x->head->end - x->head_sent;
@@ -78,34 +58,31 @@ static bool send_head(struct exchange *x)
     if (result == CHANNEL_BROKEN)
         upstream_broken(x);
     else if (result == CHANNEL_BLOCKED)
-        restart_deadline(x);
+        exchange_restart_body_deadline(x, false);
     return result == CHANNEL_OK;
 }
 
-static void request_is_sent(struct exchange *x)
+static void await_client(struct exchange *x)
 {
     channel_set_writing(&x->upstream->channel, false);
-    x->request_state = REQUEST_SENT;
-    if (x->response_state == RESPONSE_AWAITED)
-        restart_deadline(x);
+    channel_set_reading(&x->conn->channel, true);
+    exchange_restart_body_deadline(x, x->response_state == RESPONSE_AWAITED);
 }
 
+/* What did not fit `head` goes from the client's buffer to the endpoint, and cannot be sent again. */
 static void relay_body(struct exchange *x)
 {
     struct channel *client = &x->conn->channel;
-    x->is_replayable = x->is_replayable && x->request_body.is_complete;
     switch (body_relay(&x->request_body, client, &x->upstream->channel, &x->worker->buffers)) {
     case BODY_COMPLETE:
         request_is_sent(x);
         break;
     case BODY_MORE:
-        channel_set_writing(&x->upstream->channel, false);
-        channel_set_reading(client, true);
-        restart_deadline(x);
+        await_client(x);
         break;
     case BODY_BLOCKED:
         channel_set_reading(client, false);
-        restart_deadline(x);
+        exchange_restart_body_deadline(x, false);
         break;
     case BODY_BROKEN:
         /* The endpoint may have answered early and closed: its answer is still in the socket. */
@@ -121,29 +98,48 @@ static void relay_body(struct exchange *x)
     }
 }
 
+static bool can_send(const struct exchange *x)
+{
+    return x->upstream && x->upstream->state == UPSTREAM_BUSY && x->request_state == REQUEST_SENDING;
+}
+
 void exchange_send_request(struct exchange *x)
 {
     if (!send_head(x))
         return;
-    if (x->request_body.is_complete && !x->upstream->channel.out)
+    if (x->is_spilled)
+        relay_body(x);
+    else if (x->request_body.is_complete)
         request_is_sent(x);
     else
-        relay_body(x);
+        await_client(x);
 }
 
 void exchange_on_client_bytes(struct exchange *x)
 {
-    bool can_send = x->upstream && x->upstream->state == UPSTREAM_BUSY && x->request_state == REQUEST_SENDING &&
-                    x->head_sent == x->head->end;
-    if (can_send && !x->request_body.is_complete)
-        relay_body(x);
+    struct conn *c = x->conn;
+    if (x->response_state == RESPONSE_TUNNELLING) {
+        exchange_pump_to_upstream(x);
+        return;
+    }
+    if (x->request_body.is_complete) {
+        channel_set_reading(&c->channel, false); /* the next request */
+        return;
+    }
+    exchange_gather_body(x);
+    if (c->exchange != x)
+        return;
+    if (can_send(x))
+        exchange_send_request(x);
     else
-        channel_set_reading(&x->conn->channel, false); /* the next request, or the connection is not there yet */
+        channel_set_reading(&c->channel, !c->channel.in); /* the connection is not there yet */
 }
 
 void exchange_on_upstream_writable(struct exchange *x)
 {
-    if (x->request_state == REQUEST_SENDING)
+    if (x->response_state == RESPONSE_TUNNELLING)
+        exchange_pump_to_upstream(x);
+    else if (x->request_state == REQUEST_SENDING)
         exchange_send_request(x);
     else
         channel_set_writing(&x->upstream->channel, false);

@@ -8,11 +8,6 @@
 #define HEAD_RECEIVE_BYTES BUFFER_MEDIUM_BYTES
 #define BODY_RECEIVE_BYTES BUFFER_LARGE_BYTES
 
-static void restart_body_deadline(struct exchange *x)
-{
-    deadline_start(&x->worker->deadlines, &x->deadline, DEADLINE_BODY, worker_now_ms(x->worker));
-}
-
 static void malformed(struct exchange *x)
 {
     STATS_ADD(x->worker->stats->responses_malformed, 1);
@@ -25,7 +20,7 @@ static void malformed(struct exchange *x)
 static bool decide_keep_alive(const struct exchange *x, const struct h1_response *response)
 {
     bool open_ended = response->body == H1_BODY_CHUNKED || response->body == H1_BODY_UNTIL_CLOSE;
-    return x->client_keep_alive && x->request_body.is_complete && !x->worker->is_draining &&
+    return x->client_keep_alive && !x->closes_both && x->request_body.is_complete && !x->worker->is_draining &&
            !(open_ended && x->client_is_1_0);
 }
 
@@ -34,9 +29,11 @@ static void note_response(struct exchange *x, const struct h1_response *response
     bool open_ended = response->body == H1_BODY_CHUNKED || response->body == H1_BODY_UNTIL_CLOSE;
     x->status = response->status;
     x->response_at_us = x->worker->now_us;
-    x->upstream_keep_alive = response->keep_alive;
+    x->upstream_keep_alive = response->keep_alive && !x->closes_both;
     x->keep_alive = decide_keep_alive(x, response);
-    body_init(&x->response_body, response->body, response->content_length, open_ended && !x->client_is_1_0);
+    body_init(&x->response_body, response->body, response->content_length, open_ended && !x->client_is_1_0,
+              x->client_takes_trailers);
+    deadline_stop(&x->worker->deadlines, &x->request_deadline);
 }
 
 static enum forward_connection connection_field(const struct exchange *x)
@@ -69,7 +66,36 @@ static void start_response(struct exchange *x, const struct h1_response *respons
     }
     x->has_sent_response = true;
     x->response_state = RESPONSE_RELAYING;
-    restart_body_deadline(x);
+}
+
+/* Only to the protocol that was asked for: anything else would let an endpoint turn a connection into a tunnel that the
+ * client takes for HTTP (RFC 9110 7.8). */
+static bool is_switch_agreed(const struct exchange *x, const struct h1_response *response)
+{
+    struct slice asked = { x->upgrade, x->upgrade_len };
+    return response->upgrade && x->upgrade_len > 0 && slice_equals_ignoring_case(response->upgrade_protocol, asked);
+}
+
+static void switch_protocol(struct exchange *x, const struct h1_response *response)
+{
+    struct worker *w = x->worker;
+    struct channel *upstream = &x->upstream->channel, *client = &x->conn->channel;
+    if (!is_switch_agreed(x, response)) {
+        malformed(x);
+        return;
+    }
+    client->out = buffer_take(&w->buffers, response->head_bytes + FORWARD_HEAD_EXTRA_BYTES);
+    if (!client->out) {
+        exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
+        return;
+    }
+    client->out->end = (uint32_t)forward_response_head(
+        response, buffer_at(upstream->in), false, FORWARD_CONNECTION_UPGRADE, client->out->data, client->out->size);
+    channel_consume(upstream, &w->buffers, response->head_bytes);
+    x->status = 101;
+    x->response_at_us = w->now_us;
+    deadline_stop(&w->deadlines, &x->request_deadline);
+    exchange_start_tunnel(x);
 }
 
 /* 1xx: passed on to who can understand it, never counted as the answer (RFC 9110 15.2). False: the exchange is over. */
@@ -77,7 +103,7 @@ static bool relay_interim(struct exchange *x, const struct h1_response *response
 {
     struct channel *upstream = &x->upstream->channel, *client = &x->conn->channel;
     struct buffer_pool *pool = &x->worker->buffers;
-    if (response->status == 101 || ++x->interim_count > INTERIM_RESPONSES_MAX) { /* nobody asked to switch */
+    if (++x->interim_count > INTERIM_RESPONSES_MAX) {
         malformed(x);
         return false;
     }
@@ -118,10 +144,14 @@ static bool read_heads(struct exchange *x)
             start_response(x, &w->response);
             return x->upstream && x->response_state == RESPONSE_RELAYING;
         }
+        if (w->response.status == 101) {
+            switch_protocol(x, &w->response);
+            return false;
+        }
         if (!relay_interim(x, &w->response))
             return false;
     }
-    return x->response_state != RESPONSE_AWAITED;
+    return x->response_state == RESPONSE_RELAYING || x->response_state == RESPONSE_ENDED;
 }
 
 static void on_body_result(struct exchange *x, enum body_result result)
@@ -134,11 +164,11 @@ static void on_body_result(struct exchange *x, enum body_result result)
     case BODY_MORE:
         channel_set_writing(&x->conn->channel, false);
         channel_set_reading(&x->upstream->channel, true);
-        restart_body_deadline(x);
+        exchange_restart_body_deadline(x, false);
         break;
     case BODY_BLOCKED:
         channel_set_reading(&x->upstream->channel, false);
-        restart_body_deadline(x);
+        exchange_restart_body_deadline(x, true);
         break;
     case BODY_BROKEN:
         conn_close(x->conn, CONN_CLOSE_BROKEN);
@@ -156,7 +186,7 @@ void exchange_relay_response(struct exchange *x)
 {
     if (!read_heads(x)) {
         /* While an interim response cannot go out, what follows it stays in the socket. */
-        if (x->upstream)
+        if (x->upstream && x->response_state == RESPONSE_AWAITED)
             channel_set_reading(&x->upstream->channel, !x->conn->channel.out);
         return;
     }
@@ -166,6 +196,10 @@ void exchange_relay_response(struct exchange *x)
 static void on_upstream_end(struct exchange *x, bool is_clean)
 {
     struct worker *w = x->worker;
+    if (x->response_state == RESPONSE_TUNNELLING && is_clean) {
+        exchange_tunnel_on_upstream_eof(x);
+        return;
+    }
     if (x->response_state == RESPONSE_RELAYING && x->response_body.kind == H1_BODY_UNTIL_CLOSE && is_clean) {
         channel_set_reading(&x->upstream->channel, false);
         x->upstream_keep_alive = false;
@@ -183,11 +217,16 @@ static void on_upstream_end(struct exchange *x, bool is_clean)
 void exchange_on_upstream_readable(struct exchange *x)
 {
     struct upstream *u = x->upstream;
-    size_t bytes = x->response_state == RESPONSE_RELAYING ? BODY_RECEIVE_BYTES : HEAD_RECEIVE_BYTES;
+    size_t bytes = x->response_state == RESPONSE_RELAYING || x->response_state == RESPONSE_TUNNELLING
+                       ? BODY_RECEIVE_BYTES
+                       : HEAD_RECEIVE_BYTES;
     switch (channel_receive(&u->channel, &x->worker->buffers, bytes)) {
     case CHANNEL_OK:
         u->had_bytes = true;
-        exchange_relay_response(x);
+        if (x->response_state == RESPONSE_TUNNELLING)
+            exchange_pump_to_client(x);
+        else
+            exchange_relay_response(x);
         break;
     case CHANNEL_EOF:
         on_upstream_end(x, true);
@@ -206,6 +245,8 @@ void exchange_on_upstream_readable(struct exchange *x)
 void exchange_on_client_writable(struct exchange *x)
 {
     bool has_begun = x->response_state != RESPONSE_AWAITED || (x->upstream && x->upstream->had_bytes);
-    if (x->upstream && has_begun)
+    if (x->response_state == RESPONSE_TUNNELLING)
+        exchange_pump_to_client(x);
+    else if (x->upstream && has_begun)
         exchange_relay_response(x);
 }

@@ -4,7 +4,10 @@
 #include "proxy/conn.h"
 #include "proxy/worker.h"
 
-#define RANDOM_PICKS 3 /* before all endpoints are looked at for one that is fit */
+#include <errno.h>
+
+#define RETRIES_ALWAYS_ALLOWED 3 /* whatever the budget */
+#define RANDOM_PICKS 3           /* before all endpoints are looked at for one that is fit */
 
 static bool was_tried(const struct exchange *x, uint32_t slot)
 {
@@ -72,6 +75,9 @@ static void set_endpoint(struct exchange *x, const struct endpoint_view *view)
     x->tried_slots[x->try_count++] = view->slot;
     x->head_sent = 0;
     x->request_state = REQUEST_SENDING;
+    x->tried_at_us = x->worker->now_us;
+    x->connected_at_us = 0;
+    x->is_reused = false;
 }
 
 static void take_upstream(struct exchange *x, struct upstream *u)
@@ -101,19 +107,27 @@ void exchange_try(struct exchange *x)
     const struct endpoint_view *view = pick(x, service);
     if (!view) {
         STATS_ADD(w->services[x->service_slot].no_endpoint, 1);
-        exchange_fail(x, x->end ? x->end : EXCHANGE_END_NO_ENDPOINT, is_retry ? 502 : 503);
+        exchange_fail(x, x->end ? x->end : EXCHANGE_END_NO_ENDPOINT, is_retry ? x->status : 503);
         return;
     }
     x->end = EXCHANGE_END_COMPLETE;
     set_endpoint(x, view);
     /* A pooled connection may be closed already, unnoticed; the last chance is not staked on one. */
-    struct upstream *u = is_retry ? NULL : upstream_pool_take(w, view->slot, x);
+    bool wants_new = is_retry || service->proxy_protocol != PROXY_PROTOCOL_OFF;
+    struct upstream *u = wants_new ? NULL : upstream_pool_take(w, view->slot, x);
     if (u) {
+        x->is_reused = true;
         take_upstream(x, u);
         exchange_send_request(x);
         return;
     }
     u = upstream_connect(w, view->endpoint, x);
+    if (!u && (errno == EMFILE || errno == ENFILE) && worker_shed_idle(w))
+        u = upstream_connect(w, view->endpoint, x);
+    if (!u && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
+        exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503); /* ours, not the endpoint's fault */
+        return;
+    }
     if (!u) {
         connect_failed(x);
         return;
@@ -124,10 +138,28 @@ void exchange_try(struct exchange *x)
 
 void exchange_on_connected(struct exchange *x, int cause)
 {
-    if (cause != 0)
+    if (cause != 0) {
         connect_failed(x);
-    else
-        exchange_send_request(x);
+        return;
+    }
+    x->connected_at_us = x->worker->now_us;
+    exchange_send_request(x);
+}
+
+/* Retries that pile up on a failing service would bury it: only so many at a time. */
+static bool is_within_budget(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    uint64_t percent = (uint64_t)x->hold->snapshot->settings.retry_budget_percent;
+    if (x->is_retrying)
+        return true;
+    if (w->retry_count >= RETRIES_ALWAYS_ALLOWED && (uint64_t)w->retry_count * 100 >= percent * w->exchange_count) {
+        STATS_ADD(w->stats->retries_over_budget, 1);
+        return false;
+    }
+    x->is_retrying = true;
+    w->retry_count++;
+    return true;
 }
 
 /* Safe are: a request that no endpoint can have acted on, and once an idempotent one that can be sent again whole (RFC
@@ -138,7 +170,7 @@ static bool may_try_again(const struct exchange *x, bool was_unprocessed)
     bool is_open = x->try_count < tries && x->try_count < EXCHANGE_TRIES_MAX && !x->has_sent_response;
     if (was_unprocessed)
         return is_open;
-    return is_open && x->is_replayable && !x->has_spent_replay && h1_method_is_idempotent(x->method);
+    return is_open && !x->is_spilled && !x->has_spent_replay && h1_method_is_idempotent(x->method);
 }
 
 void exchange_try_failed(struct exchange *x, enum exchange_end end, int status, bool was_unprocessed)
@@ -146,12 +178,13 @@ void exchange_try_failed(struct exchange *x, enum exchange_end end, int status, 
     struct worker *w = x->worker;
     exchange_release_upstream(x, false);
     deadline_stop(&w->deadlines, &x->deadline);
-    if (!may_try_again(x, was_unprocessed)) {
+    if (!may_try_again(x, was_unprocessed) || !is_within_budget(x)) {
         exchange_fail(x, end, status);
         return;
     }
     x->has_spent_replay |= !was_unprocessed;
     x->end = end;
+    x->status = status; /* if no other endpoint is left */
     x->resume_at = 0;
     STATS_ADD(w->services[x->service_slot].retries, 1);
     exchange_try(x);

@@ -26,7 +26,7 @@ struct fleet_options {
     const int *listen_fds; /* worker w of listener l: [l * workers + w] */
     size_t listener_count;
     uint32_t workers;
-    int access_log_fd;
+    int access_log_fd; /* -1: off; the fleet's to close */
 };
 
 struct fleet *fleet_new(const struct fleet_options *options, const struct fleet_callbacks *callbacks, void *owner);
@@ -38,5 +38,8 @@ bool fleet_publish_patch(struct fleet *fleet, json_t *patch, struct error *error
 uint64_t fleet_serial(const struct fleet *fleet);  /* of the newest published; 0: none */
 int64_t fleet_drain_ms(const struct fleet *fleet); /* how long a drain may take */
 void fleet_drain(struct fleet *fleet);
+/* Every worker flushes to the present descriptor and goes on with this one; when the last has done so, the old one is
+ * closed. Owned by the fleet from here on. Nothing when there is no access log. */
+void fleet_switch_access_log(struct fleet *fleet, int fd);
 
 #endif

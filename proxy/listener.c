@@ -13,6 +13,17 @@
 
 enum accept_outcome { ACCEPT_ONE = 0, ACCEPT_NONE, ACCEPT_NO_DESCRIPTOR };
 
+static bool is_full(const struct listener *l)
+{
+    const struct worker *w = l->worker;
+    const struct snapshot *snapshot = worker_snapshot(w);
+    if (!snapshot)
+        return false;
+    int64_t own_limit = snapshot->settings.listeners[l->index].connections_per_worker;
+    return w->conn_count >= (uint64_t)snapshot->settings.connections_per_worker ||
+           (own_limit > 0 && l->conn_count >= (uint64_t)own_limit);
+}
+
 static enum accept_outcome accept_one(struct listener *l)
 {
     union endpoint_address peer;
@@ -23,13 +34,12 @@ static enum accept_outcome accept_one(struct listener *l)
         return ACCEPT_NO_DESCRIPTOR;
     if (fd < 0)
         return errno == ECONNABORTED || errno == EINTR ? ACCEPT_ONE : ACCEPT_NONE;
-    const struct snapshot *snapshot = worker_snapshot(w);
-    if (snapshot && w->conn_count >= (uint64_t)snapshot->settings.connections_per_worker) {
+    if (is_full(l)) {
         STATS_ADD(w->stats->connections_refused, 1);
         close(fd);
         return ACCEPT_ONE;
     }
-    conn_open(w, fd, &peer);
+    conn_open(l, fd, &peer);
     return ACCEPT_ONE;
 }
 
@@ -45,8 +55,11 @@ static void listener_on_acceptable(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct listener *l = arg;
+    worker_read_clock(l->worker);
     for (int i = 0; i < ACCEPT_BATCH; i++) {
         enum accept_outcome outcome = accept_one(l);
+        if (outcome == ACCEPT_NO_DESCRIPTOR && worker_shed_idle(l->worker))
+            continue;
         if (outcome == ACCEPT_NO_DESCRIPTOR)
             pause_accepting(l);
         if (outcome != ACCEPT_ONE)
@@ -54,9 +67,9 @@ static void listener_on_acceptable(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-void listener_open(struct listener *l, struct worker *worker, int fd)
+void listener_open(struct listener *l, struct worker *worker, int fd, uint32_t index)
 {
-    *l = (struct listener){ .worker = worker, .fd = fd };
+    *l = (struct listener){ .worker = worker, .fd = fd, .index = index };
     check(event_assign(&l->acceptable, worker->base, fd, EV_READ | EV_PERSIST, listener_on_acceptable, l) == 0);
     check(event_add(&l->acceptable, NULL) == 0);
 }

@@ -1,9 +1,10 @@
 /* listener: one listening socket of one worker (SO_REUSEPORT gives each worker its own). Accepts in small batches;
- * pauses when no descriptor is free, and the worker's tick tries again. One worker. */
+ * makes room when no descriptor is free, or else pauses, and the worker's tick tries again. One worker. */
 #ifndef PROXY_LISTENER_H
 #define PROXY_LISTENER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <event2/event_struct.h>
 
@@ -12,11 +13,13 @@ struct worker;
 struct listener {
     struct worker *worker; /* borrowed */
     int fd;                /* borrowed: the process keeps it */
+    uint32_t index;        /* in the settings' list of listeners */
+    uint32_t conn_count;   /* open connections that came here */
     bool is_paused, is_closed;
     struct event acceptable;
 };
 
-void listener_open(struct listener *l, struct worker *worker, int fd);
+void listener_open(struct listener *l, struct worker *worker, int fd, uint32_t index);
 void listener_resume(struct listener *l); /* when paused */
 /* Takes what is queued already, then stops listening for good. */
 void listener_close(struct listener *l);

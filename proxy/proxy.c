@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "proxy/access_log.h"
+#include "proxy/access_log_opener.h"
 #include "proxy/fleet.h"
 #include "proxy/jail.h"
 #include "proxy/snapshot_file.h"
@@ -27,9 +28,10 @@ struct proxy {
     struct stats_region *stats;
     struct frame_link *link;             /* to control; null: none now */
     struct child_channel *supervisor;    /* null: alone */
+    struct child_channel *log_opener;    /* null: under a supervisor, or no log in a file */
     const struct proxy_options *options; /* borrowed */
     struct timer beat, drain_limit;
-    struct event on_term, on_int, on_hup;
+    struct event on_term, on_int, on_hup, on_usr1;
     bool is_draining;
     int exit_code;
 };
@@ -148,6 +150,10 @@ static void supervisor_on_message(void *owner, enum child_message message, int f
         open_link(p, fd);
         return;
     }
+    if (message == CHILD_MESSAGE_LOG && fd >= 0) {
+        fleet_switch_access_log(p->fleet, fd);
+        return;
+    }
     if (message == CHILD_MESSAGE_DRAIN)
         drain(p);
     if (fd >= 0)
@@ -161,6 +167,31 @@ static void supervisor_on_close(void *owner)
     child_channel_free(p->supervisor);
     p->supervisor = NULL;
     drain(p);
+}
+
+static void opener_on_message(void *owner, enum child_message message, int fd)
+{
+    struct proxy *p = owner;
+    if (message == CHILD_MESSAGE_LOG && fd >= 0)
+        fleet_switch_access_log(p->fleet, fd);
+    else if (fd >= 0)
+        close(fd);
+}
+
+static void opener_on_close(void *owner)
+{
+    struct proxy *p = owner;
+    log_error("access log: its opener is gone, it cannot be opened anew any more");
+    child_channel_free(p->log_opener);
+    p->log_opener = NULL;
+}
+
+static void reopen_access_log(struct proxy *p)
+{
+    if (!access_log_is_file(p->options->access_log))
+        log_info("access log: it is no file, there is nothing to open anew");
+    else if (!p->log_opener || !child_channel_send(p->log_opener, CHILD_MESSAGE_REOPEN_LOG, -1))
+        log_error("access log: its opener does not answer; going on with the old one");
 }
 
 static bool load_file(struct proxy *p)
@@ -178,7 +209,9 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 {
     (void)what;
     struct proxy *p = arg;
-    if (number != SIGHUP)
+    if (number == SIGUSR1)
+        reopen_access_log(p);
+    else if (number != SIGHUP)
         drain(p);
     else if (p->options->snapshot_path)
         load_file(p); /* a bad one is reported and changes nothing */
@@ -201,13 +234,14 @@ static void watch_signals(struct proxy *p)
 {
     if (p->options->supervisor_fd >= 0) {
         signal(SIGINT, SIG_IGN);
-        signal(SIGHUP, SIG_IGN);
+        signal(SIGHUP, SIG_IGN); /* SIGUSR1 is ignored already */
         watch_signal(p, &p->on_term, SIGTERM);
         return;
     }
     watch_signal(p, &p->on_term, SIGTERM);
     watch_signal(p, &p->on_int, SIGINT);
     watch_signal(p, &p->on_hup, SIGHUP);
+    watch_signal(p, &p->on_usr1, SIGUSR1);
 }
 
 static void unwatch_signals(struct proxy *p)
@@ -217,6 +251,7 @@ static void unwatch_signals(struct proxy *p)
         return;
     event_del(&p->on_int);
     event_del(&p->on_hup);
+    event_del(&p->on_usr1);
 }
 
 static bool open_stats(struct proxy *p, struct error *error)
@@ -231,11 +266,14 @@ static bool open_stats(struct proxy *p, struct error *error)
     return p->stats != NULL;
 }
 
-static void start_links(struct proxy *p)
+static void start_links(struct proxy *p, int opener_fd)
 {
+    static const struct child_channel_callbacks opener_callbacks = { opener_on_message, opener_on_close };
     static const struct child_channel_callbacks callbacks = { supervisor_on_message, supervisor_on_close };
     if (p->options->link_fd >= 0)
         open_link(p, p->options->link_fd);
+    if (opener_fd >= 0)
+        p->log_opener = child_channel_new(p->loop, opener_fd, &opener_callbacks, p);
     if (p->options->supervisor_fd < 0)
         return;
     p->supervisor = child_channel_new(p->loop, p->options->supervisor_fd, &callbacks, p);
@@ -257,17 +295,22 @@ static void stop(struct proxy *p)
     unwatch_signals(p);
     if (p->link)
         frame_link_free(p->link);
-    if (p->supervisor)
-        child_channel_free(p->supervisor);
+    child_channel_free(p->supervisor);
+    child_channel_free(p->log_opener);
     fleet_free(p->fleet);
     stats_unmap(p->stats);
     loop_free(p->loop);
 }
 
-static bool open_access_log(const struct proxy_options *options, int *fd, struct error *error)
+/* Alone, a process is kept that can open the file again; a supervisor can do so itself. */
+static bool open_access_log(const struct proxy_options *options, int *fd, int *opener_fd, struct error *error)
 {
-    return access_log_open_fd(options->access_log, fd) ||
-           error_set(error, "proxy.accessLog: '%s' cannot be opened", options->access_log);
+    if (!access_log_open_fd(options->access_log, fd))
+        return error_set_errno(error, "proxy.accessLog: '%s' cannot be opened", options->access_log);
+    if (options->supervisor_fd >= 0 || !access_log_is_file(options->access_log))
+        return true;
+    *opener_fd = access_log_opener_start(options->access_log);
+    return *opener_fd >= 0 || error_set_errno(error, "proxy.accessLog: no process to open it anew");
 }
 
 int proxy_run(const struct proxy_options *options)
@@ -275,9 +318,11 @@ int proxy_run(const struct proxy_options *options)
     static const struct fleet_callbacks callbacks = { on_taken, on_stopped };
     struct proxy p = { .options = options };
     struct error error;
-    int log_fd = -1;
+    int log_fd = -1, opener_fd = -1;
     signal(SIGPIPE, SIG_IGN);
-    if (!open_stats(&p, &error) || !open_access_log(options, &log_fd, &error) || !jail_enter(options->user, &error)) {
+    signal(SIGUSR1, SIG_IGN); /* until we can do what it asks for */
+    if (!open_stats(&p, &error) || !open_access_log(options, &log_fd, &opener_fd, &error) ||
+        !jail_enter(options->user, &error)) {
         log_error("%s", error.text);
         stats_unmap(p.stats);
         return 1;
@@ -292,7 +337,7 @@ int proxy_run(const struct proxy_options *options)
                         &callbacks, &p);
     start_timers(&p);
     watch_signals(&p);
-    start_links(&p);
+    start_links(&p, opener_fd);
     if (options->snapshot_path && !load_file(&p)) {
         p.exit_code = 2;
         drain(&p);

@@ -15,7 +15,8 @@ struct proxy_options {
     int link_fd;               /* frames of proxy/snapshot_document.md; -1: none */
     int supervisor_fd;         /* base/child_channel.h; -1: none */
     int stats_fd;              /* proxy/stats.h; -1: private */
-    const char *snapshot_path; /* serve this file; null: none. SIGHUP reads it again. SIGTERM drains. */
+    const char *snapshot_path; /* serve this file; null: none. SIGHUP reads it again. SIGTERM drains. SIGUSR1 opens the
+                                * access log anew. */
     const char *access_log;    /* off, stdout or a path */
     const char *user;          /* null: stay */
 };

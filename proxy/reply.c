@@ -5,6 +5,8 @@
 const char *reply_reason(int status)
 {
     switch (status) {
+    case 200:
+        return "OK";
     case 400:
         return "Bad Request";
     case 404:
@@ -19,6 +21,8 @@ const char *reply_reason(int status)
         return "URI Too Long";
     case 417:
         return "Expectation Failed";
+    case 429:
+        return "Too Many Requests";
     case 431:
         return "Request Header Fields Too Large";
     case 501:
@@ -31,6 +35,8 @@ const char *reply_reason(int status)
         return "Gateway Timeout";
     case 505:
         return "HTTP Version Not Supported";
+    case 508:
+        return "Loop Detected";
     default:
         return "Internal Server Error";
     }
@@ -42,8 +48,8 @@ size_t reply_write(int status, bool keep_alive, bool is_head_request, char out[R
     int body_len = snprintf(body, sizeof body, "%d %s\n", status, reply_reason(status));
     int len = snprintf(out, REPLY_BYTES_MAX,
                        "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n%s%s%s\r\n%s", status,
-                       reply_reason(status), body_len, status == 503 ? "Retry-After: 1\r\n" : "",
-                       status == 405 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "",
+                       reply_reason(status), body_len, status == 503 || status == 429 ? "Retry-After: 1\r\n" : "",
+                       status == 405 || status == 200 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "",
                        keep_alive ? "" : "Connection: close\r\n", is_head_request ? "" : body);
     return (size_t)len;
 }

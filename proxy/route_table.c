@@ -6,8 +6,9 @@
 #include <string.h>
 
 /* One open-addressing table holds two kinds of keys, told apart by host_id:
- *   host_id 0: a host name (exact, or a suffix with its leading "*") -> its id
- *   host_id n: a path prefix of host n -> service slot */
+ *   host_id 0: a host name (exact, or a suffix with its leading "*") -> its place in hosts[]
+ *   host_id n: a path prefix of host n, never the empty one -> service slot
+ * Most tables know one host, most hosts one path: what is not there is not looked for. */
 struct route_key {
     uint64_t hash; /* 0: free cell */
     char *text;    /* owned; lower case when a host */
@@ -16,40 +17,76 @@ struct route_key {
     uint32_t value;
 };
 
+struct route_host {
+    uint32_t root;          /* service slot of "/"; UINT32_MAX: none */
+    uint32_t longest_bytes; /* of its paths; 0: only "/" */
+};
+
 struct route_table {
     struct route_key *cells;
     size_t cell_count; /* a power of two, at least twice used */
     size_t used;
     size_t route_count;
+    struct route_host *hosts; /* by host_id; [0] is not used */
     uint32_t last_host_id;
+    uint32_t any_host_id; /* of "*"; 0: none */
+    size_t exact_count, suffix_count;
 };
 
-#define FNV_START 1469598103934665603ull
-#define FNV_PRIME 1099511628211ull
+#define HASH_FACTOR 0x9e3779b97f4a7c15ull
 
-static uint64_t hash_byte(uint64_t hash, unsigned char byte)
+static inline uint64_t hash_word(uint64_t hash, uint64_t word)
 {
-    return (hash ^ byte) * FNV_PRIME;
+    hash = (hash ^ word) * HASH_FACTOR;
+    return hash ^ hash >> 32;
+}
+
+/* Nobody can add keys but the configuration, so that a fast hash will do. */
+static uint64_t hash_piece(uint64_t hash, const char *at, size_t len)
+{
+    uint64_t word = 0;
+    for (; len >= sizeof word; at += sizeof word, len -= sizeof word) {
+        memcpy(&word, at, sizeof word);
+        hash = hash_word(hash, word);
+    }
+    word = len;
+    for (size_t i = 0; i < len; i++)
+        word = word << 8 | (unsigned char)at[i];
+    return hash_word(hash, word);
 }
 
 static uint64_t hash_start(uint32_t host_id)
 {
-    return hash_byte(hash_byte(hash_byte(FNV_START, (unsigned char)host_id), (unsigned char)(host_id >> 8)),
-                     (unsigned char)(host_id >> 16));
+    return hash_word(HASH_FACTOR, host_id);
 }
 
-/* Spreads the low bits, and keeps 0 for "free". */
+/* 0 is kept for "free". */
 static uint64_t hash_end(uint64_t hash)
 {
-    hash ^= hash >> 29;
     return hash ? hash : 1;
 }
 
-static uint64_t hash_text(uint32_t host_id, struct slice text)
+static uint64_t hash_host(struct slice name)
+{
+    return hash_end(hash_piece(hash_start(0), name.at, name.len));
+}
+
+/* Behind the segment that starts with the '/' at `at`. */
+static size_t segment_end(struct slice path, size_t at)
+{
+    const char *next = memchr(path.at + at + 1, '/', path.len - at - 1);
+    return next ? (size_t)(next - path.at) : path.len;
+}
+
+/* Segment by segment, so that match_path() has the hash of each prefix on its way. */
+static uint64_t hash_path(uint32_t host_id, struct slice path)
 {
     uint64_t hash = hash_start(host_id);
-    for (size_t i = 0; i < text.len; i++)
-        hash = hash_byte(hash, (unsigned char)text.at[i]);
+    for (size_t at = 0; at < path.len;) {
+        size_t end = segment_end(path, at);
+        hash = hash_piece(hash, path.at + at, end - at);
+        at = end;
+    }
     return hash_end(hash);
 }
 
@@ -86,12 +123,12 @@ static void grow(struct route_table *table)
     free(old);
 }
 
-static void insert(struct route_table *table, uint32_t host_id, struct slice text, uint32_t value)
+static void insert(struct route_table *table, uint64_t hash, uint32_t host_id, struct slice text, uint32_t value)
 {
     if ((table->used + 1) * 2 > table->cell_count)
         grow(table);
     table->used++;
-    place(table, (struct route_key){ .hash = hash_text(host_id, text),
+    place(table, (struct route_key){ .hash = hash,
                                      .text = mem_strndup(text.at, text.len),
                                      .len = (uint32_t)text.len,
                                      .host_id = host_id,
@@ -113,6 +150,7 @@ void route_table_free(struct route_table *table)
     for (size_t i = 0; i < table->cell_count; i++)
         free(table->cells[i].text);
     free(table->cells);
+    free(table->hosts);
     free(table);
 }
 
@@ -166,6 +204,39 @@ static struct slice canonical_path(const char *path)
     return s;
 }
 
+static uint32_t add_host(struct route_table *table, struct slice name)
+{
+    uint32_t id = ++table->last_host_id;
+    table->hosts = mem_grow_array(table->hosts, id + 1, sizeof *table->hosts);
+    table->hosts[id] = (struct route_host){ .root = UINT32_MAX };
+    insert(table, hash_host(name), 0, name, id);
+    if (name.at[0] != '*')
+        table->exact_count++;
+    else if (name.len > 1)
+        table->suffix_count++;
+    else
+        table->any_host_id = id;
+    return id;
+}
+
+/* False: it is there already. */
+static bool add_path(struct route_table *table, uint32_t host_id, struct slice path, uint32_t service_slot)
+{
+    struct route_host *host = &table->hosts[host_id];
+    if (path.len == 0) {
+        bool is_new = host->root == UINT32_MAX;
+        host->root = is_new ? service_slot : host->root;
+        return is_new;
+    }
+    uint64_t hash = hash_path(host_id, path);
+    if (find(table, hash, host_id, path))
+        return false;
+    if (path.len > host->longest_bytes)
+        host->longest_bytes = (uint32_t)path.len;
+    insert(table, hash, host_id, path, service_slot);
+    return true;
+}
+
 bool route_table_add(struct route_table *table, const char *host, const char *path, uint32_t service_slot,
                      struct error *error)
 {
@@ -173,17 +244,12 @@ bool route_table_add(struct route_table *table, const char *host, const char *pa
         return false;
     if (table->route_count >= ROUTE_COUNT_MAX)
         return error_set(error, "too many routes, allowed are %d", ROUTE_COUNT_MAX);
-    struct slice name = slice_of(host), prefix = canonical_path(path);
-    const struct route_key *key = find(table, hash_text(0, name), 0, name);
-    uint32_t host_id = key ? key->value : 0;
-    if (!key) {
-        host_id = ++table->last_host_id;
-        insert(table, 0, name, host_id);
-    } else if (find(table, hash_text(host_id, prefix), host_id, prefix)) {
+    struct slice name = slice_of(host);
+    const struct route_key *key = find(table, hash_host(name), 0, name);
+    uint32_t host_id = key ? key->value : add_host(table, name);
+    if (!add_path(table, host_id, canonical_path(path), service_slot))
         return error_set(error, "host '%.80s' with path '%.80s' is there already, allowed is one route for each pair",
                          host, path);
-    }
-    insert(table, host_id, prefix, service_slot);
     table->route_count++;
     return true;
 }
@@ -196,21 +262,22 @@ size_t route_table_count(const struct route_table *table)
 /* The longest prefix of the path, on a segment boundary, that the host has a route for. */
 static uint32_t match_path(const struct route_table *table, uint32_t host_id, struct slice path)
 {
-    if (path.len > 0 && path.at[0] != '/')
-        path.len = 0; /* the "*" of OPTIONS: it asks the host as a whole */
+    const struct route_host *host = &table->hosts[host_id];
     struct {
         uint64_t hash;
         size_t len;
-    } prefixes[ROUTE_SEGMENTS_MAX + 1];
+    } prefixes[ROUTE_SEGMENTS_MAX];
     size_t count = 0;
     uint64_t hash = hash_start(host_id);
-    for (size_t i = 0; i <= path.len && count <= ROUTE_SEGMENTS_MAX; i++) {
-        if (i == path.len || path.at[i] == '/') {
-            prefixes[count].hash = hash_end(hash);
-            prefixes[count++].len = i;
-        }
-        if (i < path.len)
-            hash = hash_byte(hash, (unsigned char)path.at[i]);
+    if (path.len == 0 || path.at[0] != '/')
+        return host->root; /* the "*" of OPTIONS: it asks the host as a whole */
+    for (size_t at = 0; at < path.len && count < ROUTE_SEGMENTS_MAX; count++) {
+        size_t end = segment_end(path, at);
+        if (end > host->longest_bytes)
+            break;
+        hash = hash_piece(hash, path.at + at, end - at);
+        prefixes[count].hash = hash_end(hash);
+        prefixes[count].len = at = end;
     }
     while (count-- > 0) {
         struct slice prefix = { path.at, prefixes[count].len };
@@ -218,12 +285,12 @@ static uint32_t match_path(const struct route_table *table, uint32_t host_id, st
         if (key)
             return key->value;
     }
-    return UINT32_MAX;
+    return host->root;
 }
 
 static uint32_t match_host(const struct route_table *table, struct slice host, struct slice path)
 {
-    const struct route_key *key = find(table, hash_text(0, host), 0, host);
+    const struct route_key *key = find(table, hash_host(host), 0, host);
     return key ? match_path(table, key->value, path) : UINT32_MAX;
 }
 
@@ -249,13 +316,13 @@ static struct slice canonical_host(struct slice host, char out[ROUTE_HOST_MAX + 
     return (struct slice){ out, len };
 }
 
-uint32_t route_table_match(const struct route_table *table, struct slice host, struct slice path)
+static uint32_t match_named(const struct route_table *table, struct slice host, struct slice path)
 {
     char text[ROUTE_HOST_MAX + 3];
     text[0] = '\0'; /* one byte before the name for the '*' of a suffix */
     struct slice name = canonical_host(host, text + 1);
     uint32_t service = name.len ? match_host(table, name, path) : UINT32_MAX;
-    for (size_t dot = 0; service == UINT32_MAX && dot < name.len; dot++) {
+    for (size_t dot = 0; table->suffix_count > 0 && service == UINT32_MAX && dot < name.len; dot++) {
         if (name.at[dot] != '.')
             continue;
         char *star = text + 1 + dot - 1, saved = *star;
@@ -263,5 +330,15 @@ uint32_t route_table_match(const struct route_table *table, struct slice host, s
         service = match_host(table, (struct slice){ star, name.len - dot + 1 }, path);
         *star = saved;
     }
-    return service != UINT32_MAX ? service : match_host(table, SLICE_LITERAL("*"), path);
+    return service;
+}
+
+uint32_t route_table_match(const struct route_table *table, struct slice host, struct slice path)
+{
+    uint32_t service = UINT32_MAX;
+    if (table->exact_count + table->suffix_count > 0)
+        service = match_named(table, host, path);
+    if (service == UINT32_MAX && table->any_host_id)
+        service = match_path(table, table->any_host_id, path);
+    return service;
 }

@@ -24,6 +24,7 @@ struct snapshot_service {
     uint32_t slot;
     uint32_t refs; /* snapshots; main thread */
     char name[STATS_NAME_SIZE];
+    enum proxy_protocol_version proxy_protocol; /* sent at the start of each connection to an endpoint */
     size_t endpoint_count;
     struct endpoint_view endpoints[];
 };
@@ -39,7 +40,7 @@ struct slot_list {
 };
 
 /* What a worker's mailbox carries. */
-enum worker_mail_kind { WORKER_MAIL_SNAPSHOT = 0, WORKER_MAIL_DRAIN };
+enum worker_mail_kind { WORKER_MAIL_SNAPSHOT = 0, WORKER_MAIL_DRAIN, WORKER_MAIL_LOG };
 struct worker_mail {
     struct mail mail;
     enum worker_mail_kind kind;

@@ -21,6 +21,8 @@ static const struct setting timeouts[] = {
     ROW("idleMs", idle_ms, 1, 24 * HOUR_MS),
     ROW("connectMs", connect_ms, 1, HOUR_MS),
     ROW("responseMs", response_ms, 1, 24 * HOUR_MS),
+    ROW("requestMs", request_ms, 0, HOUR_MS),
+    ROW("tunnelMs", tunnel_ms, 1, 24 * HOUR_MS),
     ROW("upstreamIdleMs", upstream_idle_ms, 1, 24 * HOUR_MS),
     ROW("drainMs", drain_ms, 0, HOUR_MS),
     { NULL, 0, 0, 0 },
@@ -32,8 +34,24 @@ static const struct setting limits[] = {
     ROW("connectionsPerWorker", connections_per_worker, 1, 1000000),
     ROW("bufferBytesPerWorker", buffer_bytes_per_worker, 1 << 20, INT64_C(1) << 40),
     ROW("upstreamIdlePerEndpoint", upstream_idle_per_endpoint, 0, 10000),
+    ROW("replayBytes", replay_bytes, 0, 32768),
+    ROW("bodyBytesPerSecondMin", body_bytes_per_second_min, 0, 1 << 30),
     { NULL, 0, 0, 0 },
 };
+
+static const struct setting clients[] = {
+    ROW("connections", client_connections, 0, 1000000),
+    ROW("requestsPerSecond", client_requests_per_second, 0, 1000000),
+    ROW("bodyBytesPerSecond", client_body_bytes_per_second, 0, INT64_C(1) << 40),
+    { NULL, 0, 0, 0 },
+};
+
+#define X(name, word) word,
+static const char *const desync_modes[] = { DESYNC_MODE_LIST(X) NULL };
+static const char *const forwarded_for_modes[] = { FORWARDED_FOR_LIST(X) NULL };
+static const char *const log_formats[] = { LOG_FORMAT_LIST(X) NULL };
+static const char *const proxy_protocols[] = { PROXY_PROTOCOL_LIST(X) NULL };
+#undef X
 
 static bool is_allowed(const char *const *allowed, const char *key)
 {
@@ -100,18 +118,109 @@ static bool read_rows(json_t *object, const struct setting *rows, const char *pa
     return true;
 }
 
+static bool read_word(json_t *object, const char *key, const char *path, const char *const *words, int *out,
+                      struct error *error)
+{
+    if (!json_object_get(object, key))
+        return true;
+    const char *word = snapshot_read_text(object, key, path, error);
+    for (int i = 0; word && words[i]; i++) {
+        if (strcmp(words[i], word) == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    return word ? error_set(error, "%s.%s: '%.40s' is not known", path, key, word) : false;
+}
+
+static bool read_boolean(json_t *object, const char *key, const char *path, bool *out, struct error *error)
+{
+    json_t *value = json_object_get(object, key);
+    if (!value)
+        return true;
+    if (!json_is_boolean(value))
+        return error_set(error, "%s.%s: neither true nor false", path, key);
+    *out = json_is_true(value);
+    return true;
+}
+
+static bool read_trusted_proxies(json_t *list, struct proxy_settings *out, struct error *error)
+{
+    if (list && (!json_is_array(list) || json_array_size(list) > SETTINGS_TRUSTED_PROXIES_MAX))
+        return error_set(error, "settings.trustedProxies: not a list of at most %d", SETTINGS_TRUSTED_PROXIES_MAX);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        if (!text || !network_parse(text, &out->trusted_proxies[i]))
+            return error_set(error, "settings.trustedProxies[%zu]: not a network", i);
+    }
+    out->trusted_proxy_count = json_array_size(list);
+    return true;
+}
+
+static bool read_listeners(json_t *list, struct proxy_settings *out, struct error *error)
+{
+    static const char *const allowed[] = { "proxyProtocol", "connectionsPerWorker", NULL };
+    if (list && (!json_is_array(list) || json_array_size(list) > SETTINGS_LISTENERS_MAX))
+        return error_set(error, "settings.listeners: not a list of at most %d", SETTINGS_LISTENERS_MAX);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *object = json_array_get(list, i);
+        struct listener_settings *listener = &out->listeners[i];
+        if (!snapshot_check_keys(object, allowed, "settings.listeners[]", error) ||
+            !read_boolean(object, "proxyProtocol", "settings.listeners[]", &listener->proxy_protocol, error) ||
+            !snapshot_read_integer(object, "connectionsPerWorker", "settings.listeners[]", 0, 1000000,
+                                   &listener->connections_per_worker, error))
+            return false;
+    }
+    return true;
+}
+
+/* What is written as a word, true or false, or a list. */
+static bool read_policies(json_t *settings, struct proxy_settings *out, struct error *error)
+{
+    int desync = (int)out->desync, forwarded_for = (int)out->forwarded_for, format = (int)out->log_format;
+    if (!read_word(settings, "desync", "settings", desync_modes, &desync, error) ||
+        !read_word(settings, "forwardedFor", "settings", forwarded_for_modes, &forwarded_for, error) ||
+        !read_word(settings, "accessLogFormat", "settings", log_formats, &format, error) ||
+        !read_boolean(settings, "acceptBareLf", "settings", &out->accepts_bare_lf, error) ||
+        !read_boolean(settings, "sendForwarded", "settings", &out->sends_forwarded, error) ||
+        !read_trusted_proxies(json_object_get(settings, "trustedProxies"), out, error) ||
+        !read_listeners(json_object_get(settings, "listeners"), out, error))
+        return false;
+    out->desync = (enum desync_mode)desync;
+    out->forwarded_for = (enum forwarded_for)forwarded_for;
+    out->log_format = (enum log_format)format;
+    return true;
+}
+
+bool snapshot_read_proxy_protocol(json_t *service, const char *path, enum proxy_protocol_version *version,
+                                  struct error *error)
+{
+    int word = PROXY_PROTOCOL_OFF;
+    bool ok = read_word(service, "proxyProtocol", path, proxy_protocols, &word, error);
+    *version = (enum proxy_protocol_version)word;
+    return ok;
+}
+
 bool snapshot_read_settings(json_t *settings, struct proxy_settings *out, const struct balancer_ops **balancer,
                             struct error *error)
 {
-    static const char *const allowed[] = { "balancer", "retries", "timeouts", "limits", NULL };
+    static const char *const allowed[] = { "balancer",       "retries",       "retryBudgetPercent",
+                                           "timeouts",       "limits",        "clients",
+                                           "desync",         "acceptBareLf",  "trustedProxies",
+                                           "forwardedFor",   "sendForwarded", "accessLogFormat",
+                                           "accessLogEvery", "listeners",     NULL };
     *out = (struct proxy_settings)PROXY_SETTINGS_DEFAULT;
     *balancer = &balancer_p2c;
     if (!settings)
         return true;
     if (!snapshot_check_keys(settings, allowed, "settings", error) ||
         !snapshot_read_integer(settings, "retries", "settings", 0, 3, &out->retries, error) ||
+        !snapshot_read_integer(settings, "retryBudgetPercent", "settings", 0, 100, &out->retry_budget_percent, error) ||
+        !snapshot_read_integer(settings, "accessLogEvery", "settings", 1, 1000000, &out->log_every, error) ||
         !read_rows(json_object_get(settings, "timeouts"), timeouts, "settings.timeouts", out, error) ||
-        !read_rows(json_object_get(settings, "limits"), limits, "settings.limits", out, error))
+        !read_rows(json_object_get(settings, "limits"), limits, "settings.limits", out, error) ||
+        !read_rows(json_object_get(settings, "clients"), clients, "settings.clients", out, error) ||
+        !read_policies(settings, out, error))
         return false;
     if (!json_object_get(settings, "balancer"))
         return true;

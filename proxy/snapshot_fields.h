@@ -16,6 +16,9 @@ bool snapshot_read_integer(json_t *object, const char *key, const char *path, in
                            struct error *error); /* absent: *out stays */
 const char *snapshot_read_text(json_t *object, const char *key, const char *path,
                                struct error *error); /* null: bad or absent */
+/* absent: off */
+bool snapshot_read_proxy_protocol(json_t *service, const char *path, enum proxy_protocol_version *version,
+                                  struct error *error);
 bool snapshot_read_settings(json_t *settings, struct proxy_settings *out, const struct balancer_ops **balancer,
                             struct error *error); /* null settings: defaults */
 

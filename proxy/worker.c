@@ -10,6 +10,12 @@
 #include <sys/random.h>
 
 #define LINGER_MS 2000
+#define SHED_BATCH 8
+
+struct log_order {
+    struct worker_mail mail;
+    int fd; /* borrowed */
+};
 
 const struct snapshot *worker_snapshot(const struct worker *w)
 {
@@ -58,17 +64,27 @@ static void apply_settings(struct worker *w, const struct proxy_settings *settin
 {
     int64_t *span = w->deadlines.span_ms;
     span[DEADLINE_HEAD] = settings->head_ms;
-    span[DEADLINE_IDLE] = settings->idle_ms;
+    span[DEADLINE_FRESH] = span[DEADLINE_IDLE] = settings->idle_ms;
     span[DEADLINE_REPLY] = settings->body_ms;
     span[DEADLINE_LINGER] = LINGER_MS;
     span[DEADLINE_CONNECT] = settings->connect_ms;
     span[DEADLINE_RESPONSE] = settings->response_ms;
     span[DEADLINE_BODY] = settings->body_ms;
+    span[DEADLINE_TUNNEL] = settings->tunnel_ms;
+    span[DEADLINE_REQUEST] = settings->request_ms;
+    span[DEADLINE_THROTTLE] = 0; /* the next tick */
     span[DEADLINE_UPSTREAM_IDLE] = settings->upstream_idle_ms;
     w->buffers.limit_bytes = (uint64_t)settings->buffer_bytes_per_worker;
     w->head_limits = (struct h1_limits){ .head_bytes = (size_t)settings->head_bytes,
                                          .target_bytes = H1_TARGET_MAX,
-                                         .field_count = (uint16_t)settings->field_count };
+                                         .field_count = (uint16_t)settings->field_count,
+                                         .accepts_bare_lf = settings->accepts_bare_lf };
+    w->client_limits = (struct client_limits){ .connections = settings->client_connections,
+                                               .requests_per_second = settings->client_requests_per_second,
+                                               .body_bytes_per_second = settings->client_body_bytes_per_second };
+    if (!w->clients && client_limits_are_set(&w->client_limits))
+        w->clients = client_table_new(CLIENT_TABLE_ENTRIES, worker_random(w));
+    access_log_set_format(&w->access_log, settings->log_format, (uint32_t)settings->log_every);
 }
 
 static void apply_pools(struct worker *w, const struct snapshot *snapshot)
@@ -88,7 +104,7 @@ static void apply_pools(struct worker *w, const struct snapshot *snapshot)
 static void open_listeners(struct worker *w)
 {
     for (size_t i = 0; i < w->listener_count; i++)
-        listener_open(&w->listeners[i], w, w->listeners[i].fd);
+        listener_open(&w->listeners[i], w, w->listeners[i].fd, (uint32_t)i);
 }
 
 static void take_snapshot(struct worker *w, struct snapshot_hold *hold)
@@ -127,12 +143,20 @@ static void worker_on_mail(void *owner, struct mail *mail)
 {
     struct worker *w = owner;
     worker_read_clock(w);
-    if (((struct worker_mail *)mail)->kind == WORKER_MAIL_SNAPSHOT) {
+    switch (((struct worker_mail *)mail)->kind) {
+    case WORKER_MAIL_SNAPSHOT:
         take_snapshot(w, (struct snapshot_hold *)mail);
-        return;
+        break;
+    case WORKER_MAIL_DRAIN:
+        free(mail);
+        drain(w);
+        break;
+    case WORKER_MAIL_LOG:
+        access_log_switch(&w->access_log, ((struct log_order *)mail)->fd);
+        free(mail);
+        notify_main(w, WORKER_TOOK_LOG, NULL);
+        break;
     }
-    free(mail);
-    drain(w);
 }
 
 static void on_deadline(void *owner, struct deadline *d, enum deadline_kind kind)
@@ -140,15 +164,21 @@ static void on_deadline(void *owner, struct deadline *d, enum deadline_kind kind
     (void)owner;
     switch (kind) {
     case DEADLINE_HEAD:
+    case DEADLINE_FRESH:
     case DEADLINE_IDLE:
     case DEADLINE_REPLY:
     case DEADLINE_LINGER:
+    case DEADLINE_THROTTLE:
         conn_on_deadline((struct conn *)((char *)d - offsetof(struct conn, deadline)), kind);
         break;
     case DEADLINE_CONNECT:
     case DEADLINE_RESPONSE:
     case DEADLINE_BODY:
+    case DEADLINE_TUNNEL:
         exchange_on_deadline((struct exchange *)((char *)d - offsetof(struct exchange, deadline)), kind);
+        break;
+    case DEADLINE_REQUEST:
+        exchange_on_deadline((struct exchange *)((char *)d - offsetof(struct exchange, request_deadline)), kind);
         break;
     case DEADLINE_UPSTREAM_IDLE:
         upstream_close((struct upstream *)((char *)d - offsetof(struct upstream, deadline)));
@@ -156,6 +186,24 @@ static void on_deadline(void *owner, struct deadline *d, enum deadline_kind kind
     default:
         break;
     }
+}
+
+bool worker_shed_idle(struct worker *w)
+{
+    bool has_shed = false;
+    for (int i = 0; i < SHED_BATCH; i++) {
+        struct deadline *conn = TAILQ_FIRST(&w->deadlines.lists[DEADLINE_FRESH]);
+        if (!conn)
+            conn = TAILQ_FIRST(&w->deadlines.lists[DEADLINE_IDLE]);
+        struct deadline *upstream = TAILQ_FIRST(&w->deadlines.lists[DEADLINE_UPSTREAM_IDLE]);
+        if (upstream)
+            upstream_close((struct upstream *)((char *)upstream - offsetof(struct upstream, deadline)));
+        if (conn)
+            conn_close((struct conn *)((char *)conn - offsetof(struct conn, deadline)), CONN_CLOSE_SHED);
+        STATS_ADD(w->stats->connections_shed, conn != NULL);
+        has_shed |= conn || upstream;
+    }
+    return has_shed;
 }
 
 static void worker_on_tick(void *owner)
@@ -232,7 +280,8 @@ struct worker *worker_new(const struct worker_options *options)
     w->listeners = mem_alloc_array(options->listen_fd_count, sizeof *w->listeners);
     w->listener_count = options->listen_fd_count;
     for (size_t i = 0; i < w->listener_count; i++)
-        w->listeners[i] = (struct listener){ .worker = w, .fd = options->listen_fds[i] };
+        w->listeners[i] = (struct listener){ .worker = w, .fd = options->listen_fds[i], .index = (uint32_t)i };
+    w->via = slice_of(options->via);
     if (getrandom(&w->random_state, sizeof w->random_state, 0) != sizeof w->random_state || w->random_state == 0)
         w->random_state = (uint64_t)clock_wall_us() | 1;
     timer_init(&w->tick, w->loop, worker_on_tick, w);
@@ -263,6 +312,7 @@ void worker_run(struct worker *w)
 
 void worker_free(struct worker *w)
 {
+    client_table_free(w->clients);
     mailbox_free(w->mailbox);
     access_log_fini(&w->access_log);
     buffer_pool_fini(&w->buffers);
@@ -287,4 +337,12 @@ void worker_post_drain(struct worker *w)
     struct worker_mail *order = mem_alloc(sizeof *order);
     order->kind = WORKER_MAIL_DRAIN;
     mailbox_post(w->mailbox, &order->mail);
+}
+
+void worker_post_log(struct worker *w, int fd)
+{
+    struct log_order *order = mem_alloc(sizeof *order);
+    order->mail.kind = WORKER_MAIL_LOG;
+    order->fd = fd;
+    mailbox_post(w->mailbox, &order->mail.mail);
 }

@@ -19,6 +19,7 @@
 #include "base/slab.h"
 #include "proxy/access_log.h"
 #include "proxy/buffer_pool.h"
+#include "proxy/client_table.h"
 #include "proxy/deadline.h"
 #include "proxy/h1/head.h"
 #include "proxy/listener.h"
@@ -35,6 +36,7 @@ struct worker_options {
     struct stats_region *stats;   /* borrowed */
     struct mailbox *main_mailbox; /* borrowed: takes holds back and notices */
     int access_log_fd;            /* -1: off */
+    const char *via;              /* borrowed: this process's pseudonym in Via */
 };
 
 struct worker {
@@ -61,7 +63,10 @@ struct worker {
     struct conn_list conns, dead_conns;
     struct exchange_list dead_exchanges;
     struct upstream_list dead_upstreams;
-    uint32_t conn_count;
+    uint32_t conn_count, exchange_count, retry_count; /* open, under way, under way and not at their first try */
+    struct client_table *clients;                     /* null until a limit is set for the first time */
+    struct client_limits client_limits;
+    struct slice via;
     struct slab conn_slab, exchange_slab, upstream_slab;
     struct access_log access_log;
     uint64_t random_state;
@@ -72,7 +77,7 @@ struct worker {
 };
 
 /* Mail from a worker to the main thread. */
-enum worker_notice_kind { WORKER_TOOK_SNAPSHOT = 0, WORKER_RETURNED_SNAPSHOT, WORKER_STOPPED };
+enum worker_notice_kind { WORKER_TOOK_SNAPSHOT = 0, WORKER_RETURNED_SNAPSHOT, WORKER_TOOK_LOG, WORKER_STOPPED };
 struct worker_notice {
     struct mail mail;
     enum worker_notice_kind kind;
@@ -86,12 +91,16 @@ void worker_run(struct worker *w);  /* the thread's body; returns when drained *
 /* Any thread. */
 void worker_post_snapshot(struct worker *w, struct snapshot_hold *hold);
 void worker_post_drain(struct worker *w);
+void worker_post_log(struct worker *w, int fd); /* borrowed; answered by WORKER_TOOK_LOG: the one before is not used */
 
 /* Its own thread. */
 const struct snapshot *worker_snapshot(const struct worker *w); /* null before the first */
 struct snapshot_hold *worker_pin(struct worker *w);
 void worker_unpin(struct worker *w, struct snapshot_hold *hold);
 uint64_t worker_random(struct worker *w);
+/* No descriptor is free: closes the connections that have been idle for longest, of endpoints and of clients, first of
+ * clients that have asked nothing yet. False: there is none. */
+bool worker_shed_idle(struct worker *w);
 
 static inline void worker_read_clock(struct worker *w)
 {

@@ -1,6 +1,7 @@
 #include "discovery/docker/labels.h"
 
 #include "base/json.h"
+#include "config/choices.h"
 #include "config/form.h"
 #include "config/listen_address.h"
 #include "discovery/docker/address.h"
@@ -20,7 +21,7 @@ _Static_assert(sizeof verdict_names / sizeof *verdict_names == DOCKER_VERDICT_CO
 
 static const char *const known_labels[] = {
     DOCKER_LABEL_ENABLE, DOCKER_LABEL_SERVICE,    DOCKER_LABEL_PORT,    DOCKER_LABEL_HOST,     DOCKER_LABEL_PATH,
-    DOCKER_LABEL_WEIGHT, DOCKER_LABEL_MANAGED_BY, DOCKER_LABEL_CLUSTER, DOCKER_LABEL_REVISION,
+    DOCKER_LABEL_WEIGHT, DOCKER_LABEL_MANAGED_BY, DOCKER_LABEL_CLUSTER, DOCKER_LABEL_REVISION, DOCKER_LABEL_PROXY_PROTOCOL,
 };
 
 static const char alphanumeric[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
@@ -141,6 +142,19 @@ static bool read_weight(struct reading *r)
     if (weight < 1 || weight > WEIGHT_MAX)
         return refuse_label(r, DOCKER_LABEL_WEIGHT, text, "a number from 1 to 1000");
     r->spec->weight = weight;
+    return true;
+}
+
+static bool read_proxy_protocol(struct reading *r)
+{
+    const char *word;
+    if (!find_label(r, DOCKER_LABEL_PROXY_PROTOCOL, &word))
+        return false;
+    if (!word)
+        return true;
+    if (!choices_include(CHOICES_PROXY_PROTOCOL, word) || strlen(word) >= sizeof r->spec->proxy_protocol)
+        return refuse_label(r, DOCKER_LABEL_PROXY_PROTOCOL, word, "off, v1 or v2");
+    memcpy(r->spec->proxy_protocol, word, strlen(word) + 1);
     return true;
 }
 
@@ -282,8 +296,8 @@ static enum docker_verdict read_container(struct reading *r)
         return r->warning->text[0] ? DOCKER_VERDICT_INVALID : DOCKER_VERDICT_NOT_OURS;
     if (!read_service(r) || !read_weight(r) || !read_state(r) || !read_address(r))
         return DOCKER_VERDICT_INVALID;
-    /* The routes of our own services are in the configuration, and only there. */
-    if (r->spec->managed ? !read_revision(r) : !read_route(r))
+    /* What our own services are is in the configuration, and only there. */
+    if (r->spec->managed ? !read_revision(r) : !read_route(r) || !read_proxy_protocol(r))
         return DOCKER_VERDICT_INVALID;
     read_engine_health(r);
     read_stop_signal(r);

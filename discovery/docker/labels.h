@@ -8,7 +8,8 @@
  *     portico.port          port inside the container; may be left out when the image exposes exactly one
  *     portico.host          route; default: no route of its own
  *     portico.path          route's path prefix; default "/"
- *     portico.weight        1..1000       portico.revision=<what it was created from> */
+ *     portico.weight        1..1000       portico.revision=<what it was created from>
+ *     portico.proxy-protocol  off, v1 or v2: the header that it wants in front of each connection */
 #ifndef DISCOVERY_DOCKER_LABELS_H
 #define DISCOVERY_DOCKER_LABELS_H
 
@@ -23,6 +24,7 @@
 #define DOCKER_LABEL_HOST "portico.host"
 #define DOCKER_LABEL_PATH "portico.path"
 #define DOCKER_LABEL_WEIGHT "portico.weight"
+#define DOCKER_LABEL_PROXY_PROTOCOL "portico.proxy-protocol"
 #define DOCKER_LABEL_MANAGED_BY "portico.managed-by"
 #define DOCKER_LABEL_MANAGED_BY_US "portico" /* its value on our own containers */
 #define DOCKER_LABEL_CLUSTER "portico.cluster"

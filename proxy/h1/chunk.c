@@ -182,10 +182,16 @@ void h1_chunk_init(struct h1_chunk_decoder *decoder)
     *decoder = (struct h1_chunk_decoder){ .state = CHUNK_SIZE };
 }
 
-enum h1_result h1_chunk_decode(struct h1_chunk_decoder *decoder, const char *in, size_t len, size_t *consumed,
-                               struct slice *data, enum h1_error *error)
+/* A byte of the trailer section's lines, as told by the states before and behind it. */
+static bool is_of_trailer_line(uint8_t before, uint8_t behind)
 {
-    size_t at = 0;
+    return before >= CHUNK_TRAILER && before <= CHUNK_TRAILER_LF && behind != CHUNK_END_LF;
+}
+
+enum h1_result h1_chunk_decode(struct h1_chunk_decoder *decoder, const char *in, size_t len, size_t *consumed,
+                               struct slice *data, struct slice *trailer, enum h1_error *error)
+{
+    size_t at = 0, trailer_len = 0, trailer_end = 0;
     *data = (struct slice){ in, 0 };
     while (at < len && decoder->state < CHUNK_DONE) {
         if (decoder->state == CHUNK_DATA) {
@@ -193,15 +199,22 @@ enum h1_result h1_chunk_decode(struct h1_chunk_decoder *decoder, const char *in,
             at += data->len;
             break;
         }
+        uint8_t before = decoder->state;
         enum h1_error wrong = step(decoder, in[at]);
         if (wrong != H1_OK) {
             decoder->error = (uint8_t)wrong;
             decoder->state = CHUNK_BAD;
+            trailer_len = 0;
             break;
         }
         at++;
+        if (is_of_trailer_line(before, decoder->state)) {
+            trailer_len++;
+            trailer_end = at;
+        }
     }
     *consumed = at;
+    *trailer = (struct slice){ in + trailer_end - trailer_len, trailer_len };
     *error = (enum h1_error)decoder->error;
     return decoder->state == CHUNK_DONE ? H1_DONE : decoder->state == CHUNK_BAD ? H1_BAD : H1_MORE;
 }

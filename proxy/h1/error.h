@@ -42,6 +42,7 @@
     X(CHUNK_EXTENSION_TOO_LARGE, 400, "chunk extensions of the message are too large")        \
     X(CHUNK_END, 400, "chunk data is not followed by CRLF")                                   \
     X(TRAILER, 400, "trailer field is malformed")                                             \
+    X(TRAILER_FORBIDDEN, 400, "trailer names a framing, routing or connection field")         \
     X(TRAILER_TOO_LARGE, 431, "trailer section is too large")
 
 enum h1_error {

@@ -32,3 +32,15 @@ enum h1_field h1_field_of_name(struct slice name)
                ? id
                : H1_FIELD_OTHER;
 }
+
+enum h1_field h1_field_of_alias(struct slice name)
+{
+    char dashed[H1_FIELD_NAME_ROOM];
+    if (name.len > sizeof(dashed)) {
+        return H1_FIELD_OTHER;
+    }
+    for (size_t i = 0; i < name.len; i++) {
+        dashed[i] = name.at[i] == '_' ? '-' : name.at[i];
+    }
+    return h1_field_of_name((struct slice){ dashed, name.len });
+}

@@ -19,10 +19,10 @@
     X(CONTENT_LENGTH, "content-length", 24, H1_FIELD_KEPT)              \
     X(UPGRADE, "upgrade", 49, H1_FIELD_HOP_BY_HOP)                      \
     X(EXPECT, "expect", 143, H1_FIELD_KEPT)                             \
-    X(KEEP_ALIVE, "keep-alive", 229, H1_FIELD_HOP_BY_HOP)               \
-    X(PROXY_CONNECTION, "proxy-connection", 67, H1_FIELD_HOP_BY_HOP)    \
     X(TE, "te", 36, H1_FIELD_HOP_BY_HOP)                                \
     X(TRAILER, "trailer", 95, H1_FIELD_HOP_BY_HOP)                      \
+    X(KEEP_ALIVE, "keep-alive", 229, H1_FIELD_HOP_BY_HOP)               \
+    X(PROXY_CONNECTION, "proxy-connection", 67, H1_FIELD_HOP_BY_HOP)    \
     X(HTTP2_SETTINGS, "http2-settings", 48, H1_FIELD_HOP_BY_HOP)        \
     X(X_FORWARDED_FOR, "x-forwarded-for", 189, H1_FIELD_KEPT)           \
     X(X_FORWARDED_PROTO, "x-forwarded-proto", 152, H1_FIELD_KEPT)       \
@@ -74,8 +74,10 @@ enum h1_field {
     H1_FIELD_LIST(H1_FIELD_VALUE)
 #undef H1_FIELD_VALUE
         H1_FIELD_COUNT,
-    H1_FIELD_LAST_WITH_MEANING = H1_FIELD_EXPECT
+    H1_FIELD_LAST_WITH_MEANING = H1_FIELD_TRAILER
 };
+_Static_assert(H1_FIELD_COUNT <= 64, "a set of them is an uint64_t");
+#define H1_FIELD_BIT(name) (UINT64_C(1) << H1_FIELD_##name)
 
 enum h1_field_traits {
     H1_FIELD_PLAIN = 0,
@@ -132,5 +134,8 @@ static inline bool h1_is_folded(const char *at, const char *known, size_t len)
 
 /* ASCII case is ignored. H1_FIELD_OTHER: not one of the list; nothing is then said about its characters. */
 enum h1_field h1_field_of_name(struct slice name);
+
+/* Of a name with '_': the field that a CGI-like backend takes it for, which reads '_' as '-'. */
+enum h1_field h1_field_of_alias(struct slice name);
 
 #endif

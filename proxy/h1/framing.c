@@ -2,25 +2,72 @@
 
 #include "proxy/h1/scan.h"
 
-static enum h1_error take_content_length(struct h1_framing *framing, struct slice value)
+/* Cuts the next element off a comma-separated list, without the whitespace around it; it can be empty. */
+static struct slice next_element(struct slice *list)
 {
-    if (framing->has_content_length) {
-        return H1_ERR_CONTENT_LENGTH_DUPLICATE;
+    const char *at = list->at;
+    const char *list_end = list->at + list->len;
+    const char *comma = memchr(at, ',', list->len);
+    const char *end = comma != NULL ? comma : list_end;
+    list->at = comma != NULL ? comma + 1 : list_end;
+    list->len = (size_t)(list_end - list->at);
+    while (at < end && (*at == ' ' || *at == '\t')) {
+        at++;
     }
-    uint64_t number = 0;
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned digit = (unsigned)(unsigned char)value.at[i] - '0';
-        if (digit > 9 || number > ((uint64_t)INT64_MAX - digit) / 10) {
+    while (end > at && (end[-1] == ' ' || end[-1] == '\t')) {
+        end--;
+    }
+    return (struct slice){ at, (size_t)(end - at) };
+}
+
+static enum h1_error read_number(struct slice text, uint64_t *number)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned digit = (unsigned)(unsigned char)text.at[i] - '0';
+        if (digit > 9 || sum > ((uint64_t)INT64_MAX - digit) / 10) {
             return H1_ERR_CONTENT_LENGTH_INVALID;
         }
-        number = number * 10 + digit;
+        sum = sum * 10 + digit;
     }
-    if (value.len == 0) {
-        return H1_ERR_CONTENT_LENGTH_INVALID;
+    *number = sum;
+    return text.len > 0 ? H1_OK : H1_ERR_CONTENT_LENGTH_INVALID;
+}
+
+/* A repeated value has to be the same text: of the same number and with as many digits. */
+static enum h1_error take_one_length(struct h1_framing *framing, struct slice text)
+{
+    uint64_t number = 0;
+    enum h1_error error = read_number(text, &number);
+    if (error != H1_OK) {
+        return error;
+    }
+    if (framing->has_content_length) {
+        bool is_same = number == framing->content_length && text.len == framing->content_length_digits;
+        h1_framing_note(framing, H1_DESYNC_CONTENT_LENGTH_REPEATED);
+        return framing->is_request && is_same ? H1_OK : H1_ERR_CONTENT_LENGTH_DUPLICATE;
+    }
+    if (text.len > 1 && text.at[0] == '0') {
+        h1_framing_note(framing, H1_DESYNC_CONTENT_LENGTH_ZEROS);
     }
     framing->has_content_length = true;
     framing->content_length = number;
+    framing->content_length_digits = text.len;
     return H1_OK;
+}
+
+static enum h1_error take_content_length(struct h1_framing *framing, struct slice value)
+{
+    if (!framing->is_request) {
+        return take_one_length(framing, value);
+    }
+    bool is_last = false;
+    enum h1_error error = H1_OK;
+    while (error == H1_OK && !is_last) {
+        is_last = memchr(value.at, ',', value.len) == NULL;
+        error = take_one_length(framing, next_element(&value));
+    }
+    return error;
 }
 
 static enum h1_error take_transfer_encoding(struct h1_framing *framing, struct slice value)
@@ -39,27 +86,8 @@ static enum h1_error take_transfer_encoding(struct h1_framing *framing, struct s
     if (slice_equals_ignoring_case(coding, chunked) && *coding_end == ',') {
         return H1_ERR_TRANSFER_ENCODING_DUPLICATE;
     }
-    bool is_list_of_tokens =
-        coding.len > 0 && (coding_end == end || *coding_end == ',') && !slice_equals_ignoring_case(coding, chunked);
+    bool is_list_of_tokens = coding.len > 0 && (coding_end == end || *coding_end == ',');
     return is_list_of_tokens ? H1_ERR_TRANSFER_ENCODING_UNKNOWN : H1_ERR_TRANSFER_ENCODING_INVALID;
-}
-
-/* Cuts the next element off a comma-separated list, without the whitespace around it; it can be empty. */
-static struct slice next_element(struct slice *list)
-{
-    const char *at = list->at;
-    const char *list_end = list->at + list->len;
-    const char *comma = memchr(at, ',', list->len);
-    const char *end = comma != NULL ? comma : list_end;
-    list->at = comma != NULL ? comma + 1 : list_end;
-    list->len = (size_t)(list_end - list->at);
-    while (at < end && (*at == ' ' || *at == '\t')) {
-        at++;
-    }
-    while (end > at && (end[-1] == ' ' || end[-1] == '\t')) {
-        end--;
-    }
-    return (struct slice){ at, (size_t)(end - at) };
 }
 
 static bool is_token(struct slice s)
@@ -82,12 +110,16 @@ static void take_connection_option(struct h1_framing *framing, struct slice opti
 
 static enum h1_error take_connection(struct h1_framing *framing, struct slice value)
 {
+    if (value.len > 0 && value.at[value.len - 1] == ',') {
+        h1_framing_note(framing, H1_DESYNC_CONNECTION_EMPTY_ELEMENT);
+    }
     while (value.len > 0) {
         struct slice option = next_element(&value);
         if (++framing->connection_option_count > H1_CONNECTION_OPTIONS_MAX) {
             return H1_ERR_CONNECTION;
         }
         if (option.len == 0) {
+            h1_framing_note(framing, H1_DESYNC_CONNECTION_EMPTY_ELEMENT);
             continue;
         }
         if (!is_token(option)) {
@@ -98,12 +130,14 @@ static enum h1_error take_connection(struct h1_framing *framing, struct slice va
     return H1_OK;
 }
 
-static void mark_nominated(struct slice name, struct h1_field_line *fields, size_t field_count)
+static void mark_nominated(struct h1_framing *framing, struct slice name, struct h1_field_line *fields,
+                           size_t field_count)
 {
     static const struct slice forwarded = { "x-forwarded-", 12 };
     enum h1_field id = h1_field_of_name(name);
     struct slice start = { name.at, name.len < forwarded.len ? name.len : forwarded.len };
     if (h1_field_traits_of(id) == H1_FIELD_KEPT || slice_equals_ignoring_case(start, forwarded)) {
+        h1_framing_note(framing, H1_DESYNC_PROTECTED_FIELD_NOMINATED);
         return;
     }
     for (size_t i = 0; i < field_count; i++) {
@@ -113,7 +147,7 @@ static void mark_nominated(struct slice name, struct h1_field_line *fields, size
     }
 }
 
-static void mark_all_nominated(struct h1_field_line *fields, size_t field_count)
+static void mark_all_nominated(struct h1_framing *framing, struct h1_field_line *fields, size_t field_count)
 {
     for (size_t i = 0; i < field_count; i++) {
         if (fields[i].id != H1_FIELD_CONNECTION) {
@@ -123,15 +157,43 @@ static void mark_all_nominated(struct h1_field_line *fields, size_t field_count)
         while (value.len > 0) {
             struct slice option = next_element(&value);
             if (option.len > 0) {
-                mark_nominated(option, fields, field_count);
+                mark_nominated(framing, option, fields, field_count);
             }
         }
     }
 }
 
-enum h1_error h1_framing_take(struct h1_framing *framing, const struct h1_field_line *line)
+static void withhold(enum h1_field id, struct h1_field_line *fields, size_t field_count)
+{
+    for (size_t i = 0; i < field_count; i++) {
+        if (fields[i].id == id) {
+            fields[i].hop_by_hop = true;
+        }
+    }
+}
+
+static void take_expectation(struct h1_framing *framing, struct slice value)
 {
     static const struct slice continue_100 = { "100-continue", 12 };
+    while (value.len > 0) {
+        struct slice expectation = next_element(&value);
+        if (slice_equals_ignoring_case(expectation, continue_100)) {
+            framing->expects_continue = true;
+        } else if (expectation.len > 0) {
+            framing->has_unknown_expectation = true;
+        }
+    }
+}
+
+static void take_te(struct h1_framing *framing, struct slice value)
+{
+    while (value.len > 0) {
+        framing->accepts_trailers |= slice_equals_ignoring_case(next_element(&value), SLICE_LITERAL("trailers"));
+    }
+}
+
+enum h1_error h1_framing_take(struct h1_framing *framing, const struct h1_field_line *line)
+{
     switch ((enum h1_field)line->id) {
     case H1_FIELD_HOST:
         if (framing->host_count++ == 0) {
@@ -150,39 +212,46 @@ enum h1_error h1_framing_take(struct h1_framing *framing, const struct h1_field_
         }
         return H1_OK;
     case H1_FIELD_EXPECT:
-        framing->expects_continue |= slice_equals_ignoring_case(line->value, continue_100);
+        take_expectation(framing, line->value);
+        return H1_OK;
+    case H1_FIELD_TE:
+        take_te(framing, line->value);
+        return H1_OK;
+    case H1_FIELD_TRAILER:
+        framing->declares_trailer = true;
         return H1_OK;
     default:
         return H1_OK;
     }
 }
 
-enum h1_error h1_framing_check(const struct h1_framing *framing, int minor_version, struct h1_field_line *fields,
-                               size_t field_count)
+enum h1_error h1_framing_check_rare(struct h1_framing *framing, int minor_version, struct h1_field_line *fields,
+                                    size_t field_count)
 {
     if (framing->has_transfer_encoding) {
         if (framing->has_content_length) {
-            return H1_ERR_CONTENT_LENGTH_AND_TRANSFER_ENCODING;
+            if (!framing->is_request || minor_version == 0) {
+                return H1_ERR_CONTENT_LENGTH_AND_TRANSFER_ENCODING;
+            }
+            h1_framing_note(framing, H1_DESYNC_CONTENT_LENGTH_AND_TRANSFER_ENCODING);
         }
         if (minor_version == 0) {
             return H1_ERR_TRANSFER_ENCODING_IN_1_0;
         }
     }
     if (framing->connection_nominates) {
-        mark_all_nominated(fields, field_count);
+        mark_all_nominated(framing, fields, field_count);
+    }
+    if (h1_framing_has_doubtful_length(framing)) {
+        withhold(H1_FIELD_CONTENT_LENGTH, fields, field_count);
     }
     return H1_OK;
 }
 
-bool h1_framing_keeps_alive(const struct h1_framing *framing, int minor_version)
-{
-    return !framing->connection_close && (minor_version == 1 || framing->connection_keep_alive);
-}
-
-bool h1_framing_asks_for_upgrade(const struct h1_framing *framing, int minor_version)
+bool h1_framing_names_safe_protocol(const struct h1_framing *framing)
 {
     static const struct slice refused[] = { { "h2c", 3 }, { "h2", 2 }, { "http", 4 }, { "tls", 3 } };
-    if (minor_version == 0 || !framing->connection_upgrade || framing->upgrade_count != 1) {
+    if (framing->upgrade_count != 1) {
         return false;
     }
     struct slice value = framing->upgrade;

@@ -7,8 +7,9 @@
 
 #define H1_CONNECTION_OPTIONS_MAX 32 /* bounds the work of marking nominated fields */
 
-/* All zero before the first field. */
+/* All zero before the first field but is_request. */
 struct h1_framing {
+    bool is_request; /* what can be read in one safe way is classified, not refused */
     bool has_content_length;
     bool has_transfer_encoding;
     bool connection_close;
@@ -16,9 +17,15 @@ struct h1_framing {
     bool connection_upgrade;
     bool connection_nominates; /* names that are neither of the three nor empty */
     bool expects_continue;
+    bool has_unknown_expectation;
+    bool accepts_trailers;
+    bool declares_trailer;
     uint8_t connection_option_count;
     uint16_t host_count;
     uint16_t upgrade_count;
+    uint32_t reasons;   /* as h1_request.desync_reasons */
+    uint64_t field_ids; /* as h1_request.field_ids; set by h1_step_section() */
+    size_t content_length_digits;
     uint64_t content_length;
     struct slice host;    /* value of the first line */
     struct slice upgrade; /* value of the first line */
@@ -27,14 +34,44 @@ struct h1_framing {
 /* For each line whose id is not H1_FIELD_OTHER and at most H1_FIELD_LAST_WITH_MEANING. */
 enum h1_error h1_framing_take(struct h1_framing *framing, const struct h1_field_line *line);
 
-/* When all lines are taken: do they fit together and to the version? Marks the fields that Connection nominates. */
-enum h1_error h1_framing_check(const struct h1_framing *framing, int minor_version, struct h1_field_line *fields,
-                               size_t field_count);
+static inline void h1_framing_note(struct h1_framing *framing, enum h1_desync_reason reason)
+{
+    framing->reasons |= 1u << reason;
+}
 
-bool h1_framing_keeps_alive(const struct h1_framing *framing, int minor_version);
+/* No Content-Length line may go on as it came. Only of requests: in a response it is refused, or of no consequence. */
+static inline bool h1_framing_has_doubtful_length(const struct h1_framing *framing)
+{
+    const uint32_t doubts = 1u << H1_DESYNC_CONTENT_LENGTH_AND_TRANSFER_ENCODING |
+                            1u << H1_DESYNC_CONTENT_LENGTH_REPEATED | 1u << H1_DESYNC_CONTENT_LENGTH_ZEROS;
+    return framing->is_request && framing->reasons & doubts;
+}
 
-/* The request asks, in a way that is safe to pass on, for one other protocol. Not for another version of HTTP or for
- * TLS: what runs inside such a tunnel would be requests that no rule was applied to. */
-bool h1_framing_asks_for_upgrade(const struct h1_framing *framing, int minor_version);
+/* The same when there is more to it than Host, one Content-Length and plain Connection options. */
+enum h1_error h1_framing_check_rare(struct h1_framing *framing, int minor_version, struct h1_field_line *fields,
+                                    size_t field_count);
+
+/* When all lines are taken: do they fit together and to the version? Marks the fields that Connection nominates, and in
+ * a request each Content-Length that must not go on as it came. */
+static inline enum h1_error h1_framing_check(struct h1_framing *framing, int minor_version,
+                                             struct h1_field_line *fields, size_t field_count)
+{
+    bool is_plain = !framing->has_transfer_encoding && !framing->connection_nominates && framing->reasons == 0;
+    return is_plain ? H1_OK : h1_framing_check_rare(framing, minor_version, fields, field_count);
+}
+
+static inline bool h1_framing_keeps_alive(const struct h1_framing *framing, int minor_version)
+{
+    return !framing->connection_close && (minor_version == 1 || framing->connection_keep_alive);
+}
+
+/* Upgrade names one protocol that is safe to pass on. Not another version of HTTP, nor TLS: what runs inside such a
+ * tunnel would be requests that no rule was applied to. */
+bool h1_framing_names_safe_protocol(const struct h1_framing *framing);
+
+static inline bool h1_framing_asks_for_upgrade(const struct h1_framing *framing, int minor_version)
+{
+    return framing->connection_upgrade && minor_version == 1 && h1_framing_names_safe_protocol(framing);
+}
 
 #endif

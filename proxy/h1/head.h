@@ -1,5 +1,6 @@
 /* h1/head: strict parser of HTTP/1.0 and HTTP/1.1 heads (RFC 9110, 9112). Pure functions, any thread, no allocation.
- * What is not certain to mean the same to every recipient is refused, never repaired.
+ * What is not certain to mean the same to every recipient is refused, or, in requests, classified (h1/desync) and read
+ * in the one way that the RFC gives.
  *
  * Ownership: the slices of a parsed head point into the caller's buffer, or into the struct itself (path and
  * forward_target when target_rewritten). They are valid while both stay where they are; do not copy the struct. */
@@ -11,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "proxy/h1/desync.h"
 #include "proxy/h1/error.h"
 #include "proxy/h1/field.h"
 
@@ -24,10 +26,11 @@ struct h1_limits {
     size_t head_bytes; /* all of the head, with the empty line that ends it */
     size_t target_bytes;
     uint16_t field_count;
+    bool accepts_bare_lf; /* of requests: the request line, field lines and the empty line may end in LF alone */
 };
 
-/* The line as received runs from name.at to just behind its CRLF, which is where the next line's name.at is; behind
- * the last line is the empty line: buf + head_bytes - 2. */
+/* The line as received runs from name.at to just behind its CRLF (or LF, with has_bare_lf), which is where the next
+ * line's name.at is; behind the last line is the empty line: buf + fields_end. */
 struct h1_field_line {
     struct slice name;
     struct slice value;  /* without the whitespace around it; can be empty */
@@ -54,12 +57,22 @@ struct h1_request {
     int minor_version;     /* 0 or 1 */
     enum h1_body body;     /* never UNTIL_CLOSE */
     bool keep_alive;
-    bool expects_continue;      /* Expect: 100-continue on HTTP/1.1 */
-    bool upgrade;               /* asks for one protocol other than h2c, on HTTP/1.1, without a body */
-    bool target_rewritten;      /* forward_target differs from target */
+    bool expects_continue;        /* Expect: 100-continue on HTTP/1.1 */
+    bool has_unknown_expectation; /* Expect has a member other than 100-continue */
+    bool accepts_trailers;        /* TE has the member "trailers", on HTTP/1.1 */
+    bool declares_trailer;        /* has a Trailer field */
+    bool upgrade;                 /* asks for one protocol other than h2c, on HTTP/1.1, without a body */
+    bool has_bare_lf;             /* a line ended in LF alone: send no line on as it was received */
+    bool rewrites_content_length; /* all Content-Length lines are hop_by_hop: send one of content_length */
+    bool target_rewritten;        /* forward_target differs from target */
     bool authority_from_target; /* absolute-form: forward `authority` as Host, not the Host received (RFC 9112 3.2.2) */
+    uint8_t desync;             /* enum h1_desync: the class of desync_reason */
+    uint8_t desync_reason;      /* enum h1_desync_reason: the first of the list that was seen; NONE is compliant */
     uint16_t field_count;
-    uint64_t content_length; /* 0 without the field */
+    uint32_t desync_reasons; /* all that were seen: bit n for enum h1_desync_reason n */
+    uint64_t field_ids;      /* of all lines: bit n for enum h1_field n */
+    uint64_t content_length; /* 0 without the field, and for a chunked body */
+    size_t fields_end;       /* from buf: where the empty line starts */
     size_t head_bytes;       /* from buf, with a skipped leading CRLF and the empty line */
     struct slice method_text;
     struct slice target;         /* as received */
@@ -68,6 +81,7 @@ struct h1_request {
     struct slice query;          /* behind '?'; empty without one */
     struct slice authority;      /* what to route by, with its port; empty only for HTTP/1.0 without Host */
     struct slice host;           /* authority without its port; as received, so in any case; IPv6 keeps its brackets */
+    struct slice upgrade_protocol;              /* value of Upgrade when `upgrade`, otherwise empty */
     struct h1_field_line fields[H1_FIELDS_MAX]; /* only field_count are set */
     char rewritten[H1_TARGET_MAX + 1];          /* scratch */
 };
@@ -79,9 +93,11 @@ struct h1_response {
     bool keep_alive;   /* always false for UNTIL_CLOSE */
     bool upgrade;      /* 101 with one Upgrade and Connection: upgrade; a 101 without it is the caller's to refuse */
     uint16_t field_count;
-    uint64_t content_length; /* of the field, also where there is no body (HEAD, 304); 0 without the field */
-    size_t head_bytes;
-    struct slice reason; /* can be empty */
+    uint64_t field_ids;            /* of all lines: bit n for enum h1_field n */
+    uint64_t content_length;       /* of the field, also where there is no body (HEAD, 304); 0 without the field */
+    size_t head_bytes;             /* from buf; the empty line is its last two bytes */
+    struct slice reason;           /* can be empty */
+    struct slice upgrade_protocol; /* value of Upgrade when `upgrade`, otherwise empty */
     struct h1_field_line fields[H1_FIELDS_MAX];
 };
 

@@ -16,16 +16,26 @@ static enum h1_method method_of(struct slice text)
 }
 
 /* Robustness against old clients that send one CRLF too many behind a body (RFC 9112 2.2). */
-static enum h1_result step_leading_line(struct h1_cursor *c)
+static enum h1_result step_leading_line(struct h1_cursor *c, struct h1_request *request)
 {
     if (c->at == c->end) {
         return H1_MORE;
     }
-    return *c->at == '\r' || *c->at == '\n' ? h1_step_line_end(c, H1_ERR_METHOD) : H1_DONE;
+    if (*c->at != '\r' && *c->at != '\n') {
+        return H1_DONE;
+    }
+    request->desync_reasons |= 1u << H1_DESYNC_LEADING_EMPTY_LINE;
+    return h1_step_line_end(c, H1_ERR_METHOD);
 }
 
 static enum h1_result step_method(struct h1_cursor *c, struct h1_request *request)
 {
+    if (c->end - c->at >= 4 && memcmp(c->at, "GET ", 4) == 0) {
+        request->method = H1_METHOD_GET;
+        request->method_text = (struct slice){ c->at, 3 };
+        c->at += 4;
+        return H1_DONE;
+    }
     const char *stop = h1_scan_class(c->at, c->end, H1_CHAR_TOKEN);
     if (stop == c->end) {
         return H1_MORE;
@@ -65,7 +75,7 @@ static enum h1_result step_target(struct h1_cursor *c, struct h1_request *reques
 
 static enum h1_result step_request_line(struct h1_cursor *c, struct h1_request *request, const struct h1_limits *limits)
 {
-    enum h1_result result = step_leading_line(c);
+    enum h1_result result = step_leading_line(c, request);
     if (result == H1_DONE) {
         result = step_method(c, request);
     }
@@ -94,28 +104,109 @@ static enum h1_error read_host(struct h1_request *request, const struct h1_frami
     if (!request->authority_from_target) {
         request->authority = framing->host;
         request->host = host;
+    } else if (!slice_equals_ignoring_case(request->authority, framing->host)) {
+        request->desync_reasons |= 1u << H1_DESYNC_AUTHORITY_DIFFERS;
     }
     return H1_OK;
 }
 
+/* Of a body that is there: has it a meaning with that method? */
+static bool body_is_expected(enum h1_method method)
+{
+    switch (method) {
+    case H1_METHOD_GET:
+    case H1_METHOD_HEAD:
+    case H1_METHOD_DELETE:
+    case H1_METHOD_OPTIONS:
+    case H1_METHOD_TRACE:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static bool method_brings_a_body(enum h1_method method)
+{
+    return method == H1_METHOD_POST || method == H1_METHOD_PUT || method == H1_METHOD_PATCH;
+}
+
+static uint32_t reasons_of_body(const struct h1_request *request, const struct h1_framing *framing)
+{
+    uint32_t reasons = 0;
+    if (!body_is_expected(request->method)) {
+        reasons |= 1u << H1_DESYNC_BODY_UNEXPECTED;
+    }
+    if (framing->connection_upgrade && framing->upgrade_count > 0) {
+        reasons |= 1u << H1_DESYNC_UPGRADE_WITH_BODY;
+    }
+    return reasons;
+}
+
+static uint32_t reasons_of_1_0(const struct h1_request *request, const struct h1_framing *framing)
+{
+    uint32_t reasons = 0;
+    if (request->authority.len == 0) {
+        reasons |= 1u << H1_DESYNC_HOST_MISSING_1_0;
+    }
+    if (request->keep_alive && !framing->has_content_length && method_brings_a_body(request->method)) {
+        reasons |= 1u << H1_DESYNC_LENGTH_MISSING_1_0;
+    }
+    return reasons;
+}
+
+static void classify(struct h1_request *request, const struct h1_framing *framing)
+{
+    uint32_t reasons = request->desync_reasons | framing->reasons;
+    if (request->body != H1_BODY_NONE) {
+        reasons |= reasons_of_body(request, framing);
+    }
+    if (request->minor_version == 0) {
+        reasons |= reasons_of_1_0(request, framing);
+    }
+    if (request->has_bare_lf) {
+        reasons |= 1u << H1_DESYNC_BARE_LF;
+    }
+    request->desync_reasons = reasons;
+    request->desync_reason = H1_DESYNC_NONE;
+    request->desync = H1_COMPLIANT;
+    if (reasons != 0) {
+        enum h1_desync_reason first = (enum h1_desync_reason)__builtin_ctz(reasons);
+        request->desync_reason = (uint8_t)first;
+        request->desync = (uint8_t)h1_desync_class_of(first);
+    }
+}
+
 static void decide_request(struct h1_request *request, const struct h1_framing *framing)
 {
-    request->content_length = framing->content_length;
+    request->field_ids = framing->field_ids;
+    request->content_length = framing->has_transfer_encoding ? 0 : framing->content_length;
+    request->rewrites_content_length = !framing->has_transfer_encoding && h1_framing_has_doubtful_length(framing);
     request->body = framing->has_transfer_encoding ? H1_BODY_CHUNKED
                     : framing->content_length > 0  ? H1_BODY_LENGTH
                                                    : H1_BODY_NONE;
     request->keep_alive = h1_framing_keeps_alive(framing, request->minor_version);
     request->expects_continue = framing->expects_continue && request->minor_version == 1;
+    request->has_unknown_expectation = framing->has_unknown_expectation;
+    request->accepts_trailers = framing->accepts_trailers && request->minor_version == 1;
+    request->declares_trailer = framing->declares_trailer;
     request->upgrade = request->body == H1_BODY_NONE && h1_framing_asks_for_upgrade(framing, request->minor_version);
+    request->upgrade_protocol = request->upgrade ? framing->upgrade : (struct slice){ request->target.at, 0 };
+}
+
+/* Behind an empty line: its length is that of its end. */
+static size_t empty_line_bytes(const char *end)
+{
+    return end[-2] == '\r' ? 2 : 1;
 }
 
 static enum h1_result step_request(struct h1_cursor *c, struct h1_request *request, const struct h1_limits *limits)
 {
+    request->desync_reasons = 0;
     enum h1_result result = step_request_line(c, request, limits);
     if (result != H1_DONE) {
         return result;
     }
-    struct h1_framing framing = { 0 };
+    struct h1_framing framing = { .is_request = true };
     result = h1_step_section(c, limits->field_count, request->fields, &request->field_count, &framing);
     if (result != H1_DONE) {
         return result;
@@ -127,7 +218,9 @@ static enum h1_result step_request(struct h1_cursor *c, struct h1_request *reque
     if (error != H1_OK) {
         return h1_refuse(c, error);
     }
+    request->has_bare_lf = c->has_bare_lf;
     decide_request(request, &framing);
+    classify(request, &framing);
     return H1_DONE;
 }
 
@@ -138,9 +231,12 @@ enum h1_result h1_parse_request(const char *buf, size_t len, const struct h1_lim
     if (!h1_resume_is_due(buf, len, limits, resume_at)) {
         return H1_MORE;
     }
-    struct h1_cursor c = { buf, buf + (len < limits->head_bytes ? len : limits->head_bytes), H1_OK };
+    struct h1_cursor c = { .at = buf,
+                           .end = buf + (len < limits->head_bytes ? len : limits->head_bytes),
+                           .accepts_bare_lf = limits->accepts_bare_lf };
     enum h1_result result = h1_conclude(&c, step_request(&c, request, limits), buf, len, limits, resume_at);
     *error = c.error;
     request->head_bytes = (size_t)(c.at - buf);
+    request->fields_end = result == H1_DONE ? request->head_bytes - empty_line_bytes(c.at) : 0;
     return result;
 }

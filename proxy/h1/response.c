@@ -91,11 +91,13 @@ static void withhold_content_length(struct h1_response *response)
 static void decide_response(struct h1_response *response, const struct h1_framing *framing,
                             enum h1_method request_method)
 {
+    response->field_ids = framing->field_ids;
     response->content_length = framing->content_length;
     response->body = body_of(response, framing, request_method);
     response->keep_alive =
         response->body != H1_BODY_UNTIL_CLOSE && h1_framing_keeps_alive(framing, response->minor_version);
     response->upgrade = response->status == 101 && framing->connection_upgrade && framing->upgrade_count == 1;
+    response->upgrade_protocol = response->upgrade ? framing->upgrade : (struct slice){ response->reason.at, 0 };
     if (framing->has_content_length && (response->status < 200 || response->status == 204)) {
         withhold_content_length(response);
     }
@@ -108,7 +110,7 @@ static enum h1_result step_response(struct h1_cursor *c, struct h1_response *res
     if (result != H1_DONE) {
         return result;
     }
-    struct h1_framing framing = { 0 };
+    struct h1_framing framing = { .is_request = false };
     result = h1_step_section(c, limits->field_count, response->fields, &response->field_count, &framing);
     if (result != H1_DONE) {
         return result;
@@ -128,7 +130,7 @@ enum h1_result h1_parse_response(const char *buf, size_t len, const struct h1_li
     if (!h1_resume_is_due(buf, len, limits, resume_at)) {
         return H1_MORE;
     }
-    struct h1_cursor c = { buf, buf + (len < limits->head_bytes ? len : limits->head_bytes), H1_OK };
+    struct h1_cursor c = { .at = buf, .end = buf + (len < limits->head_bytes ? len : limits->head_bytes) };
     enum h1_result result =
         h1_conclude(&c, step_response(&c, response, limits, request_method), buf, len, limits, resume_at);
     *error = c.error;

@@ -36,33 +36,26 @@ const uint8_t h1_char_classes[256] = {
     ['a' ... 'z'] = WORD, [0x80 ... 0xff] = VALUE,
 };
 
-enum h1_result h1_step_line_end(struct h1_cursor *c, enum h1_error otherwise)
+enum h1_result h1_step_rare_line_end(struct h1_cursor *c, enum h1_error otherwise)
 {
     if (c->at == c->end) {
         return H1_MORE;
     }
+    if (*c->at == '\n' && c->accepts_bare_lf) {
+        c->has_bare_lf = true;
+        c->at++;
+        return H1_DONE;
+    }
     if (*c->at != '\r') {
         return h1_refuse(c, *c->at == '\n' ? H1_ERR_BARE_LF : otherwise);
     }
-    if (c->at + 1 == c->end) {
-        return H1_MORE;
-    }
-    if (c->at[1] != '\n') {
-        return h1_refuse(c, H1_ERR_BARE_CR);
-    }
-    c->at += 2;
-    return H1_DONE;
+    return c->at + 1 == c->end ? H1_MORE : h1_refuse(c, H1_ERR_BARE_CR);
 }
 
-enum h1_result h1_step_version(struct h1_cursor *c, int *minor_version)
+enum h1_result h1_step_rare_version(struct h1_cursor *c, int *minor_version)
 {
     static const char shape[] = "HTTP/0.0"; /* 0: any digit */
     const size_t shape_len = sizeof(shape) - 1;
-    if ((size_t)(c->end - c->at) >= shape_len && memcmp(c->at, "HTTP/1.1", shape_len) == 0) {
-        *minor_version = 1;
-        c->at += shape_len;
-        return H1_DONE;
-    }
     for (size_t i = 0; i < shape_len; i++) {
         if (c->at + i == c->end) {
             return H1_MORE;
@@ -80,9 +73,9 @@ enum h1_result h1_step_version(struct h1_cursor *c, int *minor_version)
     return H1_DONE;
 }
 
-bool h1_resume_is_due(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at)
+bool h1_resume_is_due_again(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at)
 {
-    if (*resume_at == 0 || *resume_at > len || len >= limits->head_bytes) {
+    if (*resume_at > len || len >= limits->head_bytes) {
         return true;
     }
     /* Only a control character can end a line or spoil one unseen until now; what else is wrong with a line is seen
@@ -93,12 +86,9 @@ bool h1_resume_is_due(const char *buf, size_t len, const struct h1_limits *limit
     return stop < end && !(*stop == '\r' && stop + 1 == end);
 }
 
-enum h1_result h1_conclude(struct h1_cursor *c, enum h1_result result, const char *buf, size_t len,
-                           const struct h1_limits *limits, size_t *resume_at)
+enum h1_result h1_conclude_more(struct h1_cursor *c, const char *buf, size_t len, const struct h1_limits *limits,
+                                size_t *resume_at)
 {
-    if (result != H1_MORE) {
-        return result;
-    }
     if (len >= limits->head_bytes) {
         return h1_refuse(c, H1_ERR_HEAD_TOO_LARGE);
     }

@@ -33,6 +33,8 @@ struct h1_cursor {
     const char *at;
     const char *end;
     enum h1_error error;
+    bool accepts_bare_lf;
+    bool has_bare_lf; /* set by h1_step_line_end() */
 };
 
 static inline enum h1_result h1_refuse(struct h1_cursor *c, enum h1_error error)
@@ -95,17 +97,45 @@ static inline const char *h1_scan_target(const char *at, const char *end)
     return h1_scan_class(at, end, H1_CHAR_TARGET);
 }
 
-/* Steps over CRLF. otherwise: the error for a byte that is neither CR nor LF. */
-enum h1_result h1_step_line_end(struct h1_cursor *c, enum h1_error otherwise);
+/* Those named _rare_ are what the steps below them come to when they are not at the plain and complete case. */
+enum h1_result h1_step_rare_line_end(struct h1_cursor *c, enum h1_error otherwise);
+enum h1_result h1_step_rare_version(struct h1_cursor *c, int *minor_version);
+bool h1_resume_is_due_again(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at);
+enum h1_result h1_conclude_more(struct h1_cursor *c, const char *buf, size_t len, const struct h1_limits *limits,
+                                size_t *resume_at);
+
+/* Steps over CRLF, or LF where it is accepted. otherwise: the error for a byte that is neither CR nor LF. */
+static inline enum h1_result h1_step_line_end(struct h1_cursor *c, enum h1_error otherwise)
+{
+    if (c->end - c->at >= 2 && memcmp(c->at, "\r\n", 2) == 0) {
+        c->at += 2;
+        return H1_DONE;
+    }
+    return h1_step_rare_line_end(c, otherwise);
+}
 
 /* Steps over "HTTP/1.0" or "HTTP/1.1". */
-enum h1_result h1_step_version(struct h1_cursor *c, int *minor_version);
+static inline enum h1_result h1_step_version(struct h1_cursor *c, int *minor_version)
+{
+    if (c->end - c->at >= 8 && memcmp(c->at, "HTTP/1.1", 8) == 0) {
+        *minor_version = 1;
+        c->at += 8;
+        return H1_DONE;
+    }
+    return h1_step_rare_version(c, minor_version);
+}
 
 /* May the outcome differ from the last call's, which was H1_MORE at *resume_at? If not, moves *resume_at on. */
-bool h1_resume_is_due(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at);
+static inline bool h1_resume_is_due(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at)
+{
+    return *resume_at == 0 || h1_resume_is_due_again(buf, len, limits, resume_at);
+}
 
 /* What a parse of buf[0..len), cut at limits->head_bytes, comes to: keeps *resume_at, refuses a head that is full. */
-enum h1_result h1_conclude(struct h1_cursor *c, enum h1_result result, const char *buf, size_t len,
-                           const struct h1_limits *limits, size_t *resume_at);
+static inline enum h1_result h1_conclude(struct h1_cursor *c, enum h1_result result, const char *buf, size_t len,
+                                         const struct h1_limits *limits, size_t *resume_at)
+{
+    return result != H1_MORE ? result : h1_conclude_more(c, buf, len, limits, resume_at);
+}
 
 #endif

@@ -90,7 +90,8 @@ static inline unsigned colon_mask(const char *at)
     return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(':')));
 }
 
-/* 32 bytes can be read at `at`, and the name's colon is among them. A known name needs no look at its characters. */
+/* 16 bytes can be read at `at`, 32 if len > 16; the name's colon is among them. A known name needs no look at its
+ * characters. */
 static inline bool set_name_quickly(struct h1_field_line *line, const char *at, unsigned len)
 {
     line->name = (struct slice){ at, len };
@@ -128,11 +129,11 @@ static inline bool set_name_quickly(struct h1_field_line *line, const char *at, 
  * whitespace. Returns the start of the next line; a null pointer says nothing but "look at it the strict way". */
 static inline const char *take_plain_line(const char *at, const char *end, struct h1_field_line *line)
 {
-    if (end - at < 32) {
+    if (end - at < 17) { /* 16 for the mask, one behind a colon that is the last of them */
         return NULL;
     }
     unsigned colons = colon_mask(at);
-    if (colons == 0) {
+    if (colons == 0 && end - at >= 32) {
         colons = colon_mask(at + 16) << 16;
     }
     unsigned len = colons != 0 ? (unsigned)__builtin_ctz(colons) : 31;
@@ -168,6 +169,7 @@ enum h1_result h1_step_section(struct h1_cursor *c, uint16_t limit, struct h1_fi
 {
     uint16_t limit_count = limit < H1_FIELDS_MAX ? limit : H1_FIELDS_MAX;
     uint16_t count = 0;
+    uint64_t ids = 0;
     const char *at = c->at, *end = c->end;
     for (; at < end && *at != '\r' && *at != '\n'; count++) {
         if (count == limit_count) {
@@ -184,6 +186,10 @@ enum h1_result h1_step_section(struct h1_cursor *c, uint16_t limit, struct h1_fi
             next = c->at;
         }
         at = next;
+        ids |= UINT64_C(1) << line->id;
+        if (line->has_underscore && h1_field_traits_of(h1_field_of_alias(line->name)) != H1_FIELD_PLAIN) {
+            h1_framing_note(framing, H1_DESYNC_UNDERSCORE_ALIAS);
+        }
         if (line->id != H1_FIELD_OTHER && line->id <= H1_FIELD_LAST_WITH_MEANING) {
             enum h1_error error = h1_framing_take(framing, line);
             if (error != H1_OK) {
@@ -192,6 +198,7 @@ enum h1_result h1_step_section(struct h1_cursor *c, uint16_t limit, struct h1_fi
         }
     }
     *field_count = count;
+    framing->field_ids = ids;
     c->at = at;
     return h1_step_line_end(c, H1_ERR_FIELD_NAME);
 }

@@ -143,6 +143,7 @@ static enum h1_error rewrite(struct h1_request *request, struct slice origin, si
     memcpy(request->rewritten + normal_len, origin.at + path_len, tail_len);
     use_as_received(request, (struct slice){ request->rewritten, normal_len + tail_len }, normal_len);
     request->target_rewritten = true;
+    request->desync_reasons |= 1u << H1_DESYNC_PATH_NORMALISED;
     return H1_OK;
 }
 

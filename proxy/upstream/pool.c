@@ -121,7 +121,12 @@ struct upstream *upstream_connect(struct worker *w, const struct endpoint *endpo
     u->slot = endpoint->slot;
     u->state = UPSTREAM_CONNECTING;
     channel_open(&u->channel, w->base, fd, upstream_on_readable, upstream_on_writable, u);
-    channel_set_writing(&u->channel, true);
+    if (!channel_set_writing(&u->channel, true)) {
+        close(fd);
+        slab_give_back(&w->upstream_slab, u);
+        errno = ENOMEM;
+        return NULL;
+    }
     STATS_ADD(w->stats->upstream_connects, 1);
     return u;
 }

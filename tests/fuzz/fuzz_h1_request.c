@@ -1,74 +1,156 @@
-/* Any bytes as a request head: in one piece and byte by byte; what is accepted must keep the parser's promises. */
-#include <stdio.h>
-
-#include "base/check.h"
-#include "proxy/h1/head.h"
+/* Any bytes as a request head, strictly and with bare LF allowed: in one piece, byte by byte, and in pieces whose sizes
+ * follow from the bytes. What is accepted must keep the parser's promises, and be one plain head when written anew. */
+#include "tests/fuzz/h1_rewrite.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
-static const struct h1_limits limits = { .head_bytes = 2048, .target_bytes = 256, .field_count = 16 };
-static struct h1_request whole, trickled, again;
+#define REWRITTEN_FIELDS_MAX 20
+
+static struct h1_limits limits = { .head_bytes = 2048, .target_bytes = 256, .field_count = 16 };
+static struct h1_request whole, pieces, again;
 
 static bool is_within(struct slice inner, const char *at, size_t len)
 {
     return inner.at >= at && inner.at + inner.len <= at + len;
 }
 
+static bool has_reason(const struct h1_request *r, enum h1_desync_reason reason)
+{
+    return r->desync_reasons >> reason & 1;
+}
+
+/* [line, next) is the line as received. */
+static void check_line(const struct h1_field_line *line, const char *next, const char *text)
+{
+    check(is_within(line->name, text, whole.head_bytes) && is_within(line->value, text, whole.head_bytes));
+    check(line->name.len > 0 && line->name.at[line->name.len] == ':');
+    check(next[-1] == '\n' && (whole.has_bare_lf || next[-2] == '\r'));
+    check(line->value.at + line->value.len <= next - 1 - (next[-2] == '\r'));
+    check(memchr(line->name.at, '\n', (size_t)(next - line->name.at)) == next - 1);
+    check(memchr(line->value.at, '\0', line->value.len) == NULL &&
+          memchr(line->value.at, '\r', line->value.len) == NULL);
+    check(line->id == h1_field_of_name(line->name));
+    check(line->has_underscore == (memchr(line->name.at, '_', line->name.len) != NULL));
+    check(line->id != H1_FIELD_HOST || !line->hop_by_hop);
+    check(line->id != H1_FIELD_CONTENT_LENGTH ||
+          line->hop_by_hop == (whole.rewrites_content_length || whole.body == H1_BODY_CHUNKED));
+}
+
 static void check_fields(const char *text)
 {
+    uint64_t ids = 0;
     check(whole.field_count <= limits.field_count);
+    check(whole.fields_end < whole.head_bytes && whole.head_bytes - whole.fields_end <= 2);
+    check(text[whole.head_bytes - 1] == '\n' && text[whole.fields_end - 1] == '\n');
     for (size_t i = 0; i < whole.field_count; i++) {
-        const struct h1_field_line *line = &whole.fields[i];
-        const char *next = i + 1 < whole.field_count ? line[1].name.at : text + whole.head_bytes - 2;
-        check(is_within(line->name, text, whole.head_bytes) && is_within(line->value, text, whole.head_bytes));
-        check(line->name.len > 0 && line->name.at[line->name.len] == ':');
-        check(next[-1] == '\n' && next[-2] == '\r');
-        check(line->value.at + line->value.len <= next - 2);
-        check(memchr(line->name.at, '\n', (size_t)(next - line->name.at)) == next - 1);
-        check(memchr(line->value.at, '\0', line->value.len) == NULL);
-        check(line->id == h1_field_of_name(line->name));
-        check(line->has_underscore == (memchr(line->name.at, '_', line->name.len) != NULL));
-        check(line->id != H1_FIELD_HOST || !line->hop_by_hop);
+        const char *next = i + 1 < whole.field_count ? whole.fields[i + 1].name.at : text + whole.fields_end;
+        check_line(&whole.fields[i], next, text);
+        ids |= UINT64_C(1) << whole.fields[i].id;
     }
+    check(whole.field_ids == ids);
 }
 
 static void check_framing(void)
 {
     const struct h1_field_line *length = h1_find_field(whole.fields, whole.field_count, H1_FIELD_CONTENT_LENGTH);
     const struct h1_field_line *coding = h1_find_field(whole.fields, whole.field_count, H1_FIELD_TRANSFER_ENCODING);
-    check(length == NULL || coding == NULL);
+    check((length != NULL && coding != NULL) == (whole.desync == H1_SEVERE));
     check((whole.body == H1_BODY_CHUNKED) == (coding != NULL));
     check((whole.body == H1_BODY_LENGTH) == (whole.content_length > 0));
     check(whole.content_length == 0 || length != NULL);
     check(whole.content_length <= INT64_MAX);
-    check(!whole.upgrade || whole.body == H1_BODY_NONE);
+    check(!whole.rewrites_content_length || (length != NULL && coding == NULL));
+    check(!whole.upgrade || (whole.body == H1_BODY_NONE && whole.minor_version == 1));
+    check(whole.upgrade == (whole.upgrade_protocol.len > 0));
 }
 
-/* What is sent on is read by the next parser as what was matched here. */
+static void check_class(void)
+{
+    check(whole.desync == h1_desync_class_of((enum h1_desync_reason)whole.desync_reason));
+    check((whole.desync == H1_COMPLIANT) == (whole.desync_reasons == 0));
+    check(whole.desync_reasons == 0 || has_reason(&whole, (enum h1_desync_reason)whole.desync_reason));
+    for (int reason = 0; reason < H1_DESYNC_REASON_COUNT; reason++) {
+        enum h1_desync desync = h1_desync_class_of((enum h1_desync_reason)reason);
+        check(!has_reason(&whole, (enum h1_desync_reason)reason) || desync <= whole.desync);
+    }
+    check(whole.desync_reasons >> H1_DESYNC_REASON_COUNT == 0 && !has_reason(&whole, H1_DESYNC_MALFORMED));
+    check(whole.has_bare_lf == has_reason(&whole, H1_DESYNC_BARE_LF) && (!whole.has_bare_lf || limits.accepts_bare_lf));
+}
+
 static void check_target(void)
 {
     check(whole.method != H1_METHOD_CONNECT);
     check(whole.minor_version == 0 || whole.host.len > 0);
     check(whole.path.at == whole.forward_target.at && whole.path.len <= whole.forward_target.len);
     check(whole.target_rewritten == !slice_equals(whole.target, whole.forward_target));
-    char head[512];
-    int head_len = snprintf(head, sizeof(head), "%.*s %.*s HTTP/1.0\r\n\r\n", whole.method == H1_METHOD_OPTIONS ? 7 : 3,
-                            whole.method == H1_METHOD_OPTIONS ? "OPTIONS" : "GET", SLICE_FMT(whole.forward_target));
-    enum h1_error error;
-    size_t resume_at = 0;
-    const struct h1_limits wider = { .head_bytes = 2048, .target_bytes = 257, .field_count = 16 };
-    check(h1_parse_request(head, (size_t)head_len, &wider, &resume_at, &again, &error) == H1_DONE);
-    check(!again.target_rewritten && slice_equals(again.path, whole.path) && slice_equals(again.query, whole.query));
     check(slice_equals(whole.path, SLICE_LITERAL("*")) || whole.path.at[0] == '/');
 }
 
-/* An error may be seen late, but not later than the end of its line. */
-static enum h1_result trickle(const char *text, size_t len, enum h1_error *error)
+/* Written anew it is read the same, and nothing about its framing is left to doubt. */
+static void check_rewritten(void)
+{
+    static struct text text;
+    const struct h1_limits wider = { .head_bytes = sizeof(text.at),
+                                     .target_bytes = 257,
+                                     .field_count = REWRITTEN_FIELDS_MAX };
+    enum h1_error error;
+    size_t resume_at = 0;
+    rewrite_request(&text, &whole);
+    check(h1_parse_request(text.at, text.len, &wider, &resume_at, &again, &error) == H1_DONE);
+    check(again.head_bytes == text.len && again.desync <= H1_ACCEPTABLE);
+    check(!has_reason(&again, H1_DESYNC_PATH_NORMALISED) && !has_reason(&again, H1_DESYNC_AUTHORITY_DIFFERS));
+    check(!again.target_rewritten && slice_equals(again.target, whole.forward_target));
+    check(slice_equals(again.path, whole.path) && slice_equals(again.query, whole.query));
+    check(whole.authority.len == 0 || slice_equals(again.authority, whole.authority));
+    check(whole.host.len == 0 || slice_equals(again.host, whole.host));
+    check(again.method == whole.method && again.body == whole.body && again.content_length == whole.content_length);
+    check(!again.rewrites_content_length && !again.upgrade && again.keep_alive);
+    check(again.has_unknown_expectation == whole.has_unknown_expectation);
+}
+
+/* 0: byte by byte; otherwise pieces of 1 to `step` bytes. An error may be seen late, but not later than the end of its
+ * line. */
+static enum h1_result parse_pieces(const char *text, size_t len, unsigned step, enum h1_error *error)
 {
     enum h1_result result = H1_MORE;
+    size_t resume_at = 0, so_far = 0;
+    unsigned random = step;
+    while (so_far < len && result == H1_MORE) {
+        random = random * 1664525u + 1013904223u;
+        size_t piece = step > 0 ? 1 + (random >> 16) % step : 1;
+        so_far += piece < len - so_far ? piece : len - so_far;
+        result = h1_parse_request(text, so_far, &limits, &resume_at, &pieces, error);
+    }
+    return result;
+}
+
+static void check_same(void)
+{
+    check(whole.head_bytes == pieces.head_bytes && whole.fields_end == pieces.fields_end);
+    check(whole.field_count == pieces.field_count && whole.body == pieces.body);
+    check(whole.content_length == pieces.content_length && whole.keep_alive == pieces.keep_alive);
+    check(whole.desync_reasons == pieces.desync_reasons && whole.upgrade == pieces.upgrade);
+    check(slice_equals(whole.path, pieces.path) && slice_equals(whole.host, pieces.host));
+}
+
+static enum h1_result parse(const uint8_t *bytes, size_t len, const char *text, unsigned step)
+{
+    enum h1_error error = H1_OK, late_error = H1_OK;
     size_t resume_at = 0;
-    for (size_t so_far = 1; so_far <= len && result == H1_MORE; so_far++) {
-        result = h1_parse_request(text, so_far, &limits, &resume_at, &trickled, error);
+    enum h1_result result = h1_parse_request((const char *)bytes, len, &limits, &resume_at, &whole, &error);
+    check((result == H1_BAD) == (error != H1_OK));
+    if (result == H1_MORE) {
+        check(len < limits.head_bytes && parse_pieces(text, len, 0, &late_error) == H1_MORE);
+        check(parse_pieces(text, len, step, &late_error) == H1_MORE);
+        return result;
+    }
+    const unsigned steps[] = { 0, step };
+    for (int i = 0; i < 2; i++) {
+        check(parse_pieces(text, result == H1_BAD ? len + 2 : len, steps[i], &late_error) == result);
+        check(late_error == error);
+        if (result == H1_DONE) {
+            check_same();
+        }
     }
     return result;
 }
@@ -81,22 +163,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     }
     memcpy(text, bytes, len);
     memcpy(text + len, "\r\n", 2);
-    enum h1_error error = H1_OK, late_error = H1_OK;
-    size_t resume_at = 0;
-    enum h1_result result = h1_parse_request((const char *)bytes, len, &limits, &resume_at, &whole, &error);
-    check((result == H1_BAD) == (error != H1_OK));
-    if (result == H1_MORE) {
-        check(len < limits.head_bytes && trickle(text, len, &late_error) == H1_MORE);
-        return 0;
+    enum h1_result results[2] = { H1_MORE, H1_MORE };
+    for (int lenient = 0; lenient < 2; lenient++) {
+        limits.accepts_bare_lf = lenient;
+        results[lenient] = parse(bytes, len, text, 2 + (unsigned)len % 40);
+        if (results[lenient] == H1_DONE) {
+            check(whole.head_bytes <= len);
+            check_fields((const char *)bytes);
+            check_framing();
+            check_class();
+            check_target();
+            check_rewritten();
+        }
     }
-    check(trickle(text, result == H1_BAD ? len + 2 : len, &late_error) == result && late_error == error);
-    if (result == H1_DONE) {
-        check(whole.head_bytes <= len && whole.head_bytes == trickled.head_bytes);
-        check(whole.field_count == trickled.field_count && whole.body == trickled.body);
-        check(slice_equals(whole.path, trickled.path) && slice_equals(whole.host, trickled.host));
-        check_fields((const char *)bytes);
-        check_framing();
-        check_target();
-    }
+    /* The leniency changes only heads that make use of it. */
+    check(results[0] != H1_DONE || (results[1] == H1_DONE && !whole.has_bare_lf));
+    check(results[1] != H1_DONE || results[0] == H1_DONE || whole.has_bare_lf);
     return 0;
 }

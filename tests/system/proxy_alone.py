@@ -65,20 +65,29 @@ class Peer:
         taken, self.data = self.data, b""
         return taken
 
+    def take_line(self):
+        while b"\r\n" not in self.data:
+            if not self.more():
+                raise EOFError("the stream ended inside a line")
+        line, _, self.data = self.data.partition(b"\r\n")
+        return line
+
     def take_chunked(self):
-        body = b""
+        return self.take_chunked_with_trailers()[0]
+
+    def take_chunked_with_trailers(self):
+        body, trailers = b"", b""
         while True:
-            while b"\r\n" not in self.data:
-                if not self.more():
-                    raise EOFError("chunked body ended early")
-            line, _, self.data = self.data.partition(b"\r\n")
-            size = int(line, 16)
+            size = int(self.take_line(), 16)
+            if size == 0:
+                break
             piece = self.take(size + 2)
             if len(piece) < size + 2:
                 raise EOFError("chunk ended early")
-            if size == 0:
-                return body
             body += piece[:-2]
+        while line := self.take_line():
+            trailers += line + b"\r\n"
+        return body, trailers
 
     def is_closed_by_peer(self):
         try:

@@ -1,6 +1,7 @@
 """portico-bench: does it measure what is there? It is measured itself, on a backend whose delays are known.
 
-Nothing here asserts a speed. Where a run calls itself INVALID (the machine was busy elsewhere), it is repeated twice."""
+Nothing here asserts a speed. Where a run calls itself INVALID (the machine was busy elsewhere), it is repeated twice. Noise
+only ever adds to a latency, so what is compared with the truth from above is the best of some rounds, from below each one."""
 
 import contextlib
 import json
@@ -20,6 +21,7 @@ from conftest import OUT, SANITIZED, SANITIZER_REPORT, SLOWNESS, Backend, free_p
 ERROR_KINDS = {"connect", "reset", "timeout", "status_1xx", "status_2xx", "status_3xx", "status_4xx", "status_5xx",
                "short_body", "wrong_body", "malformed", "overrun"}
 PUNCTUAL_US = 300  # less than what the truth of a latency is allowed to be off
+ROUNDS_MAX = 5  # of a measurement on a busy machine
 measures_time = pytest.mark.skipif(SANITIZED, reason="a sanitizer costs more than what is measured")
 
 
@@ -77,6 +79,10 @@ def check_sums(report):
     return report
 
 
+class Disturbed(AssertionError):
+    """The machine was too busy to measure anything."""
+
+
 def measure(*arguments, is_timed=False):
     """The report of a run that could measure. is_timed: it must be valid, and is better if the generator was punctual."""
     for attempt in range(3):
@@ -86,7 +92,7 @@ def measure(*arguments, is_timed=False):
         assert report["valid"] == (code == 0) == (not report["invalid_reasons"])
         if not is_timed or (report["valid"] and (report["lateness_us"]["p99"] <= PUNCTUAL_US or attempt == 2)):
             return report
-    pytest.fail(f"three times INVALID: {report['invalid_reasons']}")
+    raise Disturbed(f"three times INVALID: {report['invalid_reasons']}")
 
 
 def quantile(latency, part):
@@ -109,39 +115,82 @@ DELAYS = [
 ]
 
 
+def repeat_until_quiet(measure_round):
+    """measure_round(): {what: how much it was too high, 0 or less if it was not}; asserts by itself what noise cannot excuse.
+    Each of these must have been low enough in one of the rounds."""
+    lowest = {}
+    disturbed = None
+    for _ in range(ROUNDS_MAX):
+        try:
+            for what, excess in measure_round().items():
+                lowest[what] = min(excess, lowest.get(what, excess))
+        except Disturbed as problem:
+            disturbed = problem
+        if lowest and max(lowest.values()) <= 0:
+            return
+    assert lowest, disturbed
+    pytest.fail(f"too high in each of {ROUNDS_MAX} rounds, at least by: { {w: round(e) for w, e in lowest.items() if e > 0} }")
+
+
+def test_a_measurement_is_repeated_until_each_part_of_it_was_quiet_once():
+    rounds = iter([{"p50": 3, "p99": -1}, Disturbed("busy"), {"p50": 0, "p99": 7}, {"p50": 9, "p99": 9}])
+
+    def measure_round():
+        values = next(rounds)
+        if isinstance(values, Disturbed):
+            raise values
+        return values
+
+    repeat_until_quiet(measure_round)
+    assert next(rounds) == {"p50": 9, "p99": 9}  # not asked for any more
+    with pytest.raises(pytest.fail.Exception, match="p99.: 2"):
+        repeat_until_quiet(lambda: {"p50": -1, "p99": 2})
+
+
 @measures_time
 @pytest.mark.parametrize("delay, p50_us, p99_us", DELAYS)
 def test_latencies_are_those_that_the_backend_has(punctual_backend, delay, p50_us, p99_us):
     load = ("--rate", 1000, "--connections", 256)
-    floors = [measure(*load, "--duration", "2s", url_of(punctual_backend), is_timed=True)]
-    report = measure(*load, "--duration", "6s", url_of(punctual_backend, f"/?{delay}"), is_timed=True)
-    floors.append(measure(*load, "--duration", "2s", url_of(punctual_backend), is_timed=True))
-    assert report["requests"]["ok"] == 6_000
-    for key in ("latency_from_sent_us", "latency_from_intended_us"):
-        for part, truth in ((0.5, p50_us), (0.99, p99_us)):
-            measured, floor = quantile(report[key], part), max(quantile(f[key], part) for f in floors)
-            least, most = truth * 0.98 - 50, truth * 1.02 + 50 + floor
-            assert least <= measured <= most, f"{key} at {part}: {measured} us, not within {least:.0f} and {most:.0f}"
+
+    def measure_round():
+        floors = [measure(*load, "--duration", "2s", url_of(punctual_backend), is_timed=True)]
+        report = measure(*load, "--duration", "6s", url_of(punctual_backend, f"/?{delay}"), is_timed=True)
+        floors.append(measure(*load, "--duration", "2s", url_of(punctual_backend), is_timed=True))
+        assert report["requests"]["ok"] == 6_000
+        excesses = {}
+        for key in ("latency_from_sent_us", "latency_from_intended_us"):
+            for part, truth in ((0.5, p50_us), (0.99, p99_us)):
+                measured, floor = quantile(report[key], part), max(quantile(f[key], part) for f in floors)
+                assert measured >= truth * 0.98 - 50, f"{key} at {part}: {measured} us, less than {truth:.0f}"
+                excesses[f"{key} at {part}"] = measured - (truth * 1.02 + 50 + floor)
+        return excesses
+
+    repeat_until_quiet(measure_round)
 
 
 @measures_time
 def test_a_stall_of_one_second_is_seen_by_all_who_would_have_come(punctual_backend):
-    process = start("--rate", 1000, "--duration", "10s", "--json", "-", url_of(punctual_backend))
-    time.sleep(3)  # somewhere in the middle
-    get(punctual_backend.port, "/stall?ms=1000")
-    code, out, err = finish(process)
-    report = check_sums(json.loads(out))
-    slow = [(us, count) for us, count in report["latency_from_intended_us"]["buckets"] if us > 20_000]
-    total = sum(count for _, count in slow)
-    assert report["requests"]["ok"] == 10_000
-    assert 800 <= total <= 1200
-    for tenth in range(10):
-        # The last one: what waited longest also waited for the answers to all others.
-        end = (tenth + 1) * 100_000 if tenth < 9 else 1_100_000
-        here = sum(count for us, count in slow if tenth * 100_000 < us <= end)
-        assert 0.05 * total <= here <= 0.15 * total, f"tenth {tenth}: {here} of {total}"
-    # Only those on their way were slow since they were sent.
-    assert sum(count for us, count in report["latency_from_sent_us"]["buckets"] if us > 100_000) <= 64
+    def measure_round():
+        process = start("--rate", 1000, "--duration", "10s", "--json", "-", url_of(punctual_backend))
+        time.sleep(3)  # somewhere in the middle
+        get(punctual_backend.port, "/stall?ms=1000")
+        code, out, err = finish(process)
+        report = check_sums(json.loads(out))
+        slow = [(us, count) for us, count in report["latency_from_intended_us"]["buckets"] if us > 20_000]
+        total = sum(count for _, count in slow)
+        assert report["requests"]["ok"] == 10_000
+        assert total >= 800
+        excesses = {"slow ones": total - 1200}
+        for tenth in range(10):
+            # The last one: what waited longest also waited for the answers to all others.
+            end = (tenth + 1) * 100_000 if tenth < 9 else 1_100_000
+            here = sum(count for us, count in slow if tenth * 100_000 < us <= end)
+            excesses[f"tenth {tenth}"] = max(0.05 * total - here, here - 0.15 * total)
+        # Only those on their way were slow since they were sent.
+        excesses["slow since sent"] = sum(count for us, count in report["latency_from_sent_us"]["buckets"] if us > 100_000) - 64
+        return excesses
+
+    repeat_until_quiet(measure_round)
 
 
 @measures_time

@@ -300,7 +300,7 @@ def test_a_slow_endpoint_does_not_make_the_proxy_grow(proxy, upstream):
     assert p.rss_kib() - before < 16 * 1024
 
 
-def test_running_out_of_descriptors_pauses_accepting_and_serves_on(proxy, upstream):
+def test_running_out_of_descriptors_sheds_those_that_asked_nothing_and_serves_on(proxy, upstream):
     up = upstream(answer_with(OK))
     limit = 64
     p = proxy([up.port], preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))

@@ -26,7 +26,7 @@ static void journey_start(struct journey *j, enum h1_body kind, uint64_t length,
     j->pair = channel_pair_new();
     j->from.fd = -1;
     buf_init(&j->out, 0);
-    body_init(&j->body, kind, length, rechunks);
+    body_init(&j->body, kind, length, rechunks, true);
 }
 
 static void journey_end(struct journey *j)
@@ -79,9 +79,9 @@ static void decode(struct buf *chunked, struct buf *content)
     h1_chunk_init(&decoder);
     while (at < chunked->len && result == H1_MORE) {
         size_t consumed = 0;
-        struct slice data;
+        struct slice data, trailer;
         enum h1_error error;
-        result = h1_chunk_decode(&decoder, chunked->at + at, chunked->len - at, &consumed, &data, &error);
+        result = h1_chunk_decode(&decoder, chunked->at + at, chunked->len - at, &consumed, &data, &trailer, &error);
         buf_append_slice(content, data);
         at += consumed;
     }

@@ -2,13 +2,14 @@
 
 #include "proxy/h1/chunk.h"
 
-/* Decodes pieces of text, each in memory of its own size; appends the data, and at the end " done @N" or why not. */
+/* Decodes pieces of text, each in memory of its own size; appends the data, and at the end " done @N" or why not, and
+ * between braces the trailer lines. */
 struct reader {
     struct h1_chunk_decoder decoder;
     enum h1_result result;
     enum h1_error error;
     size_t consumed;
-    struct buf data;
+    struct buf data, trailer;
 };
 
 static void reader_init(struct reader *r)
@@ -18,6 +19,18 @@ static void reader_init(struct reader *r)
     r->error = H1_OK;
     r->consumed = 0;
     buf_init(&r->data, 0);
+    buf_init(&r->trailer, 0);
+}
+
+static void reader_fini(struct reader *r)
+{
+    buf_fini(&r->data);
+    buf_fini(&r->trailer);
+}
+
+static void assert_within(struct slice piece, const char *at, size_t len)
+{
+    assert_true(piece.len == 0 || (piece.at >= at && piece.at + piece.len <= at + len));
 }
 
 static void reader_take(struct reader *r, const char *text, size_t len)
@@ -28,12 +41,15 @@ static void reader_take(struct reader *r, const char *text, size_t len)
     size_t at = 0;
     while (at < len && r->result == H1_MORE) {
         size_t consumed = 0;
-        struct slice data;
-        r->result = h1_chunk_decode(&r->decoder, copy + at, len - at, &consumed, &data, &r->error);
+        struct slice data, trailer;
+        r->result = h1_chunk_decode(&r->decoder, copy + at, len - at, &consumed, &data, &trailer, &r->error);
         assert_true(consumed <= len - at);
-        assert_true(data.len == 0 || (data.at >= copy + at && data.at + data.len <= copy + at + consumed));
+        assert_within(data, copy + at, consumed);
+        assert_within(trailer, copy + at, consumed);
+        assert_true(trailer.len == 0 || r->result != H1_BAD);
         assert_true(r->result == H1_MORE ? consumed > 0 : data.len == 0);
         buf_append_slice(&r->data, data);
+        buf_append_slice(&r->trailer, trailer);
         at += consumed;
         r->consumed += consumed;
     }
@@ -48,6 +64,9 @@ static const char *reader_outcome(struct reader *r)
         buf_printf(&r->data, " %s", h1_error_to_str(r->error));
     } else {
         buf_printf(&r->data, " done @%zu", r->consumed);
+    }
+    if (r->result != H1_BAD && r->trailer.len > 0) {
+        buf_printf(&r->data, " {%s}", buf_text(&r->trailer));
     }
     return buf_text(&r->data);
 }
@@ -64,7 +83,7 @@ static void check_cuts(const struct head_case *c, size_t first, size_t second)
         fail_msg("\"%.*s\" cut at %zu and %zu:\n  got  %s\n  want %s", (int)c->len, c->text, first, second, got,
                  c->expected);
     }
-    buf_fini(&r.data);
+    reader_fini(&r);
 }
 
 static void check_all(const struct head_case *cases, size_t count)
@@ -89,9 +108,11 @@ static void well_formed_bodies_are_decoded(void **state)
         { TEXT("0000000000000001\r\nx\r\n0\r\n\r\n"), "x done @26" },
         { TEXT("2\r\n\r\n\r\n0\r\n\r\n"), "\r\n done @12" },
         { TEXT("1;a\r\nx\r\n0;b=c;d=\"e;f\"\r\n\r\n"), "x done @25" },
+        { TEXT("1;a=\\b\r\nx\r\n0\r\n\r\n"), "x done @16" },
         { TEXT("1;a=\"\\\"\\\\;\"\r\nx\r\n0\r\n\r\n"), "x done @21" },
-        { TEXT("0\r\nA: b\r\nC:\r\n\r\n"), " done @15" },
-        { TEXT("0\r\nA:b \t\xe9\r\n\r\nX"), " done @13" },
+        { TEXT("0\r\nA: b\r\nC:\r\n\r\n"), " done @15 {A: b\r\nC:\r\n}" },
+        { TEXT("0\r\nA:b \t\xe9\r\n\r\nX"), " done @13 {A:b \t\xe9\r\n}" },
+        { TEXT("1\r\nx\r\n0;a\r\nA: b\r\n\r\nB: c\r\n"), "x done @19 {A: b\r\n}" },
     };
     check_all(cases, COUNT_OF(cases));
 }
@@ -105,7 +126,10 @@ static void a_body_without_its_end_is_never_done(void **state)
         { TEXT("5\r\nhel"), "hel more" },
         { TEXT("5\r\nhello\r\n"), "hello more" },
         { TEXT("5\r\nhello\r\n0\r\n"), "hello more" },
-        { TEXT("0\r\nA: b\r\n\r"), " more" },
+        { TEXT("0\r\nA"), " more {A}" },
+        { TEXT("0\r\nA: b\r"), " more {A: b\r}" },
+        { TEXT("0\r\nA: b\r\n"), " more {A: b\r\n}" },
+        { TEXT("0\r\nA: b\r\n\r"), " more {A: b\r\n}" },
         { TEXT("7fffffffffffffff\r\nx"), "x more" },
     };
     check_all(cases, COUNT_OF(cases));
@@ -204,7 +228,7 @@ static enum h1_error error_after(const char *start, const char *repeated, size_t
     reader_take(&r, end, strlen(end));
     enum h1_error error = r.error;
     assert_int_equal(r.result, error == H1_OK ? H1_DONE : H1_BAD);
-    buf_fini(&r.data);
+    reader_fini(&r);
     return error;
 }
 
@@ -239,13 +263,14 @@ static void the_answer_stays(void **state)
         reader_init(&r);
         reader_take(&r, cases[i].text, cases[i].len);
         size_t consumed = 1;
-        struct slice data = { NULL, 1 };
+        struct slice data = { NULL, 1 }, trailer = { NULL, 1 };
         enum h1_error error = H1_OK;
-        assert_int_equal(h1_chunk_decode(&r.decoder, "5\r\n", 3, &consumed, &data, &error), r.result);
+        assert_int_equal(h1_chunk_decode(&r.decoder, "5\r\n", 3, &consumed, &data, &trailer, &error), r.result);
         assert_int_equal(consumed, 0);
+        assert_int_equal(trailer.len, 0);
         assert_int_equal(data.len, 0);
         assert_int_equal(error, r.error);
-        buf_fini(&r.data);
+        reader_fini(&r);
     }
 }
 

@@ -23,8 +23,13 @@ static inline void describe_request(struct buf *out, const struct h1_request *r)
     if (r->content_length > 0) {
         buf_printf(out, " %llu", (unsigned long long)r->content_length);
     }
-    buf_printf(out, "%s%s%s", r->authority_from_target ? " authority" : "", r->expects_continue ? " continue" : "",
-               r->upgrade ? " upgrade" : "");
+    buf_printf(out, "%s%s%s%s%s%s", r->rewrites_content_length ? " rewrites" : "",
+               r->authority_from_target ? " authority" : "", r->expects_continue ? " continue" : "",
+               r->has_unknown_expectation ? " unknown-expectation" : "", r->accepts_trailers ? " te" : "",
+               r->declares_trailer ? " trailer" : "");
+    if (r->upgrade || r->upgrade_protocol.len > 0) {
+        buf_printf(out, "%s=%.*s", r->upgrade ? " upgrade" : " no", SLICE_FMT(r->upgrade_protocol));
+    }
 }
 
 static inline bool parse_and_describe_request(const char *buf, size_t len, size_t *resume_at, struct buf *outcome)

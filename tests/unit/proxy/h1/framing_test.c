@@ -1,5 +1,7 @@
 #include "tests/unit/proxy/h1/describe_request.h"
 
+#include "proxy/h1/framing.h"
+
 #define POST(fields) TEXT("POST / HTTP/1.1\r\nHost: a\r\n" fields "\r\n")
 #define POST_1_0(fields) TEXT("POST / HTTP/1.0\r\nHost: a\r\n" fields "\r\n")
 #define START "POST / @a a 1.1 keep "
@@ -27,7 +29,8 @@ static void content_length_is_one_plain_number(void **state)
     static const struct head_case cases[] = {
         { POST("Content-Length: 5\r\n"), START "length 5" },
         { POST("content-length:5 \r\n"), START "length 5" },
-        { POST("Content-Length: 0005\r\n"), START "length 5" },
+        { POST("Content-Length: 0005\r\n"), START "length 5 rewrites" },
+        { POST("Content-Length: 00\r\n"), START "none rewrites" },
         { POST("Content-Length: 0\r\n"), START "none" },
         { POST("Content-Length: 9223372036854775807\r\n"), START "length 9223372036854775807" },
         { TEXT("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n"), "GET / @a a 1.1 keep length 3" },
@@ -46,14 +49,26 @@ static void content_length_is_one_plain_number(void **state)
         { POST("Content-Length: 1_0\r\n"), LENGTH },
         { POST("Content-Length: 5.0\r\n"), LENGTH },
         { POST("Content-Length: 5 5\r\n"), LENGTH },
-        { POST("Content-Length: 5, 5\r\n"), LENGTH },
+        { POST("Content-Length: 5, 5\r\n"), START "length 5 rewrites" },
+        { POST("Content-Length: 5 ,\t5,5\r\n"), START "length 5 rewrites" },
+        { POST("Content-Length: 5, 6\r\n"), LENGTH_TWICE },
+        { POST("Content-Length: 5, 05\r\n"), LENGTH_TWICE },
+        { POST("Content-Length: 5, x\r\n"), LENGTH },
+        { POST("Content-Length: ,5\r\n"), LENGTH },
+        { POST("Content-Length: 5,,5\r\n"), LENGTH },
+        { POST("Content-Length: 5,5,\r\n"), LENGTH },
+        { POST("Content-Length: ,\r\n"), LENGTH },
         { POST("Content-Length: 5,\r\n"), LENGTH },
         { POST("Content-Length: \"5\"\r\n"), LENGTH },
         { POST("Content-Length: 5;\r\n"), LENGTH },
         { POST("Content-Length: \xb2\r\n"), LENGTH },
-        { POST("Content-Length: 5\r\nContent-Length: 5\r\n"), LENGTH_TWICE },
+        { POST("Content-Length: 5\r\nContent-Length: 5\r\n"), START "length 5 rewrites" },
+        { POST("Content-Length: 5, 5\r\nContent-Length: 5\r\n"), START "length 5 rewrites" },
+        { POST("Content-Length: 5\r\nContent-Length: 5, 6\r\n"), LENGTH_TWICE },
+        { POST("Content-Length: 5\r\nContent-Length: 5, 18446744073709551621\r\n"), LENGTH },
+        { POST_1_0("Content-Length: 5\r\nContent-Length: 5\r\n"), "POST / @a a 1.0 close length 5 rewrites" },
         { POST("Content-Length: 5\r\ncontent-length: 6\r\n"), LENGTH_TWICE },
-        { POST("Content-Length: 0\r\nContent-Length: 0\r\n"), LENGTH_TWICE },
+        { POST("Content-Length: 0\r\nContent-Length: 0\r\n"), START "none rewrites" },
         { POST("Content_Length: 5\r\n"), START "none" },
     };
     check_all(cases, COUNT_OF(cases));
@@ -65,8 +80,14 @@ static void transfer_encoding_is_chunked_once_on_1_1(void **state)
     static const struct head_case cases[] = {
         { POST("Transfer-Encoding: chunked\r\n"), START "chunked" },
         { POST("transfer-encoding:\tCHUNKED\r\n"), START "chunked" },
-        { POST("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"), LENGTH_AND_CODING },
-        { POST("Content-Length: 0\r\nTransfer-Encoding: chunked\r\n"), LENGTH_AND_CODING },
+        { POST("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"), START "chunked" },
+        { POST("Content-Length: 0\r\nTransfer-Encoding: chunked\r\n"), START "chunked" },
+        { POST("Content-Length: 5\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n"), START "chunked" },
+        { POST("Content-Length: 05\r\nTransfer-Encoding: chunked\r\n"), START "chunked" },
+        { POST("Content-Length: 5\r\nTransfer-Encoding: chunked\r\nContent-Length: 6\r\n"), LENGTH_TWICE },
+        { POST("Content-Length: -5\r\nTransfer-Encoding: chunked\r\n"), LENGTH },
+        { POST("Content-Length: 5\r\nTransfer-Encoding: gzip\r\n"), CODING_UNKNOWN },
+        { POST_1_0("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), LENGTH_AND_CODING },
         { POST_1_0("Transfer-Encoding: chunked\r\n"), CODING_1_0 },
         { POST("Transfer-Encoding: gzip\r\n"), CODING_UNKNOWN },
         { POST("Transfer-Encoding: identity\r\n"), CODING_UNKNOWN },
@@ -120,9 +141,9 @@ static void upgrade_needs_both_fields_and_one_safe_protocol(void **state)
     (void)state;
 #define UPGRADE(value) POST("Connection: upgrade\r\nUpgrade: " value "\r\n")
     static const struct head_case cases[] = {
-        { UPGRADE("websocket"), START "none upgrade" },
-        { UPGRADE("WebSocket/13"), START "none upgrade" },
-        { POST("Connection: keep-alive, Upgrade\r\nupgrade: websocket\r\n"), START "none upgrade" },
+        { UPGRADE("websocket"), START "none upgrade=websocket" },
+        { UPGRADE(" WebSocket/13 "), START "none upgrade=WebSocket/13" },
+        { POST("Connection: keep-alive, Upgrade\r\nupgrade: websocket\r\n"), START "none upgrade=websocket" },
         { POST("Upgrade: websocket\r\n"), START "none" },
         { POST("Connection: upgrade\r\n"), START "none" },
         { UPGRADE("websocket, h2c"), START "none" },
@@ -148,8 +169,29 @@ static void an_expectation_is_seen_on_1_1(void **state)
     (void)state;
     static const struct head_case cases[] = {
         { POST("Expect: 100-Continue\r\nContent-Length: 5\r\n"), START "length 5 continue" },
-        { POST("Expect: something\r\n"), START "none" },
+        { POST("Expect: 100-continue,, 100-continue\r\n"), START "none continue" },
+        { POST("Expect:\r\n"), START "none" },
+        { POST("Expect: something\r\n"), START "none unknown-expectation" },
+        { POST("Expect: 100-continue=a\r\n"), START "none unknown-expectation" },
+        { POST("Expect: a, 100-continue\r\n"), START "none continue unknown-expectation" },
+        { POST("Expect: 100-continue\r\nExpect: a\r\n"), START "none continue unknown-expectation" },
         { POST_1_0("Expect: 100-continue\r\n"), "POST / @a a 1.0 close none" },
+    };
+    check_all(cases, COUNT_OF(cases));
+}
+
+static void the_wish_for_trailers_is_seen_on_1_1(void **state)
+{
+    (void)state;
+    static const struct head_case cases[] = {
+        { POST("TE: trailers\r\n"), START "none te" },
+        { POST("TE: gzip;q=0.5,, Trailers\r\n"), START "none te" },
+        { POST("TE: gzip\r\nTE: trailers\r\n"), START "none te" },
+        { POST("TE: trailer\r\n"), START "none" },
+        { POST("TE: trailers;q=0\r\n"), START "none" },
+        { POST("TE:\r\n"), START "none" },
+        { POST("Trailer: a, b\r\nTransfer-Encoding: chunked\r\n"), START "chunked trailer" },
+        { POST_1_0("TE: trailers\r\n"), "POST / @a a 1.0 close none" },
     };
     check_all(cases, COUNT_OF(cases));
 }
@@ -159,7 +201,7 @@ static bool parse_and_describe_hops(const char *buf, size_t len, size_t *resume_
 {
     static struct h1_request request;
     memset(&request, 0x5a, sizeof(request));
-    const struct h1_limits limits = { 4096, 64, 32 };
+    const struct h1_limits limits = { .head_bytes = 4096, .target_bytes = 64, .field_count = 32 };
     enum h1_error error;
     enum h1_result result = h1_parse_request(buf, len, &limits, resume_at, &request, &error);
     if (result != H1_DONE) {
@@ -196,11 +238,25 @@ static void hop_by_hop_and_nominated_fields_are_marked(void **state)
           "Connection " },
         { POST("X_Forwarded_For: a\r\nX_Real-IP: b\r\nA: c\r\na-very-long-name-with-an-underscore_: d\r\n"),
           "X_Forwarded_For?_ X_Real-IP?_ a-very-long-name-with-an-underscore_?_ " },
+        { POST("Content-Length: 5\r\nA: b\r\ncontent-length: 5\r\n"), "Content-Length content-length " },
+        { POST("Content-Length: 5, 5\r\n"), "Content-Length " },
+        { POST("Content-Length: 05\r\n"), "Content-Length " },
+        { POST("Content-Length: 5\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n"),
+          "Content-Length Transfer-Encoding Content-Length " },
         { POST("Connection: a_b\r\nA_B: a long value that is more than wide\r\n"), "Connection A_B_ " },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         check_every_split(parse_and_describe_hops, &cases[i]);
     }
+}
+
+static void a_field_without_meaning_changes_nothing(void **state)
+{
+    (void)state;
+    struct h1_framing framing = { .is_request = true }, before = framing;
+    const struct h1_field_line line = { .value = SLICE_LITERAL("5"), .id = H1_FIELD_COOKIE };
+    assert_int_equal(h1_framing_take(&framing, &line), H1_OK);
+    assert_memory_equal(&framing, &before, sizeof(framing));
 }
 
 int main(void)
@@ -211,7 +267,9 @@ int main(void)
         cmocka_unit_test(connection_decides_on_keeping_alive),
         cmocka_unit_test(upgrade_needs_both_fields_and_one_safe_protocol),
         cmocka_unit_test(an_expectation_is_seen_on_1_1),
+        cmocka_unit_test(the_wish_for_trailers_is_seen_on_1_1),
         cmocka_unit_test(hop_by_hop_and_nominated_fields_are_marked),
+        cmocka_unit_test(a_field_without_meaning_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,36 +61,88 @@ static void describe(struct buf *out, const char *text, size_t len, bool is_port
     }
 }
 
+static bool lines_are_same(const struct h1_field_line *a, const struct h1_field_line *b, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool is_same = a[i].name.at == b[i].name.at && a[i].name.len == b[i].name.len &&
+                       a[i].value.at == b[i].value.at && a[i].value.len == b[i].value.len && a[i].id == b[i].id &&
+                       a[i].hop_by_hop == b[i].hop_by_hop && a[i].has_underscore == b[i].has_underscore;
+        if (!is_same) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool requests_are_same(const char *text, size_t len)
+{
+    static struct h1_request wide, portable;
+    enum h1_error wide_error, portable_error;
+    size_t wide_at = 0, portable_at = 0;
+    enum h1_result result = h1_parse_request(text, len, &limits, &wide_at, &wide, &wide_error);
+    if (portable_parse_request(text, len, &limits, &portable_at, &portable, &portable_error) != result) {
+        return false;
+    }
+    if (result != H1_DONE) {
+        return wide_error == portable_error && wide_at == portable_at;
+    }
+    return wide.head_bytes == portable.head_bytes && wide.fields_end == portable.fields_end &&
+           wide.desync_reasons == portable.desync_reasons && wide.field_ids == portable.field_ids &&
+           wide.body == portable.body && wide.content_length == portable.content_length &&
+           slice_equals(wide.authority, portable.authority) && slice_equals(wide.path, portable.path) &&
+           wide.field_count == portable.field_count && lines_are_same(wide.fields, portable.fields, wide.field_count);
+}
+
+static bool responses_are_same(const char *text, size_t len)
+{
+    static struct h1_response wide, portable;
+    enum h1_error wide_error, portable_error;
+    size_t wide_at = 0, portable_at = 0;
+    enum h1_result result = h1_parse_response(text, len, &limits, &wide_at, H1_METHOD_GET, &wide, &wide_error);
+    if (portable_parse_response(text, len, &limits, &portable_at, H1_METHOD_GET, &portable, &portable_error) !=
+        result) {
+        return false;
+    }
+    if (result != H1_DONE) {
+        return wide_error == portable_error && wide_at == portable_at;
+    }
+    return wide.head_bytes == portable.head_bytes && wide.body == portable.body &&
+           wide.field_ids == portable.field_ids && wide.content_length == portable.content_length &&
+           wide.field_count == portable.field_count && lines_are_same(wide.fields, portable.fields, wide.field_count);
+}
+
 static void check_same(const char *text, size_t len)
 {
+    if (requests_are_same(text, len) && responses_are_same(text, len)) {
+        return;
+    }
     struct buf wide, portable;
     buf_init(&wide, 0);
     buf_init(&portable, 0);
     describe(&wide, text, len, false);
     describe(&portable, text, len, true);
-    if (strcmp(buf_text(&wide), buf_text(&portable)) != 0) {
-        fail_msg("\"%.*s\":\n  wide     %s\n  portable %s", (int)len, text, buf_text(&wide), buf_text(&portable));
-    }
-    buf_fini(&wide);
-    buf_fini(&portable);
+    fail_msg("\"%.*s\":\n  wide     %s\n  portable %s", (int)len, text, buf_text(&wide), buf_text(&portable));
 }
 
+/* Every byte value at every place, and heads that end, or lack a byte, at every place; all alignments. */
 static void check_every_wrong_byte(struct slice head)
 {
-    static const char wrong[] = "\0\x01\t\n\r \"%.:;A_a-\x7f\x80\xff";
-    char text[1024];
-    assert_true(head.len < sizeof(text));
+    static char room[1024 + 16] __attribute__((aligned(16)));
+    assert_true(head.len <= 1024);
     for (size_t place = 0; place < head.len; place++) {
-        for (size_t i = 0; i < sizeof(wrong); i++) {
+        for (size_t byte = 0; byte < 256; byte++) {
+            char *text = room + (place + byte / 16) % 16;
             memcpy(text, head.at, head.len);
-            text[place] = wrong[i];
+            text[place] = (char)byte;
             check_same(text, head.len);
         }
-        check_same(head.at, place);
-        /* one byte missing, so that the lines start at other places of a wide step */
-        memcpy(text, head.at, place);
-        memcpy(text + place, head.at + place + 1, head.len - place - 1);
-        check_same(text, head.len - 1);
+        for (size_t alignment = 0; alignment < 16; alignment++) {
+            char *text = room + alignment;
+            memcpy(text, head.at, head.len);
+            check_same(text, place);
+            memmove(text + place, text + place + 1, head.len - place - 1);
+            check_same(text, head.len - 1);
+        }
     }
 }
 

@@ -241,7 +241,7 @@ static void a_bad_byte_behind_the_limit_is_not_looked_at(void **state)
 static void a_limit_above_the_maximum_is_the_maximum(void **state)
 {
     (void)state;
-    const struct h1_limits limits = { 1 << 20, 1 << 20, UINT16_MAX };
+    const struct h1_limits limits = { .head_bytes = 1 << 20, .target_bytes = 1 << 20, .field_count = UINT16_MAX };
     static struct h1_request request;
     struct buf text;
     buf_init(&text, 0);
@@ -281,6 +281,17 @@ static void the_head_ends_where_the_body_starts(void **state)
     assert_ptr_equal(request.fields[1].name.at + strlen("Content-Length: 3\r\n"), text + request.head_bytes - 2);
 }
 
+static void the_fields_that_are_there_are_a_set(void **state)
+{
+    (void)state;
+    static const char text[] = GET "Cookie: a\r\nX-Own: b\r\nCookie: c\r\n\r\n";
+    static struct h1_request request;
+    size_t resume_at = 0;
+    enum h1_error error;
+    assert_int_equal(h1_parse_request(text, sizeof(text) - 1, &test_limits, &resume_at, &request, &error), H1_DONE);
+    assert_true(request.field_ids == (H1_FIELD_BIT(HOST) | H1_FIELD_BIT(COOKIE) | H1_FIELD_BIT(OTHER)));
+}
+
 static void methods_are_told_apart_by_case(void **state)
 {
     (void)state;
@@ -312,6 +323,7 @@ int main(void)
         cmocka_unit_test(a_bad_byte_behind_the_limit_is_not_looked_at),
         cmocka_unit_test(a_limit_above_the_maximum_is_the_maximum),
         cmocka_unit_test(the_head_ends_where_the_body_starts),
+        cmocka_unit_test(the_fields_that_are_there_are_a_set),
         cmocka_unit_test(methods_are_told_apart_by_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,9 @@ static bool parse_and_describe(const char *buf, size_t len, size_t *resume_at, s
     if (r.content_length > 0) {
         buf_printf(outcome, " %llu", (unsigned long long)r.content_length);
     }
-    buf_append_text(outcome, r.upgrade ? " upgrade" : "");
+    if (r.upgrade || r.upgrade_protocol.len > 0) {
+        buf_printf(outcome, "%s=%.*s", r.upgrade ? " upgrade" : " no", SLICE_FMT(r.upgrade_protocol));
+    }
     for (size_t i = 0; i < r.field_count; i++) {
         if (r.fields[i].hop_by_hop) {
             buf_printf(outcome, " -%.*s", SLICE_FMT(r.fields[i].name));
@@ -92,7 +94,7 @@ static void only_a_101_with_both_fields_switches(void **state)
     (void)state;
     static const struct head_case cases[] = {
         { TEXT("HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
-          "101 'x' 1.1 keep none upgrade -Connection -Upgrade" },
+          "101 'x' 1.1 keep none upgrade=websocket -Connection -Upgrade" },
         { TEXT("HTTP/1.1 101 x\r\nConnection: Upgrade\r\n\r\n"), "101 'x' 1.1 keep none -Connection" },
         { TEXT("HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n"), "101 'x' 1.1 keep none -Upgrade" },
         { TEXT("HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: a\r\nUpgrade: b\r\n\r\n"),
@@ -143,6 +145,7 @@ static void malformed_response_fields_are_refused(void **state)
     static const struct head_case cases[] = {
         { TEXT(OK "Content-Length: 5\r\nContent-Length: 5\r\n\r\n"), "more than one Content-Length" },
         { TEXT(OK "Content-Length: 5, 5\r\n\r\n"), "Content-Length is not one number below 2^63" },
+        { TEXT(OK "Content-Length: 5\r\nContent-Length: 6\r\n\r\n"), "more than one Content-Length" },
         { TEXT(OK "Content-Length: -1\r\n\r\n"), "Content-Length is not one number below 2^63" },
         { TEXT(OK "Content-Length:\r\n\r\n"), "Content-Length is not one number below 2^63" },
         { TEXT(OK "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"),

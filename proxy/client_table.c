@@ -1,0 +1,237 @@
+#include "proxy/client_table.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#define WINDOW_MS 1000 /* what a bucket holds; an idle entry is as good as none after it */
+#define EXPIRIES_MAX 4 /* of one call: more than one, so that the idle list shrinks while entries come and go */
+#define UNIT 1000      /* a bucket counts thousandths, so that a rate a second fills it by whole numbers each ms */
+
+struct bucket {
+    int64_t level; /* thousandths */
+    int64_t filled_at_ms;
+};
+
+struct client_entry {
+    struct network_address key;
+    uint32_t connection_count;
+    uint32_t slot; /* of the chain that it is in */
+    struct bucket requests, body_bytes;
+    int64_t idle_at_ms;         /* when the last connection ended */
+    struct client_entry *chain; /* next of the same slot, or next free one */
+    TAILQ_ENTRY(client_entry) idle;
+};
+
+TAILQ_HEAD(idle_list, client_entry);
+
+struct client_table {
+    struct client_entry **slots;         /* owned */
+    struct client_entry *entries, *free; /* owned */
+    struct idle_list idle;               /* those without connections, the longest first */
+    size_t slot_mask, capacity, used_count, count;
+    uint64_t seed, untracked_count;
+};
+
+/* A client can take any of the addresses of its /64. */
+static struct network_address key_of(const struct network_address *address)
+{
+    static const uint8_t v4_mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+    struct network_address key = *address;
+    if (memcmp(key.bytes, v4_mapped_prefix, sizeof v4_mapped_prefix) != 0)
+        memset(key.bytes + 8, 0, 8);
+    return key;
+}
+
+/* The finaliser of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators). */
+static uint64_t mix(uint64_t word)
+{
+    word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9u;
+    word = (word ^ word >> 27) * 0x94d049bb133111ebu;
+    return word ^ word >> 31;
+}
+
+static uint32_t slot_of(const struct client_table *table, const struct network_address *key)
+{
+    uint64_t words[2];
+    memcpy(words, key->bytes, sizeof words);
+    return (uint32_t)(mix(mix(words[0] ^ table->seed) + words[1]) & table->slot_mask);
+}
+
+static struct client_entry *find(const struct client_table *table, const struct network_address *key, uint32_t slot)
+{
+    struct client_entry *entry = table->slots[slot];
+    while (entry && memcmp(&entry->key, key, sizeof *key) != 0)
+        entry = entry->chain;
+    return entry;
+}
+
+static void drop(struct client_table *table, struct client_entry *entry)
+{
+    struct client_entry **link = &table->slots[entry->slot];
+    while (*link != entry)
+        link = &(*link)->chain;
+    *link = entry->chain;
+    TAILQ_REMOVE(&table->idle, entry, idle);
+    entry->chain = table->free;
+    table->free = entry;
+    table->count--;
+}
+
+static void expire_some(struct client_table *table, int64_t now_ms)
+{
+    for (int i = 0; i < EXPIRIES_MAX; i++) {
+        struct client_entry *oldest = TAILQ_FIRST(&table->idle);
+        if (!oldest || now_ms - oldest->idle_at_ms < WINDOW_MS)
+            return;
+        drop(table, oldest);
+    }
+}
+
+static struct client_entry *take_free(struct client_table *table)
+{
+    struct client_entry *entry = table->free;
+    if (entry)
+        table->free = entry->chain;
+    else if (table->used_count < table->capacity)
+        entry = &table->entries[table->used_count++];
+    return entry;
+}
+
+/* Null: no room. */
+static struct client_entry *add(struct client_table *table, const struct network_address *key, uint32_t slot,
+                                int64_t now_ms)
+{
+    struct client_entry *entry = take_free(table);
+    if (!entry)
+        return NULL;
+    /* Empty a whole window ago: full at the first look, whatever the limits are then. */
+    struct bucket full = { 0, now_ms - WINDOW_MS };
+    *entry = (struct client_entry){
+        .key = *key, .slot = slot, .requests = full, .body_bytes = full, .chain = table->slots[slot]
+    };
+    table->slots[slot] = entry;
+    table->count++;
+    return entry;
+}
+
+static void fill(struct bucket *bucket, int64_t per_second, int64_t now_ms)
+{
+    int64_t elapsed_ms = now_ms - bucket->filled_at_ms;
+    if (elapsed_ms <= 0)
+        return;
+    int64_t most = per_second * UNIT;
+    int64_t added = per_second * (elapsed_ms < WINDOW_MS ? elapsed_ms : WINDOW_MS);
+    bucket->level = bucket->level + added < most ? bucket->level + added : most;
+    bucket->filled_at_ms = now_ms;
+}
+
+struct client_table *client_table_new(size_t capacity, uint64_t seed)
+{
+    check(capacity > 0 && capacity <= UINT32_MAX / 2);
+    struct client_table *table = mem_alloc(sizeof *table);
+    size_t slot_count = 1;
+    while (slot_count < capacity)
+        slot_count *= 2;
+    table->slots = mem_alloc_array(slot_count, sizeof *table->slots);
+    table->entries = mem_alloc_array(capacity, sizeof *table->entries);
+    table->slot_mask = slot_count - 1;
+    table->capacity = capacity;
+    table->seed = seed;
+    TAILQ_INIT(&table->idle);
+    return table;
+}
+
+void client_table_free(struct client_table *table)
+{
+    if (!table)
+        return;
+    free(table->slots);
+    free(table->entries);
+    free(table);
+}
+
+enum client_admission client_table_enter(struct client_table *table, const struct network_address *address,
+                                         const struct client_limits *limits, int64_t now_ms,
+                                         struct client_entry **entry)
+{
+    struct network_address key = key_of(address);
+    uint32_t slot = slot_of(table, &key);
+    *entry = NULL;
+    expire_some(table, now_ms);
+    struct client_entry *found = find(table, &key, slot);
+    if (found && limits->connections && found->connection_count >= limits->connections)
+        return CLIENT_REFUSED;
+    if (found && found->connection_count == 0)
+        TAILQ_REMOVE(&table->idle, found, idle);
+    if (!found)
+        found = add(table, &key, slot, now_ms);
+    if (!found) {
+        table->untracked_count++;
+        return CLIENT_UNTRACKED;
+    }
+    found->connection_count++;
+    *entry = found;
+    return CLIENT_ADMITTED;
+}
+
+void client_table_leave(struct client_table *table, struct client_entry *entry, int64_t now_ms)
+{
+    if (!entry)
+        return;
+    check(entry->connection_count > 0);
+    if (--entry->connection_count == 0) {
+        entry->idle_at_ms = now_ms;
+        TAILQ_INSERT_TAIL(&table->idle, entry, idle);
+    }
+    expire_some(table, now_ms);
+}
+
+bool client_entry_take_request(struct client_entry *entry, const struct client_limits *limits, int64_t now_ms)
+{
+    if (!entry || !limits->requests_per_second)
+        return true;
+    fill(&entry->requests, limits->requests_per_second, now_ms);
+    if (entry->requests.level < UNIT)
+        return false;
+    entry->requests.level -= UNIT;
+    return true;
+}
+
+size_t client_entry_allowed_bytes(struct client_entry *entry, const struct client_limits *limits, size_t wanted,
+                                  int64_t now_ms)
+{
+    if (!entry || !limits->body_bytes_per_second)
+        return wanted;
+    fill(&entry->body_bytes, limits->body_bytes_per_second, now_ms);
+    int64_t allowed = entry->body_bytes.level / UNIT;
+    if (allowed <= 0)
+        return 0;
+    return (uint64_t)allowed < wanted ? (size_t)allowed : wanted;
+}
+
+void client_entry_take_bytes(struct client_entry *entry, const struct client_limits *limits, size_t bytes)
+{
+    if (entry && limits->body_bytes_per_second)
+        entry->body_bytes.level -= (int64_t)bytes * UNIT;
+}
+
+size_t client_table_count(const struct client_table *table)
+{
+    return table->count;
+}
+
+uint64_t client_table_untracked_count(const struct client_table *table)
+{
+    return table->untracked_count;
+}
+
+const char *client_admission_to_str(enum client_admission admission)
+{
+    static const char *const names[] = { "admitted", "untracked", "refused" };
+    _Static_assert(sizeof names / sizeof *names == CLIENT_ADMISSION_COUNT, "a name for each");
+    return (unsigned)admission < CLIENT_ADMISSION_COUNT ? names[admission] : "?";
+}

@@ -1,0 +1,37 @@
+/* termination: how an exchange ended, in two letters for the access log, after HAProxy's termination state (its
+ * configuration manual, 8.5). Pure; any thread.
+ *
+ *   first, who ended it:  -  nobody: it is complete        second, what was under way:  R  request head or body
+ *                         C  the client went away                                        C  connecting to an endpoint
+ *                         S  the endpoint refused or broke off, or there is none         H  waiting for a response head
+ *                         P  the proxy refused                                           D  response body
+ *                         c  the client took too long                                    T  tunnel
+ *                         s  the endpoint took too long                                  -  nothing
+ *                         R  the proxy had no memory left for it */
+#ifndef PROXY_TERMINATION_H
+#define PROXY_TERMINATION_H
+
+#include "proxy/exchange.h"
+
+/* What was under way when it ended. */
+enum termination_phase {
+    TERMINATION_REQUEST = 0, /* the client still owes some of the request, or no endpoint has been chosen yet */
+    TERMINATION_CONNECT,
+    TERMINATION_HEAD,         /* the endpoint owes a response head */
+    TERMINATION_DATA,         /* the endpoint owes some of the response */
+    TERMINATION_DATA_BLOCKED, /* the client does not take what there is of the response */
+    TERMINATION_TUNNEL,
+    TERMINATION_PHASE_COUNT
+};
+
+struct termination {
+    char text[3];
+};
+
+struct termination termination_of(enum exchange_end end, enum termination_phase phase);
+
+/* What is never left out of a sampled log: 5xx, no answer at all, and what broke off. A request that the proxy answered
+ * with less than 500 because it refused it is no failure. */
+bool termination_is_failure(const char *termination, int status);
+
+#endif

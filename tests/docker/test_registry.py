@@ -1,0 +1,100 @@
+"""docker push and pull against Debian's docker-registry behind the proxy alone. An engine allows a registry on loopback to
+speak clear text."""
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(__file__)), "system"))
+
+from proxy_alone import free_port  # noqa: E402
+from proxy_fixtures import proxy  # noqa: E402, F401 (fixture)
+from real_programs import Server, environment, require  # noqa: E402
+
+LAYER_BYTES = 50 << 20
+
+CONFIG = """
+version: 0.1
+log: {{level: info, accesslog: {{disabled: false}}}}
+storage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}
+http: {{addr: "127.0.0.1:{port}"}}
+"""
+
+
+class Registry(Server):
+    def __init__(self, folder):
+        program = require("docker-registry", "docker-registry")
+        self.port = free_port()
+        self.blobs = folder / "registry" / "docker" / "registry" / "v2" / "blobs"
+        config = folder / "registry.yml"
+        config.write_text(CONFIG.format(root=folder / "registry", port=self.port))
+        super().__init__([program, "serve", config], folder / "registry.log",
+                         env=environment(OTEL_TRACES_EXPORTER="none"))
+        self.wait_for_port(self.port)
+
+
+@pytest.fixture
+def registry(tmp_path):
+    one = Registry(tmp_path)
+    yield one
+    one.stop()
+
+
+class Docker:
+    def __init__(self, socket):
+        self.base = ["docker", "-H", f"unix://{socket}"]
+
+    def __call__(self, *arguments, **options):
+        done = subprocess.run([*self.base, *arguments], capture_output=True, timeout=120, env=environment(), **options)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode().strip()
+
+    def image(self, name):
+        return json.loads(self("image", "inspect", name))[0]
+
+
+@pytest.fixture
+def pushed(engine, registry, proxy, tmp_path):  # noqa: F811
+    """(docker, name of an image with a layer of LAYER_BYTES that names the proxy as its registry)"""
+    docker = Docker(engine.socket)
+    p = proxy([registry.port], access_log=str(tmp_path / "access.log"))
+    name = f"127.0.0.1:{p.port}/team/thing:1"
+    content = tmp_path / "content"
+    content.mkdir()
+    (content / "random").write_bytes(os.urandom(LAYER_BYTES))  # so that compression cannot make it small
+    tar = subprocess.run(["tar", "-C", content, "-c", "."], capture_output=True, check=True).stdout
+    docker("import", "--change", 'CMD ["/none"]', "-", name, input=tar)
+    yield docker, name
+    subprocess.run([*docker.base, "image", "rm", "-f", name], capture_output=True)
+
+
+def test_an_image_that_was_pushed_is_pulled_as_the_same(pushed, registry, tmp_path):
+    docker, name = pushed
+    made = docker.image(name)
+    docker("push", "-q", name)
+    assert max(f.stat().st_size for f in registry.blobs.rglob("data")) >= LAYER_BYTES
+
+    docker("image", "rm", name)
+    assert made["Id"] not in docker("image", "ls", "-aq", "--no-trunc").split()
+    docker("pull", "-q", name)
+    pulled = docker.image(name)
+    assert pulled["Id"] == made["Id"]
+    assert pulled["RootFS"] == made["RootFS"] and pulled["Config"]["Cmd"] == ["/none"]
+
+    # all of it went through the proxy, and nothing failed there
+    lines = [json.loads(line) for line in (tmp_path / "access.log").read_text().splitlines()]
+    assert {line["method"] for line in lines} >= {"GET", "HEAD", "POST", "PATCH", "PUT"}
+    assert [line for line in lines if line["status"] >= 500] == []
+
+
+def test_layers_that_the_registry_has_are_not_sent_again(pushed):
+    docker, name = pushed
+    docker("push", "-q", name)
+    again = name.removesuffix(":1") + ":2"
+    docker("tag", name, again)
+    try:
+        assert "Layer already exists" in docker("push", again)
+    finally:
+        docker("image", "rm", again)

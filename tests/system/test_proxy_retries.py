@@ -1,0 +1,146 @@
+"""Which requests are sent a second time, how often, and for how long."""
+import threading
+
+from proxy_alone import OK, answer_with, closed_port, fields, status
+from proxy_fixtures import proxy, upstream  # noqa: F401 (fixtures)
+
+
+def dies_after_the_request(body_len=0):
+    def script(peer, up):
+        up.record(peer.take_head() + peer.take(body_len))
+
+    return script
+
+
+def takes_body_and_answers(body_len):
+    def script(peer, up):
+        while head := peer.take_head():
+            up.record(head + peer.take(body_len))
+            peer.send(OK)
+
+    return script
+
+
+def put(peer, body, pieces=1):
+    peer.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body))
+    for i in range(pieces):
+        peer.send(body[i * len(body) // pieces:(i + 1) * len(body) // pieces])
+
+
+def test_a_small_put_that_comes_in_pieces_is_sent_again_whole(proxy, upstream):
+    """The first endpoint asked breaks off behind the body, whichever it is; the second one gets all of it."""
+    body = bytes(range(256)) * 32
+    first_gone = threading.Event()
+
+    def script(peer, up):
+        head = peer.take_head()
+        up.record(head + peer.take(len(body)))
+        if first_gone.is_set():
+            peer.send(OK)
+        first_gone.set()
+
+    ups = [upstream(script), upstream(script)]
+    peer = proxy([u.port for u in ups]).connect()
+    put(peer, body, pieces=7)
+    assert status(peer.take_head()) == 200
+    assert [u.heads[0].endswith(body) for u in ups] == [True, True]
+
+
+def test_a_put_that_is_larger_than_what_is_kept_is_not_sent_again(proxy, upstream):
+    body = bytes(64 << 10)
+    ups = [upstream(dies_after_the_request(len(body))) for _ in range(2)]
+    peer = proxy([u.port for u in ups]).connect()
+    put(peer, body)
+    assert status(peer.take_head()) == 502
+    assert sum(len(u.heads) for u in ups) == 1
+
+
+def test_with_replay_bytes_of_zero_a_body_is_never_sent_again(proxy, upstream):
+    ups = [upstream(dies_after_the_request(5000)) for _ in range(2)]
+    peer = proxy([u.port for u in ups], settings={"limits": {"replayBytes": 0}}).connect()
+    put(peer, bytes(5000))
+    assert status(peer.take_head()) == 502
+    assert sum(len(u.heads) for u in ups) == 1
+
+
+def test_an_endpoint_that_is_silent_for_a_try_loses_the_request_to_another(proxy, upstream):
+    silent = threading.Event()
+
+    def script(peer, up):
+        up.record(peer.take_head())
+        if silent.is_set():
+            peer.send(OK)
+            return
+        silent.set()
+        peer.take_rest()
+
+    ups = [upstream(script), upstream(script)]
+    p = proxy([u.port for u in ups], settings={"timeouts": {"responseMs": 200}})
+    assert p.get()[0] == 200
+    assert [len(u.heads) for u in ups] == [1, 1]
+
+
+def test_all_tries_together_end_with_the_request_time_out(proxy, upstream):
+    up = upstream(dies_after_the_request(1))  # waits for a byte that never comes
+    p = proxy([up.port], settings={"timeouts": {"requestMs": 200, "responseMs": 60_000}})
+    assert p.get()[0] == 504
+
+
+def test_the_request_time_out_does_not_cut_a_response_that_has_begun(proxy, upstream):
+    def script(peer, up):
+        peer.take_head()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhe")
+        up.wait_for(lambda u: u.heads)
+        peer.send(b"re")
+
+    up = upstream(script)
+    p = proxy([up.port], settings={"timeouts": {"requestMs": 100, "idleMs": 400}})
+    idle, peer = p.connect(), p.connect()
+    peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert status(peer.take_head()) == 200
+    assert idle.is_closed_by_peer()  # far more than requestMs has passed
+    up.record(b"go on")
+    assert peer.take(4) == b"here"
+
+
+def test_retries_beyond_the_budget_are_not_made(proxy, upstream):
+    """Many requests at once on a service whose endpoints all break off: the first three retries are free, the budget of 0 % allows
+    no other while those are under way."""
+    count, held = 40, threading.Event()
+    gate = threading.Barrier(count + 1)
+
+    def script(peer, up):
+        up.record(peer.take_head())
+        if not held.is_set():
+            gate.wait(20)  # all first tries are in hand
+            return
+        peer.take_rest()  # retries stay under way
+
+    ups = [upstream(script) for _ in range(2)]
+    p = proxy([u.port for u in ups], settings={"retryBudgetPercent": 0, "timeouts": {"responseMs": 60_000}})
+    peers = [p.connect() for _ in range(count)]
+    for peer in peers:
+        peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    for u in ups:
+        u.wait_for(lambda _: sum(len(v.heads) for v in ups) >= count or None) if u is ups[0] else None
+    held.set()
+    gate.wait(20)
+    answered = [p for p in peers[:]]
+    codes = []
+    for peer in answered:
+        peer.sock.settimeout(0.5)
+        try:
+            codes.append(status(peer.take_head()))
+        except TimeoutError:
+            codes.append(None)
+    assert codes.count(None) == 3 and codes.count(502) == count - 3
+    for peer in peers:
+        peer.close()
+
+
+def test_a_refused_connection_costs_no_more_than_the_allowed_tries(proxy):
+    held = [closed_port() for _ in range(4)]
+    code, head, _ = proxy([port for _, port in held], settings={"retries": 3}).get()
+    assert code == 502 and fields(head)["connection"] == ["close"]
+    for sock, _ in held:
+        sock.close()
