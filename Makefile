@@ -38,7 +38,7 @@ SOURCES := $(filter-out daemon/main.c,$(shell find $(MODULES) -name '*.c' 2>/dev
 OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
 LIBRARY := $(OUT)/libportico.a
 UNIT_TESTS := $(patsubst %.c,$(OUT)/%,$(shell find tests/unit tests/sim -name '*_test.c' 2>/dev/null | sort))
-TEST_SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(shell find tests/unit tests/sim -name '*.c' ! -name '*_test.c' 2>/dev/null))
+TEST_SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(shell find tests/unit tests/sim tests/corpus -name '*.c' ! -name '*_test.c' 2>/dev/null))
 BENCH_PROGRAMS := $(OUT)/bench/relay $(OUT)/bench/backend
 # The programs of the benchmarks without their main.c, for their unit tests.
 BENCH_SOURCES := $(filter-out %/main.c,$(wildcard bench/load/*.c))
@@ -47,11 +47,12 @@ BENCH_LIBRARY := $(OUT)/libbench.a
 BENCH_UNIT_TESTS := $(filter $(OUT)/tests/unit/bench/%,$(UNIT_TESTS))
 # Tools of the system tests. Sanitizers bring their own allocator, which the shim cannot stand in front of.
 FAULT_PROGRAMS := $(OUT)/tests/faults/flood $(if $(filter release debug,$(KIND)),$(OUT)/tests/faults/shim.so)
+DIFFERENTIAL_READER := $(OUT)/tests/differential/read_messages
 
 .DEFAULT_GOAL := all
-.PHONY: all check test demo run bench bench-full bench-burn asan ubsan tsan fuzz lint format format-check install clean help deps unit system docker-test coverage
+.PHONY: all check test demo run bench bench-full bench-burn asan ubsan tsan fuzz lint format format-check install clean help deps unit system docker-test coverage differential
 
-all: $(OUT)/portico $(OUT)/portico-bench $(BENCH_PROGRAMS) $(FAULT_PROGRAMS) ## build portico, the bench programs and test tools
+all: $(OUT)/portico $(OUT)/portico-bench $(BENCH_PROGRAMS) $(FAULT_PROGRAMS) $(DIFFERENTIAL_READER) ## build portico, the bench programs and test tools
 
 $(OUT)/portico: $(OUT)/daemon/main.o $(LIBRARY)
 	$(call say,LINK,$@)
@@ -108,6 +109,10 @@ $(FAULT_PROGRAMS):
 	$(call say,LINK,$@)
 	$(Q)$(CC) -std=gnu11 $(WARNINGS) -O2 -g -D_GNU_SOURCE $(SHIM_FLAGS) -o $@ $< -ldl
 
+$(DIFFERENTIAL_READER): $(OUT)/tests/differential/read_messages.o $(OUT)/tests/corpus/conversation.o $(LIBRARY)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 build/.dependencies-present: tests/setup/packages.txt
 	@mkdir -p build
 	@pkg-config --exists $(PACKAGES) cmocka || { \
@@ -148,6 +153,9 @@ FUZZ ?= all
 TIME ?= 30
 fuzz: ## fuzz: FUZZ=driver TIME=seconds (needs clang)
 	@FUZZ=$(FUZZ) TIME=$(TIME) tests/fuzz/run.sh
+
+differential: all ## our parser against python3-h11 and node's on variations of the corpus: TIME=seconds SEED=number
+	@/usr/bin/python3 tests/differential/differential.py $(OUT) --time $(TIME) --seed $(or $(SEED),$(shell date +%s))
 
 demo: ## the main job on real containers, set-up included
 	@bench/demo.sh

@@ -83,7 +83,8 @@ static int run_proxy_alone(const char *snapshot_path, const char *user)
     struct proxy_options options = {
         .link_fd = -1, .supervisor_fd = -1, .stats_fd = -1, .snapshot_path = snapshot_path, .user = user
     };
-    signal(SIGHUP, SIG_IGN); /* until it means "read again": what is read first is new enough */
+    signal(SIGHUP, SIG_IGN);  /* until it means "read again": what is read first is new enough */
+    signal(SIGUSR1, SIG_IGN); /* likewise: nothing is open yet */
     int exit_code = proxy_options_from_file(snapshot_path, &options) ? proxy_run(&options) : EXIT_USAGE;
     proxy_options_fini(&options);
     return exit_code;

@@ -14,9 +14,9 @@
 struct published_service {
     char name[TASK_NAME_SIZE];
     bool is_routed;         /* some route leads to it: it belongs into the document */
-    bool has_new_endpoints; /* its tasks have changed since `sent` */
+    bool has_new_endpoints; /* its tasks, or what they want, have changed since `sent` */
     bool has_new_claims;    /* ... since the route book was told */
-    json_t *sent;           /* endpoints of the newest frame; null: not in it */
+    json_t *sent;           /* as in the newest frame; null: not in it */
     UT_hash_handle by_name;
 };
 
@@ -26,6 +26,7 @@ struct publication {
     struct route_book *routes;
     struct rotation *rotation;
     json_t *settings;
+    json_t *proxy_protocols; /* service -> word, of those that the configuration describes */
     size_t routed_count;
     bool has_new_settings, has_new_routes;
     bool is_over_limit; /* said once */
@@ -135,27 +136,29 @@ static bool is_routed(void *owner, const char *name)
 
 /* ---- frames ---- */
 
-static void enter_all(struct publication *p, const json_t *endpoints)
+/* sent: as in struct published_service. */
+static void enter_all(struct publication *p, const json_t *sent)
 {
+    const json_t *endpoints = json_object_get(sent, "endpoints");
     for (size_t i = 0; i < json_array_size(endpoints); i++)
         rotation_enter(p->rotation, json_string_value(json_object_get(json_array_get(endpoints, i), "id")));
 }
 
-static void leave_all(struct publication *p, const json_t *endpoints, uint64_t serial)
+static void leave_all(struct publication *p, const json_t *sent, uint64_t serial)
 {
+    const json_t *endpoints = json_object_get(sent, "endpoints");
     for (size_t i = 0; i < json_array_size(endpoints); i++)
         rotation_leave(p->rotation, json_string_value(json_object_get(json_array_get(endpoints, i), "id")), serial);
 }
 
-/* From now on `endpoints` (taken over; null: not in the document) counts as sent. Enter before leave: who is in both
- * stays. */
-static void set_sent(struct publication *p, struct published_service *service, json_t *endpoints, uint64_t serial)
+/* From now on `sent` (taken over; null: not in the document) counts as sent. Enter before leave: who is in both stays. */
+static void set_sent(struct publication *p, struct published_service *service, json_t *sent, uint64_t serial)
 {
     json_t *before = service->sent;
-    enter_all(p, endpoints);
+    enter_all(p, sent);
     leave_all(p, before, serial);
     json_decref(before);
-    service->sent = endpoints;
+    service->sent = sent;
     service->has_new_endpoints = false;
 }
 
@@ -164,12 +167,13 @@ static bool update_sent(struct publication *p, struct published_service *service
 {
     if (service->sent && !service->has_new_endpoints)
         return false;
-    json_t *endpoints = snapshot_write_endpoints(p->registry, service->name);
-    bool is_new = !service->sent || !json_equal(service->sent, endpoints);
+    const char *proxy_protocol = json_string_value(json_object_get(p->proxy_protocols, service->name));
+    json_t *current = snapshot_write_service(p->registry, service->name, proxy_protocol);
+    bool is_new = !service->sent || !json_equal(service->sent, current);
     if (is_new)
-        set_sent(p, service, endpoints, serial);
+        set_sent(p, service, current, serial);
     else
-        json_decref(endpoints);
+        json_decref(current);
     service->has_new_endpoints = false;
     return is_new;
 }
@@ -202,6 +206,17 @@ static void put_unless_empty(json_t *object, const char *key, json_t *list)
         json_decref(list);
 }
 
+/* Their tasks carry no labels of it. */
+static void note_proxy_protocols(struct publication *p, const struct config *config)
+{
+    struct published_service *service, *next;
+    json_object_clear(p->proxy_protocols);
+    for (size_t i = 0; i < config->service_count; i++)
+        put(p->proxy_protocols, config->services[i].name, json_string(config->services[i].proxy_protocol));
+    HASH_ITER (by_name, p->services, service, next)
+        service->has_new_endpoints = true;
+}
+
 struct publication *publication_new(const struct task_registry *registry)
 {
     struct publication *p = mem_alloc(sizeof *p);
@@ -209,6 +224,7 @@ struct publication *publication_new(const struct task_registry *registry)
     p->routes = route_book_new();
     p->rotation = rotation_new();
     p->settings = json_object();
+    p->proxy_protocols = json_object();
     return p;
 }
 
@@ -223,6 +239,7 @@ void publication_free(struct publication *p)
     route_book_free(p->routes);
     rotation_free(p->rotation);
     json_decref(p->settings);
+    json_decref(p->proxy_protocols);
     free(p);
 }
 
@@ -232,6 +249,7 @@ void publication_apply_config(struct publication *p, const struct config *config
     p->has_new_settings |= !json_equal(settings, p->settings);
     json_decref(p->settings);
     p->settings = settings;
+    note_proxy_protocols(p, config);
     route_book_apply_config(p->routes, config);
     task_registry_each(p->registry, note_task, p);
 }
@@ -261,7 +279,7 @@ json_t *publication_write_patch(struct publication *p, uint64_t serial)
     publication_refresh(p);
     HASH_ITER (by_name, p->services, service, next) {
         if (service->is_routed && update_sent(p, service, serial))
-            json_array_append_new(services, snapshot_write_service(service->name, service->sent));
+            json_array_append(services, service->sent);
     }
     put_unless_empty(frame, "services", services);
     put_unless_empty(frame, "removedServices", remove_unrouted(p, serial));
@@ -287,7 +305,7 @@ json_t *publication_write_snapshot(struct publication *p, uint64_t serial)
     json_decref(remove_unrouted(p, serial));
     HASH_ITER (by_name, p->services, service, next) {
         update_sent(p, service, serial);
-        json_array_append_new(services, snapshot_write_service(service->name, service->sent));
+        json_array_append(services, service->sent);
     }
     put(document, "version", json_integer(1));
     put(document, "serial", json_integer((json_int_t)serial));

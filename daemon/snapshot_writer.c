@@ -3,10 +3,13 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/choices.h"
 #include "proxy/endpoint.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define NO_PROXY_PROTOCOL "off"
 
 /* Null text would lose the member without a word. */
 static void set_text(json_t *object, const char *key, const char *text)
@@ -126,14 +129,14 @@ static int compare_ids(const void *a, const void *b)
 
 static const char *proxy_protocol_of(const struct task *task)
 {
-    return task->spec.proxy_protocol[0] ? task->spec.proxy_protocol : PROXY_PROTOCOL_NONE;
+    return task->spec.proxy_protocol[0] ? task->spec.proxy_protocol : NO_PROXY_PROTOCOL;
 }
 
 /* The word that most tasks say. */
 static const char *choose_proxy_protocol(const struct endpoint_list *list)
 {
     size_t count, most = 0;
-    const char *const *words = choices_of(CHOICES_PROXY_PROTOCOL, &count), *chosen = PROXY_PROTOCOL_NONE;
+    const char *const *words = choices_of(CHOICES_PROXY_PROTOCOL, &count), *chosen = NO_PROXY_PROTOCOL;
     for (size_t i = 0; i < count; i++) {
         size_t votes = 0;
         for (size_t j = 0; j < list->count; j++)
@@ -218,7 +221,7 @@ json_t *snapshot_write_service(const struct task_registry *registry, const char 
         json_array_append_new(endpoints, write_endpoint(list.tasks[i]));
     free(list.tasks);
     set_text(out, "name", name);
-    if (strcmp(proxy_protocol, PROXY_PROTOCOL_NONE) != 0)
+    if (strcmp(proxy_protocol, NO_PROXY_PROTOCOL) != 0)
         set_text(out, "proxyProtocol", proxy_protocol);
     json_object_set_new(out, "endpoints", endpoints);
     return out;

@@ -480,6 +480,7 @@ int supervisor_run(const char *config_path)
         return EXIT_REFUSED;
     log_init("supervisor", config_file_log_level(s.config->log_level));
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN); /* until there is a proxy that has opened something */
     raise_descriptor_limit();
     s.workers = count_workers(s.config);
     s.drain_ms = s.config->proxy.timeouts.drain_ms;

@@ -160,9 +160,9 @@ static bool specs_equal(const struct task_spec *a, const struct task_spec *b)
     return strcmp(a->name, b->name) == 0 && strcmp(a->service, b->service) == 0 &&
            strcmp(a->address, b->address) == 0 && strcmp(a->host, b->host) == 0 && strcmp(a->path, b->path) == 0 &&
            strcmp(a->revision, b->revision) == 0 && strcmp(a->proxy_protocol, b->proxy_protocol) == 0 &&
-           a->managed == b->managed && a->weight == b->weight && a->state == b->state && a->has_engine_health == b->has_engine_health &&
-           a->engine_health == b->engine_health && a->started_at_wall_us == b->started_at_wall_us &&
-           a->exit_code == b->exit_code;
+           a->managed == b->managed && a->weight == b->weight && a->state == b->state &&
+           a->has_engine_health == b->has_engine_health && a->engine_health == b->engine_health &&
+           a->started_at_wall_us == b->started_at_wall_us && a->exit_code == b->exit_code;
 }
 
 static bool add_task(struct task_registry *r, uint8_t provider, const struct task_spec *spec)

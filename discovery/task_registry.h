@@ -38,11 +38,10 @@ struct task_spec {
     char address[TASK_ADDRESS_SIZE]; /* empty while unknown */
     char host[TASK_HOST_SIZE];       /* route asked for by labels; both empty: the service's own routes only; else an */
     char path[TASK_PATH_SIZE];       /* empty host means "*" and an empty path "/" */
-    char revision[TASK_REVISION_SIZE]; /* what our own containers were created from; empty for others */
-    char proxy_protocol[TASK_PROXY_PROTOCOL_SIZE]; /* of config's words: what it wants in front of each connection; empty:
-                                                      not said */
-    bool managed;                      /* created by this installation of Portico */
-    uint32_t weight;                   /* 1..1000 */
+    char revision[TASK_REVISION_SIZE];             /* what our own containers were created from; empty for others */
+    char proxy_protocol[TASK_PROXY_PROTOCOL_SIZE]; /* "off", "v1", "v2"; empty: not said */
+    bool managed;                                  /* created by this installation of Portico */
+    uint32_t weight;                               /* 1..1000 */
     enum task_state state;
     bool has_engine_health;         /* the engine runs a health check in it */
     enum task_health engine_health; /* what that check says */

@@ -11,13 +11,13 @@
 #define METHOD_BYTES 48
 #define TARGET_BYTES 1024
 #define HOST_BYTES 256
-#define NAME_BYTES 128 /* service, listener, request id */
+#define NAME_BYTES 128 /* service, request id */
 #define AGENT_BYTES 768
 #define OWN_BYTES 64 /* texts of our own making, which need no escaping: addresses, ends, reasons */
 #define NUMBER_BYTES 20
 #define KEYS_BYTES 512
 
-_Static_assert(KEYS_BYTES + METHOD_BYTES + TARGET_BYTES + HOST_BYTES + 3 * NAME_BYTES + 8 * OWN_BYTES +
+_Static_assert(KEYS_BYTES + METHOD_BYTES + TARGET_BYTES + HOST_BYTES + 2 * NAME_BYTES + 8 * OWN_BYTES +
                        12 * NUMBER_BYTES <=
                    ACCESS_LOG_LINE_BYTES,
                "a JSON line fits");
@@ -270,8 +270,6 @@ static char *put_request(char *at, struct access_log_clock *clock, int64_t wall_
         at = put_number(PUT(at, "\",\"clientPort\":"), r->client_port);
     else
         at = PUT(at, "\"");
-    if (r->listener && r->listener[0])
-        at = PUT(put_text(PUT(at, ",\"listener\":\""), slice_of(r->listener), NAME_BYTES, ESCAPE_JSON), "\"");
     at = put_text(PUT(at, ",\"method\":\""), r->method, METHOD_BYTES, ESCAPE_JSON);
     at = put_text(PUT(at, "\",\"target\":\""), r->target, TARGET_BYTES, ESCAPE_JSON);
     at = put_own(PUT(at, "\",\"protocol\":\""), r->protocol);

@@ -16,7 +16,7 @@
 /* A zeroed one is a request of which nothing is known. Texts are borrowed; null and "" are alike. */
 struct access_record {
     int64_t started_at_us; /* monotonic; head complete, or the moment of the refusal */
-    const char *client, *listener, *service, *endpoint;
+    const char *client, *service, *endpoint;
     const char *protocol;               /* "1.0", "1.1" */
     const char *end;                    /* how the exchange ended */
     const char *termination;            /* two letters, see proxy/termination.h */

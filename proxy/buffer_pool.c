@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-static const uint32_t class_bytes[BUFFER_CLASSES] = { BUFFER_SMALL_BYTES, BUFFER_MEDIUM_BYTES, BUFFER_LARGE_BYTES };
+static const uint32_t class_bytes[BUFFER_CLASSES] = { BUFFER_SMALL_BYTES, BUFFER_MEDIUM_BYTES, BUFFER_BODY_BYTES,
+                                                      BUFFER_LARGE_BYTES };
 
 void buffer_pool_init(struct buffer_pool *pool, uint64_t limit_bytes, struct worker_stats *stats)
 {
@@ -31,7 +32,10 @@ static struct buffer *refuse(struct buffer_pool *pool)
 
 struct buffer *buffer_take(struct buffer_pool *pool, size_t bytes)
 {
-    uint32_t class = bytes <= BUFFER_SMALL_BYTES ? 0 : bytes <= BUFFER_MEDIUM_BYTES ? 1 : 2;
+    uint32_t class = bytes <= BUFFER_SMALL_BYTES    ? 0
+                     : bytes <= BUFFER_MEDIUM_BYTES ? 1
+                     : bytes <= BUFFER_BODY_BYTES   ? 2
+                                                    : 3;
     if (bytes > BUFFER_LARGE_BYTES || pool->used_bytes + class_bytes[class] > pool->limit_bytes)
         return refuse(pool);
     struct buffer *buffer = pool->free[class];

@@ -1,4 +1,4 @@
-/* buffer_pool: a worker's buffers for bytes in flight: three sizes, recycled last-in first-out (so that the next one is
+/* buffer_pool: a worker's buffers for bytes in flight: four sizes, recycled last-in first-out (so that the next one is
  * warm in the cache), under one ceiling. An idle connection holds none. One worker. */
 #ifndef PROXY_BUFFER_POOL_H
 #define PROXY_BUFFER_POOL_H
@@ -10,8 +10,9 @@
 
 #define BUFFER_SMALL_BYTES 4096u
 #define BUFFER_MEDIUM_BYTES 16384u
+#define BUFFER_BODY_BYTES 32768u        /* larger pieces of a body leave the cache between receive and send */
 #define BUFFER_LARGE_BYTES (68u * 1024) /* the largest head, and what forwarding adds to it */
-#define BUFFER_CLASSES 3
+#define BUFFER_CLASSES 4
 #define BUFFER_KEPT_FREE_MAX 256 /* of each class; more go back to the allocator */
 
 struct buffer {

@@ -96,6 +96,7 @@ enum channel_result channel_receive(struct channel *ch, struct buffer_pool *pool
     if (buffer_room(ch->in) == 0)
         return CHANNEL_OK;
     ssize_t got = recv(ch->fd, ch->in->data + ch->in->end, buffer_room(ch->in), 0);
+    ch->has_more = got > 0 && (size_t)got == buffer_room(ch->in);
     if (got > 0) {
         ch->in->end += (uint32_t)got;
         return CHANNEL_OK;

@@ -27,6 +27,7 @@ enum channel_result {
 struct channel {
     int fd; /* owned; -1 once closed */
     bool is_reading, is_writing;
+    bool has_more; /* the last receive filled its buffer */
     struct buffer *in, *out;
     struct event readable;
     struct event *writable; /* owned; null unless is_writing */

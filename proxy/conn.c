@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 
 #define RECEIVE_BYTES BUFFER_MEDIUM_BYTES
+#define BODY_RECEIVE_BYTES BUFFER_BODY_BYTES
+#define RECEIVES_PER_TURN 8
 #define FIRST_REQUEST_GRACE_MS 1000 /* one taken from the queue while draining has a request coming */
 
 const char *conn_state_to_str(enum conn_state state)
@@ -126,6 +128,7 @@ static void refuse(struct conn *c, enum h1_error cause)
     STATS_ADD(c->worker->stats->requests_malformed, 1);
     STATS_ADD(c->worker->stats->requests_severe, 1);
     log_debug("%s: request refused: %s", c->peer, h1_error_to_str(cause));
+    conn_log_refusal(c, CONN_REFUSAL_MALFORMED, h1_error_to_status(cause));
     conn_reply(c, h1_error_to_status(cause), false, false);
 }
 
@@ -137,6 +140,12 @@ static bool is_too_doubtful(struct worker *w, const struct h1_request *request)
     STATS_ADD(w->stats->requests_ambiguous, request->desync == H1_AMBIGUOUS);
     STATS_ADD(w->stats->requests_severe, request->desync == H1_SEVERE);
     return mode == DESYNC_MODE_STRICTEST || (mode == DESYNC_MODE_DEFENSIVE && request->desync == H1_SEVERE);
+}
+
+static void refuse_doubtful(struct conn *c)
+{
+    conn_log_refusal(c, CONN_REFUSAL_DESYNC, 400);
+    conn_reply(c, 400, false, false);
 }
 
 static void start_exchange(struct conn *c)
@@ -169,7 +178,7 @@ static void conn_handle_input(struct conn *c)
         if (result == H1_BAD)
             refuse(c, cause);
         else if (w->request.desync != H1_COMPLIANT && is_too_doubtful(w, &w->request))
-            conn_reply(c, 400, false, false);
+            refuse_doubtful(c);
         else
             start_exchange(c);
     }
@@ -240,18 +249,44 @@ static void conn_resume(struct conn *c)
     close_if_done(c);
 }
 
-/* How much of a body may be read now; 0: the client has used up its share of this moment. */
-static size_t allowed_bytes(struct conn *c)
+/* Its client has used up its share of this moment: the rest of the body is read later. */
+static bool is_throttled(struct conn *c)
 {
     struct worker *w = c->worker;
-    if (c->state != CONN_IN_EXCHANGE || !c->client || w->client_limits.body_bytes_per_second == 0)
-        return RECEIVE_BYTES;
-    size_t allowed = client_entry_allowed_bytes(c->client, &w->client_limits, RECEIVE_BYTES, worker_now_ms(w));
-    if (allowed > 0)
-        return RECEIVE_BYTES;
+    if (c->state != CONN_IN_EXCHANGE || !c->client || w->client_limits.body_bytes_per_second == 0 ||
+        client_entry_allowed_bytes(c->client, &w->client_limits, BODY_RECEIVE_BYTES, worker_now_ms(w)) > 0)
+        return false;
     channel_set_reading(&c->channel, false);
     deadline_start(&w->deadlines, &c->deadline, DEADLINE_THROTTLE, worker_now_ms(w));
-    return 0;
+    return true;
+}
+
+/* False: there is nothing more to receive now, or not here. */
+static bool receive_once(struct conn *c)
+{
+    struct worker *w = c->worker;
+    bool is_body = c->state == CONN_IN_EXCHANGE;
+    size_t before = buffer_len(c->channel.in);
+    if (is_throttled(c))
+        return false;
+    switch (channel_receive(&c->channel, &w->buffers, is_body ? BODY_RECEIVE_BYTES : RECEIVE_BYTES)) {
+    case CHANNEL_OK:
+        if (is_body)
+            client_entry_take_bytes(c->client, &w->client_limits, buffer_len(c->channel.in) - before);
+        conn_on_bytes(c);
+        return is_body && c->state == CONN_IN_EXCHANGE && c->channel.has_more && c->channel.is_reading;
+    case CHANNEL_EOF:
+        conn_on_eof(c);
+        return false;
+    case CHANNEL_BROKEN:
+        conn_close(c, CONN_CLOSE_BROKEN);
+        return false;
+    case CHANNEL_NO_BUFFER:
+        conn_close(c, CONN_CLOSE_NO_BUFFER);
+        return false;
+    default:
+        return false;
+    }
 }
 
 static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
@@ -259,29 +294,9 @@ static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct conn *c = arg;
-    struct worker *w = c->worker;
-    worker_read_clock(w);
-    if (allowed_bytes(c) == 0)
-        return;
-    size_t before = buffer_len(c->channel.in);
-    switch (channel_receive(&c->channel, &w->buffers, RECEIVE_BYTES)) {
-    case CHANNEL_OK:
-        if (c->client && c->state == CONN_IN_EXCHANGE)
-            client_entry_take_bytes(c->client, &w->client_limits, buffer_len(c->channel.in) - before);
-        conn_on_bytes(c);
-        break;
-    case CHANNEL_EOF:
-        conn_on_eof(c);
-        break;
-    case CHANNEL_BROKEN:
-        conn_close(c, CONN_CLOSE_BROKEN);
-        break;
-    case CHANNEL_NO_BUFFER:
-        conn_close(c, CONN_CLOSE_NO_BUFFER);
-        break;
-    default:
-        break;
-    }
+    worker_read_clock(c->worker);
+    for (int i = 0; i < RECEIVES_PER_TURN && receive_once(c); i++)
+        ;
 }
 
 static void conn_on_writable(evutil_socket_t fd, short what, void *arg)
@@ -336,6 +351,12 @@ void conn_finish_exchange(struct conn *c, bool keep_alive)
         conn_resume(c);
 }
 
+static void time_out_head(struct conn *c)
+{
+    conn_log_refusal(c, CONN_REFUSAL_HEAD_TIMEOUT, 408);
+    conn_reply(c, 408, false, false);
+}
+
 void conn_on_deadline(struct conn *c, enum deadline_kind kind)
 {
     bool is_idle = kind == DEADLINE_IDLE || kind == DEADLINE_FRESH || kind == DEADLINE_LINGER;
@@ -347,7 +368,7 @@ void conn_on_deadline(struct conn *c, enum deadline_kind kind)
     if (kind == DEADLINE_HEAD && c->state == CONN_READING_PROXY_HEADER)
         conn_close(c, CONN_CLOSE_HEAD_TIMEOUT);
     else if (kind == DEADLINE_HEAD)
-        conn_reply(c, 408, false, false);
+        time_out_head(c);
     else if (kind == DEADLINE_REPLY)
         conn_close(c, CONN_CLOSE_REPLY_TIMEOUT);
     else

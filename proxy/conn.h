@@ -63,7 +63,7 @@ struct conn {
     bool has_eof;          /* the client sends no more */
     bool has_served;       /* a request has come over it */
     bool is_handling_head; /* conn_handle_input is on the stack */
-    bool is_trusted;       /* the source of the connection is in trustedProxies */
+    bool is_trusted;       /* source is in trustedProxies */
     uint8_t peer_len;
     char peer[CONN_PEER_SIZE];     /* text of source */
     union endpoint_address source; /* the client: of the connection, or of its PROXY header */
@@ -88,6 +88,11 @@ void conn_finish_exchange(struct conn *c, bool keep_alive);
 void conn_reply(struct conn *c, int status, bool keep_alive, bool is_head_request);
 
 /* ---- between conn*.c only ---- */
+
+/* conn_log.c: a line for a request that is answered before it becomes an exchange. `in` still holds what came of it;
+ * DESYNC: and w->request is it. */
+enum conn_refusal { CONN_REFUSAL_MALFORMED = 0, CONN_REFUSAL_DESYNC, CONN_REFUSAL_HEAD_TIMEOUT, CONN_REFUSAL_COUNT };
+void conn_log_refusal(struct conn *c, enum conn_refusal refusal, int status);
 
 /* conn_admit.c: who the client is, and whether it may have one more connection. False: it has been closed. */
 bool conn_admit(struct conn *c, const union endpoint_address *source);

@@ -72,7 +72,10 @@ bool conn_is_admitted(struct conn *c)
         break;
     }
     channel_consume(&c->channel, &c->worker->buffers, consumed);
-    if (header.has_addresses)
+    if (header.has_addresses) {
+        /* What is trusted to say who connects need not have looked at what its client says in fields. */
         set_source(c, &header.source);
+        c->is_trusted = is_trusted(c->worker, &header.source);
+    }
     return enter_client_table(c);
 }

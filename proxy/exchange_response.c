@@ -6,7 +6,8 @@
 
 #define INTERIM_RESPONSES_MAX 16
 #define HEAD_RECEIVE_BYTES BUFFER_MEDIUM_BYTES
-#define BODY_RECEIVE_BYTES BUFFER_LARGE_BYTES
+#define BODY_RECEIVE_BYTES BUFFER_BODY_BYTES
+#define RECEIVES_PER_TURN 8
 
 static void malformed(struct exchange *x)
 {
@@ -43,6 +44,13 @@ static enum forward_connection connection_field(const struct exchange *x)
     return x->client_is_1_0 ? FORWARD_CONNECTION_KEEP_ALIVE : FORWARD_CONNECTION_NONE;
 }
 
+static enum forward_framing framing_of(const struct body *body)
+{
+    if (!body->rechunks)
+        return FORWARD_AS_IT_IS;
+    return body->passes_trailers ? FORWARD_CHUNKED_WITH_TRAILERS : FORWARD_CHUNKED;
+}
+
 /* Head and what came of the body with it leave in one send. */
 static void start_response(struct exchange *x, const struct h1_response *response)
 {
@@ -55,7 +63,7 @@ static void start_response(struct exchange *x, const struct h1_response *respons
         exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
         return;
     }
-    client->out->end = (uint32_t)forward_response_head(response, buffer_at(upstream->in), x->response_body.rechunks,
+    client->out->end = (uint32_t)forward_response_head(response, buffer_at(upstream->in), framing_of(&x->response_body),
                                                        connection_field(x), client->out->data, client->out->size);
     channel_consume(upstream, pool, response->head_bytes);
     if (body_append(&x->response_body, upstream, client->out, pool) == BODY_MALFORMED) {
@@ -214,32 +222,43 @@ static void on_upstream_end(struct exchange *x, bool is_clean)
         exchange_fail(x, EXCHANGE_END_UPSTREAM_BROKEN, 502);
 }
 
-void exchange_on_upstream_readable(struct exchange *x)
+static void on_upstream_bytes(struct exchange *x)
+{
+    x->upstream->had_bytes = true;
+    if (x->response_state == RESPONSE_TUNNELLING)
+        exchange_pump_to_client(x);
+    else
+        exchange_relay_response(x);
+}
+
+/* False: there is nothing more to receive now, or nobody to receive it for. */
+static bool receive_once(struct exchange *x)
 {
     struct upstream *u = x->upstream;
-    size_t bytes = x->response_state == RESPONSE_RELAYING || x->response_state == RESPONSE_TUNNELLING
-                       ? BODY_RECEIVE_BYTES
-                       : HEAD_RECEIVE_BYTES;
-    switch (channel_receive(&u->channel, &x->worker->buffers, bytes)) {
+    bool is_body = x->response_state == RESPONSE_RELAYING || x->response_state == RESPONSE_TUNNELLING;
+    switch (channel_receive(&u->channel, &x->worker->buffers, is_body ? BODY_RECEIVE_BYTES : HEAD_RECEIVE_BYTES)) {
     case CHANNEL_OK:
-        u->had_bytes = true;
-        if (x->response_state == RESPONSE_TUNNELLING)
-            exchange_pump_to_client(x);
-        else
-            exchange_relay_response(x);
-        break;
+        on_upstream_bytes(x);
+        return is_body && x->upstream == u && u->channel.has_more && u->channel.is_reading;
     case CHANNEL_EOF:
         on_upstream_end(x, true);
-        break;
+        return false;
     case CHANNEL_BROKEN:
         on_upstream_end(x, false);
-        break;
+        return false;
     case CHANNEL_NO_BUFFER:
         exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
-        break;
+        return false;
     default:
-        break;
+        return false;
     }
+}
+
+/* A full buffer says that there is more: taken at once, it costs no turn of the loop. Others get their turn soon. */
+void exchange_on_upstream_readable(struct exchange *x)
+{
+    for (int i = 0; i < RECEIVES_PER_TURN && receive_once(x); i++)
+        ;
 }
 
 void exchange_on_client_writable(struct exchange *x)

@@ -24,7 +24,7 @@ struct forwarded_client {
     struct slice peer;       /* its address, text; IPv6 without brackets; at most 45 bytes */
     struct slice proto;      /* "http", "https" */
     struct slice port;       /* that it connected to, for X-Forwarded-Port; empty: that field is not added */
-    bool is_trusted;         /* peer is in trustedProxies (or the source of its PROXY header is) */
+    bool is_trusted;         /* peer is in trustedProxies */
     enum forwarded_for mode; /* counts only if is_trusted */
     bool sends_forwarded;
 };

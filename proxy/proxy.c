@@ -313,6 +313,17 @@ static bool open_access_log(const struct proxy_options *options, int *fd, int *o
     return *opener_fd >= 0 || error_set_errno(error, "proxy.accessLog: no process to open it anew");
 }
 
+/* One that comes between the opening of the log and its first being watched for waits until then, instead of being lost. */
+static void hold_back_usr1(bool on)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    if (on)
+        signal(SIGUSR1, SIG_IGN);
+    check(pthread_sigmask(on ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL) == 0);
+}
+
 int proxy_run(const struct proxy_options *options)
 {
     static const struct fleet_callbacks callbacks = { on_taken, on_stopped };
@@ -320,7 +331,7 @@ int proxy_run(const struct proxy_options *options)
     struct error error;
     int log_fd = -1, opener_fd = -1;
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGUSR1, SIG_IGN); /* until we can do what it asks for */
+    hold_back_usr1(true);
     if (!open_stats(&p, &error) || !open_access_log(options, &log_fd, &opener_fd, &error) ||
         !jail_enter(options->user, &error)) {
         log_error("%s", error.text);
@@ -337,6 +348,7 @@ int proxy_run(const struct proxy_options *options)
                         &callbacks, &p);
     start_timers(&p);
     watch_signals(&p);
+    hold_back_usr1(false);
     start_links(&p, opener_fd);
     if (options->snapshot_path && !load_file(&p)) {
         p.exit_code = 2;

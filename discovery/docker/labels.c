@@ -20,8 +20,9 @@ static const char *const verdict_names[] = { "task", "not ours", "invalid" };
 _Static_assert(sizeof verdict_names / sizeof *verdict_names == DOCKER_VERDICT_COUNT, "a name for every verdict");
 
 static const char *const known_labels[] = {
-    DOCKER_LABEL_ENABLE, DOCKER_LABEL_SERVICE,    DOCKER_LABEL_PORT,    DOCKER_LABEL_HOST,     DOCKER_LABEL_PATH,
-    DOCKER_LABEL_WEIGHT, DOCKER_LABEL_MANAGED_BY, DOCKER_LABEL_CLUSTER, DOCKER_LABEL_REVISION, DOCKER_LABEL_PROXY_PROTOCOL,
+    DOCKER_LABEL_ENABLE,   DOCKER_LABEL_SERVICE,        DOCKER_LABEL_PORT,       DOCKER_LABEL_HOST,
+    DOCKER_LABEL_PATH,     DOCKER_LABEL_WEIGHT,         DOCKER_LABEL_MANAGED_BY, DOCKER_LABEL_CLUSTER,
+    DOCKER_LABEL_REVISION, DOCKER_LABEL_PROXY_PROTOCOL,
 };
 
 static const char alphanumeric[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";

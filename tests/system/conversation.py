@@ -6,7 +6,7 @@ import zlib
 
 from proxy_alone import ProxyAlone, fields, status
 
-BIG = bytes(range(251)) * 1200  # 300 kB: more than any one buffer
+BIG = bytes(range(251)) * 400  # 100 kB: more than any one buffer
 
 
 def answer_all_kinds(peer, up):
@@ -91,14 +91,14 @@ def take_answer(peer, is_head):
         return None
 
 
-def ask(proxy, request, peer=None):
+def ask(proxy, request, peer=None, timeout_s=4):
     """((status, body) or None, the connection for the next request or None). A connection that has been used is given
     up when it is closed; a hang is an error (socket.timeout)."""
     try:
         peer = peer or proxy.connect()
     except ConnectionError:
         return None, None
-    peer.sock.settimeout(4)
+    peer.sock.settimeout(timeout_s)
     try:
         peer.send(request)
     except ConnectionError:
@@ -110,13 +110,13 @@ def ask(proxy, request, peer=None):
     return answer and answer[:2], peer
 
 
-def ask_at_once(proxy, count):
+def ask_at_once(proxy, count, timeout_s):
     """So many uploads under way at the same time, each on a connection of its own: as many of all objects at once."""
     peers, answers = [], []
     for _ in range(count):
         try:
             peers.append(proxy.connect())
-            peers[-1].sock.settimeout(4)
+            peers[-1].sock.settimeout(timeout_s)
             peers[-1].send(b"POST /echo HTTP/1.1\r\nHost: web\r\nContent-Length: 5\r\n\r\nhel")
         except ConnectionError:
             pass
@@ -131,12 +131,12 @@ def ask_at_once(proxy, count):
     return [answer and answer[:2] for answer in answers] + [None] * (count - len(answers))
 
 
-def converse(proxy):
+def converse(proxy, timeout_s=4):
     """What became of each request: name -> "right", "refused" (an own 5xx, or closed before the answer was complete)."""
-    outcome = {f"at once {i}": judge("post", answer) for i, answer in enumerate(ask_at_once(proxy, 4))}
+    outcome = {f"at once {i}": judge("post", answer) for i, answer in enumerate(ask_at_once(proxy, 4, timeout_s))}
     peer = None
     for name, request in REQUESTS:
-        answer, peer = ask(proxy, request, peer)
+        answer, peer = ask(proxy, request, peer, timeout_s)
         outcome[name] = judge(name, answer)
     if peer:
         peer.close()

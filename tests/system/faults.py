@@ -1,5 +1,6 @@
 """Tools of the tests of faults and floods: the shim that makes calls fail inside the proxy, thousands of hostile clients
 (tests/faults/), and legitimate load beside them."""
+import collections
 import json
 import mmap
 import os
@@ -72,14 +73,14 @@ class Flood:
         words = [FLOOD, "--port", str(port), "--mode", mode, "--connections", str(connections)]
         for name, value in options.items():
             words += ["--" + name.replace("_", "-")] + ([] if value is True else [str(value)])
-        self.state, self.connections = {"open": 0, "opened": 0}, connections
+        self.state, self.connections = collections.Counter(), connections
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
     def _read(self):
         for line in self.process.stdout:
-            self.state = json.loads(line)
+            self.state = collections.Counter(json.loads(line))
 
     def wait_for(self, condition, what, timeout_s=DEADLINE_S):
         deadline = time.monotonic() + timeout_s

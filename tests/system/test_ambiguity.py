@@ -252,7 +252,9 @@ class Answering:
 
 def length_of_first(case):
     """Bytes of the final response and what comes before it; what follows is nobody's."""
-    _, rest = strict_reader.read_response(case.data, case.method == "HEAD", True)
+    if case.method == "HEAD" or case.outcome in ("204", "304"):
+        return case.data.index(b"\r\n\r\n") + 4
+    _, rest = strict_reader.read_response(case.data)
     return len(case.data) - len(rest)
 
 

@@ -13,8 +13,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 
-from harness import (beside, containers, figures, generators, instructions, machine, peers, plots, procfs, report, rounds,  # noqa: E402
-                     scenario, self_check, stand, syscalls, templates)
+from harness import (beside, command, containers, figures, generators, goals, idle, machine, instructions, peers, plots,  # noqa: E402
+                     procfs, report, rounds, saturation, scenario, self_check, stand, syscalls, templates)
 from harness.problem import Problem, UsageProblem  # noqa: E402
 from harness.processes import Processes, free_ports, wait_for_answer  # noqa: E402
 
@@ -43,9 +43,9 @@ def command_line(results, *arguments):
     return ["/usr/bin/python3", str(ROOT / "bench" / "run.py"), "--build", OUT, "--results", str(results), *arguments]
 
 
-def turn(cpu_us, requests=1000, ok_per_s=500.0, failed=0, buckets=()):
+def turn(cpu_us, requests=1000, ok_per_s=500.0, failed=0, buckets=(), p99_us=200):
     drive = generators.Drive(seconds=(requests - failed) / ok_per_s, requests=requests, ok=requests - failed, failed=failed,
-                             p50_us=100, p99_us=200, buckets=list(buckets))
+                             p50_us=100, p99_us=p99_us, buckets=list(buckets))
     return rounds.Turn(drive, cpu_us, 0.5, 0.0, 1000, 900)
 
 
@@ -86,8 +86,12 @@ def test_a_list_of_rates_is_one_load_for_each():
     ("title: A title", "", "every scenario has a title"),
     ("connections: 8", "connections: 0", "connections: must be from 1 to 60000, is 0"),
     ("connections: 8", "connections: yes", "connections: must be int or float, is True"),
-    ("connections: 8", "connections: 8, rate: 5", "shape: closed neither"),
+    ("connections: 8", "connections: 8, rate: 5", "shape: closed none"),
     ("shape: closed", "shape: rate", "shape: rate needs"),
+    ("shape: closed", "shape: rate, rate: 5, saturation_share: 0.7", "shape: rate needs one of"),
+    ("shape: closed", "shape: rate, saturation_share: 70", "saturation_share: must be from 0.05 to 0.95, is 70"),
+    ("title: A title", "title: A title\nkind: idle", "load: unknown field"),
+    ("title: A title", "title: A title\nkind: busy", "kind: must be one of proxies, idle, containers"),
     ("shape: closed", "shape: open", "must be closed or rate"),
     ("[relay, portico]", "[relay, apache]", "'apache' is none of"),
     ("[relay, portico]", "[]", "at least one"),
@@ -155,6 +159,191 @@ def test_a_ratio_is_taken_within_a_round_before_the_median():
     assert found["relay"]["cpu_ratios"]["portico"]["median"] == 0.833
 
 
+def results_of(rows, text=GOOD):
+    return {r["proxy"]: r for r in figures.results(scenario.parse("x", text, KNOWN), rows)}
+
+
+def test_the_better_peer_is_the_one_with_the_lower_median_and_the_ratio_is_taken_within_rounds():
+    load = scenario.parse("x", GOOD, KNOWN).loads[0]
+    rows = [row(name, cpus, load=load) for name, cpus in {
+        "nginx": [10, 20, 30], "nginx-16k": [8, 16, 40], "nginx-log": [1, 1, 1], "haproxy": [9, 18, 27], "portico": [4, 8, 20]}.items()]
+    found = results_of(rows)
+    assert found["portico"]["cpu_to_better_peer"] == {"name": "nginx-16k", "median": 0.5, "min": 0.5, "max": 0.5}
+    assert report.against(found["portico"], "cpu_to_better_peer") == "0.50" and report.against(found["nginx-16k"], "cpu_to_better_peer") == "-"
+
+
+def test_without_a_figure_of_each_peer_nobody_is_the_better_one():
+    load = scenario.parse("x", GOOD, KNOWN).loads[0]
+    rows = [row("nginx", [10], load=load), row("haproxy", [9], problem="reset", load=load), row("portico", [8], load=load)]
+    assert results_of(rows)["portico"]["cpu_to_better_peer"] is None
+    assert results_of(rows[::2])["portico"]["cpu_to_better_peer"]["name"] == "nginx"
+    assert results_of(rows[2:])["portico"]["cpu_to_better_peer"] is None
+
+
+def test_a_turn_that_was_left_out_leaves_the_others_beside_their_own_round():
+    load = scenario.parse("x", GOOD, KNOWN).loads[0]
+    own, peer = row("portico", [5, 10, 20], load=load), row("nginx", [10, 20, 40], load=load)
+    peer.turns[0] = None
+    assert results_of([own, peer])["portico"]["cpu_to_better_peer"] == {"name": "nginx", "median": 0.5, "min": 0.5, "max": 0.5}
+
+
+def test_the_tail_is_compared_with_that_of_the_better_peer_at_a_rate_alone():
+    load = scenario.parse("x", GOOD.replace("{shape: closed, connections: 8}", "{shape: rate, rate: 10}"), KNOWN).loads[0]
+    rows = []
+    for name, p99s in {"nginx": [300, 500, 400], "haproxy": [200, 600, 450], "portico": [150, 600, 200]}.items():
+        rows.append(row(name, [], load=load))
+        rows[-1].turns = [turn(10, p99_us=us) for us in p99s]
+    found = results_of(rows)["portico"]
+    assert found["p99_to_better_peer"] == {"name": "nginx", "median": 0.5, "min": 0.5, "max": 1.2}
+    for r in rows:
+        r.load = scenario.parse("x", GOOD, KNOWN).loads[0]
+    assert results_of(rows)["portico"]["p99_to_better_peer"] is None
+
+
+@pytest.mark.parametrize("told, per_mib", [("path: /", None), ("response_bytes: 16383", None), ("response_bytes: 16384", 640),
+                                           ("response_bytes: 1048576", 10), ("body_bytes: 2097152, response_bytes: 66", 5)])
+def test_the_cost_of_a_mebibyte_is_told_where_bodies_are_large(told, per_mib):
+    text = GOOD.replace("connections: 8", f"connections: 8, {told}")
+    load = scenario.parse("x", text, KNOWN).loads[0]
+    assert results_of([row("portico", [10], load=load)], text)["portico"]["cpu_us_per_mib"] == per_mib
+
+
+# ---- the rate that is a share of what the better peer can do
+
+
+def test_the_rate_is_that_share_of_the_better_peers():
+    assert saturation.rate_of({"nginx": 63_659, "haproxy": 63_664}, 0.7) == 44_600
+    assert saturation.rate_of({"nginx": 10}, 0.7) == 1
+    text = GOOD.replace("{shape: closed, connections: 8}", "{shape: rate, saturation_share: 0.7}")
+    about = scenario.parse("x", text, KNOWN)
+    assert about.loads[0].rate is None and about.loads[0].saturation_share == 0.7
+    assert saturation.at_share(about, {"nginx": 50_000, "haproxy": 40_000}).loads[0].rate == 35_000
+
+
+def saturate(monkeypatch, names, *drives):
+    monkeypatch.setattr(rounds.procfs, "core_busy_seconds", lambda core: 0)
+    about = scenario.parse("x", GOOD.replace("{shape: closed, connections: 8}", "{shape: rate, saturation_share: 0.7}"), KNOWN)
+    standing = [type("Standing", (), {"name": name, "port": 1, "peer": KNOWN[name], "process": None})() for name in names]
+    return saturation.measure(ScriptedGenerator(*drives), about, standing, lambda line: None, 0.01)
+
+
+def test_only_the_peers_are_saturated(monkeypatch):
+    assert saturate(monkeypatch, ["relay", "nginx", "haproxy", "portico"], good_drive()) == {"nginx": 100, "haproxy": 100}
+
+
+def test_a_peer_that_cannot_be_saturated_ends_the_scenario(monkeypatch):
+    with pytest.raises(Problem, match="nginx: 1 of 10 requests failed: reset"):
+        saturate(monkeypatch, ["nginx", "portico"], generators.Drive(1, 10, 9, 1, first_error="reset"))
+    with pytest.raises(Problem, match="needs nginx or haproxy"):
+        saturate(monkeypatch, ["relay", "portico"], good_drive())
+
+
+# ---- idle connections and access logs
+
+
+def test_the_peak_of_the_heap_is_the_highest_of_all_snapshots_with_what_the_allocator_needs():
+    text = "snapshot=0\nmem_heap_B=10\nmem_heap_extra_B=2\nmem_stacks_B=0\nsnapshot=1\nmem_heap_B=500\nmem_heap_extra_B=40\n" \
+           "snapshot=2\nmem_heap_B=510\nmem_heap_extra_B=8\n"
+    assert idle.peak_bytes(text) == 540 and idle.peak_bytes("desc: x") is None
+
+
+def test_the_memory_of_a_connection_is_the_growth_shared_by_all():
+    assert idle.grown_bytes(1000, 6000, 10_000) == 512.0
+
+
+def test_a_row_without_figures_has_those_of_its_problem_alone():
+    about = scenario.parse("x", GOOD.replace("load: {shape: closed, connections: 8}", "kind: idle\nidle_connections: 3"), KNOWN)
+    assert about.kind == "idle" and about.loads == ()
+    found = idle.Idle(None, OUT, None, about, None)._result(KNOWN["nginx"], [], "connection refused")
+    assert report.notes_on([found]) == ["nginx: no figures: connection refused"]
+    found = idle.Idle(None, OUT, None, about, None)._result(KNOWN["nginx"], [(400.0, 10), (420.0, 30), (500.0, 20)], None)
+    assert found["idle_bytes"] == {"median": 420.0, "min": 400.0, "max": 500.0} and found["rss_kib"] == 20
+    assert "420 (400-500)" in report.text_table([found])
+
+
+def test_a_folder_in_memory_is_told_from_one_on_a_disk(tmp_path):
+    mounts = tmp_path / "mounts"
+    mounts.write_text("/dev/x / ext4 rw 0 0\ntmpfs /var/run tmpfs rw 0 0\n/dev/y /var/run/disk xfs rw 0 0\n")
+    assert [machine.is_in_memory(path, mounts) for path in ("/srv/a", "/var/runner", "/nowhere/var/run")] == [False] * 3
+    os_path = "/var/run" if os.path.realpath("/var/run") == "/var/run" else None
+    if os_path:
+        assert machine.is_in_memory("/var/run/a", mounts) and not machine.is_in_memory("/var/run/disk/a", mounts)
+
+
+def test_a_log_that_lacks_a_line_ends_the_row(tmp_path):
+    path = tmp_path / "access.log"
+    path.write_text("{}\n" * 2000)
+    whole = row("portico-log", [10, 10])
+    whole.standing.instance = type("Instance", (), {"access_log_path": str(path)})()
+    silent = row("portico", [10, 10])
+    silent.standing.instance = type("Instance", (), {"access_log_path": None})()
+    command.check_access_logs([whole, silent])
+    assert whole.problem is None and silent.problem is None
+    path.write_text("{}\n" * 1999 + "{")
+    command.check_access_logs([whole])
+    assert whole.problem == "1999 lines in its log after at least 2000 requests"
+
+
+@pytest.mark.parametrize("name", ["nginx-log", "portico-log"])
+def test_a_row_with_a_log_differs_in_the_log_alone(name, tmp_path):
+    base = name.partition("-")[0]
+    texts = {}
+    for peer in (base, name):
+        instance = peers.Instance(KNOWN[peer], str(tmp_path), 5000, [5001])
+        texts[peer] = pathlib.Path(instance.config_path).read_text().splitlines()
+    different = [line for line in texts[name] if line not in texts[base]]
+    assert len(different) == 1 and str(tmp_path / "access.log") in different[0]
+
+
+# ---- goals
+
+
+def result_of(scenario_name, proxy, **over):
+    return {"scenario": scenario_name, "proxy": proxy, "problem": None, **over}
+
+
+def reached(results, names):
+    return {entry["goal"]: goals.verdict(entry) for entry in goals.judge(results, names)}
+
+
+def test_every_goal_names_a_scenario_and_a_row_that_there_are():
+    for goal in goals.GOALS:
+        assert goal.proxy in scenario.load(goal.scenario, KNOWN).proxies
+
+
+def test_goals_are_judged_by_the_median_and_told_with_the_range():
+    kinds = syscalls.per_request({"recvfrom": 2000, "sendto": 2040, "epoll_ctl": 4, "epoll_wait": 30, "close": 20}, 1000)
+    found = goals.judge([result_of("small-keepalive", "portico", ratio_to_relay=1.12, ratio_to_relay_min=1.1, ratio_to_relay_max=1.2,
+                                   cpu_to_better_peer={"name": "nginx", "median": 0.851, "min": 0.8, "max": 0.9},
+                                   syscalls_by_kind=kinds, instructions_per_request=6001)], ["small-keepalive"])
+    assert [(goals.verdict(entry), report.spread(entry["measured"], entry["digits"])) for entry in found] == [
+        ("yes", "1.120 (1.100-1.200)"), ("NO", "0.851 (0.800-0.900)"), ("yes", "4.04"), ("yes", "0.00"), ("NO", "0.02"), ("NO", "6,001")]
+    lines = report.goals_text(found).splitlines()
+    assert lines[2].split() == ["goal", "measured", "(range)", "met?"] and len(lines) == 3 + len(found)
+    assert report.goals_markdown(found).count("|") == 4 * (2 + len(found))
+
+
+def test_a_goal_without_a_figure_is_not_met_and_one_that_nobody_asked_for_is_not_told():
+    broken = [result_of("body-1m", "portico", cpu_to_better_peer=None), {**result_of("body-16k", "portico"), "problem": "reset"}]
+    assert set(reached(broken, ["body-1m", "body-16k", "idle-10000", "routes-10"]).values()) == {"not measured"}
+    assert len(reached(broken, ["body-1m", "body-16k", "idle-10000", "routes-10"])) == 4
+    assert reached([], ["routes-10"]) == {} and report.goals_text([]) == report.goals_markdown([]) == ""
+
+
+@pytest.mark.parametrize("scenario_name, proxy, figure, limit, more", [
+    ("rate-70", "portico", "p99_to_better_peer", 0.9, 0.901), ("body-1m", "portico", "cpu_to_better_peer", 1, 1.001),
+    ("body-16k", "portico", "cpu_to_better_peer", 1, 1.001), ("idle-10000", "portico", "idle_bytes", 512.4, 513)])
+def test_a_goal_is_met_at_its_limit_and_not_beyond(scenario_name, proxy, figure, limit, more):
+    for value, verdict in ((limit, "yes"), (more, "NO")):
+        found = [result_of(scenario_name, proxy, **{figure: {"name": "nginx", "median": value, "min": value, "max": value}})]
+        assert verdict in reached(found, [scenario_name]).values()
+
+
+def test_the_log_is_judged_beside_portico_without_one():
+    ratios = {"portico": {"median": 1.16, "min": 1.1, "max": 1.2}, "nginx": {"median": 0.5, "min": 0.5, "max": 0.5}}
+    assert list(reached([result_of("access-log", "portico-log", cpu_ratios=ratios)], ["access-log"]).values()) == ["NO"]
+
+
 def test_a_row_with_a_problem_has_no_figure_and_gives_none_to_others():
     rows = [row("relay", [10, 10], problem="12 of 1000 requests failed"), row("portico", [12, 12])]
     broken, good = figures.results(scenario.parse("x", GOOD, KNOWN), rows)
@@ -198,7 +387,22 @@ def test_the_system_calls_of_a_trace_are_counted_by_kind():
             " 60.00    0.000600           1       200           sendto\n 30.00    0.000300           1       220        20 recvfrom\n"
             " 10.00    0.000100           1        50           epoll_wait\n100.00    0.001000           1       470        20 total\n")
     assert syscalls.per_request(syscalls.parse_summary(text), 100) == {
-        "all": 4.7, "read": 2.2, "write": 2.0, "epoll_ctl": 0.0, "epoll_wait": 0.5, "connection": 0.0, "other": 0.0}
+        "all": 4.7, "read": 2.2, "write": 2.0, "epoll_ctl": 0.0, "epoll_wait": 0.5, "connection": 0.0, "other": 0.0,
+        "names": {"recvfrom": 2.2, "sendto": 2.0, "epoll_wait": 0.5}}
+
+
+def test_what_opening_connections_calls_falls_out_of_the_system_calls():
+    """64 clients come and go in both runs, and the pool's timer happened to ring in the shorter one."""
+    few = {"recvfrom": 1000 + 64, "sendto": 1000, "accept4": 64, "close": 64, "timerfd_settime": 1}
+    many = {"recvfrom": 7000 + 64, "sendto": 7000, "accept4": 64, "close": 64, "epoll_wait": 90, "getpid": 1}
+    found = syscalls.per_request(syscalls.difference(many, few), 3000)
+    assert syscalls.in_four(found) == (4.0, 0, 0.03, 0)
+    assert found["names"] == {"recvfrom": 2.0, "sendto": 2.0, "epoll_wait": 0.03}
+
+
+def test_system_calls_of_every_kind_are_in_one_of_the_four_columns():
+    found = syscalls.per_request({"readv": 200, "splice": 100, "epoll_ctl": 50, "epoll_pwait": 10, "close": 30, "getpid": 20}, 100)
+    assert syscalls.in_four(found) == (3.0, 0.5, 0.1, 0.5) and sum(syscalls.in_four(found)) == pytest.approx(found["all"])
 
 
 def test_callgrinds_last_count_is_the_one():
@@ -249,7 +453,7 @@ def generator_that_says(folder, name, text, exit_code=0):
 
 
 def said_by_portico_bench(**over):
-    latency = {"p50": 100, "p99": 300, "buckets": [[100, 8], [300, 2]]}
+    latency = {"p50": 100, "p99": 300, "p99_9": 310, "buckets": [[100, 8], [300, 2]]}
     return {"valid": True, "invalid_reasons": [], "elapsed_s": 2.0, "requests": {"ok": 9, "failed": 1}, "first_error": "reset",
             "latency_from_intended_us": None, "latency_from_sent_us": latency, **over}
 
@@ -258,7 +462,7 @@ def test_portico_bench_is_read(tmp_path):
     generator_that_says(tmp_path, "portico-bench", json.dumps(said_by_portico_bench()))
     drive = generators.PorticoBench(str(tmp_path)).drive(1, scenario.parse("x", GOOD, KNOWN).loads[0], 1)
     assert (drive.requests, drive.ok, drive.failed, drive.first_error) == (10, 9, 1, "reset")
-    assert (drive.p50_us, drive.p99_us, drive.ok_per_s) == (100, 300, 4.5)
+    assert (drive.p50_us, drive.p99_us, drive.p999_us, drive.ok_per_s) == (100, 300, 310, 4.5)
     assert drive.problem is None and not drive.is_invalid
 
 
@@ -465,6 +669,15 @@ def test_the_list_names_every_scenario(run_bench):
     done = run_bench("--list")
     assert done.returncode == 0
     assert [line.split()[0] for line in done.stdout.splitlines()] == scenario.names()
+
+
+@pytest.mark.parametrize("option", ["--list", "--help"])
+def test_a_reader_that_goes_away_is_no_error(tmp_path, option):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as nowhere:
+        done = subprocess.run(command_line(tmp_path, option), stdout=nowhere, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_portico_that_does_not_start_ends_the_run_with_its_words(run_bench, tmp_path):

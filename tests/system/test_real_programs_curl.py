@@ -230,8 +230,8 @@ def test_an_upload_that_the_backend_refuses_is_never_sent(proxy, upstream, tmp_p
     assert seen == [b""] and len(up.heads) == 1
 
 
-@pytest.mark.parametrize("expectation, sends_body", [("Expect: 100-continue", False), ("Expect:", True)])
-def test_an_upload_that_nginx_finds_too_large(served, tmp_path, expectation, sends_body):
+@pytest.mark.parametrize("expectation, most", [("Expect: 100-continue", 0), ("Expect:", 100 * MIB - 1)])
+def test_an_upload_that_nginx_finds_too_large(served, tmp_path, expectation, most):
     """It answers with the head alone. A client that did not ask first gets that answer while it still sends, and stops."""
     _, url = served
     random_file(tmp_path / "file", 100 * MIB)
@@ -239,7 +239,7 @@ def test_an_upload_that_nginx_finds_too_large(served, tmp_path, expectation, sen
                     f"{url}/small/file")
     code, sent = written(out)
     assert code == "413", err
-    assert int(sent) < 100 * MIB and (int(sent) > 0) == sends_body
+    assert int(sent) <= most
 
 
 def test_an_expectation_that_the_backend_does_not_know_costs_nothing_but_asking_again(proxy, upstream, tmp_path):

@@ -91,6 +91,7 @@ def test_pings_of_both_sides_are_answered(proxy):
         for _ in range(100):
             await (await socket.ping())
         await socket.send("enough")
+        await socket.wait_closed()
 
     async def client(url):
         async with websockets.connect(url) as socket:

@@ -76,9 +76,11 @@ static void messages_arrive_one_by_one_and_in_order(void **state)
     struct bench *bench = *state;
     assert_true(child_channel_send(bench->a.channel, CHILD_MESSAGE_RELOAD, -1));
     assert_true(child_channel_send(bench->a.channel, CHILD_MESSAGE_DRAIN, -1));
+    assert_true(child_channel_send(bench->a.channel, CHILD_MESSAGE_REOPEN_LOG, -1));
+    assert_true(child_channel_send(bench->a.channel, CHILD_MESSAGE_LOG, -1));
     assert_true(child_channel_send(bench->b.channel, CHILD_MESSAGE_READY, -1));
     turn(bench);
-    assert_string_equal(bench->b.seen, "RD");
+    assert_string_equal(bench->b.seen, "RDOG");
     assert_string_equal(bench->a.seen, "Y");
     assert_int_equal(bench->b.fd, -1);
 }

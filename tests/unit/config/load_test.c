@@ -82,7 +82,11 @@ static void every_key_reaches_its_field(void **state)
     struct config *c =
         load_accepted("stateDir: /s\ncluster: c-1\nlogLevel: debug\n"
                       "listeners: [{name: a, address: '[::1]:81'}, {name: b, address: '*:82'}]\n"
-                      "proxy: {workers: 3, user: www-data, accessLog: /log, retries: 0}\n"
+                      "proxy: {workers: 3, user: www-data, accessLog: /log, retries: 0, desync: strictest,\n"
+                      "  trustedProxies: [10.0.0.0/8, '::1'], forwardedFor: replace, sendForwarded: true,\n"
+                      "  acceptBareLf: true, accessLogFormat: combined, accessLogEvery: 10, retryBudgetPercent: 5,\n"
+                      "  timeouts: {request: 1m, tunnel: 2h}, limits: {replayBytes: 0, bodyBytesPerSecondMin: 1KiB},\n"
+                      "  clients: {connections: 4, requestsPerSecond: 5, bodyBytesPerSecond: 6}}\n"
                       "admin: {address: 0.0.0.0:1, token: " TOKEN ", allowedHosts: [A.example, b]}\n"
                       "docker: {enabled: false, endpoint: 'tcp://h:2376', network: n,\n"
                       "  tls: {ca: /ca, cert: /cert, key: /key}}\n"
@@ -98,6 +102,18 @@ static void every_key_reaches_its_field(void **state)
     assert_string_equal(c->listeners[1].address, "0.0.0.0:82");
     assert_int_equal(c->proxy.workers, 3);
     assert_string_equal(c->proxy.access_log, "/log");
+    assert_string_equal(c->proxy.desync, "strictest");
+    assert_int_equal(c->proxy.trusted_proxy_count, 2);
+    assert_string_equal(c->proxy.trusted_proxies[1], "::1");
+    assert_string_equal(c->proxy.forwarded_for, "replace");
+    assert_true(c->proxy.sends_forwarded && c->proxy.accepts_bare_lf);
+    assert_string_equal(c->proxy.access_log_format, "combined");
+    assert_int_equal(c->proxy.access_log_every, 10);
+    assert_int_equal(c->proxy.retry_budget_percent, 5);
+    assert_int_equal(c->proxy.timeouts.request_ms, 60000);
+    assert_int_equal(c->proxy.timeouts.tunnel_ms, 7200000);
+    assert_int_equal(c->proxy.limits.body_bytes_per_second_min, 1024);
+    assert_int_equal(c->proxy.clients.body_bytes_per_second, 6);
     assert_string_equal(c->admin.token, TOKEN);
     assert_int_equal(c->admin.allowed_host_count, 2);
     assert_string_equal(c->admin.allowed_hosts[0], "a.example");
@@ -143,7 +159,8 @@ static void all_problems_are_named_at_once_with_line_and_column(void **state)
         "t.yaml:10:5: services[0].port: is missing, write an integer: a whole number between 1 and 65535",
         "t.yaml:12:5: services[0].desiredCuont: unknown key, allowed keys are name, host, path, image, command, "
         "environment, "
-        "port, cpu, memory, desiredCount, stopTimeout, deregistrationDelay, healthCheck, scaling; did you mean "
+        "port, cpu, memory, desiredCount, proxyProtocol, stopTimeout, deregistrationDelay, healthCheck, scaling; did "
+        "you mean "
         "'desiredCount'?",
         "t.yaml:13:11: services[0].path: '/a/../b' is not a path prefix, write '/' and up to 255 visible ASCII "
         "characters in up "
@@ -170,11 +187,11 @@ static void all_problems_are_named_at_once_with_line_and_column(void **state)
 static void a_key_far_from_all_others_gets_no_suggestion(void **state)
 {
     (void)state;
-    assert_problem("listeners: [{colour: red}]",
-                   "t.yaml:1:14: listeners[0].colour: unknown key, allowed keys are name, address");
-    assert_problem(
-        "listeners: [{adress: '*:1'}]",
-        "t.yaml:1:14: listeners[0].adress: unknown key, allowed keys are name, address; did you mean 'address'?");
+    assert_problem("listeners: [{colour: red}]", "t.yaml:1:14: listeners[0].colour: unknown key, allowed keys are "
+                                                 "name, address, proxyProtocol, connectionsPerWorker");
+    assert_problem("listeners: [{adress: '*:1'}]",
+                   "t.yaml:1:14: listeners[0].adress: unknown key, allowed keys are name, address, proxyProtocol, "
+                   "connectionsPerWorker; did you mean 'address'?");
 }
 
 static void a_missing_key_is_reported_where_its_section_starts(void **state)
@@ -340,6 +357,8 @@ static void lists_and_maps_are_bounded(void **state)
     (void)state;
     assert_problem("listeners: []", "t.yaml:1:12: listeners: has 0 entries, write between 1 and 16");
     assert_problem_start("admin: {allowedHosts: a}", "t.yaml:1:23: admin.allowedHosts: is a value, write a list: ");
+    assert_problem_start("proxy: {trustedProxies: [10.0.0.1/8]}", "t.yaml:1:26: proxy.trustedProxies[0]: ");
+    assert_problem_start("proxy: {desync: stricter}", "t.yaml:1:17: proxy.desync: ");
     assert_problem("admin: {allowedHosts: [a, ~]}", "t.yaml:1:27: admin.allowedHosts[1]: is empty, write a host name");
     assert_problem_start("admin: {allowedHosts: [a, [b]]}",
                          "t.yaml:1:27: admin.allowedHosts[1]: is a list and not a host name, write a name");

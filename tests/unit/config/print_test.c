@@ -106,8 +106,8 @@ static void defaults_are_filled_in(void **state)
     assert_memory_equal(
         text,
         "stateDir: \"/var/lib/portico\"\ncluster: \"c\"\nlogLevel: \"info\"\nlisteners:\n  - name: \"http\"\n"
-        "    address: \"0.0.0.0:8080\"\nproxy:\n  workers: 0\n",
-        128);
+        "    address: \"0.0.0.0:8080\"\n    proxyProtocol: false\n    connectionsPerWorker: 0\nproxy:\n  workers: 0\n",
+        188);
     assert_non_null(strstr(text, "    head: 10s\n"));
     assert_non_null(strstr(text, "    bufferBytesPerWorker: 256MiB\n"));
     assert_non_null(strstr(text, "services: []\n"));

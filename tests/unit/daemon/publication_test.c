@@ -66,7 +66,8 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void put_task(struct bench *b, const char *id, const char *service, const char *address, const char *host)
+static void put_task_that_wants(struct bench *b, const char *id, const char *service, const char *address,
+                                const char *host, const char *proxy_protocol)
 {
     struct task_spec spec = { .weight = 1, .state = TASK_RUNNING };
     snprintf(spec.id, sizeof spec.id, "%s", id);
@@ -75,8 +76,14 @@ static void put_task(struct bench *b, const char *id, const char *service, const
     snprintf(spec.address, sizeof spec.address, "%s", address);
     snprintf(spec.host, sizeof spec.host, "%s", host);
     snprintf(spec.path, sizeof spec.path, "%s", host[0] ? "/" : "");
+    snprintf(spec.proxy_protocol, sizeof spec.proxy_protocol, "%s", proxy_protocol);
     assert_true(task_registry_apply(b->registry, b->provider, &spec));
     task_registry_set_probe(b->registry, id, TASK_HEALTH_UP);
+}
+
+static void put_task(struct bench *b, const char *id, const char *service, const char *address, const char *host)
+{
+    put_task_that_wants(b, id, service, address, host, "");
 }
 
 static void assert_frame(json_t *frame, const char *expected)
@@ -125,6 +132,55 @@ static void a_service_of_the_configuration_has_its_route_before_its_first_task(v
                     "{\"type\":\"snapshot\",\"document\":{\"version\":1,\"serial\":5,"
                     "\"services\":[{\"name\":\"web\",\"endpoints\":[]}],"
                     "\"routes\":[{\"host\":\"a.test\",\"path\":\"/x\",\"service\":\"web\"}]}}");
+}
+
+static void the_configuration_says_which_proxy_header_its_tasks_want(void **state)
+{
+    struct bench *b = *state;
+    configure(b, "services: [{name: web, host: a.test, image: i, port: 80, proxyProtocol: v2}]");
+    put_task_that_wants(b, "1", "web", "10.0.0.1:80", "", "v1");
+    assert_snapshot(b, 1,
+                    "{\"type\":\"snapshot\",\"document\":{\"version\":1,\"serial\":1,"
+                    "\"services\":[{\"name\":\"web\",\"proxyProtocol\":\"v2\","
+                    "\"endpoints\":[{\"id\":\"1\",\"address\":\"10.0.0.1:80\",\"weight\":1}]}],"
+                    "\"routes\":[{\"host\":\"a.test\",\"path\":\"/\",\"service\":\"web\"}]}}");
+    configure(b, "services: [{name: web, host: a.test, image: i, port: 80, proxyProtocol: v2}]");
+    assert_patch(b, 2,
+                 "{\"routes\":[{\"host\":\"a.test\",\"path\":\"/\",\"service\":\"web\"}],"
+                 "\"type\":\"patch\",\"serial\":2}");
+    configure(b, "services: [{name: web, host: a.test, image: i, port: 80}]");
+    assert_patch(b, 3,
+                 "{\"services\":[{\"name\":\"web\","
+                 "\"endpoints\":[{\"id\":\"1\",\"address\":\"10.0.0.1:80\",\"weight\":1}]}],"
+                 "\"routes\":[{\"host\":\"a.test\",\"path\":\"/\",\"service\":\"web\"}],"
+                 "\"type\":\"patch\",\"serial\":3}");
+    assert_false(publication_is_out_of_rotation(b->publication, "1"));
+}
+
+static void a_task_that_wants_another_proxy_header_than_most_is_left_out(void **state)
+{
+    struct bench *b = *state;
+    put_task_that_wants(b, "1", "web", "10.0.0.1:80", "a.test", "v1");
+    skip_snapshot(b, 1);
+    put_task_that_wants(b, "2", "web", "10.0.0.2:80", "a.test", "v2");
+    assert_patch(b, 2, NULL); /* as many: the older version stays */
+    assert_true(publication_is_out_of_rotation(b->publication, "2"));
+    put_task_that_wants(b, "3", "web", "10.0.0.3:80", "a.test", "v2");
+    assert_patch(b, 2,
+                 "{\"services\":[{\"name\":\"web\",\"proxyProtocol\":\"v2\","
+                 "\"endpoints\":[{\"id\":\"2\",\"address\":\"10.0.0.2:80\",\"weight\":1},"
+                 "{\"id\":\"3\",\"address\":\"10.0.0.3:80\",\"weight\":1}]}],"
+                 "\"type\":\"patch\",\"serial\":2}");
+    publication_acknowledge(b->publication, 2);
+    assert_true(publication_is_out_of_rotation(b->publication, "1"));
+    /* One that says nothing wants none. */
+    put_task(b, "2", "web", "10.0.0.2:80", "a.test");
+    put_task_that_wants(b, "3", "web", "10.0.0.3:80", "a.test", "off");
+    assert_patch(b, 3,
+                 "{\"services\":[{\"name\":\"web\","
+                 "\"endpoints\":[{\"id\":\"2\",\"address\":\"10.0.0.2:80\",\"weight\":1},"
+                 "{\"id\":\"3\",\"address\":\"10.0.0.3:80\",\"weight\":1}]}],"
+                 "\"type\":\"patch\",\"serial\":3}");
 }
 
 static void a_patch_names_only_the_services_that_changed(void **state)
@@ -358,6 +414,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_empty_world_gives_an_empty_document),
         TEST(a_service_of_the_configuration_has_its_route_before_its_first_task),
+        TEST(the_configuration_says_which_proxy_header_its_tasks_want),
+        TEST(a_task_that_wants_another_proxy_header_than_most_is_left_out),
         TEST(a_patch_names_only_the_services_that_changed),
         TEST(a_change_that_changes_nothing_for_the_data_plane_makes_no_frame),
         TEST(a_new_service_brings_its_route),

@@ -61,7 +61,13 @@ static int set_up(void **state)
     b->registry = task_registry_new();
     b->provider = task_registry_add_provider(b->registry, "test");
     b->service = (struct config_service){ .name = (char *)"web", .host = (char *)"*", .path = (char *)"/" };
-    b->config = (struct config){ .services = &b->service, .service_count = 1, .proxy.balancer = (char *)"p2c" };
+    b->service.proxy_protocol = (char *)"off";
+    b->config = (struct config){ .services = &b->service,
+                                 .service_count = 1,
+                                 .proxy = { .balancer = (char *)"p2c",
+                                            .desync = (char *)"defensive",
+                                            .forwarded_for = (char *)"append",
+                                            .access_log_format = (char *)"json" } };
     b->proxy = -1;
     open_publisher(b);
     *state = b;

@@ -116,7 +116,7 @@ static const struct body_case cases[] = {
     { H1_BODY_CHUNKED, false, "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", "hello world" },
     { H1_BODY_CHUNKED, true, "0\r\n\r\n", "" },
     { H1_BODY_CHUNKED, false, "0\r\n\r\n", "" },
-    { H1_BODY_CHUNKED, true, "00b;name=\"va\\\"lue\"\r\nhello world\r\n000\r\nTrailer: x\r\nB: y\r\n\r\n",
+    { H1_BODY_CHUNKED, true, "00b;name=\"va\\\"lue\"\r\nhello world\r\n000\r\nA: x\r\nB: y\r\n\r\n",
       "hello world" },
     { H1_BODY_CHUNKED, true, "1\r\nh\r\n1\r\ne\r\n2\r\n\r\n\r\n1\r\n0\r\n0\r\n\r\n", "he\r\n0" },
 };

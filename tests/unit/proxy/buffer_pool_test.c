@@ -54,12 +54,14 @@ static void the_smallest_size_that_fits_is_taken(void **state)
 {
     struct bench *b = *state;
     struct buffer *small = buffer_take(&b->pool, BUFFER_SMALL_BYTES), *medium = buffer_take(&b->pool, 4097);
-    struct buffer *large = buffer_take(&b->pool, 16385);
+    struct buffer *body = buffer_take(&b->pool, 16385), *large = buffer_take(&b->pool, 32769);
     assert_int_equal(small->size, BUFFER_SMALL_BYTES);
     assert_int_equal(medium->size, BUFFER_MEDIUM_BYTES);
+    assert_int_equal(body->size, BUFFER_BODY_BYTES);
     assert_int_equal(large->size, BUFFER_LARGE_BYTES);
     buffer_give_back(&b->pool, small);
     buffer_give_back(&b->pool, medium);
+    buffer_give_back(&b->pool, body);
     buffer_give_back(&b->pool, large);
 }
 

@@ -11,7 +11,12 @@
 #include "base/mem.h"
 #include "tests/unit/proxy/tiny_upstream.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #define WORKERS 2
 #define ANSWER_SECONDS_MAX 20
@@ -320,6 +325,64 @@ static void what_was_served_is_counted(void **state)
     assert_int_equal(totals.upstream_connects + totals.upstream_reuses, 10);
 }
 
+static size_t count_open(const char *path)
+{
+    size_t count = 0;
+    char link[64], target[256];
+    for (int fd = 0; fd < 256; fd++) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t len = readlink(link, target, sizeof target - 1);
+        count += len > 0 && strncmp(target, path, (size_t)len) == 0 && path[len] == '\0';
+    }
+    return count;
+}
+
+/* The fleet of the fixture has no log: one of its own, whose workers never get a snapshot. */
+static void a_log_that_is_switched_is_closed_when_no_worker_writes_to_it(void **state)
+{
+    struct bench *b = *state;
+    static const struct fleet_callbacks callbacks = { .on_taken = on_taken, .on_stopped = on_stopped };
+    struct bench own = { .loop = loop_new() };
+    char paths[4][40];
+    int fds[4];
+    for (int i = 0; i < 4; i++) {
+        strcpy(paths[i], "/tmp/fleet-test-XXXXXX");
+        fds[i] = mkstemp(paths[i]);
+        assert_true(fds[i] >= 0);
+    }
+    struct fleet *fleet = fleet_new(&(struct fleet_options){ .loop = own.loop,
+                                                             .stats = b->stats,
+                                                             .listen_fds = b->listen_fds,
+                                                             .listener_count = 0,
+                                                             .workers = WORKERS,
+                                                             .access_log_fd = fds[0] },
+                                    &callbacks, &own);
+    fleet_switch_access_log(fleet, fds[1]);
+    fleet_switch_access_log(fleet, fds[2]); /* nobody has seen it when the next one comes */
+    fleet_switch_access_log(fleet, fds[3]);
+    assert_int_equal(count_open(paths[2]), 0);
+    while (count_open(paths[0]) + count_open(paths[1]) > 0)
+        event_base_loop(loop_base(own.loop), EVLOOP_ONCE);
+    assert_int_equal(count_open(paths[3]), 1);
+    fleet_drain(fleet);
+    while (!own.has_stopped)
+        loop_run(own.loop);
+    fleet_switch_access_log(fleet, dup(STDERR_FILENO)); /* too late for the workers, but nothing is leaked */
+    fleet_free(fleet);
+    assert_int_equal(count_open(paths[3]), 0);
+    loop_free(own.loop);
+    for (int i = 0; i < 4; i++)
+        unlink(paths[i]);
+}
+
+static void a_log_for_a_fleet_without_one_is_closed_at_once(void **state)
+{
+    struct bench *b = *state;
+    int fd = dup(STDERR_FILENO);
+    fleet_switch_access_log(b->fleet, fd);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+}
+
 static void draining_closes_idle_connections_and_takes_nothing_new(void **state)
 {
     struct bench *b = *state;
@@ -370,6 +433,8 @@ int main(void)
         TEST(a_dead_endpoint_costs_no_request_while_another_lives),
         TEST(a_malformed_request_is_refused_and_the_connection_closed),
         TEST(what_was_served_is_counted),
+        TEST(a_log_that_is_switched_is_closed_when_no_worker_writes_to_it),
+        TEST(a_log_for_a_fleet_without_one_is_closed_at_once),
         TEST(draining_closes_idle_connections_and_takes_nothing_new),
         TEST(snapshots_may_follow_faster_than_they_are_taken),
     };

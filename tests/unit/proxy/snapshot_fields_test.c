@@ -116,30 +116,77 @@ static void without_settings_the_defaults_hold(void **state)
 static void every_setting_reaches_its_field(void **state)
 {
     (void)state;
-    static const struct proxy_settings wanted = { .retries = 1,
-                                                  .head_ms = 11,
-                                                  .body_ms = 12,
-                                                  .idle_ms = 13,
-                                                  .connect_ms = 14,
-                                                  .response_ms = 15,
-                                                  .upstream_idle_ms = 16,
-                                                  .drain_ms = 17,
-                                                  .head_bytes = 1018,
-                                                  .field_count = 19,
-                                                  .connections_per_worker = 20,
-                                                  .buffer_bytes_per_worker = 2000021,
-                                                  .upstream_idle_per_endpoint = 22 };
+    struct proxy_settings wanted = { .retries = 1,
+                                     .retry_budget_percent = 2,
+                                     .head_ms = 11,
+                                     .body_ms = 12,
+                                     .idle_ms = 13,
+                                     .connect_ms = 14,
+                                     .response_ms = 15,
+                                     .request_ms = 23,
+                                     .tunnel_ms = 24,
+                                     .upstream_idle_ms = 16,
+                                     .drain_ms = 17,
+                                     .head_bytes = 1018,
+                                     .field_count = 19,
+                                     .connections_per_worker = 20,
+                                     .buffer_bytes_per_worker = 2000021,
+                                     .upstream_idle_per_endpoint = 22,
+                                     .replay_bytes = 25,
+                                     .body_bytes_per_second_min = 26,
+                                     .client_connections = 27,
+                                     .client_requests_per_second = 28,
+                                     .client_body_bytes_per_second = 29,
+                                     .desync = DESYNC_MODE_STRICTEST,
+                                     .accepts_bare_lf = true,
+                                     .forwarded_for = FORWARDED_FOR_PRESERVE,
+                                     .sends_forwarded = true,
+                                     .log_format = LOG_FORMAT_COMBINED,
+                                     .log_every = 30,
+                                     .trusted_proxy_count = 2,
+                                     .listeners = { { .connections_per_worker = 31 }, { .proxy_protocol = true } } };
     struct proxy_settings settings;
     const struct balancer_ops *balancer = NULL;
     json_t *object =
-        parse("{\"balancer\":\"least_conn\",\"retries\":1,\"timeouts\":{\"headMs\":11,\"bodyMs\":12,\"idleMs\":13,"
-              "\"connectMs\":14,\"responseMs\":15,\"upstreamIdleMs\":16,\"drainMs\":17},\"limits\":{\"headBytes\":1018,"
-              "\"fieldCount\":19,\"connectionsPerWorker\":20,\"bufferBytesPerWorker\":2000021,"
-              "\"upstreamIdlePerEndpoint\":22}}");
+        parse("{\"balancer\":\"least_conn\",\"retries\":1,\"retryBudgetPercent\":2,\"timeouts\":{\"headMs\":11,"
+              "\"bodyMs\":12,\"idleMs\":13,\"connectMs\":14,\"responseMs\":15,\"requestMs\":23,\"tunnelMs\":24,"
+              "\"upstreamIdleMs\":16,\"drainMs\":17},\"limits\":{\"headBytes\":1018,\"fieldCount\":19,"
+              "\"connectionsPerWorker\":20,\"bufferBytesPerWorker\":2000021,\"upstreamIdlePerEndpoint\":22,"
+              "\"replayBytes\":25,\"bodyBytesPerSecondMin\":26},\"clients\":{\"connections\":27,"
+              "\"requestsPerSecond\":28,\"bodyBytesPerSecond\":29},\"desync\":\"strictest\",\"acceptBareLf\":true,"
+              "\"forwardedFor\":\"preserve\",\"sendForwarded\":true,\"accessLogFormat\":\"combined\","
+              "\"accessLogEvery\":30,\"trustedProxies\":[\"10.0.0.0/8\",\"::1\"],"
+              "\"listeners\":[{\"connectionsPerWorker\":31},{\"proxyProtocol\":true}]}");
+    assert_true(network_parse("10.0.0.0/8", &wanted.trusted_proxies[0]));
+    assert_true(network_parse("::1", &wanted.trusted_proxies[1]));
     assert_true(snapshot_read_settings(object, &settings, &balancer, NULL));
     assert_memory_equal(&settings, &wanted, sizeof wanted);
     assert_ptr_equal(balancer, &balancer_least_conn);
     json_decref(object);
+}
+
+static void a_service_may_want_a_proxy_header(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is_good;
+        enum proxy_protocol_version version;
+    } cases[] = {
+        { "{}", true, PROXY_PROTOCOL_OFF },
+        { "{\"proxyProtocol\":\"off\"}", true, PROXY_PROTOCOL_OFF },
+        { "{\"proxyProtocol\":\"v1\"}", true, PROXY_PROTOCOL_V1 },
+        { "{\"proxyProtocol\":\"v2\"}", true, PROXY_PROTOCOL_V2 },
+        { "{\"proxyProtocol\":\"v3\"}", false, PROXY_PROTOCOL_OFF },
+        { "{\"proxyProtocol\":true}", false, PROXY_PROTOCOL_OFF },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        enum proxy_protocol_version version;
+        json_t *service = parse(cases[i].text);
+        assert_int_equal(snapshot_read_proxy_protocol(service, "services[0]", &version, NULL), cases[i].is_good);
+        assert_int_equal(version, cases[i].version);
+        json_decref(service);
+    }
 }
 
 static void bad_settings_are_refused_with_their_path(void **state)
@@ -167,6 +214,21 @@ static void bad_settings_are_refused_with_their_path(void **state)
         { "{\"limits\":{\"connectionsPerWorker\":0}}", "settings.limits.connectionsPerWorker:" },
         { "{\"limits\":{\"bufferBytesPerWorker\":1}}", "settings.limits.bufferBytesPerWorker:" },
         { "{\"limits\":{\"upstreamIdlePerEndpoint\":10001}}", "settings.limits.upstreamIdlePerEndpoint:" },
+        { "{\"limits\":{\"replayBytes\":32769}}", "settings.limits.replayBytes:" },
+        { "{\"retryBudgetPercent\":101}", "settings.retryBudgetPercent:" },
+        { "{\"clients\":{\"connections\":-1}}", "settings.clients.connections:" },
+        { "{\"clients\":{\"rate\":1}}", "settings.clients.rate:" },
+        { "{\"desync\":\"off\"}", "settings.desync:" },
+        { "{\"desync\":1}", "settings.desync:" },
+        { "{\"acceptBareLf\":1}", "settings.acceptBareLf:" },
+        { "{\"forwardedFor\":\"trust\"}", "settings.forwardedFor:" },
+        { "{\"accessLogFormat\":\"xml\"}", "settings.accessLogFormat:" },
+        { "{\"accessLogEvery\":0}", "settings.accessLogEvery:" },
+        { "{\"trustedProxies\":\"10.0.0.0/8\"}", "settings.trustedProxies:" },
+        { "{\"trustedProxies\":[\"10.0.0.1/8\"]}", "settings.trustedProxies[0]:" },
+        { "{\"listeners\":{}}", "settings.listeners:" },
+        { "{\"listeners\":[{\"proxyProtocol\":\"v1\"}]}", "settings.listeners[].proxyProtocol:" },
+        { "{\"listeners\":[{\"address\":\"*:1\"}]}", "settings.listeners[].address:" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error error = { "" };
@@ -189,6 +251,7 @@ int main(void)
         cmocka_unit_test(texts_are_there_not_empty_and_without_nul),
         cmocka_unit_test(without_settings_the_defaults_hold),
         cmocka_unit_test(every_setting_reaches_its_field),
+        cmocka_unit_test(a_service_may_want_a_proxy_header),
         cmocka_unit_test(bad_settings_are_refused_with_their_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

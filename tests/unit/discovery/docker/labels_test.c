@@ -58,6 +58,7 @@ static void a_foreign_container_becomes_a_task(void **state)
     assert_string_equal(seen.spec.host, "www.example.com");
     assert_string_equal(seen.spec.path, "/api");
     assert_string_equal(seen.spec.revision, "");
+    assert_string_equal(seen.spec.proxy_protocol, "");
     assert_int_equal(seen.spec.weight, 7);
     assert_false(seen.spec.managed);
     assert_false(seen.spec.has_engine_health);
@@ -66,14 +67,31 @@ static void a_foreign_container_becomes_a_task(void **state)
     assert_int_equal(seen.stop_signal, 15);
 }
 
+static void a_container_says_which_proxy_header_it_wants(void **state)
+{
+    struct docker_container seen;
+    struct error warning;
+    (void)state;
+    static const char *const words[] = { "off", "v1", "v2" };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char labels[256];
+        snprintf(labels, sizeof labels, ENABLED ",\"portico.proxy-protocol\":\"%s\"", words[i]);
+        assert_int_equal(parse_labels(labels, &seen, &warning), DOCKER_VERDICT_TASK);
+        assert_string_equal(warning.text, "");
+        assert_string_equal(seen.spec.proxy_protocol, words[i]);
+    }
+}
+
 static void our_own_container_carries_its_revision_and_no_route(void **state)
 {
     struct docker_container seen;
     struct error warning;
     (void)state;
-    assert_int_equal(
-        parse_labels(OWN ",\"portico.revision\":\"3f2a9c\",\"portico.host\":\"evil.example\"", &seen, &warning),
-        DOCKER_VERDICT_TASK);
+    assert_int_equal(parse_labels(OWN ",\"portico.revision\":\"3f2a9c\",\"portico.host\":\"evil.example\","
+                                      "\"portico.proxy-protocol\":\"v1\"",
+                                  &seen, &warning),
+                     DOCKER_VERDICT_TASK);
+    assert_string_equal(seen.spec.proxy_protocol, "");
     assert_true(seen.spec.managed);
     assert_string_equal(seen.spec.revision, "3f2a9c");
     assert_string_equal(seen.spec.host, "");
@@ -129,6 +147,10 @@ static void hostile_labels_are_refused_with_a_warning_that_names_the_container(v
         { ENABLED ",\"portico.host\":\"*.*.example\"", "portico.host" },
         { ENABLED ",\"portico.host\":\"\"", "portico.host" },
         { ENABLED ",\"portico.path\":\"api\"", "portico.path" },
+        { ENABLED ",\"portico.proxy-protocol\":\"\"", "portico.proxy-protocol" },
+        { ENABLED ",\"portico.proxy-protocol\":\"v3\"", "portico.proxy-protocol" },
+        { ENABLED ",\"portico.proxy-protocol\":\"V1\"", "portico.proxy-protocol" },
+        { ENABLED ",\"portico.proxy-protocol\":2", "portico.proxy-protocol" },
         { ENABLED ",\"portico.path\":\"/a/../b\"", "portico.path" },
         { ENABLED ",\"portico.path\":\"/%2e%2e\"", "portico.path" },
         { ENABLED ",\"portico.path\":\"/a?b\"", "portico.path" },
@@ -315,6 +337,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_foreign_container_becomes_a_task),
+        cmocka_unit_test(a_container_says_which_proxy_header_it_wants),
         cmocka_unit_test(our_own_container_carries_its_revision_and_no_route),
         cmocka_unit_test(what_is_not_ours_is_left_alone_silently),
         cmocka_unit_test(hostile_labels_are_refused_with_a_warning_that_names_the_container),

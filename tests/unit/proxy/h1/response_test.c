@@ -45,6 +45,7 @@ static void ordinary_responses_are_understood(void **state)
     static const struct head_case cases[] = {
         { TEXT(OK "Content-Length: 5\r\n\r\nhello"), "200 'OK' 1.1 keep length 5" },
         { TEXT(OK "Content-Length: 0\r\n\r\n"), "200 'OK' 1.1 keep none" },
+        { TEXT(OK "Content-Length: 05\r\n\r\n"), "200 'OK' 1.1 keep length 5" },
         { TEXT(OK "Transfer-Encoding: chunked\r\n\r\n"), "200 'OK' 1.1 keep chunked -Transfer-Encoding" },
         { TEXT(OK "\r\n"), "200 'OK' 1.1 close until-close" },
         { TEXT(OK "Connection: keep-alive\r\n\r\n"), "200 'OK' 1.1 close until-close -Connection" },
