@@ -87,6 +87,9 @@ $(OUT)/libtestsupport.a: $(TEST_SUPPORT)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
+# System calls of the worker that go through tests/unit/proxy/conversation_wire.c.
+RIG_WRAPPED := socket connect getsockopt getsockname send recv splice shutdown close
+$(OUT)/tests/unit/proxy/conversation_test: LDFLAGS += $(RIG_WRAPPED:%=-Wl,--wrap=%)
 $(BENCH_UNIT_TESTS): $(BENCH_LIBRARY)
 $(BENCH_UNIT_TESTS): TESTED := $(BENCH_LIBRARY)
 $(UNIT_TESTS): $(OUT)/%: $(OUT)/%.o $(OUT)/libtestsupport.a $(LIBRARY)

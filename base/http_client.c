@@ -367,6 +367,7 @@ static void call_set_transport(struct http_call *call, const struct http_request
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, request->connect_only ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->fresh_connection ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, request->fresh_connection ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_HAPROXYPROTOCOL, request->sends_proxy_header ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (request->tls_ca)
         curl_easy_setopt(easy, CURLOPT_CAINFO, request->tls_ca);

@@ -66,6 +66,7 @@ struct http_request {
     size_t response_bytes_max;  /* of a collected body */
     bool connect_only;          /* a TCP connect is the whole call */
     bool fresh_connection;      /* neither reuse nor keep the connection: probes */
+    bool sends_proxy_header;    /* begin with a PROXY protocol header, version 1, that names us */
     http_done_cb on_done;       /* required; exactly once unless cancelled */
     http_head_cb on_head;       /* optional */
     http_piece_cb on_piece;     /* optional: body of a 2xx answer as it arrives, not collected, no size limit */

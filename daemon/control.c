@@ -92,9 +92,12 @@ static bool load_config(struct control *c)
 static void configure_checks(struct control *c, const struct config *before)
 {
     for (size_t i = 0; before && i < before->service_count; i++)
-        health_checker_configure(c->checker, before->services[i].name, NULL);
-    for (size_t i = 0; i < c->config->service_count; i++)
-        health_checker_configure(c->checker, c->config->services[i].name, &c->config->services[i].health_check);
+        health_checker_configure(c->checker, before->services[i].name, NULL, false);
+    for (size_t i = 0; i < c->config->service_count; i++) {
+        const struct config_service *service = &c->config->services[i];
+        bool sends_proxy_header = strcmp(service->proxy_protocol, "off") != 0;
+        health_checker_configure(c->checker, service->name, &service->health_check, sends_proxy_header);
+    }
 }
 
 static void reload_providers(struct control *c)

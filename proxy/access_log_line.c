@@ -131,6 +131,8 @@ static inline bool copy_plain_rest(char *at, const char *from, size_t len, bool 
 static inline char *put_text(char *at, struct slice text, size_t size, enum escaping escaping)
 {
     size_t len = text.len < size ? text.len : size;
+    if (len == 0) /* it may then be nowhere */
+        return at;
     const char *limit = at + size, *end = text.at + len;
     size_t done = copy_plain_runs(at, text.at, len);
     const char *from = text.at + done;

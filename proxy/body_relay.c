@@ -17,6 +17,7 @@ void body_init(struct body *body, enum h1_body kind, uint64_t content_length, bo
     body->is_ending = false;
     body->relayed_bytes = 0;
     body->trailers = NULL;
+    body->pipe = NULL;
     if (kind == H1_BODY_CHUNKED)
         h1_chunk_init(&body->chunks);
 }
@@ -25,6 +26,8 @@ void body_fini(struct body *body, struct buffer_pool *pool)
 {
     buffer_give_back(pool, body->trailers);
     body->trailers = NULL;
+    pipe_give_back(&pool->pipes, body->pipe);
+    body->pipe = NULL;
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -181,7 +184,7 @@ static enum body_result relay_unchanged(struct body *body, struct channel *from,
     size_t len = buffer_len(from->in), sent = 0;
     if (body->kind == H1_BODY_LENGTH && len > body->left_bytes)
         len = (size_t)body->left_bytes;
-    enum channel_result result = len ? channel_send(to, buffer_at(from->in), len, &sent) : CHANNEL_OK;
+    enum channel_result result = len ? channel_send_behind(to, pool, buffer_at(from->in), len, &sent) : CHANNEL_OK;
     if (result == CHANNEL_BROKEN)
         return BODY_BROKEN;
     channel_consume(from, pool, sent);
@@ -228,8 +231,9 @@ static enum body_result relay_framed(struct body *body, struct channel *from, st
 
 enum body_result body_relay(struct body *body, struct channel *from, struct channel *to, struct buffer_pool *pool)
 {
-    enum body_result result = flush(to, pool);
     bool is_unchanged = body->kind == H1_BODY_LENGTH || (body->kind == H1_BODY_UNTIL_CLOSE && !body->rechunks);
+    bool goes_together = is_unchanged && !body->is_complete && from->in;
+    enum body_result result = goes_together ? BODY_MORE : flush(to, pool);
     while (result == BODY_MORE && !body->is_complete && (from->in || body->is_ending))
         result = is_unchanged ? relay_unchanged(body, from, to, pool) : relay_framed(body, from, to, pool);
     return result == BODY_MORE && body->is_complete ? BODY_COMPLETE : result;

@@ -21,6 +21,7 @@ struct body {
     uint64_t relayed_bytes; /* of content */
     struct h1_chunk_decoder chunks;
     struct buffer *trailers; /* owned; as received so far; null: none */
+    struct pipe *pipe;       /* owned; proxy/body_splice.h; null: the body goes through buffers */
 };
 
 enum body_result {
@@ -29,7 +30,9 @@ enum body_result {
     BODY_BLOCKED,   /* the receiver takes no more now; its write event is on */
     BODY_BROKEN,    /* the receiver is gone */
     BODY_MALFORMED, /* the input broke its framing: what went out must not be completed */
-    BODY_NO_BUFFER
+    BODY_NO_BUFFER,
+    BODY_SENDER_ENDED, /* of body_splice() only: it reads by itself */
+    BODY_SENDER_BROKEN
 };
 
 void body_init(struct body *body, enum h1_body kind, uint64_t content_length, bool rechunks, bool passes_trailers);

@@ -15,6 +15,7 @@ void buffer_pool_init(struct buffer_pool *pool, uint64_t limit_bytes, struct wor
 void buffer_pool_fini(struct buffer_pool *pool)
 {
     check(pool->used_bytes == 0);
+    pipe_pool_fini(&pool->pipes);
     for (int class = 0; class < BUFFER_CLASSES; class ++) {
         while (pool->free[class]) {
             struct buffer *next = pool->free[class]->next_free;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proxy/pipe_pool.h"
 #include "proxy/stats.h"
 
 #define BUFFER_SMALL_BYTES 4096u
@@ -42,6 +43,7 @@ struct buffer_pool {
     struct buffer *free[BUFFER_CLASSES];
     uint32_t free_count[BUFFER_CLASSES];
     uint64_t used_bytes, limit_bytes;
+    struct pipe_pool pipes;
     struct worker_stats *stats; /* borrowed */
 };
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 void channel_open(struct channel *ch, struct event_base *base, int fd, event_callback_fn on_readable,
@@ -134,16 +135,42 @@ enum channel_result channel_send(struct channel *ch, const char *bytes, size_t l
     return all ? CHANNEL_OK : CHANNEL_BLOCKED;
 }
 
+static void drop_sent(struct channel *ch, struct buffer_pool *pool, size_t sent)
+{
+    ch->out->begin += (uint32_t)sent;
+    if (buffer_len(ch->out) > 0)
+        return;
+    buffer_give_back(pool, ch->out);
+    ch->out = NULL;
+}
+
+enum channel_result channel_send_behind(struct channel *ch, struct buffer_pool *pool, const char *bytes, size_t len,
+                                        size_t *sent)
+{
+    size_t waiting = buffer_len(ch->out);
+    *sent = 0;
+    if (waiting == 0)
+        return channel_send(ch, bytes, len, sent);
+    struct iovec pieces[] = { { buffer_at(ch->out), waiting }, { (char *)bytes, len } };
+    struct msghdr message = { .msg_iov = pieces, .msg_iovlen = 2 };
+    ssize_t put = sendmsg(ch->fd, &message, MSG_NOSIGNAL);
+    if (put < 0 && errno != EAGAIN && errno != EINTR)
+        return CHANNEL_BROKEN;
+    size_t taken = put > 0 ? (size_t)put : 0;
+    *sent = taken > waiting ? taken - waiting : 0;
+    drop_sent(ch, pool, taken - *sent);
+    bool all = taken == waiting + len;
+    if (!channel_set_writing(ch, !all))
+        return CHANNEL_BROKEN;
+    return all ? CHANNEL_OK : CHANNEL_BLOCKED;
+}
+
 enum channel_result channel_flush(struct channel *ch, struct buffer_pool *pool)
 {
     size_t sent = 0;
     if (!ch->out)
         return CHANNEL_OK;
     enum channel_result result = channel_send(ch, buffer_at(ch->out), buffer_len(ch->out), &sent);
-    ch->out->begin += (uint32_t)sent;
-    if (result == CHANNEL_OK) {
-        buffer_give_back(pool, ch->out);
-        ch->out = NULL;
-    }
+    drop_sent(ch, pool, sent);
     return result;
 }

@@ -45,6 +45,9 @@ void channel_consume(struct channel *ch, struct buffer_pool *pool, size_t bytes)
 
 /* One send, nothing kept. OK when all went, BLOCKED when only *sent did (the write event is then on). */
 enum channel_result channel_send(struct channel *ch, const char *bytes, size_t len, size_t *sent);
+/* Sends `out` and, behind it in the same call, bytes that are not kept. OK when all went; *sent counts those bytes. */
+enum channel_result channel_send_behind(struct channel *ch, struct buffer_pool *pool, const char *bytes, size_t len,
+                                        size_t *sent);
 /* Sends `out`. OK when it is empty afterwards; BLOCKED turns the write event on. */
 enum channel_result channel_flush(struct channel *ch, struct buffer_pool *pool);
 

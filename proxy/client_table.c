@@ -7,12 +7,14 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#define WINDOW_MS 1000 /* what a bucket holds; an idle entry is as good as none after it */
-#define EXPIRIES_MAX 4 /* of one call: more than one, so that the idle list shrinks while entries come and go */
-#define UNIT 1000      /* a bucket counts thousandths, so that a rate a second fills it by whole numbers each ms */
+#define WINDOW_MS 1000        /* what a bucket holds; an idle entry is as good as none after it */
+#define FILL_MS_MAX (1 << 20) /* keeps products of the largest rate in an int64_t */
+#define EXPIRIES_MAX 4        /* of one call: more than one, so that the idle list shrinks while entries come and go */
+#define UNIT 1000 /* a bucket counts thousandths, so that a rate a second fills it by whole numbers each ms */
 
 struct bucket {
-    int64_t level; /* thousandths */
+    int64_t level;      /* thousandths; below 0: a debt */
+    int64_t per_second; /* at the last look */
     int64_t filled_at_ms;
 };
 
@@ -81,16 +83,6 @@ static void drop(struct client_table *table, struct client_entry *entry)
     table->count--;
 }
 
-static void expire_some(struct client_table *table, int64_t now_ms)
-{
-    for (int i = 0; i < EXPIRIES_MAX; i++) {
-        struct client_entry *oldest = TAILQ_FIRST(&table->idle);
-        if (!oldest || now_ms - oldest->idle_at_ms < WINDOW_MS)
-            return;
-        drop(table, oldest);
-    }
-}
-
 static struct client_entry *take_free(struct client_table *table)
 {
     struct client_entry *entry = table->free;
@@ -109,7 +101,7 @@ static struct client_entry *add(struct client_table *table, const struct network
     if (!entry)
         return NULL;
     /* Empty a whole window ago: full at the first look, whatever the limits are then. */
-    struct bucket full = { 0, now_ms - WINDOW_MS };
+    struct bucket full = { .filled_at_ms = now_ms - WINDOW_MS };
     *entry = (struct client_entry){
         .key = *key, .slot = slot, .requests = full, .body_bytes = full, .chain = table->slots[slot]
     };
@@ -121,12 +113,36 @@ static struct client_entry *add(struct client_table *table, const struct network
 static void fill(struct bucket *bucket, int64_t per_second, int64_t now_ms)
 {
     int64_t elapsed_ms = now_ms - bucket->filled_at_ms;
+    bucket->per_second = per_second;
     if (elapsed_ms <= 0)
         return;
     int64_t most = per_second * UNIT;
-    int64_t added = per_second * (elapsed_ms < WINDOW_MS ? elapsed_ms : WINDOW_MS);
+    int64_t added = per_second * (elapsed_ms < FILL_MS_MAX ? elapsed_ms : FILL_MS_MAX);
     bucket->level = bucket->level + added < most ? bucket->level + added : most;
     bucket->filled_at_ms = now_ms;
+}
+
+/* Whoever took more than was allowed cannot be rid of it by coming back a second later. */
+static bool is_in_debt(struct client_entry *entry, int64_t now_ms)
+{
+    fill(&entry->body_bytes, entry->body_bytes.per_second, now_ms);
+    return entry->body_bytes.level < 0 && entry->body_bytes.per_second > 0;
+}
+
+static void expire_some(struct client_table *table, int64_t now_ms)
+{
+    for (int i = 0; i < EXPIRIES_MAX; i++) {
+        struct client_entry *oldest = TAILQ_FIRST(&table->idle);
+        if (!oldest || now_ms - oldest->idle_at_ms < WINDOW_MS)
+            return;
+        if (!is_in_debt(oldest, now_ms)) {
+            drop(table, oldest);
+            continue;
+        }
+        TAILQ_REMOVE(&table->idle, oldest, idle);
+        oldest->idle_at_ms = now_ms;
+        TAILQ_INSERT_TAIL(&table->idle, oldest, idle);
+    }
 }
 
 struct client_table *client_table_new(size_t capacity, uint64_t seed)

@@ -269,6 +269,8 @@ static bool receive_once(struct conn *c)
     size_t before = buffer_len(c->channel.in);
     if (is_throttled(c))
         return false;
+    if (is_body && !c->client && exchange_splices_request(c->exchange))
+        return false;
     switch (channel_receive(&c->channel, &w->buffers, is_body ? BODY_RECEIVE_BYTES : RECEIVE_BYTES)) {
     case CHANNEL_OK:
         if (is_body)

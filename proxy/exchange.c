@@ -131,7 +131,8 @@ static void note_request(struct exchange *x, const struct h1_request *request)
     x->client_takes_trailers = request->accepts_trailers;
     x->desync = request->desync;
     x->desync_reason = request->desync_reason;
-    x->closes_both = is_ambiguous && x->hold->snapshot->settings.desync != DESYNC_MODE_MONITOR;
+    x->closes_both = request->desync == H1_SEVERE || /* RFC 9112 6.1 */
+                     (is_ambiguous && x->hold->snapshot->settings.desync != DESYNC_MODE_MONITOR);
     body_init(&x->request_body, request->body, request->content_length, request->body == H1_BODY_CHUNKED, true);
 }
 

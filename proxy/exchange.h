@@ -101,7 +101,7 @@ struct exchange {
     /* Monotonic; 0: has not happened. Head complete; connected (of the last try, 0 when reused); request taken whole from
      * the client; response head. */
     int64_t started_at_us, connected_at_us, sent_at_us, response_at_us;
-    int64_t tried_at_us; /* the present try began */
+    int64_t tried_at_us;        /* the present try began */
     uint64_t window_bytes;      /* of both bodies, when the body's deadline was last started */
     TAILQ_ENTRY(exchange) link; /* dead list */
 };
@@ -115,6 +115,7 @@ void exchange_abort(struct exchange *x);
 
 /* From the connection. */
 void exchange_on_client_bytes(struct exchange *x);
+bool exchange_splices_request(struct exchange *x); /* true: what can be read has been moved on unread */
 void exchange_on_client_eof(struct exchange *x);
 void exchange_on_client_writable(struct exchange *x);
 /* From the upstream. cause: 0 or an errno. */

@@ -1,6 +1,7 @@
 #include "proxy/exchange.h"
 
 #include "base/check.h"
+#include "proxy/body_splice.h"
 #include "proxy/conn.h"
 #include "proxy/worker.h"
 
@@ -55,10 +56,13 @@ static bool send_head(struct exchange *x)
         return true;
     enum channel_result result = channel_send(&x->upstream->channel, x->head->data + x->head_sent, left, &sent);
     x->head_sent += (uint32_t)sent;
-    if (result == CHANNEL_BROKEN)
+    if (result == CHANNEL_BROKEN) {
         upstream_broken(x);
-    else if (result == CHANNEL_BLOCKED)
+    } else if (result == CHANNEL_BLOCKED) {
+        if (x->conn->channel.in) /* has no use before this has gone, and would stay readable when it is full */
+            channel_set_reading(&x->conn->channel, false);
         exchange_restart_body_deadline(x, false);
+    }
     return result == CHANNEL_OK;
 }
 
@@ -69,11 +73,19 @@ static void await_client(struct exchange *x)
     exchange_restart_body_deadline(x, x->response_state == RESPONSE_AWAITED);
 }
 
-/* What did not fit `head` goes from the client's buffer to the endpoint, and cannot be sent again. */
+static enum body_result move_body(struct exchange *x)
+{
+    struct body *body = &x->request_body;
+    struct channel *client = &x->conn->channel, *upstream = &x->upstream->channel;
+    struct buffer_pool *pool = &x->worker->buffers;
+    return body->pipe ? body_splice(body, client, upstream, pool) : body_relay(body, client, upstream, pool);
+}
+
+/* What did not fit `head` goes past it to the endpoint, and cannot be sent again. */
 static void relay_body(struct exchange *x)
 {
     struct channel *client = &x->conn->channel;
-    switch (body_relay(&x->request_body, client, &x->upstream->channel, &x->worker->buffers)) {
+    switch (move_body(x)) {
     case BODY_COMPLETE:
         request_is_sent(x);
         break;
@@ -95,6 +107,11 @@ static void relay_body(struct exchange *x)
     case BODY_NO_BUFFER:
         exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
         break;
+    case BODY_SENDER_ENDED:
+    case BODY_SENDER_BROKEN:
+        conn_close(x->conn,
+                   CONN_CLOSE_BY_CLIENT); /* in the middle of the body: the endpoint must not take it for whole */
+        break;
     }
 }
 
@@ -113,6 +130,16 @@ void exchange_send_request(struct exchange *x)
         request_is_sent(x);
     else
         await_client(x);
+}
+
+bool exchange_splices_request(struct exchange *x)
+{
+    bool is_past_head = can_send(x) && x->is_spilled && x->head_sent == x->head->end;
+    if (!is_past_head || x->request_body.is_complete ||
+        !body_splices(&x->request_body, &x->conn->channel, &x->upstream->channel, &x->worker->buffers))
+        return false;
+    relay_body(x);
+    return true;
 }
 
 void exchange_on_client_bytes(struct exchange *x)

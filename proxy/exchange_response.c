@@ -1,12 +1,12 @@
 #include "proxy/exchange.h"
 
 #include "base/check.h"
+#include "proxy/body_splice.h"
 #include "proxy/conn.h"
 #include "proxy/worker.h"
 
 #define INTERIM_RESPONSES_MAX 16
-#define HEAD_RECEIVE_BYTES BUFFER_MEDIUM_BYTES
-#define BODY_RECEIVE_BYTES BUFFER_BODY_BYTES
+#define RECEIVE_BYTES BUFFER_BODY_BYTES /* what comes with a head is taken in the same call */
 #define RECEIVES_PER_TURN 8
 
 static void malformed(struct exchange *x)
@@ -162,6 +162,26 @@ static bool read_heads(struct exchange *x)
     return x->response_state == RESPONSE_RELAYING || x->response_state == RESPONSE_ENDED;
 }
 
+/* It has closed or broken before the response was complete. */
+static void upstream_failed(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    STATS_ADD(w->stats->upstream_failures, 1);
+    STATS_ADD(w->endpoints[x->upstream->slot].failures, 1);
+    if (x->response_state == RESPONSE_AWAITED && !x->upstream->had_bytes)
+        exchange_try_failed(x, EXCHANGE_END_UPSTREAM_BROKEN, 502, x->head_sent == 0);
+    else
+        exchange_fail(x, EXCHANGE_END_UPSTREAM_BROKEN, 502);
+}
+
+static enum body_result relay_body(struct exchange *x)
+{
+    struct body *body = &x->response_body;
+    struct channel *upstream = &x->upstream->channel, *client = &x->conn->channel;
+    struct buffer_pool *pool = &x->worker->buffers;
+    return body->pipe ? body_splice(body, upstream, client, pool) : body_relay(body, upstream, client, pool);
+}
+
 static void on_body_result(struct exchange *x, enum body_result result)
 {
     switch (result) {
@@ -187,6 +207,10 @@ static void on_body_result(struct exchange *x, enum body_result result)
     case BODY_NO_BUFFER:
         exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
         break;
+    case BODY_SENDER_ENDED:
+    case BODY_SENDER_BROKEN:
+        upstream_failed(x);
+        break;
     }
 }
 
@@ -198,7 +222,7 @@ void exchange_relay_response(struct exchange *x)
             channel_set_reading(&x->upstream->channel, !x->conn->channel.out);
         return;
     }
-    on_body_result(x, body_relay(&x->response_body, &x->upstream->channel, &x->conn->channel, &x->worker->buffers));
+    on_body_result(x, relay_body(x));
 }
 
 static void on_upstream_end(struct exchange *x, bool is_clean)
@@ -214,12 +238,7 @@ static void on_upstream_end(struct exchange *x, bool is_clean)
         on_body_result(x, body_end(&x->response_body, &x->conn->channel, &w->buffers));
         return;
     }
-    STATS_ADD(w->stats->upstream_failures, 1);
-    STATS_ADD(w->endpoints[x->upstream->slot].failures, 1);
-    if (x->response_state == RESPONSE_AWAITED && !x->upstream->had_bytes)
-        exchange_try_failed(x, EXCHANGE_END_UPSTREAM_BROKEN, 502, x->head_sent == 0);
-    else
-        exchange_fail(x, EXCHANGE_END_UPSTREAM_BROKEN, 502);
+    upstream_failed(x);
 }
 
 static void on_upstream_bytes(struct exchange *x)
@@ -236,7 +255,12 @@ static bool receive_once(struct exchange *x)
 {
     struct upstream *u = x->upstream;
     bool is_body = x->response_state == RESPONSE_RELAYING || x->response_state == RESPONSE_TUNNELLING;
-    switch (channel_receive(&u->channel, &x->worker->buffers, is_body ? BODY_RECEIVE_BYTES : HEAD_RECEIVE_BYTES)) {
+    if (x->response_state == RESPONSE_RELAYING &&
+        body_splices(&x->response_body, &u->channel, &x->conn->channel, &x->worker->buffers)) {
+        on_body_result(x, relay_body(x));
+        return false;
+    }
+    switch (channel_receive(&u->channel, &x->worker->buffers, RECEIVE_BYTES)) {
     case CHANNEL_OK:
         on_upstream_bytes(x);
         return is_body && x->upstream == u && u->channel.has_more && u->channel.is_reading;

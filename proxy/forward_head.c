@@ -349,7 +349,7 @@ size_t forward_response_head(const struct h1_response *response, const char *hea
                                .sends_trailers = framing == FORWARD_CHUNKED_WITH_TRAILERS,
                                .run = head,
                                .end = head + response->head_bytes - 2 };
-    if (response->minor_version != 1) {
+    if (response->minor_version != 1 || response->reason.len == 0) { /* the space before a reason may be missing */
         put_status_line(&w, response);
         kept.run = response->field_count ? response->fields[0].name.at : kept.end;
     }

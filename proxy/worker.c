@@ -298,12 +298,16 @@ static void close_all(struct worker *w)
     reap(w);
 }
 
+void worker_turn(struct worker *w, bool waits)
+{
+    event_base_loop(w->base, EVLOOP_ONCE | (waits ? 0 : EVLOOP_NONBLOCK));
+    reap(w);
+}
+
 void worker_run(struct worker *w)
 {
-    while (!w->has_stopped) {
-        event_base_loop(w->base, EVLOOP_ONCE);
-        reap(w);
-    }
+    while (!w->has_stopped)
+        worker_turn(w, true);
     close_all(w);
     timer_stop(&w->tick);
     access_log_flush(&w->access_log);

@@ -85,8 +85,9 @@ struct worker_notice {
 };
 
 struct worker *worker_new(const struct worker_options *options);
-void worker_free(struct worker *w); /* after worker_run has returned */
-void worker_run(struct worker *w);  /* the thread's body; returns when drained */
+void worker_free(struct worker *w);             /* after worker_run has returned */
+void worker_turn(struct worker *w, bool waits); /* one turn of the loop; tests turn it by hand */
+void worker_run(struct worker *w);              /* the thread's body: turns until drained */
 
 /* Any thread. */
 void worker_post_snapshot(struct worker *w, struct snapshot_hold *hold);

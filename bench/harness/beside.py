@@ -36,8 +36,9 @@ class IdleConnections:
                 if b" 200 " not in s.recv(4096):
                     raise Problem(f"idle connection {len(self.sockets)}: no answer of status 200")
         except (OSError, Problem) as problem:
+            opened = len(self.sockets)
             self.close()
-            raise Problem(f"{len(self.sockets)} of {count} idle connections: {problem}") from None
+            raise Problem(f"{opened} of {count} idle connections: {problem}") from None
 
     def still_open_count(self):
         """An idle connection has nothing to read: what is readable was closed."""

@@ -8,8 +8,9 @@ import signal
 import sys
 import time
 
-from harness import (containers, figures, generators, instructions, machine, peers, plots, report, scenario as scenarios,
-                     syscalls)
+from harness import (containers, figures, generators, goals, instructions, machine, peers, plots, report, saturation,
+                     scenario as scenarios, syscalls)
+from harness.idle import Idle
 from harness.problem import Problem, UsageProblem
 from harness.processes import Processes, take_the_machine
 from harness.rounds import Rounds
@@ -19,13 +20,25 @@ BUILD = os.path.join(machine.ROOT, "build", "release")
 BURN = os.path.join(machine.ROOT, "build", "burn", "portico")
 
 
+def say(line):
+    print(line, file=sys.stderr, flush=True)
+
+
+def tell(text, end="\n"):
+    """On standard output. When nobody reads it any more, the run and its files still count."""
+    try:
+        print(text, end=end, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class Arguments(argparse.ArgumentParser):
     def error(self, message):
         raise UsageProblem(f"{message}; see bench/run.sh --help")
 
-
-def say(line):
-    print(line, file=sys.stderr, flush=True)
+    def _print_message(self, message, file=None):
+        """The help; nothing else is printed, see error()."""
+        tell(message, end="")
 
 
 def positive(text):
@@ -103,7 +116,7 @@ def skip_reason(scenario, options, generator):
         return scenario.reason
     if "docker" in scenario.needs and not containers.engine_answers():
         return "no Docker Engine answers"
-    if not generator.keeps_rates and (scenario.kind == "containers" or scenario.loads[0].shape == "rate"):
+    if not generator.keeps_rates and (scenario.kind == "containers" or any(load.shape == "rate" for load in scenario.loads)):
         return f"{generator.name} knows no rates"
     return None
 
@@ -128,16 +141,28 @@ class Run:
         if not wanted:
             say(f"{scenario.name}: skipped: none of its proxies is among --proxies")
             return None
+        if scenario.kind == "idle":
+            idle = Idle(self.processes, self.options.build, self.generator, scenario, say)
+            return idle.measure(wanted, self.options.rounds or scenario.rounds)
         stand = Stand(self.processes, self.options.build, scenario, say)
         try:
             stand.start(wanted)
-            rounds = Rounds(self.generator, scenario, say, self.options.rounds or scenario.rounds,
-                            self.options.seconds or scenario.seconds)
-            rows = rounds.run(stand.standing)
+            seconds, saturated = self.options.seconds or scenario.seconds, None
+            if scenario.loads[0].saturation_share:
+                saturated = saturation.measure(self.generator, scenario, stand.standing, say, seconds)
+                scenario = saturation.at_share(scenario, saturated)
+            rows = Rounds(self.generator, scenario, say, self.options.rounds or scenario.rounds, seconds).run(stand.standing)
             self._count(scenario, rows)
         finally:
             stand.stop()
-        return figures.results(scenario, rows)
+        check_access_logs(rows)
+        return [{**result, **about} for result, about in zip(figures.results(scenario, rows), self._about(rows, saturated))]
+
+    def _about(self, rows, saturated):
+        """What there is to say of a row besides its figures."""
+        for row in rows:
+            path = row.standing.instance.access_log_path
+            yield {"saturated_rps": saturated, "access_log_lines": count_lines(path) if path else None}
 
     def _count(self, scenario, rows):
         wanted = [m for m in ("syscalls", "instructions") if m in scenario.measure and m not in self.options.skip]
@@ -153,6 +178,20 @@ class Run:
                     row.instructions = instructions.measure(self.processes, self.generator, row.standing, row.load)
                 except Problem as problem:
                     say(f"{scenario.name}: {row.standing.name}: instructions not counted: {problem}")
+
+
+def count_lines(path):
+    with open(path, "rb") as f:
+        return sum(piece.count(b"\n") for piece in iter(lambda: f.read(1 << 20), b""))
+
+
+def check_access_logs(rows):
+    """After the end of the proxies: one that leaves lines out would look cheaper than it is."""
+    for row in rows:
+        path = row.standing.instance.access_log_path
+        requests = sum(turn.drive.requests for turn in row.turns if turn)
+        if path and not row.problem and count_lines(path) < requests:
+            row.problem = f"{count_lines(path)} lines in its log after at least {requests} requests"
 
 
 def read_reference():
@@ -189,7 +228,7 @@ def write_report(document, parts, options):
             paths += plots.draw(options.results, stem, scenario, results, say)
     else:
         say("no curves: gnuplot is not installed")
-    print("\nwritten:\n" + "\n".join("  " + os.path.relpath(path) for path in paths))
+    tell(f"\ntook {document['seconds']} s; written:\n" + "\n".join("  " + os.path.relpath(path) for path in paths))
 
 
 def lock(folder):
@@ -210,7 +249,7 @@ def document_of(options):
     now = datetime.datetime.now(datetime.timezone.utc)
     return {"at": now.isoformat(timespec="seconds"), "commit": machine.commit(), "machine": about,
             "machine_line": machine.machine_line(about), "generator": options.generator,
-            "versions": machine.versions(os.path.join(options.build, "portico")), "results": []}
+            "versions": machine.versions(os.path.join(options.build, "portico")), "goals": [], "results": []}
 
 
 def measure(options, processes):
@@ -225,12 +264,15 @@ def measure(options, processes):
         results = run.scenario(scenario)
         if results:
             parts.append((scenario, report.attach_reference(results, reference["results"])))
-            print(report.scenario_text(*parts[-1]), flush=True)
+            tell(report.scenario_text(*parts[-1]))
             document["results"] += results
+            document["goals"] = goals.judge(document["results"], [s.name for s in chosen])
             # After each scenario, so that an interrupted run keeps what it has.
+            document["seconds"] = round(time.monotonic() - clock)
             write_results(document, options, stem_of(document) + ".json")
-    if not any(r["rps"] for r in document["results"]):
+    if all(r["problem"] for r in document["results"]):
         raise Problem("nothing was measured")
+    tell(report.goals_text(document["goals"]))
     write_report(document, parts, options)
     failed = [f"{r['scenario']} {r['proxy']}" for r in document["results"] if r["problem"]]
     if failed:
@@ -239,11 +281,12 @@ def measure(options, processes):
 
 
 def list_scenarios():
-    known = peers.all_peers(BUILD)
+    known, lines = peers.all_peers(BUILD), []
     for name in scenarios.names():
         s = scenarios.load(name, known)
         marks = ["quick"] * s.quick + [f"needs {n}" for n in s.needs] + ([] if s.enabled else [f"not enabled: {s.reason}"])
-        print(f"{name:<28} {s.title}{f' ({chr(44).join(marks)})' if marks else ''}")
+        lines.append(f"{name:<28} {s.title}{f' ({chr(44).join(marks)})' if marks else ''}")
+    tell("\n".join(lines))
     return 0
 
 

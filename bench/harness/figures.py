@@ -1,7 +1,11 @@
 """From turns to figures: medians, and ratios that are taken within a round before anything is summed up."""
 import statistics
 
+from harness import peers
+
 DIGITS = 3
+MIB = 1 << 20
+BODY_BYTES_LEAST = 16384  # from here on the cost of a mebibyte is told
 CURVE_POINTS = (0, 10, 25, 50, 60, 70, 75, 80, 85, 90, 92, 94, 95, 96, 97, 98, 98.5, 99, 99.25, 99.5, 99.75, 99.9, 99.95, 99.99)
 
 
@@ -19,6 +23,23 @@ def span_of(values):
 def pairwise_ratios(own, base):
     """own and base: figures of the same rounds, in order. None where one is missing or the base is 0."""
     return span_of([o / b for o, b in zip(own, base) if o is not None and b])
+
+
+def better_rival(rows, values_of):
+    """The row of that peer whose median is the lowest; None without any, and when one of them has no figure: it might have
+    been the better one. values_of(row): a figure for each round."""
+    rivals = [row for row in rows if peers.is_rival(row.standing.name)]
+    medians = [None if row.problem else median_of(values_of(row)) for row in rivals]
+    if not rivals or None in medians:
+        return None
+    return min(zip(medians, rivals), key=lambda pair: pair[0])[1]
+
+
+def against_better_rival(row, rows, values_of):
+    """{"name", "median", "min", "max"}: a figure of this row as a share of the better peer's, taken within rounds."""
+    rival = better_rival(rows, values_of)
+    span = pairwise_ratios(values_of(row), values_of(rival)) if rival and not row.problem else None
+    return {"name": rival.standing.name, **span} if span else None
 
 
 def merge_buckets(buckets):
@@ -55,6 +76,17 @@ def cpu_of(row):
     return [turn.cpu_us_per_request if turn else None for turn in row.turns]
 
 
+def p99_of(row):
+    """For each round; None for one without a figure."""
+    return [turn.drive.p99_us if turn else None for turn in row.turns]
+
+
+def cpu_us_per_mib(load, cpu):
+    """cpu: the summed up time of a request. None where bodies are not what it is about."""
+    body_bytes = max(load.response_bytes or 0, load.body_bytes)
+    return round(cpu["median"] * MIB / body_bytes, DIGITS) if cpu and body_bytes >= BODY_BYTES_LEAST else None
+
+
 def result(scenario, row, others):
     """others: the rows of the same load, this one among them. A row with a problem has no figures."""
     standing, load = row.standing, row.load
@@ -87,9 +119,14 @@ def result(scenario, row, others):
         "ratio_to_relay_min": relay["min"] if relay else None,
         "ratio_to_relay_max": relay["max"] if relay else None,
         "cpu_ratios": ratios,
+        "cpu_to_better_peer": against_better_rival(row, others, cpu_of),
+        "cpu_us_per_mib": cpu_us_per_mib(load, cpu),
         "p50_us": rounded(median_of(drive.p50_us for drive in drives), 1),
         "p99_us": rounded(median_of(drive.p99_us for drive in drives), 1),
         "p99_us_max": rounded(max((d.p99_us for d in drives if d.p99_us is not None), default=None), 1),
+        "p999_us": rounded(median_of(drive.p999_us for drive in drives), 1),
+        "p99_to_better_peer": against_better_rival(row, others, p99_of) if load.shape == "rate" else None,
+        "saturation_share": load.saturation_share,
         "latency_curve": latency_curve(buckets),
         "error_share": rounded(sum(drive.failed for drive in drives) / answered, 6) if answered else None,
         "syscalls_per_request": row.calls["all"] if row.calls else None,

@@ -23,6 +23,7 @@ class Drive:
     first_error: Optional[str] = None
     p50_us: Optional[float] = None
     p99_us: Optional[float] = None
+    p999_us: Optional[float] = None
     buckets: list = field(default_factory=list)  # [latency in us, count], rising
     problem: Optional[str] = None  # why its figures mean nothing
     is_invalid: bool = False  # the generator itself was disturbed: worth another try
@@ -75,7 +76,7 @@ class PorticoBench:
         latency = said["latency_from_intended_us"] or said["latency_from_sent_us"]
         drive = Drive(seconds=said["elapsed_s"], requests=counts["ok"] + counts["failed"], ok=counts["ok"],
                       failed=counts["failed"], first_error=said.get("first_error"), p50_us=latency["p50"],
-                      p99_us=latency["p99"], buckets=latency["buckets"])
+                      p99_us=latency["p99"], p999_us=latency["p99_9"], buckets=latency["buckets"])
         if not said["valid"]:
             drive.is_invalid = True
             drive.problem = "the generator calls its own run invalid: " + "; ".join(said["invalid_reasons"])

@@ -33,15 +33,23 @@ def _unjail(processes):
     return path
 
 
+def under_valgrind(standing, options):
+    """An instance of the same peer with the same backends on a port of its own, and the command that runs it."""
+    [port] = free_ports(1)
+    instance = peers.Instance(standing.peer, standing.instance.folder + "-valgrind", port, standing.instance.backends,
+                              standing.instance.route_paths)
+    return instance, ["valgrind", *options, *instance.command(standing.peer.valgrind_arguments)]
+
+
+def environment_of(processes, peer):
+    return {"LD_PRELOAD": _unjail(processes)} if peer.needs_unjailing else {}
+
+
 def _count(processes, generator, standing, load, requests):
     """Instructions of one whole run with so many requests; raises Problem."""
-    peer, [port] = standing.peer, free_ports(1)
-    instance = peers.Instance(peer, standing.instance.folder + "-valgrind", port, standing.instance.backends,
-                              standing.instance.route_paths)
-    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={instance.folder}/callgrind.out",
-               *instance.command(peer.valgrind_arguments)]
-    environment = {"LD_PRELOAD": _unjail(processes)} if peer.needs_unjailing else {}
-    process = processes.start(machine.PROXY_CORE, command, environment)
+    instance, command = under_valgrind(standing, ["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+    port = instance.port
+    process = processes.start(machine.PROXY_CORE, command, environment_of(processes, standing.peer))
     try:
         if not wait_for_answer(port, process, START_TIMEOUT_S):
             raise Problem(f"does not answer under valgrind: {log_tail(process)}")

@@ -65,5 +65,16 @@ def versions(portico):
     return {name: version for name, version in sorted(found.items()) if version}
 
 
+def is_in_memory(path, mounts="/proc/mounts"):
+    """Whether files at this path never reach a disk."""
+    path, best, kind = os.path.realpath(path), "", ""
+    with open(mounts) as f:
+        for line in f:
+            _, mount, found, *_ = line.split()
+            if len(mount) >= len(best) and (path + "/").startswith(mount.rstrip("/") + "/"):
+                best, kind = mount, found
+    return kind in ("tmpfs", "ramfs", "devtmpfs")
+
+
 def is_same_machine(one, other):
     return all(one.get(key) == other.get(key) for key in ("cpu", "cores", "kernel"))

@@ -24,6 +24,7 @@ class Peer:
     forwards_fields: bool = True  # adds the request fields that the comparison asks for
     valgrind_arguments: tuple = None  # instead of `arguments`; None: instructions are not counted
     needs_unjailing: bool = False  # valgrind does not know seccomp(2)
+    access_log: str = "off"  # in its configuration; {path} is replaced
 
 
 NGINX = Peer("nginx", "nginx", "nginx.conf", {"BALANCE": [], "ON_FAILURE": "max_fails=0", "NEXT": "off", "BUFFER_BYTES": 4096},
@@ -33,12 +34,20 @@ HAPROXY = Peer("haproxy", "haproxy", "haproxy.cfg", {"BALANCE": "roundrobin", "E
                valgrind_arguments=("-db", "-f", "@CONFIG@"))
 CADDY = Peer("caddy", "caddy", "caddy.Caddyfile", {"BALANCE": "round_robin"},
              ("run", "--adapter", "caddyfile", "--config", "@CONFIG@"), {"GOMAXPROCS": "1"})
+# Those that Portico is compared with; the better one of each table is the one to beat.
+RIVALS = ("nginx", "haproxy")
 PORTICO_ARGUMENTS = ("proxy", "--snapshot", "@CONFIG@")
 
 
 def portico(name, path):
     return Peer(name, path, "portico.json", {}, PORTICO_ARGUMENTS, reload="hup", valgrind_arguments=PORTICO_ARGUMENTS,
                 needs_unjailing=True)
+
+
+def is_rival(name):
+    """Whether the row of this name does the same work as Portico does, for comparison. One that writes a log does more."""
+    base, _, variant = name.partition("-")
+    return base in RIVALS and variant != "log"
 
 
 def all_peers(build):
@@ -52,11 +61,13 @@ def all_peers(build):
         Peer("relay-again", relay, "", {}, relay_arguments, forwards_fields=False),
         NGINX,
         replace(NGINX, name="nginx-16k", values={**NGINX.values, "BUFFER_BYTES": 16384}),
+        replace(NGINX, name="nginx-log", access_log="{path} json buffer=32k flush=1s"),
         replace(NGINX, name="nginx-least", values={**NGINX.values, "BALANCE": ["least_conn"]}),
         replace(NGINX, name="nginx-retry", values={
             **NGINX.values, "ON_FAILURE": "max_fails=1 fail_timeout=10s", "NEXT": "error timeout http_500"}),
         HAPROXY,
         replace(HAPROXY, name="haproxy-64k", values={**HAPROXY.values, "BUFFER_BYTES": 65536}),
+        replace(HAPROXY, name="haproxy-splice", values={**HAPROXY.values, "EXTRA": ["option splice-response"]}),
         replace(HAPROXY, name="haproxy-least", values={**HAPROXY.values, "BALANCE": "leastconn"}),
         replace(HAPROXY, name="haproxy-retry", values={**HAPROXY.values, "EXTRA": retries}),
         replace(HAPROXY, name="haproxy-reload", arguments=("-W", "-f", "@CONFIG@"), reload="usr2"),
@@ -65,6 +76,7 @@ def all_peers(build):
         replace(CADDY, name="caddy-least", values={"BALANCE": "least_conn"}),
         Peer("h2o", "h2o", "h2o.yaml", {}, ("-m", "worker", "-c", "@CONFIG@")),
         portico("portico", os.path.join(build, "portico")),
+        replace(portico("portico-log", os.path.join(build, "portico")), access_log="{path}"),
     ]
     return {peer.name: peer for peer in peers}
 
@@ -84,6 +96,7 @@ class Instance:
         self.backends = list(backends)  # ports, all that there are
         self.route_paths = list(route_paths)
         self.config_path = os.path.join(folder, peer.template) if peer.template else ""
+        self.access_log_path = os.path.join(folder, "access.log") if peer.access_log != "off" else None
         self.serial = 0
         self.active = None
         os.makedirs(folder, exist_ok=True)
@@ -106,7 +119,7 @@ class Instance:
         routes = [{"host": "*", "path": path, "service": "tasks"} for path in ["/", *self.route_paths]]
         return {"LISTEN": self.port, "DIR": self.folder, "BACKEND": self.active, "FIRST_BACKEND": self.active[0],
                 "ROUTE": self.route_paths, "ROUTE_MAP": self._write_route_map(), "SERIAL": self.serial,
-                "ENDPOINTS": json.dumps(endpoints), "ROUTES": json.dumps(routes)}
+                "ACCESS_LOG": self.peer.access_log.format(path=self.access_log_path), "ENDPOINTS": json.dumps(endpoints), "ROUTES": json.dumps(routes)}
 
     def _write_route_map(self):
         """HAProxy's: a list with the file's path, empty without routes."""

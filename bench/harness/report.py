@@ -1,5 +1,7 @@
 """The results for people: one table for each scenario, on the terminal and as Markdown."""
 
+from harness import goals, syscalls
+
 COLUMNS = (
     # title, width, how
     ("proxy", 15, lambda r: r["proxy"]),
@@ -8,11 +10,20 @@ COLUMNS = (
     ("CPU us/req", 10, lambda r: number(r["cpu_us_per_request"], 2)),
     ("x relay", 8, lambda r: number(r["ratio_to_relay"], 3)),
     ("min-max", 11, lambda r: span(r, "ratio_to_relay")),
+    ("x better peer", 8, lambda r: against(r, "cpu_to_better_peer")),
+    ("CPU us/MiB", 10, lambda r: number(r.get("cpu_us_per_mib"), 1)),
     ("p50 us", 8, lambda r: number(r["p50_us"])),
     ("p99 us", 8, lambda r: number(r["p99_us"])),
-    ("calls/req", 9, lambda r: number(r["syscalls_per_request"], 2)),
+    ("p99.9 us", 8, lambda r: number(r.get("p999_us") if r.get("rate") else None)),
+    ("p99 x better peer", 8, lambda r: against(r, "p99_to_better_peer")),
+    ("read+write", 9, lambda r: calls(r, 0)),
+    ("epoll_ctl", 9, lambda r: calls(r, 1)),
+    ("epoll_wait", 9, lambda r: calls(r, 2)),
+    ("other calls", 9, lambda r: calls(r, 3)),
     ("instr/req", 9, lambda r: number(r["instructions_per_request"])),
     ("RSS KiB", 8, lambda r: number(r["rss_kib"])),
+    ("B/idle conn", 8, lambda r: spread(r.get("idle_bytes"))),
+    ("heap B/idle conn", 8, lambda r: number(r.get("idle_heap_bytes"))),
     ("errors", 8, lambda r: share(r["error_share"])),
     ("reference", 9, lambda r: number(r.get("reference_ratio"), 3)),
 )
@@ -30,6 +41,25 @@ def span(result, key):
 
 def share(value):
     return "-" if value is None else "0" if value == 0 else f"{value:.3%}"
+
+
+def spread(found, digits=0):
+    """A median and its range, where there is one."""
+    if not found:
+        return "-"
+    text = [number(found[key], digits) for key in ("median", "min", "max")]
+    return text[0] if text[1] == text[2] else f"{text[0]} ({text[1]}-{text[2]})"
+
+
+def against(result, key):
+    """Of the better peer itself there is nothing to say."""
+    found = result.get(key)
+    return "-" if not found or found["name"] == result["proxy"] else spread(found, 2)
+
+
+def calls(result, number_in_four):
+    kinds = result.get("syscalls_by_kind")
+    return number(syscalls.in_four(kinds)[number_in_four], 2) if kinds else "-"
 
 
 def columns_for(results):
@@ -51,6 +81,16 @@ def notes_on(results):
     if invalid:
         lines.append(f"{invalid} turns were left out: the generator could not keep its times, which it checks itself")
     for r in results:
+        if (r.get("syscalls_by_kind") or {}).get("names"):
+            names = ", ".join(f"{name} {count:.3g}" for name, count in r["syscalls_by_kind"]["names"].items())
+            lines.append(f"system calls per request of {r['proxy']}: {names}")
+    saturated = next((r["saturated_rps"] for r in results if r.get("saturated_rps")), None)
+    if saturated:
+        rates = ", ".join(f"{name} {number(rps)}" for name, rps in saturated.items())
+        lines.append(f"saturated rates in closed loops just before, requests/s: {rates}")
+    for r in results:
+        if r.get("access_log_lines") is not None:
+            lines.append(f"{r['proxy']} wrote {number(r['access_log_lines'])} lines to its log")
         if r.get("figures"):
             lines.append(", ".join(f"{key} {value}" for key, value in r["figures"].items()))
     return lines
@@ -65,16 +105,19 @@ def comparison_lines(results):
     lines = []
     for r in results:
         others = {n: s for n, s in (r.get("cpu_ratios") or {}).items() if n != "relay"}
-        if r["proxy"] == "portico" and others:
+        if r["proxy"].partition("-")[0] == "portico" and others:
             pairs = ", ".join(f"{n} {s['median']:.2f} ({s['min']:.2f}-{s['max']:.2f})" for n, s in others.items())
-            lines.append(f"portico's CPU time per request{at_rate(r)} as a share of that of {pairs}")
+            lines.append(f"{r['proxy']}'s CPU time per request{at_rate(r)} as a share of that of {pairs}")
     return lines
 
 
 def attach_reference(results, reference):
     """reference: an earlier document's results. Only the ratio carries over from one machine to another."""
-    known = {(r["scenario"], r["proxy"], r.get("rate")): r.get("ratio_to_relay") for r in reference}
-    return [{**r, "reference_ratio": known.get((r["scenario"], r["proxy"], r.get("rate")))} for r in results]
+    def key(r):
+        return r["scenario"], r["proxy"], r.get("saturation_share") or r.get("rate")
+
+    known = {key(r): r.get("ratio_to_relay") for r in reference}
+    return [{**r, "reference_ratio": known.get(key(r))} for r in results]
 
 
 def text_table(results):
@@ -108,4 +151,25 @@ def markdown(document, parts):
     names = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
     head = [f"# Benchmark of {document['at']}", "", f"{document['machine_line']}; commit {document['commit'] or 'none'}; {names}.",
             f"Generator: {document['generator']}.", ""]
-    return "\n".join(head + [scenario_markdown(*part) for part in parts])
+    return "\n".join(head + [goals_markdown(document["goals"])] + [scenario_markdown(*part) for part in parts])
+
+
+def goals_rows(found):
+    return [["goal", "measured (range)", "met?"]] + [[g["goal"], spread(g["measured"], g["digits"]), goals.verdict(g)]
+                                                     for g in found]
+
+
+def goals_text(found):
+    """The last table on the terminal; empty when no scenario of a goal was run."""
+    rows = goals_rows(found)
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows]
+    return "\n".join(["", "goals (judged by the median):", *lines]) if found else ""
+
+
+def goals_markdown(found):
+    if not found:
+        return ""
+    head, *rows = goals_rows(found)
+    lines = ["## Goals", "", "| " + " | ".join(head) + " |", "|---|--:|---|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows] + [""])

@@ -10,6 +10,7 @@ from harness.problem import UsageProblem
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "scenarios")
 BACKEND_PROGRAMS = ("backend", "odd_backend")
+KINDS = ("proxies", "idle", "containers")
 MEASURES = ("cpu", "latency", "memory", "syscalls", "instructions")
 
 
@@ -20,6 +21,7 @@ class Load:
     shape: str  # "closed" or "rate"
     connections: int
     rate: Optional[float] = None  # requests a second, for "rate"
+    saturation_share: Optional[float] = None  # instead of `rate`: this share of what the better peer can do, measured before
     path: str = "/"
     body_bytes: int = 0  # of the request; more than 0 makes it a POST
     response_bytes: Optional[int] = None  # checked when given
@@ -32,7 +34,7 @@ class Scenario:
     name: str
     title: str
     why: str
-    kind: str = "proxies"  # or "containers"
+    kind: str = "proxies"  # one of KINDS
     enabled: bool = True
     reason: str = ""  # why it is not enabled
     quick: bool = False  # part of `make bench`
@@ -116,6 +118,7 @@ def _read_loads(where, value):
         reader.fail("shape", "must be closed or rate")
     rates = reader.take("rates", None, list)
     rate = reader.number("rate", None, 1, 1e6)
+    saturation_share = reader.number("saturation_share", None, 0.05, 0.95)
     base = Load(
         shape=shape,
         connections=reader.whole("connections", 64, 1, 60000),
@@ -126,10 +129,13 @@ def _read_loads(where, value):
         errors_allowed=reader.take("errors_allowed", False, bool),
     )
     reader.end()
-    if (shape == "rate") != (rate is not None or rates is not None) or (rate is not None and rates is not None):
-        reader.fail("rate", "shape: rate needs either rate or rates, shape: closed neither")
+    told_count = sum(value is not None for value in (rate, rates, saturation_share))
+    if told_count != (shape == "rate"):
+        reader.fail("rate", "shape: rate needs one of rate, rates and saturation_share, shape: closed none")
     if shape == "closed":
         return (base,)
+    if saturation_share is not None:
+        return (replace(base, saturation_share=saturation_share),)
     for r in rates or [rate]:
         if isinstance(r, bool) or not isinstance(r, (int, float)) or not 1 <= r <= 1e6:
             reader.fail("rates", f"must be from 1 to 1000000, is {r!r}")
@@ -145,8 +151,8 @@ def parse(name, text, known_proxies):
         raise UsageProblem(f"{where}: {' '.join(str(problem).split())}") from None
     reader = _Reader(where, values)
     kind = reader.take("kind", "proxies", str)
-    if kind not in ("proxies", "containers"):
-        reader.fail("kind", "must be proxies or containers")
+    if kind not in KINDS:
+        reader.fail("kind", f"must be one of {', '.join(KINDS)}")
     enabled = reader.take("enabled", True, bool)
     common = {
         "name": name, "kind": kind, "enabled": enabled,
@@ -170,7 +176,7 @@ def parse(name, text, known_proxies):
         proxies=reader.words("proxies", (), known_proxies),
         measure=reader.words("measure", Scenario.measure, MEASURES),
         backends=_read_backends(where, reader.values.pop("backends", None)),
-        loads=_read_loads(where, reader.values.pop("load", None)),
+        loads=() if kind == "idle" else _read_loads(where, reader.values.pop("load", None)),
         route_count=reader.whole("routes", 0, 0, 100000),
         idle_connections=reader.whole("idle_connections", 0, 0, 20000),
         churn_ms=reader.whole("churn_ms", 0, 0, 60000),
@@ -178,6 +184,10 @@ def parse(name, text, known_proxies):
     reader.end()
     if not scenario.proxies:
         reader.fail("proxies", "at least one")
+    if kind == "idle":
+        if not scenario.idle_connections:
+            reader.fail("idle_connections", "kind: idle needs some")
+        return scenario
     if "syscalls" in scenario.measure and scenario.loads[0].shape != "closed":
         reader.fail("measure", "syscalls needs a closed loop: a traced proxy cannot keep a rate")
     return scenario

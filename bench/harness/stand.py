@@ -54,6 +54,9 @@ class Stand:
         if peer.name == "direct":
             self.standing.append(Standing(peers.Instance(peer, self._folder(peer), ports[0], ports), None))
             return
+        if peer.access_log != "off" and machine.is_in_memory(self.processes.folder):
+            self.say(f"{peer.name}: no row: a log in memory costs less than one on a disk; TMPDIR must name a folder on a disk")
+            return
         instance = peers.Instance(peer, self._folder(peer), proxy_port, ports, route_paths(self.scenario.route_count))
         process = self._start_process(machine.PROXY_CORE, instance.command(), peer.environment)
         try:

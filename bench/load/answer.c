@@ -39,8 +39,8 @@ static void take_chunks(struct answer_reader *reader, struct answer *a, const ch
     enum h1_error error = H1_OK;
     while (len > 0 && result == H1_MORE) {
         size_t consumed;
-        struct slice piece;
-        result = h1_chunk_decode(&a->chunks, at, len, &consumed, &piece, &error);
+        struct slice piece, trailer;
+        result = h1_chunk_decode(&a->chunks, at, len, &consumed, &piece, &trailer, &error);
         if (piece.len > 0)
             body_check_take(&a->check, reader->expectation, piece.at, piece.len);
         at += consumed;

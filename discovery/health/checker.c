@@ -41,6 +41,7 @@ struct group {
     char service[TASK_NAME_SIZE];
     struct health_checker *checker;
     bool is_configured;
+    bool sends_proxy_header;
     struct config_health_check check; /* path owned */
     TAILQ_HEAD(, watch) watches;
     UT_hash_handle hh;
@@ -179,6 +180,7 @@ static void watch_ask(struct watch *watch)
                                                       .response_bytes_max = ANSWER_BYTES_MAX,
                                                       .connect_only = check->path == NULL,
                                                       .fresh_connection = true,
+                                                      .sends_proxy_header = watch->group->sends_proxy_header,
                                                       .on_done = watch_on_answer,
                                                       .owner = watch,
                                                   });
@@ -336,7 +338,7 @@ void health_checker_free(struct health_checker *checker)
 }
 
 void health_checker_configure(struct health_checker *checker, const char *service,
-                              const struct config_health_check *check)
+                              const struct config_health_check *check, bool sends_proxy_header)
 {
     struct group *group = find_or_add_group(checker, service);
     struct watch *watch;
@@ -344,6 +346,7 @@ void health_checker_configure(struct health_checker *checker, const char *servic
     group->check = health_check_effective(check);
     group->check.path = group->check.path ? mem_strdup(group->check.path) : NULL;
     group->is_configured = check != NULL;
+    group->sends_proxy_header = sends_proxy_header && group->check.path; /* for a TCP check nothing is sent at all */
     TAILQ_FOREACH (watch, &group->watches, of_group) {
         if (watch->phase == WATCH_SLEEPING) /* not to wait out an interval that has become shorter */
             watch_sleep(watch, health_next_delay_ms(&watch->state, &group->check));

@@ -26,9 +26,10 @@ struct health_checker *health_checker_new(struct loop *loop, struct http_client 
 void health_checker_free(struct health_checker *checker);
 
 /* How to check the tasks of a service, from now on; null goes back to the default (TCP every 5 s, 2 s timeout, UP after
- * 1 success, DOWN after 3 failures). Copied. Known results stay as they are. */
+ * 1 success, DOWN after 3 failures). Copied. Known results stay as they are. sends_proxy_header: the tasks want a PROXY
+ * protocol header in front of a request; it is of version 1, which those that know version 2 take as well. */
 void health_checker_configure(struct health_checker *checker, const char *service,
-                              const struct config_health_check *check);
+                              const struct config_health_check *check, bool sends_proxy_header);
 
 struct health_checker_status {
     size_t watched_count, in_flight_count, waiting_count;

@@ -1,9 +1,10 @@
-/* corpus/conversation: what the parsers of proxy/h1 make of all that one side of a connection sends, however it arrives. For
- * tests: keeps everything, and tells it as text. One thread at a time; owned in place, freed by conversation_fini().
+/* corpus/conversation: what the parsers of proxy/h1 make of all that one side of a connection sends, however it
+ * arrives. For tests: keeps everything, and tells it as text. One thread at a time; owned in place, freed by
+ * conversation_fini().
  *
  * The text, one line each, bytes in hexadecimal:
  *   head <tab> method or status <tab> target or reason <tab> minor version <tab> class of desync, "-" for a response
- *        <tab> none|length|chunked|until-close <tab> target to send on, "-" for a response <tab> name=value,name=value...
+ *        <tab> none|length|chunked|until-close <tab> target to send on, "-" for a response <tab> name=value,...
  *   body <tab> content <tab> trailers that may be sent on
  *   and at the end: more | end | bad <tab> why | extra <tab> count of bytes behind the last message */
 #ifndef TESTS_CORPUS_CONVERSATION_H

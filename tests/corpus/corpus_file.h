@@ -1,5 +1,5 @@
-/* corpus/corpus_file: reads requests.tsv and responses.tsv; what their columns mean is said in corpus_file.py. For tests: one
- * thread; a file that cannot be read ends the process. Everything returned is owned by the corpus. */
+/* corpus/corpus_file: reads requests.tsv and responses.tsv; what their columns mean is said in corpus_file.py. For
+ * tests: one thread; a file that cannot be read ends the process. Everything returned is owned by the corpus. */
 #ifndef TESTS_CORPUS_CORPUS_FILE_H
 #define TESTS_CORPUS_CORPUS_FILE_H
 

@@ -6,15 +6,16 @@ responses.tsv  name, class, method of the request, outcome, body, bytes, end
 class of a request   compliant | acceptable | ambiguous | severe   what proxy/h1/desync.h calls it
                      malformed    no reading of it is acceptable, in no mode
                      incomplete   a good beginning whose end never comes
-outcome of a request the statuses that the client gets, in order, and what becomes of its connection: nothing: it serves on;
-                     "!": it is closed; "?": either, and what follows then does not come. "-": no answer before the client ends.
+outcome of a request the statuses that the client gets, in order, and what becomes of its connection: nothing: it serves
+                     on; "!": it is closed; "?": either, and what follows then does not come. "-": no answer before the
+                     client ends.
 target, body         what the task sees of the first request; "=": the target as sent
 class of a response  wellformed | malformed (the parser must refuse it) | refused (well-formed, but not for this
                      request) | truncated | extra (more bytes than it declares)
 outcome of a response  a status: the client gets it, with the body; 502: that, whole; "cut": 502, or visibly incomplete
 end                  what the task does behind its bytes: open | close | reset
 
-Escapes: \\r \\n \\t \\\\ \\xHH, and \\*COUNT:BYTES; for COUNT times the same BYTES (at most 8, themselves perhaps escaped)."""
+Escapes: \\r \\n \\t \\\\ \\xHH, and \\*COUNT:BYTES; for COUNT times the same BYTES (at most 8, perhaps escaped)."""
 import collections
 import os
 import re
@@ -38,7 +39,7 @@ def escape(data):
     out, at = [], 0
     for run in RUN.finditer(data):
         unit = "".join(map(escape_byte, run.group(1))).replace(";", "\\x3b")
-        out += [*map(escape_byte, data[at:run.start()]), f"\\*{len(run.group()) // len(run.group(1))}:{unit};"]
+        out += [*map(escape_byte, data[at : run.start()]), f"\\*{len(run.group()) // len(run.group(1))}:{unit};"]
         at = run.end()
     return "".join(out + [escape_byte(byte) for byte in data[at:]])
 

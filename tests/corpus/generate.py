@@ -12,14 +12,18 @@ def contents(kind, cases):
     names = [case.name for case in cases]
     twice = {name for name in names if names.count(name) > 1}
     assert not twice, f"two cases have the name {twice}"
-    head = "# Written by tests/corpus/generate.py; the format is described in corpus_file.py.\n# " + "\t".join(kind._fields)
+    head = "# Written by tests/corpus/generate.py; the format is described in corpus_file.py.\n# " + "\t".join(
+        kind._fields
+    )
     return head + "\n" + "".join(corpus_file.write_line(case) + "\n" for case in cases)
 
 
 def main():
     wrong = False
-    for name, kind, cases in (("requests.tsv", corpus_file.Request, request_cases.cases()),
-                              ("responses.tsv", corpus_file.Response, response_cases.cases())):
+    for name, kind, cases in (
+        ("requests.tsv", corpus_file.Request, request_cases.cases()),
+        ("responses.tsv", corpus_file.Response, response_cases.cases()),
+    ):
         path = os.path.join(corpus_file.FOLDER, name)
         text = contents(kind, cases)
         if "--check" not in sys.argv:

@@ -29,14 +29,38 @@ def chunked(body):
 
 def status_lines():
     rest = b"\r\nContent-Length: 5\r\n\r\nhello"
-    for name, line in (("not-http", b"hello world"), ("ssh", b"SSH-2.0-OpenSSH_9.2"), ("request", b"GET / HTTP/1.1"), ("lower-case", b"http/1.1 200 OK"),
-                       ("2.0", b"HTTP/2.0 200 OK"), ("1.2", b"HTTP/1.2 200 OK"), ("0.9", b"HTTP/0.9 200 OK"), ("1.10", b"HTTP/1.10 200 OK"), ("icy", b"ICY 200 OK"),
-                       ("two-digits", b"HTTP/1.1 20 OK"), ("four-digits", b"HTTP/1.1 2000 OK"), ("letters", b"HTTP/1.1 2xx OK"), ("status-000", b"HTTP/1.1 000 OK"),
-                       ("status-099", b"HTTP/1.1 099 OK"), ("status-600", b"HTTP/1.1 600 OK"), ("status-999", b"HTTP/1.1 999 OK"), ("sign", b"HTTP/1.1 +20 OK"),
-                       ("negative", b"HTTP/1.1 -20 OK"), ("no-status", b"HTTP/1.1"), ("no-status-space", b"HTTP/1.1 "), ("reason-only", b"HTTP/1.1 OK"),
-                       ("two-spaces", b"HTTP/1.1  200 OK"), ("tab", b"HTTP/1.1\t200 OK"), ("no-space", b"HTTP/1.1200 OK"), ("comma", b"HTTP/1.1 200,OK"),
-                       ("leading-space", b" HTTP/1.1 200 OK"), ("empty", b""), ("leading-zero", b"HTTP/1.1 0200 OK"), ("hex", b"HTTP/1.1 0xc8 OK"),
-                       ("byte-order-mark", b"\xef\xbb\xbfHTTP/1.1 200 OK")):
+    for name, line in (
+        ("not-http", b"hello world"),
+        ("ssh", b"SSH-2.0-OpenSSH_9.2"),
+        ("request", b"GET / HTTP/1.1"),
+        ("lower-case", b"http/1.1 200 OK"),
+        ("2.0", b"HTTP/2.0 200 OK"),
+        ("1.2", b"HTTP/1.2 200 OK"),
+        ("0.9", b"HTTP/0.9 200 OK"),
+        ("1.10", b"HTTP/1.10 200 OK"),
+        ("icy", b"ICY 200 OK"),
+        ("two-digits", b"HTTP/1.1 20 OK"),
+        ("four-digits", b"HTTP/1.1 2000 OK"),
+        ("letters", b"HTTP/1.1 2xx OK"),
+        ("status-000", b"HTTP/1.1 000 OK"),
+        ("status-099", b"HTTP/1.1 099 OK"),
+        ("status-600", b"HTTP/1.1 600 OK"),
+        ("status-999", b"HTTP/1.1 999 OK"),
+        ("sign", b"HTTP/1.1 +20 OK"),
+        ("negative", b"HTTP/1.1 -20 OK"),
+        ("no-status", b"HTTP/1.1"),
+        ("no-status-space", b"HTTP/1.1 "),
+        ("reason-only", b"HTTP/1.1 OK"),
+        ("two-spaces", b"HTTP/1.1  200 OK"),
+        ("tab", b"HTTP/1.1\t200 OK"),
+        ("no-space", b"HTTP/1.1200 OK"),
+        ("comma", b"HTTP/1.1 200,OK"),
+        ("leading-space", b" HTTP/1.1 200 OK"),
+        ("empty", b""),
+        ("leading-zero", b"HTTP/1.1 0200 OK"),
+        ("hex", b"HTTP/1.1 0xc8 OK"),
+        ("byte-order-mark", b"\xef\xbb\xbfHTTP/1.1 200 OK"),
+    ):
         add(f"status-line/{name}", line + rest, MALFORMED)
     for name, byte in {**BAD_ANYWHERE, **BREAKS}.items():
         add(f"status-line/{name}-in-reason", b"HTTP/1.1 200 O%cK" % byte + rest, MALFORMED)
@@ -61,9 +85,17 @@ def field_sections():
             add(f"field-name/{name}-last", ok(b"X-A%c: b" % byte), MALFORMED)
     for name, byte in {**BAD_ANYWHERE, **BREAKS}.items():
         add(f"field-value/{name}-inside", ok(b"X-A: b%cc" % byte), MALFORMED)
-    for name, line in (("empty-name", b": b"), ("no-colon", b"X-A b"), ("folded", b"X-A: b\r\n c"), ("folded-tab", b"X-A: b\r\n\tc"), ("folded-first", b" X-A: b"),
-                       ("lf-line-hides-length", b"X-A: b\nContent-Length: 0"), ("set-cookie-lf", b"Set-Cookie: a=b\nSet-Cookie: c=d"), ("connection-quoted", b'Connection: "close"'),
-                       ("connection-space", b"Connection: keep alive")):
+    for name, line in (
+        ("empty-name", b": b"),
+        ("no-colon", b"X-A b"),
+        ("folded", b"X-A: b\r\n c"),
+        ("folded-tab", b"X-A: b\r\n\tc"),
+        ("folded-first", b" X-A: b"),
+        ("lf-line-hides-length", b"X-A: b\nContent-Length: 0"),
+        ("set-cookie-lf", b"Set-Cookie: a=b\nSet-Cookie: c=d"),
+        ("connection-quoted", b'Connection: "close"'),
+        ("connection-space", b"Connection: keep alive"),
+    ):
         add(f"field/{name}", ok(line), MALFORMED)
     for end_name, end in (("lf", b"\n"), ("cr", b"\r"), ("lf-cr", b"\n\r"), ("cr-cr-lf", b"\r\r\n")):
         add(f"line-end/{end_name}-everywhere", ok().replace(b"\r\n", end) + b"\r\n\r\n", MALFORMED)
@@ -82,22 +114,36 @@ def field_sections():
 def framings():
     for name, value in LENGTHS:
         add(f"length/{name}", head(b"Content-Length: " + value) + b"hello", MALFORMED)
-    for name, lines in (("different", (b"Content-Length: 5", b"Content-Length: 6")), ("equal", (b"Content-Length: 5", b"Content-Length: 5")),
-                        ("equal-list", (b"Content-Length: 5, 5",)), ("zero-and-five", (b"Content-Length: 0", b"Content-Length: 5")),
-                        ("different-case", (b"Content-Length: 5", b"content-length: 6")), ("second-empty", (b"Content-Length: 5", b"Content-Length:"))):
+    for name, lines in (
+        ("different", (b"Content-Length: 5", b"Content-Length: 6")),
+        ("equal", (b"Content-Length: 5", b"Content-Length: 5")),
+        ("equal-list", (b"Content-Length: 5, 5",)),
+        ("zero-and-five", (b"Content-Length: 0", b"Content-Length: 5")),
+        ("different-case", (b"Content-Length: 5", b"content-length: 6")),
+        ("second-empty", (b"Content-Length: 5", b"Content-Length:")),
+    ):
         add(f"length/twice-{name}", head(*lines) + b"hello", MALFORMED)
     for name, lines, _ in TRANSFER_CODINGS:
         add(f"coding/{name}", head(*lines) + b"5\r\nhello\r\n0\r\n\r\n", MALFORMED)
-    for first, second in ((b"Content-Length: 5", b"Transfer-Encoding: chunked"), (b"Transfer-Encoding: chunked", b"Content-Length: 5"),
-                          (b"Content-Length: 0", b"Transfer-Encoding: chunked"), (b"Content-Length: 5", b"Transfer-Encoding: identity")):
-        name = f"{first.split(b': ')[0].decode().lower()}-{second.split(b': ')[0].decode().lower()}-{(first + second).split(b': ')[-1].decode()}"
-        add(f"smuggle/{name}-{first[-1:].decode()}", head(first, second) + b"5\r\nhello\r\n0\r\n\r\n" + POISON, MALFORMED)
-    add("coding/1.0", head(b"Transfer-Encoding: chunked", line=b"HTTP/1.0 200 OK") + b"5\r\nhello\r\n0\r\n\r\n", MALFORMED)
+    for name, lines in (
+        ("length-and-coding", (b"Content-Length: 5", b"Transfer-Encoding: chunked")),
+        ("coding-and-length", (b"Transfer-Encoding: chunked", b"Content-Length: 5")),
+        ("length-0-and-coding", (b"Content-Length: 0", b"Transfer-Encoding: chunked")),
+        ("length-and-identity", (b"Content-Length: 5", b"Transfer-Encoding: identity")),
+    ):
+        add(f"smuggle/{name}", head(*lines) + b"5\r\nhello\r\n0\r\n\r\n" + POISON, MALFORMED)
+    add(
+        "coding/1.0",
+        head(b"Transfer-Encoding: chunked", line=b"HTTP/1.0 200 OK") + b"5\r\nhello\r\n0\r\n\r\n",
+        MALFORMED,
+    )
     add("length/plain", ok(), WELLFORMED, body=b"hello")
     add("length/zero", ok(body=b""), WELLFORMED)
     add("length/head-request", head(b"Content-Length: 5"), WELLFORMED, method="HEAD")
     add("coding/head-request", head(b"Transfer-Encoding: chunked"), WELLFORMED, method="HEAD")
-    add("coding/upper-case", head(b"Transfer-Encoding: CHUNKED") + b"5\r\nhello\r\n0\r\n\r\n", WELLFORMED, body=b"hello")
+    add(
+        "coding/upper-case", head(b"Transfer-Encoding: CHUNKED") + b"5\r\nhello\r\n0\r\n\r\n", WELLFORMED, body=b"hello"
+    )
     add("until-close/1.1", head() + b"hello", WELLFORMED, body=b"hello", end="close")
     add("until-close/1.0", head(line=b"HTTP/1.0 200 OK") + b"hello", WELLFORMED, body=b"hello", end="close")
     add("until-close/empty", head(), WELLFORMED, end="close")
@@ -111,20 +157,45 @@ def chunks():
         if name != "fraction":
             add(f"chunk-size/{name}", chunked(size + b"\r\nhello\r\n" + end), MALFORMED, "cut")
             add(f"chunk-size/{name}-later", chunked(b"3\r\nabc\r\n" + size + b"\r\nhello\r\n" + end), MALFORMED, "cut")
-    for name, body in (("size-lf", b"5\nhello\r\n0\r\n\r\n"), ("data-lf", b"5\r\nhello\n0\r\n\r\n"), ("data-longer", b"5\r\nhello!\r\n0\r\n\r\n"),
-                       ("data-shorter", b"5\r\nhell\r\n0\r\n\r\n"), ("last-lf", b"5\r\nhello\r\n0\n\r\n"), ("final-lf", b"5\r\nhello\r\n0\r\n\n"),
-                       ("two-bytes-instead", b"5\r\nhelloXX0\r\n\r\n"), ("no-chunks-at-all", b"hello"), ("extension-nul", b"5;a=\0\r\nhello\r\n0\r\n\r\n"),
-                       ("extension-lf", b"5;a\nhello\r\n0\r\n\r\n"), ("extension-cr", b"5;a\rb\r\nhello\r\n0\r\n\r\n"),
-                       ("extension-too-large", b"5;" + b"a" * 17000 + b"\r\nhello\r\n0\r\n\r\n"), ("trailer-no-colon", b"5\r\nhello\r\n0\r\nA b\r\n\r\n"),
-                       ("trailer-folded", b"5\r\nhello\r\n0\r\nA: b\r\n c\r\n\r\n"), ("trailer-nul", b"5\r\nhello\r\n0\r\nA: \0\r\n\r\n"),
-                       ("trailer-lf", b"5\r\nhello\r\n0\r\nA: b\n\r\n"), ("trailer-too-large", b"5\r\nhello\r\n0\r\nA: " + b"b" * 9000 + b"\r\n\r\n")):
+    for name, body in (
+        ("size-lf", b"5\nhello\r\n0\r\n\r\n"),
+        ("data-lf", b"5\r\nhello\n0\r\n\r\n"),
+        ("data-longer", b"5\r\nhello!\r\n0\r\n\r\n"),
+        ("data-shorter", b"5\r\nhell\r\n0\r\n\r\n"),
+        ("last-lf", b"5\r\nhello\r\n0\n\r\n"),
+        ("final-lf", b"5\r\nhello\r\n0\r\n\n"),
+        ("two-bytes-instead", b"5\r\nhelloXX0\r\n\r\n"),
+        ("no-chunks-at-all", b"hello"),
+        ("extension-nul", b"5;a=\0\r\nhello\r\n0\r\n\r\n"),
+        ("extension-lf", b"5;a\nhello\r\n0\r\n\r\n"),
+        ("extension-cr", b"5;a\rb\r\nhello\r\n0\r\n\r\n"),
+        ("extension-too-large", b"5;" + b"a" * 17000 + b"\r\nhello\r\n0\r\n\r\n"),
+        ("trailer-no-colon", b"5\r\nhello\r\n0\r\nA b\r\n\r\n"),
+        ("trailer-folded", b"5\r\nhello\r\n0\r\nA: b\r\n c\r\n\r\n"),
+        ("trailer-nul", b"5\r\nhello\r\n0\r\nA: \0\r\n\r\n"),
+        ("trailer-lf", b"5\r\nhello\r\n0\r\nA: b\n\r\n"),
+        ("trailer-too-large", b"5\r\nhello\r\n0\r\nA: " + b"b" * 9000 + b"\r\n\r\n"),
+    ):
         add(f"chunk/{name}", chunked(body), MALFORMED, "cut")
-    for name, body in (("one", b"5\r\nhello\r\n" + end), ("two", b"2\r\nhe\r\n3\r\nllo\r\n" + end), ("extension", b"5;a=b\r\nhello\r\n" + end),
-                       ("trailer", b"5\r\nhello\r\n0\r\nX-Checksum: a\r\n\r\n"), ("zeros", b"0005\r\nhello\r\n0000\r\n\r\n")):
+    for name, body in (
+        ("one", b"5\r\nhello\r\n" + end),
+        ("two", b"2\r\nhe\r\n3\r\nllo\r\n" + end),
+        ("extension", b"5;a=b\r\nhello\r\n" + end),
+        ("trailer", b"5\r\nhello\r\n0\r\nX-Checksum: a\r\n\r\n"),
+        ("zeros", b"0005\r\nhello\r\n0000\r\n\r\n"),
+    ):
         add(f"chunk/{name}", chunked(body), WELLFORMED, body=b"hello")
     add("chunk/empty", chunked(end), WELLFORMED)
-    for name, cut in (("nothing", b""), ("size", b"5"), ("size-line", b"5\r\n"), ("data", b"5\r\nhel"), ("chunk", b"5\r\nhello\r\n"), ("last-size", b"5\r\nhello\r\n0"),
-                      ("last-line", b"5\r\nhello\r\n0\r\n"), ("last-cr", b"5\r\nhello\r\n0\r\n\r")):
+    for name, cut in (
+        ("nothing", b""),
+        ("size", b"5"),
+        ("size-line", b"5\r\n"),
+        ("data", b"5\r\nhel"),
+        ("chunk", b"5\r\nhello\r\n"),
+        ("last-size", b"5\r\nhello\r\n0"),
+        ("last-line", b"5\r\nhello\r\n0\r\n"),
+        ("last-cr", b"5\r\nhello\r\n0\r\n\r"),
+    ):
         for how in ("close", "reset"):
             add(f"chunk-cut/{how}-behind-{name}", chunked(cut), TRUNCATED, end=how)
 
@@ -146,9 +217,24 @@ def too_much():
     add("extra/response-behind-empty", ok(body=b"") + POISON, EXTRA)
     add("extra/response-behind-chunked", chunked(b"5\r\nhello\r\n0\r\n\r\n") + POISON, EXTRA, body=b"hello")
     add("extra/response-behind-204", head(line=b"HTTP/1.1 204 No Content") + POISON, EXTRA, "204")
-    add("extra/response-behind-304", head(b"Content-Length: 6", line=b"HTTP/1.1 304 Not Modified") + POISON, EXTRA, "304")
-    add("extra/body-behind-204-with-length", head(b"Content-Length: 5", line=b"HTTP/1.1 204 No Content") + b"hello", EXTRA, "204")
-    add("extra/body-behind-204-chunked", head(b"Transfer-Encoding: chunked", line=b"HTTP/1.1 204 No Content") + b"5\r\nhello\r\n0\r\n\r\n", EXTRA, "204")
+    add(
+        "extra/response-behind-304",
+        head(b"Content-Length: 6", line=b"HTTP/1.1 304 Not Modified") + POISON,
+        EXTRA,
+        "304",
+    )
+    add(
+        "extra/body-behind-204-with-length",
+        head(b"Content-Length: 5", line=b"HTTP/1.1 204 No Content") + b"hello",
+        EXTRA,
+        "204",
+    )
+    add(
+        "extra/body-behind-204-chunked",
+        head(b"Transfer-Encoding: chunked", line=b"HTTP/1.1 204 No Content") + b"5\r\nhello\r\n0\r\n\r\n",
+        EXTRA,
+        "204",
+    )
     add("extra/body-behind-304", head(b"Content-Length: 5", line=b"HTTP/1.1 304 Not Modified") + b"hello", EXTRA, "304")
     add("extra/body-behind-head-request", ok(), EXTRA, method="HEAD")
     add("extra/response-behind-head-request", head(b"Content-Length: 6") + POISON, EXTRA, method="HEAD")
@@ -160,15 +246,28 @@ def too_much():
 
 def interims():
     final = ok()
-    for name, first in (("100", b"HTTP/1.1 100 Continue\r\n\r\n"), ("103", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"), ("102", b"HTTP/1.1 102 Processing\r\n\r\n"),
-                        ("199", b"HTTP/1.1 199 Odd\r\n\r\n"), ("103-with-length", b"HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\n")):
+    for name, first in (
+        ("100", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        ("103", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"),
+        ("102", b"HTTP/1.1 102 Processing\r\n\r\n"),
+        ("199", b"HTTP/1.1 199 Odd\r\n\r\n"),
+        ("103-with-length", b"HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\n"),
+    ):
         add(f"interim/{name}", first + final, WELLFORMED, body=b"hello")
     add("interim/three", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 3 + final, WELLFORMED, body=b"hello")
     add("interim/flood", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 200 + final, REFUSED, "cut")
     add("interim/malformed-final", b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 2 OK\r\n\r\n", MALFORMED)
     add("interim/malformed", b"HTTP/1.1 103 Early Hints\r\nA b\r\n\r\n" + final, MALFORMED)
-    add("interim/coding-and-length", b"HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n" + final, MALFORMED)
-    add("switch/unsolicited", b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", REFUSED)
+    add(
+        "interim/coding-and-length",
+        b"HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n" + final,
+        MALFORMED,
+    )
+    add(
+        "switch/unsolicited",
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+        REFUSED,
+    )
     add("switch/without-upgrade", b"HTTP/1.1 101 Switching Protocols\r\n\r\n", REFUSED)
     add("switch/to-h2c", b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", REFUSED)
 

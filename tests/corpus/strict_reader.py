@@ -1,5 +1,5 @@
-"""Reads HTTP/1.1 by its own narrow rules (RFC 9112 without any leniency), shares no code with the proxy, and is stricter than it:
-what passes here no recipient can read in two ways. Slow and simple on purpose."""
+"""Reads HTTP/1.1 by its own narrow rules (RFC 9112 without any leniency), shares no code with the proxy, and is
+stricter than it: what passes here no recipient can read in two ways. Slow and simple on purpose."""
 import collections
 import re
 
@@ -10,9 +10,23 @@ FIELD = re.compile(rb"(%s):[\t ]*((?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-
 AUTHORITY = re.compile(rb"(?:[0-9A-Za-z\-._~]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 # A recipient that takes '_' for '-' must not find another framing or another sender there.
-FRAMING_ALIAS = re.compile(rb"(?i)content[-_]length|transfer[-_]encoding|x[-_]forwarded[-_]\w+|x[-_]real[-_]ip")
-NOT_IN_TRAILERS = (b"content-length", b"transfer-encoding", b"host", b"connection", b"upgrade", b"te", b"trailer", b"authorization", b"cookie",
-                   b"x-forwarded-for", b"content-type", b"set-cookie")
+FRAMING_ALIAS = re.compile(
+    rb"(?i)content[-_]length|transfer[-_]encoding|x[-_]forwarded[-_](?:for|proto|host|port)|x[-_]real[-_]ip"
+)
+NOT_IN_TRAILERS = (
+    b"content-length",
+    b"transfer-encoding",
+    b"host",
+    b"connection",
+    b"upgrade",
+    b"te",
+    b"trailer",
+    b"authorization",
+    b"cookie",
+    b"x-forwarded-for",
+    b"content-type",
+    b"set-cookie",
+)
 
 Request = collections.namedtuple("Request", "method target fields body trailers head")
 Response = collections.namedtuple("Response", "status fields body is_until_close")
@@ -40,8 +54,8 @@ def _take_line(data, at):
     if end < 0:
         _insist(b"\r" not in data[at:-1], "CR inside a line")
         raise _Short()
-    _insist(end > at and data[end - 1:end] == b"\r", f"line ends in a bare LF: {data[at:end + 1]!r}")
-    line = data[at:end - 1]
+    _insist(end > at and data[end - 1 : end] == b"\r", f"line ends in a bare LF: {data[at:end + 1]!r}")
+    line = data[at : end - 1]
     _insist(b"\r" not in line, f"CR inside a line: {line!r}")
     return line, end + 1
 
@@ -69,10 +83,10 @@ def _take_chunked(data, at):
                 _insist(name.lower().replace(b"_", b"-") not in NOT_IN_TRAILERS, f"trailer {name!r}")
             return body, trailers, at
         if len(data) < at + size + 2:
-            _insist(data[at + size:at + size + 2] in (b"", b"\r"), "chunk data is not followed by CRLF")
+            _insist(data[at + size : at + size + 2] in (b"", b"\r"), "chunk data is not followed by CRLF")
             raise _Short()
-        _insist(data[at + size:at + size + 2] == b"\r\n", "chunk data is not followed by CRLF")
-        body += data[at:at + size]
+        _insist(data[at + size : at + size + 2] == b"\r\n", "chunk data is not followed by CRLF")
+        body += data[at : at + size]
         at += size + 2
 
 
@@ -89,7 +103,7 @@ def _framing(fields):
 def _take_length(data, at, length):
     if len(data) < at + length:
         raise _Short()
-    return data[at:at + length], [], at + length
+    return data[at : at + length], [], at + length
 
 
 def read_request(data):
@@ -113,8 +127,8 @@ def read_request(data):
 
 
 def read_response(data, is_head_request=False, has_ended=False):
-    """(response, what is behind it), or None: not all of it is there. Raises Malformed. A response without a length ends with the
-    connection: when has_ended."""
+    """(response, what is behind it), or None: not all of it is there. Raises Malformed. A response without a length
+    ends with the connection: when has_ended."""
     try:
         line, at = _take_line(data, 0)
         found = STATUS_LINE.fullmatch(line)
@@ -122,7 +136,10 @@ def read_response(data, is_head_request=False, has_ended=False):
         status = int(found.group(1))
         fields, at = _take_fields(data, at)
         is_chunked, length = _framing(fields)
-        _insist((not is_chunked and length is None) or (status >= 200 and status != 204), f"framing fields with status {status}")
+        _insist(
+            (not is_chunked and length is None) or (status >= 200 and status != 204),
+            f"framing fields with status {status}",
+        )
         is_until_close = not is_chunked and length is None
         if is_head_request or status < 200 or status in (204, 304):
             body, is_until_close = b"", False

@@ -1,10 +1,12 @@
 #!/usr/bin/python3
-"""Looks for messages that our parser accepts and that python3-h11 or node's llhttp reads differently: method, target, version, status,
-reason, fields, body, trailers, where it ends. A difference that is explained here is counted; every other one fails.
+"""Looks for messages that our parser accepts and that python3-h11 or node's llhttp reads differently: method, target,
+version, status, reason, fields, body, trailers, where it ends. A difference that is explained here is counted; every
+other one fails.
 
   differential.py OUT [--count N] [--time SECONDS] [--seed N]
 
-The corpus comes first, then N variations of it (or as many as fit into the time) from a generator that the seed determines."""
+The corpus comes first, then N variations of it (or as many as fit into the time) from a generator that the seed
+determines."""
 import argparse
 import collections
 import json
@@ -54,8 +56,15 @@ def parse_our_text(text, is_request):
             name, target, minor, _, _, _, fields = head
             of_request = (name.encode(), bytes.fromhex(target), None, None)
             of_response = (None, None, int(name) if not is_request else None, bytes.fromhex(target))
-            messages.append(Message(*(of_request if is_request else of_response), int(minor), parse_fields(fields), bytes.fromhex(values[0]),
-                                    parse_lines(bytes.fromhex(values[1]))))
+            messages.append(
+                Message(
+                    *(of_request if is_request else of_response),
+                    int(minor),
+                    parse_fields(fields),
+                    bytes.fromhex(values[0]),
+                    parse_lines(bytes.fromhex(values[1])),
+                )
+            )
         else:
             return Reading(messages, word, " ".join(values))
     raise AssertionError(f"our reader's text has no end: {text!r}")
@@ -76,17 +85,31 @@ def latin(text):
 
 
 def read_llhttp(inputs):
-    out = subprocess.run(["node", os.path.join(HERE, "peer_llhttp.js")], input=frame(inputs), stdout=subprocess.PIPE, check=True).stdout
+    out = subprocess.run(
+        ["node", os.path.join(HERE, "peer_llhttp.js")], input=frame(inputs), stdout=subprocess.PIPE, check=True
+    ).stdout
     readings = []
     for line in out.decode().split("\n")[:-1]:
         told = json.loads(line)
         messages = []
         for m in told["messages"]:
-            fields, trailers = ([(latin(flat[i]), latin(flat[i + 1])) for i in range(0, len(flat), 2)] for flat in (m["fields"], m["trailers"]))
+            fields, trailers = (
+                [(latin(flat[i]), latin(flat[i + 1])) for i in range(0, len(flat), 2)]
+                for flat in (m["fields"], m["trailers"])
+            )
             is_request = "method" in m
-            messages.append(Message(latin(m["method"]) if is_request else None, latin(m["target"]) if is_request else None,
-                                    None if is_request else m["status"], None if is_request else latin(m["reason"]), m["minor"], fields,
-                                    bytes.fromhex(m["body"]), trailers))
+            messages.append(
+                Message(
+                    latin(m["method"]) if is_request else None,
+                    latin(m["target"]) if is_request else None,
+                    None if is_request else m["status"],
+                    None if is_request else latin(m["reason"]),
+                    m["minor"],
+                    fields,
+                    bytes.fromhex(m["body"]),
+                    trailers,
+                )
+            )
         readings.append(Reading(messages, told["end"], told["why"]))
     return readings
 
@@ -95,8 +118,19 @@ def read_h11(inputs):
     readings = []
     for kind, data, _ in inputs:
         told = peer_h11.read(kind, data)
-        messages = [Message(m.get("method"), m.get("target"), m.get("status"), m.get("reason"), m["minor"], m["fields"], m["body"], m["trailers"])
-                    for m in told["messages"]]
+        messages = [
+            Message(
+                m.get("method"),
+                m.get("target"),
+                m.get("status"),
+                m.get("reason"),
+                m["minor"],
+                m["fields"],
+                m["body"],
+                m["trailers"],
+            )
+            for m in told["messages"]
+        ]
         readings.append(Reading(messages, told["end"], told["why"]))
     return readings
 
@@ -119,7 +153,11 @@ def is_within(few, many):
 
 def what_differs(ours, theirs):
     """Names of the parts of a message that are not the same."""
-    parts = [part for part in ("method", "target", "status", "reason", "minor", "body") if getattr(ours, part) != getattr(theirs, part)]
+    parts = [
+        part
+        for part in ("method", "target", "status", "reason", "minor", "body")
+        if getattr(ours, part) != getattr(theirs, part)
+    ]
     if plain(ours.fields) != plain(theirs.fields):
         parts.append("fields")
     if not is_within(plain(ours.trailers), plain(theirs.trailers)):
@@ -152,16 +190,29 @@ def has_field(message, name, value=b""):
 
 
 def has_length_without_body(message):
-    return message.status is not None and (message.status < 200 or message.status in (204, 304)) and (
-        has_field(message, b"content-length") or has_field(message, b"transfer-encoding"))
+    return (
+        message.status is not None
+        and (message.status < 200 or message.status in (204, 304))
+        and (has_field(message, b"content-length") or has_field(message, b"transfer-encoding"))
+    )
 
 
 # (peer, parts that differ, test of our message and theirs, do the messages behind it compare, why it is no danger)
 EXPLAINED = (
-    ("h11", ["fields"], is_what_h11_makes_of_them, True,
-     "h11 makes one of equal Content-Length lines, as our forwarder does, and Transfer-Encoding lower case"),
-    ("llhttp", ["body"], has_tab_behind_coding, False,
-     "llhttp overlooks the coding of a response when a tab stands behind it, where RFC 9112 5 has optional whitespace; our forwarder writes its own line"),
+    (
+        "h11",
+        ["fields"],
+        is_what_h11_makes_of_them,
+        True,
+        "h11 makes one of equal Content-Length lines, as our forwarder does, and Transfer-Encoding lower case",
+    ),
+    (
+        "llhttp",
+        ["body"],
+        has_tab_behind_coding,
+        False,
+        "llhttp overlooks a coding with a tab behind it, which is only whitespace (RFC 9112 5); we send our own line",
+    ),
 )
 
 
@@ -175,7 +226,7 @@ def explain(peer, parts, ours, theirs, data):
 def explain_from_here_on(peer, before, message):
     """Why llhttp may be out of step from this message of ours on."""
     if peer == "llhttp" and any(has_length_without_body(one) for one in [*before, message]):
-        return "older llhttp takes a body behind 1xx, 204 and 304 with a length, which have none (RFC 9112 6.3); ours forwards no byte of it"
+        return "older llhttp takes a body behind 1xx, 204, 304 with a length, which have none (RFC 9112 6.3)"
     if peer == "llhttp" and any(has_field(one, b"upgrade") for one in before):
         return "llhttp stops behind a request to upgrade"
     if peer == "llhttp" and any(has_field(one, b"proxy-connection", b"close") for one in before):
@@ -239,8 +290,10 @@ class Run:
                     self.findings.append(f"{one[2]} {one[1]!r}\n    {finding}")
 
     def report(self):
-        print(f"{self.input_count} inputs, {self.accepted_count} with a message that we accept; compared with "
-              + ", ".join(self.compared))
+        print(
+            f"{self.input_count} inputs, {self.accepted_count} with a message that we accept; compared with "
+            + ", ".join(self.compared)
+        )
         for why, count in self.explained.most_common():
             print(f"  {count:6} explained: {why}")
         for finding in self.findings[:SHOWN]:

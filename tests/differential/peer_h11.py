@@ -23,7 +23,12 @@ def _client(method):
 
 
 def _head(event):
-    told = {"minor": int(event.http_version.split(b".")[1]), "fields": list(event.headers.raw_items()), "body": b"", "trailers": []}
+    told = {
+        "minor": int(event.http_version.split(b".")[1]),
+        "fields": list(event.headers.raw_items()),
+        "body": b"",
+        "trailers": [],
+    }
     if isinstance(event, h11.Request):
         told.update(method=event.method, target=event.target)
     else:

@@ -1,4 +1,5 @@
-// What node's HTTP parser (llhttp) reads in the messages on stdin, framed as for read_messages.c: a line of JSON for each.
+// What node's HTTP parser (llhttp) reads in the messages on stdin, framed as for read_messages.c: JSON, a line for
+// each.
 'use strict';
 process.noDeprecation = true;
 const { HTTPParser, methods, allMethods } = process.binding('http_parser');
@@ -8,14 +9,15 @@ function read(kind, bytes) {
   const parser = new HTTPParser();
   const told = { messages: [], end: 'end', why: '', upgraded: false };
   let current = null, early = [], earlyTarget = '';
-  parser.initialize(kind === 'q' ? HTTPParser.REQUEST : HTTPParser.RESPONSE, {}, HEAD_BYTES_MAX, HTTPParser.kLenientNone);
+  const type = kind === 'q' ? HTTPParser.REQUEST : HTTPParser.RESPONSE;
+  parser.initialize(type, {}, HEAD_BYTES_MAX, HTTPParser.kLenientNone);
   parser[HTTPParser.kOnHeaders | 0] = (fields, target) => { // of a head of more than 32 fields, or trailers
     (current === null ? early : current.trailers).push(...fields);
     earlyTarget = current === null ? earlyTarget + target : '';
   };
   parser[HTTPParser.kOnHeadersComplete | 0] = (major, minor, fields, method, target, status, reason, upgrade) => {
-    current = { method: (allMethods || methods)[method], target: target === undefined ? earlyTarget : target, status, reason, minor, upgrade: !!upgrade,
-                fields: early.concat(fields || []), body: [], trailers: [] };
+    current = { method: (allMethods || methods)[method], target: target === undefined ? earlyTarget : target, status,
+    reason, minor, fields: early.concat(fields || []), body: [], trailers: [] };
     early = [];
     earlyTarget = '';
     told.upgraded = told.upgraded || !!upgrade;
@@ -32,6 +34,9 @@ function read(kind, bytes) {
   if (result instanceof Error) {
     told.end = 'bad';
     told.why = result.code + ' ' + result.reason;
+  } else if (told.upgraded && current !== null && result < bytes.length) {
+    told.end = 'bad'; // node keeps silent about errors behind the head of a request to upgrade
+    told.why = 'an error in the body of a request to upgrade';
   } else if (ended instanceof Error || current !== null) {
     told.end = 'more';
   } else if (bytes.length > 0 && told.messages.length === 0) {

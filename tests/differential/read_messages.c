@@ -1,6 +1,6 @@
-/* Tells what proxy/h1 reads in the messages that come on stdin, one after the other: a byte for what it is ('q' requests, 'g'
- * responses to GET, 'h' responses to HEAD), the length in 4 bytes, least significant first, and the bytes. For each the text of
- * tests/corpus/conversation.h on stdout, and an empty line. */
+/* Tells what proxy/h1 reads in the messages that come on stdin, one after the other: a byte for what it is ('q'
+ * requests, 'g' responses to GET, 'h' responses to HEAD), the length in 4 bytes, least significant first, and the
+ * bytes. For each the text of tests/corpus/conversation.h on stdout, and an empty line. */
 #include <stdio.h>
 #include <stdlib.h>
 

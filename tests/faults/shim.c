@@ -29,12 +29,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define FUNCTION_LIST(X)                                                                                          \
-    X(alloc)                                                                                                      \
-    X(recv)                                                                                                       \
-    X(send)                                                                                                       \
-    X(readv) X(writev) X(recvmsg) X(sendmsg) X(splice) X(accept4) X(epoll_wait) X(epoll_ctl) X(socket) X(connect) \
-        X(setsockopt) X(getsockopt) X(shutdown) X(close)
+#define TRANSFER_LIST(X) X(recv) X(send) X(readv) X(writev) X(recvmsg) X(sendmsg) X(splice)
+#define SOCKET_LIST(X) X(accept4) X(socket) X(connect) X(setsockopt) X(getsockopt) X(shutdown) X(close)
+#define FUNCTION_LIST(X) TRANSFER_LIST(X) SOCKET_LIST(X) X(alloc) X(epoll_wait) X(epoll_ctl)
 
 #define X(name) ROW_##name,
 enum row_index { FUNCTION_LIST(X) ROW_COUNT };

@@ -20,6 +20,17 @@ fuzz_build() { # DRIVER
     fuzz_h1_*)
         # shellcheck disable=SC2086 # words on purpose
         clang $flags -o "$out/tests/fuzz/$1" "tests/fuzz/$1.c" proxy/h1/*.c base/check.c ;;
+    fuzz_conversation)
+        # The rig and its reader are not what is explored: they are built without the fuzzer's instrumentation.
+        # shellcheck disable=SC2046,SC2086
+        make -s KIND=fuzz CC=clang "$out/libportico.a" >/dev/null &&
+        for part in rig wire reader script; do
+            clang $(echo "$flags" | sed 's/=fuzzer,/=/') $(pkg-config --cflags $packages) -c \
+                -o "$out/tests/fuzz/conversation_$part.o" "tests/unit/proxy/conversation_$part.c" || return 1
+        done &&
+        clang $flags $(sed -n 's/^RIG_WRAPPED := //p' Makefile | sed 's/[a-z][a-z]*/-Wl,--wrap=&/g') \
+            -o "$out/tests/fuzz/$1" "tests/fuzz/$1.c" "$out"/tests/fuzz/conversation_*.o "$out/libportico.a" \
+            $(pkg-config --libs $packages) -lm -lpthread ;;
     *)
         make -s KIND=fuzz CC=clang "$out/libportico.a" >/dev/null &&
         # shellcheck disable=SC2046,SC2086

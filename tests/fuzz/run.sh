@@ -15,6 +15,7 @@ for driver in $(fuzz_drivers); do
     mkdir -p "$corpus" "$crashes" "tests/fuzz/seeds/$driver" "tests/fuzz/regression/$driver"
     dictionary=
     case $driver in fuzz_h1_*) dictionary=-dict=tests/fuzz/h1.dict ;; esac
+    [ -f "tests/fuzz/$driver.dict" ] && dictionary=-dict=tests/fuzz/$driver.dict
     # shellcheck disable=SC2086 # no word where there is no dictionary
     "$out/tests/fuzz/$driver" -max_total_time="${TIME:-30}" -timeout=5 -max_len=4096 $dictionary \
         -artifact_prefix="$crashes/" "$corpus" "tests/fuzz/seeds/$driver" "tests/fuzz/regression/$driver" \

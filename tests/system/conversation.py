@@ -1,8 +1,9 @@
-"""One fixed conversation with the proxy, of requests of all kinds, and what it must say: to be held again and again while
-something underneath fails."""
+"""One fixed conversation with the proxy, of requests of all kinds, and what it must say: to be held again and again
+while something underneath fails."""
 import os
-import socket
 import zlib
+
+import pytest
 
 from proxy_alone import ProxyAlone, fields, status
 
@@ -43,11 +44,13 @@ def chunked(body, size):
 REQUESTS = [
     ("get", b"GET /a HTTP/1.1\r\nHost: web\r\n\r\n"),
     ("post", b"POST /echo HTTP/1.1\r\nHost: web\r\nContent-Length: 5\r\n\r\nhello"),
-    ("post chunked", b"POST /echo HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(b"abc" * 900, 700)),
+    ("post chunked",
+     b"POST /echo HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(b"abc" * 900, 700)),
     ("head", b"HEAD /a HTTP/1.1\r\nHost: web\r\n\r\n"),
     ("large answer", b"GET /big HTTP/1.1\r\nHost: web\r\n\r\n"),
     ("large upload", b"PUT /echo HTTP/1.1\r\nHost: web\r\nContent-Length: %d\r\n\r\n%s" % (len(BIG), BIG)),
-    ("large chunked upload", b"PUT /echo HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(BIG, 9999)),
+    ("large chunked upload",
+     b"PUT /echo HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(BIG, 9999)),
     ("chunked answer", b"GET /chunked HTTP/1.1\r\nHost: web\r\n\r\n"),
     ("no route", b"GET /a HTTP/1.1\r\nHost: nobody\r\n\r\n"),
     ("long head", b"GET /a HTTP/1.1\r\nHost: web\r\nCookie: " + b"c" * 20000 + b"\r\n\r\n"),
@@ -59,13 +62,14 @@ ROUTES = [{"host": "web", "path": "/", "service": "web"}]
 QUICK = {"timeouts": {"headMs": 600, "bodyMs": 600, "connectMs": 600, "responseMs": 600, "drainMs": 3000}}
 NAMES = [name for name, _ in REQUESTS]
 
-# Own answers, and the endpoint's: (status, length of the body, its checksum)
+
 def body_of(name):
     bodies = {"post": b"hello", "post chunked": b"abc" * 900, "large answer": BIG, "large upload": BIG,
               "large chunked upload": BIG, "until close": b"until close", "head": b""}
     return bodies.get(name, b"nothing")
 
 
+# (status, body); no body: an own answer, whatever it says
 EXPECTED = {name: (200, body_of(name)) for name in NAMES}
 EXPECTED["no route"] = (404, None)
 EXPECTED["malformed"] = (400, None)
@@ -132,7 +136,7 @@ def ask_at_once(proxy, count, timeout_s):
 
 
 def converse(proxy, timeout_s=4):
-    """What became of each request: name -> "right", "refused" (an own 5xx, or closed before the answer was complete)."""
+    """What became of each request: name -> "right" or "refused" (an own 5xx, or closed before the answer was complete)."""
     outcome = {f"at once {i}": judge("post", answer) for i, answer in enumerate(ask_at_once(proxy, 4, timeout_s))}
     peer = None
     for name, request in REQUESTS:
@@ -153,18 +157,24 @@ def judge(name, answer):
     return "right"
 
 
-def start(directory, port, faults, **options):
-    """The proxy with the shim in it, its faults disarmed."""
-    options.setdefault("settings", QUICK)
-    options.setdefault("routes", ROUTES)
-    proxy = ProxyAlone(directory, [port], preexec=lambda: os.environ.update(faults.environment), **options)
-    wait_until_served(proxy)
-    return proxy
-
-
 def wait_until_served(proxy):
     answer, peer = ask(proxy, b"GET /none HTTP/1.1\r\nHost: nobody\r\nConnection: close\r\n\r\n")
     assert answer and answer[0] == 404 and peer is None
 
 
-__all__ = ["BIG", "NAMES", "QUICK", "ROUTES", "answer_all_kinds", "ask", "ask_at_once", "chunked", "converse", "judge", "socket", "start"]
+@pytest.fixture
+def start(tmp_path):
+    """start(port, faults) -> the proxy with the shim in it, its faults disarmed; stopped after the test."""
+    made = []
+
+    def make(port, faults, **options):
+        options = {"settings": QUICK, "routes": ROUTES, **options}
+        proxy = ProxyAlone(tmp_path, [port], preexec=lambda: os.environ.update(faults.environment), **options)
+        made.append((proxy, faults))
+        wait_until_served(proxy)
+        return proxy
+
+    yield make
+    for proxy, faults in made:
+        faults.disarm()
+        proxy.stop()

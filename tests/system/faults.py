@@ -1,5 +1,5 @@
-"""Tools of the tests of faults and floods: the shim that makes calls fail inside the proxy, thousands of hostile clients
-(tests/faults/), and legitimate load beside them."""
+"""Tools of the tests of faults and floods: the shim that makes calls fail inside the proxy, thousands of hostile
+clients (tests/faults/), and legitimate load beside them."""
 import collections
 import json
 import mmap
@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from proxy_alone import BINARY, DEADLINE_S, OUT
+from proxy_alone import DEADLINE_S, OUT
 
 SHIM = os.path.abspath(os.path.join(OUT, "tests", "faults", "shim.so"))
 FLOOD = os.path.join(OUT, "tests", "faults", "flood")
@@ -124,6 +124,3 @@ class Legitimate:
 
 def failures_and_p99_ms(report):
     return report["requests"]["failed"], report["latency_from_intended_us"]["p99"] / 1000
-
-
-__all__ = ["BINARY", "BENCH", "FLOOD", "SHIM", "Faults", "Flood", "Legitimate", "failures_and_p99_ms"]

@@ -1,5 +1,5 @@
-"""For tests of what a task gets to see: a backend that records, a client that has an address of its own, and a fence. All on one
-asyncio loop, without a sleep.
+"""For tests of what a task gets to see: a backend that records, a client that has an address of its own, and a fence.
+All on one asyncio loop, without a sleep.
 
 Requests are told apart by their sender: each client binds to its own address in 127.0.0.0/8, and the proxy names it in
 X-Forwarded-For. So the bytes of a case need no mark in them. The backend reads by the rules of strict_reader alone."""
@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import strict_reader  # noqa: E402
 
 SENDER = re.compile(rb"(?i)X-Forwarded-For: *(?:[^\r\n]*, *)?(127\.[0-9.]+)")
+NEVER_SENT_ON = (b"keep-alive", b"proxy-connection", b"http2-settings", b"transfer_encoding", b"content_length")
 
 
 def echo(request, sender):
@@ -25,6 +26,18 @@ def echo(request, sender):
 def sender_of(request):
     named = strict_reader.values(request, b"x-forwarded-for")
     return named[-1].split(b",")[-1].strip() if named else b"nobody"
+
+
+def wrong_fields(request):
+    """Fields that end with a connection (RFC 9110 7.6.1) and were sent on all the same, and what Connection named."""
+    names = [name.lower() for name, _ in request.fields]
+    wrong = [name for name in names if name in NEVER_SENT_ON]
+    wrong += [value for value in strict_reader.values(request, b"te") if value.lower() != b"trailers"]
+    options = b",".join(strict_reader.values(request, b"connection")).lower().replace(b" ", b"").split(b",")
+    wrong += [option for option in options if option not in (b"", b"upgrade", b"te")]
+    if b"upgrade" in names and b"upgrade" not in options:
+        wrong.append(b"upgrade")
+    return wrong
 
 
 class _Task(asyncio.Protocol):
@@ -39,6 +52,8 @@ class _Task(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = transport
+        # Without it a second piece waits for the acknowledgement of the first, and arrives behind what happened meanwhile.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.backend.connection_count += 1
 
     def data_received(self, data):
@@ -58,6 +73,8 @@ class _Task(asyncio.Protocol):
             self.backend.violations.append(f"bytes behind {request.head!r}: {rest!r}")
         if self.is_finished:
             self.backend.violations.append(f"connection used again for {request.head!r}")
+        if wrong_fields(request):
+            self.backend.violations.append(f"{wrong_fields(request)} sent on in {request.head!r}")
         sender = sender_of(request)
         self.backend.seen[sender].append(request)
         self.is_finished = self.is_finished or sender in self.backend.single_use
@@ -77,7 +94,8 @@ class _Task(asyncio.Protocol):
 
 
 class RecordingBackend:
-    """seen: the whole requests of each sender; unfinished: beginnings whose connection ended; violations: what is not HTTP/1.1."""
+    """seen: the whole requests of each sender; unfinished: beginnings whose connection ended; violations: what is not
+    HTTP/1.1."""
 
     def __init__(self):
         self.listener = socket.socket()

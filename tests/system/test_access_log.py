@@ -267,6 +267,7 @@ def test_old_files_are_let_go(proxy, upstream, tmp_path):
     up = upstream(answer_with(OK))
     log = tmp_path / "access.log"
     p = proxy([up.port], workers=2, access_log=str(log))
+    assert p.get()[0] == 200
     os.rename(log, tmp_path / "old")
     p.process.send_signal(signal.SIGUSR1)
     wait_until(lambda: "opened anew" in open(p.log_path).read(), "the switch")
@@ -286,6 +287,7 @@ def test_a_log_that_cannot_be_opened_anew_goes_on_as_it_was(proxy, upstream, mak
         p.wait_serving()
     else:
         p = proxy([upstream(answer_with(OK)).port], access_log=str(log))
+        assert p.get()[0] == 200  # ports are bound before the log is opened
     os.rename(folder, tmp_path / "moved")
     p.process.send_signal(signal.SIGUSR1)
     said = wait_until(lambda: re.search(r"access log: .*going on with the old one", open(p.log_path).read()), "it says so")
@@ -302,6 +304,7 @@ def test_a_log_that_cannot_be_opened_anew_goes_on_as_it_was(proxy, upstream, mak
 @pytest.mark.parametrize("where", ["off", "stdout"])
 def test_there_is_nothing_to_open_anew_without_a_file(proxy, upstream, where):
     p = proxy([upstream(answer_with(OK)).port], access_log=where)
+    assert p.get()[0] == 200
     p.process.send_signal(signal.SIGUSR1)
     wait_until(lambda: "nothing to open anew" in open(p.log_path).read(), "it says so")
     assert p.get()[0] == 200
@@ -320,7 +323,8 @@ def test_the_signal_kills_neither_control_nor_a_supervised_proxy(portico):
 def test_the_process_that_opens_files_holds_nothing_and_ends_with_the_proxy(upstream, tmp_path):
     p = ProxyAlone(tmp_path, [upstream(answer_with(OK)).port], access_log=str(tmp_path / "access.log"))
     pid = p.process.pid
-    (opener,) = map(int, pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+    opener = int(wait_until(lambda: children.read_text().split(), "the opener")[0])
 
     def sockets():
         found = []

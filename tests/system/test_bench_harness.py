@@ -700,6 +700,7 @@ def test_a_run_writes_what_a_reader_of_the_results_needs(run_bench, tmp_path):
     done = run_bench(*SHORT)
     assert done.returncode == 0, done.stderr
     document = json.loads(next(tmp_path.glob("*.json")).read_text())
+    assert [entry["scenario"] for entry in document["goals"]] == ["small-keepalive"] * 6 and "goals (judged" in done.stdout
     assert document["machine"]["cores"] and document["versions"]["portico"] and "commit" in document
     assert [r["proxy"] for r in document["results"]] == ["relay", "portico"]
     for found in document["results"]:

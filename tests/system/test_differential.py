@@ -1,5 +1,5 @@
-"""What our parser accepts, python3-h11 and node's llhttp read in the same way, or refuse. A bounded run, the same each time;
-`make differential TIME=seconds` goes on for as long as one likes."""
+"""What our parser accepts, python3-h11 and node's llhttp read in the same way, or refuse. A bounded run, the same each
+time; `make differential TIME=seconds` goes on for as long as one likes."""
 import pathlib
 import sys
 

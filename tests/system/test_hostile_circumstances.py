@@ -24,7 +24,7 @@ def two_endpoints():
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_without_any_live_endpoint_there_is_an_answer_at_once(proxy, count):
-    """None: 503 with Retry-After. Some that all refuse: 503 with Retry-After or 502. In less than 100 ms (here: 1 s)."""
+    """None: 503 with Retry-After. Some that all refuse: that, or 502. Usually in less than 100 ms."""
     held = [closed_port() for _ in range(count)]
     p = proxy([port for _, port in held])
     p.get()
@@ -55,7 +55,7 @@ def flap(port, stop, flaps):
 def test_an_endpoint_that_flaps_beside_a_stable_one_fails_no_request(proxy, two_endpoints):
     stable, flapping = two_endpoints
     flapping.stop()
-    p = proxy([stable.port, flapping.port])
+    p = proxy([stable.port, flapping.port], settings={"retryBudgetPercent": 100})  # many may break off at once
     stop, flaps = threading.Event(), []
     thread = threading.Thread(target=flap, args=(flapping.port, stop, flaps))
     thread.start()

@@ -1,6 +1,6 @@
 """Thousands of clients that misbehave, beside legitimate traffic of 200 requests a second that must not notice. Every
-figure is printed (pytest -s); what is asserted is 10 times and 50 ms beside the p99 without them, since the machine that
-runs this may have other things to do."""
+figure is printed (pytest -s); what is asserted is 10 times the p99 without them and 50 ms, since the machine that runs
+this may have other things to do."""
 import os
 import resource
 import time
@@ -47,13 +47,16 @@ def start(proxy, endpoint, **settings):
 
 
 def measure_beside(what, port, undisturbed_ms, **options):
-    report = Legitimate(port, MEASURE_S, **options).result()
-    failed, p99_ms = failures_and_p99_ms(report)
-    print(f"\n{what}: {failed} failed, p99 {p99_ms:.2f} ms beside {undisturbed_ms:.2f} ms"
-          f" ({'within' if p99_ms <= 2 * undisturbed_ms + 2 else 'NOT within'} twice + 2 ms)")
-    assert failed == 0, (report["errors"], report["first_error"])
-    assert p99_ms <= 10 * undisturbed_ms + 50
-    return p99_ms
+    """No request may fail. A p99 out of bounds is measured once more: it may have been the machine's other work."""
+    for _ in range(2):
+        report = Legitimate(port, MEASURE_S, **options).result()
+        failed, p99_ms = failures_and_p99_ms(report)
+        print(f"\n{what}: {failed} failed, p99 {p99_ms:.2f} ms beside {undisturbed_ms:.2f} ms"
+              f" ({'within' if p99_ms <= 2 * undisturbed_ms + 2 else 'NOT within'} twice + 2 ms)")
+        assert failed == 0, (report["errors"], report["first_error"])
+        if p99_ms <= 10 * undisturbed_ms + 50:
+            return
+    raise AssertionError(f"p99 {p99_ms} ms beside {undisturbed_ms} ms")
 
 
 def grown_mib(p, before_kib):
@@ -151,6 +154,31 @@ def test_at_256_descriptors_idle_connections_are_shed_and_nobody_else_notices(pr
         measure_beside("no descriptor left", p.port, undisturbed)
         assert flood.stop()["open"] < 256
     wait_until(lambda: p.get()[0] == 200, "serves new connections")
+
+
+def take_status(peer):
+    """None: closed without an answer."""
+    try:
+        head = peer.take_head()
+        return status(head) if head else None
+    except ConnectionError:
+        return None
+
+
+def test_at_the_descriptor_limit_idle_connections_are_shed_before_those_with_a_request(proxy, upstream):
+    p = proxy([upstream(answer_with(OK)).port], preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+    get = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    for _ in range(3):
+        idle = [p.connect() for _ in range(30)]
+        for peer in idle:
+            peer.send(get)
+            assert status(peer.take_head()) == 200 and peer.take(2) == b"ok"
+        new = [p.connect() for _ in range(24)]
+        for peer in new:
+            peer.send(get)
+        assert [take_status(peer) for peer in new] == [200] * len(new)
+        for peer in idle + new:
+            peer.close()
 
 
 def test_at_256_descriptors_a_new_client_gets_its_answer_while_idle_ones_are_shed(proxy, endpoint, undisturbed):

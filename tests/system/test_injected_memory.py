@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from conversation import ask, answer_all_kinds, converse, start
+from conversation import ask, answer_all_kinds, converse, start  # noqa: F401 (start is a fixture)
 from faults import SHIM, Faults
 from proxy_fixtures import upstream  # noqa: F401 (fixture)
 
-pytestmark = pytest.mark.skipif(not os.path.exists(SHIM), reason="the shim cannot stand in front of a sanitizer's allocator")
+pytestmark = pytest.mark.skipif(not os.path.exists(SHIM), reason="no shim for this kind of build")
 MOST_ALLOCATIONS = 2000
 GET = b"GET /a HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n"
 
@@ -24,10 +24,10 @@ def is_answering(proxy):
     return answer == (200, b"nothing")
 
 
-def test_an_allocation_that_fails_costs_one_request_at_most_and_never_the_process(tmp_path, upstream):
+def test_an_allocation_that_fails_costs_one_request_at_most_and_never_the_process(tmp_path, upstream, start):
     port, faults, problems = upstream(answer_all_kinds).port, Faults(tmp_path), []
     for number in range(1, MOST_ALLOCATIONS):
-        proxy = start(tmp_path, port, faults)
+        proxy = start(port, faults)
         faults.arm("alloc", at=number)
         try:
             outcome = converse(proxy)
@@ -37,7 +37,7 @@ def test_an_allocation_that_fails_costs_one_request_at_most_and_never_the_proces
             if len(refused) > 1 and not is_answering(proxy):
                 proxy.process.wait(10)  # it is ending
             if proxy.process.poll() is not None:
-                problems.append(f"allocation {number}: the process ended with {proxy.process.returncode}: {log_of(proxy).strip()}")
+                problems.append(f"allocation {number}: ended with {proxy.process.returncode}: {log_of(proxy).strip()}")
             elif len(refused) > 1:
                 problems.append(f"allocation {number}: more than one request was refused: {refused}")
             else:
@@ -72,14 +72,14 @@ def wait_for_reload(proxy, host, log_before):
     raise AssertionError("the reload neither happened nor was refused")
 
 
-def test_an_allocation_that_fails_while_a_snapshot_is_taken_refuses_it_or_ends_the_process_with_a_word(tmp_path, upstream):
+def test_an_allocation_that_fails_in_a_reload_refuses_it_or_ends_with_a_word(tmp_path, upstream, start):
     """Outside the path of requests the process may end (the supervisor starts another), but says why."""
     port, faults, proxy = upstream(answer_all_kinds).port, Faults(tmp_path), None
     ended = refused = 0
     unclear = []
     for number in range(1, MOST_ALLOCATIONS):
         if proxy is None:
-            proxy = start(tmp_path, port, faults)
+            proxy = start(port, faults)
         log_before = len(log_of(proxy))
         faults.arm("alloc", at=number)
         change_routes(proxy, number)

@@ -1,11 +1,11 @@
-"""Every system call on the path of requests fails once, at each of its places in one fixed conversation, with each errno
-that it can have."""
+"""Every system call on the path of requests fails once, at each of its places in one fixed conversation, with each
+errno that it can have."""
 import errno
 import os
 
 import pytest
 
-from conversation import answer_all_kinds, ask, converse, start
+from conversation import answer_all_kinds, ask, converse, start  # noqa: F401 (start is a fixture)
 from faults import SHIM, Faults
 from proxy_fixtures import upstream  # noqa: F401 (fixture)
 
@@ -38,9 +38,9 @@ STEP_BEHIND = 36  # of the many calls that bodies need, each is looked at so far
 
 
 @pytest.mark.parametrize("name,cause", ALL, ids=[f"{name}-{cause}" for name, cause in ALL])
-def test_a_system_call_that_fails_costs_one_request_at_most(tmp_path, upstream, name, cause):
+def test_a_system_call_that_fails_costs_one_request_at_most(tmp_path, upstream, start, name, cause):
     faults = Faults(tmp_path)
-    proxy = start(tmp_path, upstream(answer_all_kinds).port, faults)
+    proxy = start(upstream(answer_all_kinds).port, faults)
     number, problems = 1, []
     while number < 1000:
         faults.arm(name, at=number, error=getattr(errno, cause))

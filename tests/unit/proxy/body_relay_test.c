@@ -116,8 +116,7 @@ static const struct body_case cases[] = {
     { H1_BODY_CHUNKED, false, "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", "hello world" },
     { H1_BODY_CHUNKED, true, "0\r\n\r\n", "" },
     { H1_BODY_CHUNKED, false, "0\r\n\r\n", "" },
-    { H1_BODY_CHUNKED, true, "00b;name=\"va\\\"lue\"\r\nhello world\r\n000\r\nA: x\r\nB: y\r\n\r\n",
-      "hello world" },
+    { H1_BODY_CHUNKED, true, "00b;name=\"va\\\"lue\"\r\nhello world\r\n000\r\nA: x\r\nB: y\r\n\r\n", "hello world" },
     { H1_BODY_CHUNKED, true, "1\r\nh\r\n1\r\ne\r\n2\r\n\r\n\r\n1\r\n0\r\n0\r\n\r\n", "he\r\n0" },
 };
 #define CASES (sizeof cases / sizeof *cases)
@@ -398,6 +397,63 @@ static void what_fits_behind_a_head_is_appended_and_the_rest_follows(void **stat
     check_append(H1_BODY_LENGTH, false, BUFFER_SMALL_BYTES);
 }
 
+/* Trailers as large as they may be, behind a head that leaves this room. */
+static void check_trailers(size_t room, bool passes, size_t cut)
+{
+    static const char chunks[] = "1\r\nx\r\n0\r\n";
+    char in[9000], wanted[9000];
+    int value_len = 4000;
+    int len = snprintf(in, sizeof in, "%sX-A: %0*d\r\nSet-Cookie: no\r\nX-B: %0*d\r\n\r\n", chunks, value_len, 1,
+                       value_len, 2);
+    snprintf(wanted, sizeof wanted, "1\r\nx\r\n0\r\nX-A: %0*d\r\nX-B: %0*d\r\n\r\n", value_len, 1, value_len, 2);
+    struct journey j;
+    journey_start(&j, H1_BODY_CHUNKED, 0, true);
+    j.body.passes_trailers = passes;
+    struct buffer *out = buffer_take(&j.pair->pool, 1);
+    out->begin = out->end = out->size - (uint32_t)room;
+    receive(&j, in, cut);
+    body_append(&j.body, &j.from, out, &j.pair->pool);
+    j.pair->channel.out = out;
+    relay_all(&j);
+    if (!j.from.in && cut < (size_t)len)
+        receive(&j, in + cut, (size_t)len - cut);
+    assert_int_equal(relay_all(&j), BODY_COMPLETE);
+    assert_null(j.body.trailers);
+    assert_string_equal(buf_text(&j.out), passes ? wanted : "1\r\nx\r\n0\r\n\r\n");
+    journey_end(&j);
+}
+
+static void trailers_follow_the_last_chunk_whatever_room_there_is(void **state)
+{
+    (void)state;
+    static const size_t cuts[] = { 1, 8, 11, 12, 4016, 4017, 4018, 8044, 8047 };
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        for (size_t room = 0; room <= 48; room += 4) {
+            check_trailers(room, true, cuts[i]);
+            check_trailers(room, false, cuts[i]);
+        }
+        check_trailers(BUFFER_SMALL_BYTES, true, cuts[i]);
+    }
+}
+
+static void trailers_that_would_change_the_message_never_complete_it(void **state)
+{
+    (void)state;
+    static const char *const bad[] = { "Content-Length: 1", "Transfer-Encoding: chunked", "Host: b",
+                                       "Content_Length: 1" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char in[128];
+        int len = snprintf(in, sizeof in, "1\r\nx\r\n0\r\n%s\r\n\r\n", bad[i]);
+        struct journey j;
+        journey_start(&j, H1_BODY_CHUNKED, 0, true);
+        receive(&j, in, (size_t)len);
+        assert_int_equal(relay_all(&j), BODY_MALFORMED);
+        assert_false(j.body.is_complete);
+        body_fini(&j.body, &j.pair->pool);
+        journey_end(&j);
+    }
+}
+
 static void a_receiver_that_is_gone_breaks_it(void **state)
 {
     (void)state;
@@ -437,6 +493,8 @@ int main(void)
         cmocka_unit_test(a_receiver_that_takes_one_byte_at_a_time_gets_everything),
         cmocka_unit_test(what_waits_for_the_receiver_goes_first),
         cmocka_unit_test(what_fits_behind_a_head_is_appended_and_the_rest_follows),
+        cmocka_unit_test(trailers_follow_the_last_chunk_whatever_room_there_is),
+        cmocka_unit_test(trailers_that_would_change_the_message_never_complete_it),
         cmocka_unit_test(a_receiver_that_is_gone_breaks_it),
         cmocka_unit_test(without_a_buffer_to_frame_in_it_says_so),
     };

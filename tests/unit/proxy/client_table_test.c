@@ -191,6 +191,32 @@ static void idle_entries_go_after_a_second_and_others_stay(void **state)
     client_table_free(table);
 }
 
+static void a_debt_is_not_forgotten(void **state)
+{
+    (void)state;
+    const struct client_limits limits = { .body_bytes_per_second = 100 };
+    struct client_table *table = client_table_new(16, 1);
+    struct client_entry *entry = enter(table, "192.0.2.1", &limits, 0, CLIENT_ADMITTED);
+    assert_int_equal(client_entry_allowed_bytes(entry, &limits, 1, 0), 1);
+    client_entry_take_bytes(entry, &limits, 1000); /* 900 too many: nine seconds */
+    client_table_leave(table, entry, 0);
+    for (int64_t now_ms = 1000; now_ms < 9000; now_ms += 1000) {
+        entry = enter(table, "192.0.2.1", &limits, now_ms, CLIENT_ADMITTED);
+        assert_int_equal(client_entry_allowed_bytes(entry, &limits, 1, now_ms), 0);
+        client_table_leave(table, entry, now_ms);
+        client_table_leave(table, enter(table, "192.0.2.2", &limits, now_ms, CLIENT_ADMITTED), now_ms);
+    }
+    enter(table, "192.0.2.2", &limits, 10000, CLIENT_ADMITTED);
+    assert_int_equal(client_table_count(table), 1);
+    /* It shrinks with time, not with looks. */
+    entry = enter(table, "192.0.2.3", &limits, 20000, CLIENT_ADMITTED);
+    client_entry_allowed_bytes(entry, &limits, 1, 20000);
+    client_entry_take_bytes(entry, &limits, 1000);
+    assert_int_equal(client_entry_allowed_bytes(entry, &limits, 1000, 28999), 0);
+    assert_int_equal(client_entry_allowed_bytes(entry, &limits, 1000, 29500), 50);
+    client_table_free(table);
+}
+
 static void a_full_table_lets_new_addresses_in_and_counts_them(void **state)
 {
     (void)state;
@@ -268,6 +294,7 @@ int main(void)
         cmocka_unit_test(without_limits_or_entry_everything_is_allowed),
         cmocka_unit_test(coming_back_at_once_does_not_fill_the_buckets),
         cmocka_unit_test(idle_entries_go_after_a_second_and_others_stay),
+        cmocka_unit_test(a_debt_is_not_forgotten),
         cmocka_unit_test(a_full_table_lets_new_addresses_in_and_counts_them),
         cmocka_unit_test(many_clients_come_and_go_and_none_is_mistaken_for_another),
     };

@@ -251,6 +251,8 @@ static void max_forwards_is_counted_down_for_options_and_trace(void **state)
           "TRACE / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n" FOR_A ID VIA },
         { "OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 99999999999999999999999999999\r\n\r\n",
           "OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 999999\r\n" FOR_A ID VIA },
+        { "OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: x\r\n\r\n",
+          "OPTIONS / HTTP/1.1\r\nHost: a\r\n" FOR_A ID VIA },
         { "GET / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n",
           "GET / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n" FOR_A ID VIA },
     };

@@ -92,7 +92,8 @@ static struct health_checker_status status_of(struct bench *b)
     return status;
 }
 
-static void configure(struct bench *b, const char *path, int64_t interval_ms, int64_t unhealthy_threshold)
+static void configure_with(struct bench *b, const char *path, int64_t interval_ms, int64_t unhealthy_threshold,
+                           bool sends_proxy_header)
 {
     char copy[64] = "";
     snprintf(copy, sizeof copy, "%s", path ? path : "");
@@ -101,7 +102,13 @@ static void configure(struct bench *b, const char *path, int64_t interval_ms, in
                                                             .interval_ms = interval_ms,
                                                             .timeout_ms = 1000,
                                                             .healthy_threshold = 1,
-                                                            .unhealthy_threshold = unhealthy_threshold });
+                                                            .unhealthy_threshold = unhealthy_threshold },
+                             sends_proxy_header);
+}
+
+static void configure(struct bench *b, const char *path, int64_t interval_ms, int64_t unhealthy_threshold)
+{
+    configure_with(b, path, interval_ms, unhealthy_threshold, false);
 }
 
 static void a_task_that_accepts_is_up_at_once(void **state)
@@ -133,6 +140,22 @@ static void a_path_is_asked_for_and_the_status_counts(void **state)
     wait_for(b, "a", TASK_HEALTH_UP);
     b->reply = "HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n";
     wait_for(b, "a", TASK_HEALTH_DOWN);
+}
+
+static void a_task_that_wants_a_proxy_header_gets_one_in_front_of_the_request(void **state)
+{
+    struct bench *b = *state;
+    configure_with(b, "/health", 50, 2, true);
+    b->reply = "HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n";
+    apply(b, "a", "web", TASK_RUNNING);
+    wait_for(b, "a", TASK_HEALTH_UP);
+    assert_memory_equal(b->head, "PROXY TCP4 127.0.0.1 127.0.0.1 ", 31);
+    assert_non_null(strstr(b->head, "\r\nGET /health HTTP/1.1\r\n"));
+    b->head[0] = '\0';
+    configure_with(b, NULL, 50, 2, true);
+    task_registry_set_probe(b->registry, "a", TASK_HEALTH_UNKNOWN);
+    wait_for(b, "a", TASK_HEALTH_UP);
+    assert_string_equal(b->head, "");
 }
 
 static void a_huge_answer_is_judged_by_its_status(void **state)
@@ -232,7 +255,7 @@ static void services_are_checked_by_their_own_settings(void **state)
     apply(b, "b", "web", TASK_RUNNING);
     wait_for(b, "b", TASK_HEALTH_UP);
     assert_true(b->server.request_count >= 1);
-    health_checker_configure(b->checker, "web", NULL);
+    health_checker_configure(b->checker, "web", NULL, false);
     assert_int_equal(status_of(b).watched_count, 2);
 }
 
@@ -252,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_task_that_accepts_is_up_at_once),
         TEST(a_path_is_asked_for_and_the_status_counts),
+        TEST(a_task_that_wants_a_proxy_header_gets_one_in_front_of_the_request),
         TEST(a_huge_answer_is_judged_by_its_status),
         TEST(a_refused_task_goes_down_and_comes_back),
         TEST(a_task_that_stops_is_asked_no_more_and_begins_anew),

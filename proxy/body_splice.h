@@ -1,0 +1,21 @@
+/* body_splice: moves a long body of known length from socket to socket inside the kernel (splice(2)), through a pipe that
+ * the body holds while bytes are in it or more of them must come. What body_relay.h says of its results holds here too.
+ * One worker. */
+#ifndef PROXY_BODY_SPLICE_H
+#define PROXY_BODY_SPLICE_H
+
+#include <stdbool.h>
+
+#include "proxy/body_relay.h"
+
+#define SPLICE_BYTES_MIN (128u * 1024) /* below, two more calls cost more than the copies */
+
+/* The rest of the body can go this way from here on: or it does so already. Takes a pipe; false when there is none. */
+bool body_splices(struct body *body, const struct channel *from, const struct channel *to, struct buffer_pool *pool);
+
+/* As much as both sockets allow, within a bound. BODY_SENDER_ENDED, BODY_SENDER_BROKEN: `from` did, before the body was
+ * complete. */
+enum body_result body_splice(struct body *body, const struct channel *from, struct channel *to,
+                             struct buffer_pool *pool);
+
+#endif

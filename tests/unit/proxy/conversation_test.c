@@ -1,0 +1,297 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+/* Whole conversations between clients, one real worker and endpoints, with neither network nor real time. Each is run as it
+ * stands, then with bytes that come one by one, then with sends that take one byte, and gives the same each time. What
+ * must hold in every conversation (nothing left, nothing malformed) is checked by conversation_script.c. */
+#include "tests/unit/proxy/conversation_script.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define THEN SCRIPT_THEN
+#define CRLF "\r\n"
+#define HOST "Host: a" CRLF
+#define END CRLF CRLF
+#define GET(target) "GET " target " HTTP/1.1" CRLF HOST CRLF
+#define LENGTH(text) "Content-Length: " text CRLF
+#define CHUNKED "Transfer-Encoding: chunked" CRLF
+#define OK(len, body)                  \
+    "HTTP/1.1 200 OK" CRLF LENGTH(len) \
+    CRLF body
+
+static void run(const char *script, char mode, struct script_result *result)
+{
+    static const struct script_limits limits = { .step_count = 1000, .single_bytes = 100000, .limited_calls = 100000 };
+    size_t len = strlen(script);
+    char *copy = strdup(script);
+    assert_non_null(copy);
+    copy[1] = mode;
+    script_run((const uint8_t *)copy, len, &limits, result);
+    free(copy);
+}
+
+/* In every way in which bytes can come and go. */
+static void converse(const char *script, const char *requests, const char *responses)
+{
+    static const char modes[] = "@ABCDGHOPW";
+    for (const char *mode = modes; *mode; mode++) {
+        struct script_result result;
+        run(script, *mode, &result);
+        assert_string_equal(buf_text(&result.requests), requests);
+        assert_string_equal(buf_text(&result.responses), responses);
+        script_result_fini(&result);
+    }
+}
+
+static void requests_follow_each_other_on_one_connection(void **state)
+{
+    (void)state;
+    converse("a@C" GET("/1") THEN "U" OK("5", "first") THEN "C" GET("/2") THEN "U" OK("6", "second"),
+             "GET /1 \nGET /2 \n", "200 first\n200 second\n");
+}
+
+static void pipelined_requests_are_answered_in_order(void **state)
+{
+    (void)state;
+    converse("a@C" GET("/1") GET("/2") GET("/3") THEN "U" OK("1", "a") THEN "U" OK("1", "b") THEN "U" OK("1", "c"),
+             "GET /1 \nGET /2 \nGET /3 \n", "200 a\n200 b\n200 c\n");
+}
+
+static void a_body_with_a_length_is_passed_on(void **state)
+{
+    (void)state;
+    converse("a@CPOST /p HTTP/1.1" CRLF HOST LENGTH("11") CRLF "hello" THEN "C world" THEN "U" OK("2", "ok"),
+             "POST /p hello world\n", "200 ok\n");
+}
+
+static void chunks_and_trailers_are_passed_on_both_ways(void **state)
+{
+    (void)state;
+    converse("a@CPUT /c HTTP/1.1" CRLF HOST "TE: trailers" CRLF "Connection: TE" CRLF CHUNKED "Trailer: X-Sum" END
+             "5;x=1" CRLF "hello" CRLF "006" CRLF " world" CRLF "0" CRLF "X-Sum: 1" END THEN
+             "UHTTP/1.1 200 OK" CRLF CHUNKED CRLF "3" CRLF "yes" CRLF "0" CRLF "X-Took: 2" END,
+             "PUT /c hello world (X-Sum: 1)\n", "200 yes (X-Took: 2)\n");
+}
+
+static void an_answer_to_head_has_no_body(void **state)
+{
+    (void)state;
+    converse("a@CHEAD /h HTTP/1.1" CRLF HOST CRLF GET("/g") THEN "UHTTP/1.1 200 OK" CRLF LENGTH("7") CRLF THEN
+             "U" OK("3", "got"),
+             "HEAD /h \nGET /g \n", "200 \n200 got\n");
+}
+
+static void a_client_that_expects_100_gets_it_from_the_endpoint(void **state)
+{
+    (void)state;
+    converse("a@CPOST /e HTTP/1.1" CRLF HOST LENGTH("4") "Expect: 100-continue" END THEN
+                                                         "UHTTP/1.1 100 Continue" END THEN "Cbody" THEN
+                                                         "UHTTP/1.1 201 Created" CRLF LENGTH("0") CRLF,
+             "POST /e body\n", "100 \n201 \n");
+}
+
+static void a_tunnel_carries_bytes_both_ways_until_both_have_ended(void **state)
+{
+    (void)state;
+    converse("a@CGET /ws HTTP/1.1" CRLF HOST "Connection: Upgrade" CRLF "Upgrade: websocket" END THEN
+             "UHTTP/1.1 101 Switching" CRLF "Connection: upgrade" CRLF "Upgrade: websocket" END "hi" THEN
+             "CGET / HTTP/1.1" THEN "U there" THEN "h" THEN "U!" THEN "H",
+             "GET /ws \ntunnel GET / HTTP/1.1", "101 hi there!\n");
+}
+
+static void a_switch_that_nobody_asked_for_is_refused(void **state)
+{
+    (void)state;
+    converse("a@C" GET("/") THEN "UHTTP/1.1 101 Switching" CRLF "Connection: upgrade" CRLF "Upgrade: websocket" END
+                                 "hi",
+             "GET / \n", "502 502 Bad Gateway\n\n");
+}
+
+static void an_early_answer_ends_the_connection_of_an_unfinished_request(void **state)
+{
+    (void)state;
+    converse("a@CPOST /early HTTP/1.1" CRLF HOST LENGTH("100000") CRLF
+             "begin" THEN "UHTTP/1.1 413 Too Large" CRLF LENGTH("2") CRLF "no" THEN "C" GET("/smuggled"),
+             "POST /early begin...\n", "413 no\n");
+}
+
+static void a_connection_that_still_waits_for_a_body_serves_nobody_else(void **state)
+{
+    (void)state;
+    converse("a@CPOST /early HTTP/1.1" CRLF HOST LENGTH("100000") CRLF "begin" THEN "U" OK("2", "no") THEN
+             "n" THEN "C" GET("/1") THEN "U" OK("1", "1") THEN "C" GET("/2") THEN "U" OK("1", "2"),
+             "POST /early begin...\nGET /1 \nGET /2 \n", "200 no\n200 1\n200 2\n");
+}
+
+static void a_client_that_ends_inside_its_body_has_given_up(void **state)
+{
+    (void)state;
+    converse("a@CPOST / HTTP/1.1" CRLF HOST LENGTH("5") CRLF "abc" THEN "h", "POST / abc...\n", "");
+    converse("a@CPOST / HTTP/1.1" CRLF HOST CHUNKED CRLF "3" CRLF "abc" CRLF THEN "h", "POST / abc...\n", "");
+}
+
+/* The endpoint takes connections, but reads nothing. */
+static void a_head_that_the_endpoint_does_not_take_stops_the_reading_of_the_client(void **state)
+{
+    char script[20000], padding[8001];
+    struct script_result result;
+    (void)state;
+    memset(padding, 'a', sizeof padding - 1);
+    padding[sizeof padding - 1] = '\0';
+    snprintf(script, sizeof script,
+             "a@k1" THEN "CPOST / HTTP/1.1" CRLF HOST "X-A: %s" CRLF LENGTH("131072") CRLF THEN
+             "B" THEN "K" THEN "L?" THEN "L?" THEN "t7",
+             padding);
+    run(script, 'H', &result);
+    assert_string_equal(buf_text(&result.responses), "408 408 Request Timeout\n\n");
+    script_result_fini(&result);
+}
+
+static void malformed_requests_are_answered_without_an_endpoint(void **state)
+{
+    (void)state;
+    converse("a@CPOST / HTTP/1.1" CRLF HOST LENGTH("4") CHUNKED CRLF "0" END GET("/smuggled"), "",
+             "400 400 Bad Request\n\n");
+    converse("a@CGET / HTTP/1.1" CRLF CRLF, "", "400 400 Bad Request\n\n");
+    converse("a@CGET / HTTP/2.0" CRLF HOST CRLF, "", "505 505 HTTP Version Not Supported\n\n");
+}
+
+static void malformed_chunks_never_complete_a_request(void **state)
+{
+    (void)state;
+    /* A body that is kept until it is whole, or one that the endpoint has seen the beginning of. */
+    converse("a@CPOST / HTTP/1.1" CRLF HOST CHUNKED CRLF "3" CRLF "abc" CRLF THEN "Cxyz" CRLF, "POST / abc...\n",
+             "400 400 Bad Request\n\n");
+}
+
+static void malformed_responses_become_a_502(void **state)
+{
+    (void)state;
+    converse("a@C" GET("/") THEN "UHTTP/1.1 200 OK" CRLF LENGTH("1") LENGTH("2") CRLF "ab", "GET / \n",
+             "502 502 Bad Gateway\n\n");
+    converse("a@C" GET("/") THEN "UHTTP/1.1 200 OK\nContent-Length: 0\n\n", "GET / \n", "502 502 Bad Gateway\n\n");
+}
+
+static void a_response_that_breaks_off_is_not_completed(void **state)
+{
+    (void)state;
+    converse("a@C" GET("/") THEN "U" OK("10", "half") THEN "X", "GET / \n", "200 half...\n");
+    converse("a@C" GET("/") THEN "UHTTP/1.1 200 OK" CRLF CHUNKED CRLF "4" CRLF "half" CRLF THEN "X", "GET / \n",
+             "200 half...\n");
+    converse("a@C" GET("/") THEN "UHTTP/1.1 200 OK" END "half" THEN "R", "GET / \n", "200 half...\n");
+}
+
+static void a_body_that_ends_with_the_connection_is_framed_anew(void **state)
+{
+    (void)state;
+    converse("a@C" GET("/1") THEN "UHTTP/1.0 200 OK" END "until" THEN "U the end" THEN "H" THEN "C" GET("/2") THEN
+             "U" OK("2", "on"),
+             "GET /1 \nGET /2 \n", "200 until the end\n200 on\n");
+}
+
+static void a_flood_of_interim_responses_is_cut(void **state)
+{
+    (void)state;
+#define FOUR "HTTP/1.1 103 x" END "HTTP/1.1 103 x" END "HTTP/1.1 103 x" END "HTTP/1.1 103 x" END
+    converse(
+        "a@C" GET("/") THEN "U" FOUR FOUR FOUR FOUR OK("2", "ok"), "GET / \n",
+        "103 \n103 \n103 \n103 \n103 \n103 \n103 \n103 \n103 \n103 \n103 \n103 \n103 \n103 \n103 \n103 \n200 ok\n");
+}
+
+static void an_http_1_0_client_gets_its_answer_and_the_end(void **state)
+{
+    (void)state;
+    converse("a@CGET /old HTTP/1.0" END THEN "UHTTP/1.1 200 OK" CRLF CHUNKED CRLF "3" CRLF "old" CRLF "0" END,
+             "GET /old \n", "200 old\n");
+}
+
+static void endpoints_that_refuse_are_tried_once_each(void **state)
+{
+    (void)state;
+    converse("a@k2" THEN "CPOST / HTTP/1.1" CRLF HOST LENGTH("2") CRLF "ab", "", "502 502 Bad Gateway\n\n");
+    converse("a@k3" THEN "CPOST / HTTP/1.1" CRLF HOST LENGTH("2") CRLF "ab", "", "502 502 Bad Gateway\n\n");
+}
+
+static void a_connection_that_hangs_is_given_up_for_the_other_endpoint(void **state)
+{
+    (void)state;
+    converse("a@k1" THEN "C" GET("/slow") THEN "k0" THEN "t4" THEN "U" OK("2", "ok"), "GET /slow \n", "200 ok\n");
+    converse("a@k1" THEN "C" GET("/slow") THEN "K" THEN "U" OK("2", "ok"), "GET /slow \n", "200 ok\n");
+}
+
+static void a_stale_pooled_connection_is_not_noticed_by_the_client(void **state)
+{
+    (void)state;
+    converse("a@C" GET("/1") THEN "U" OK("1", "a") THEN "&X" THEN "C" GET("/2") THEN "U" OK("1", "b"),
+             "GET /1 \nGET /2 \n", "200 a\n200 b\n");
+}
+
+static void time_ends_what_does_not_go_on(void **state)
+{
+    (void)state;
+    converse("a@CGET / HT" THEN "t6" THEN "t6", "", "408 408 Request Timeout\n\n");
+    converse("a@C" GET("/") THEN "t8" THEN "t8", "GET / \nGET / \n", "504 504 Gateway Timeout\n\n");
+}
+
+static void clients_get_their_own_answers_only(void **state)
+{
+    (void)state;
+    converse("a@C" GET("/0") THEN "n" THEN "C" GET("/1") THEN "u1" THEN "U" OK("4", "\xf8one") THEN
+             "u0" THEN "U" OK("5", "\xf8zero"),
+             "GET /0 \nGET /1 \n", "200 \xf8zero\n200 \xf9one\n");
+}
+
+static void a_client_that_reads_nothing_holds_no_more_than_its_buffers(void **state)
+{
+    struct script_result result;
+    (void)state;
+    run("a@b" THEN "CGET /big HTTP/1.1" CRLF HOST CRLF THEN "UHTTP/1.1 200 OK" CRLF LENGTH("262144") CRLF THEN
+        "M?" THEN "M?" THEN "M?" THEN "M?" THEN "b",
+        'H', &result);
+    assert_int_equal(result.responses.len, strlen("200 \n") + 262144);
+    script_result_fini(&result);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    script_free_rigs();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_follow_each_other_on_one_connection),
+        cmocka_unit_test(pipelined_requests_are_answered_in_order),
+        cmocka_unit_test(a_body_with_a_length_is_passed_on),
+        cmocka_unit_test(chunks_and_trailers_are_passed_on_both_ways),
+        cmocka_unit_test(an_answer_to_head_has_no_body),
+        cmocka_unit_test(a_client_that_expects_100_gets_it_from_the_endpoint),
+        cmocka_unit_test(a_tunnel_carries_bytes_both_ways_until_both_have_ended),
+        cmocka_unit_test(a_switch_that_nobody_asked_for_is_refused),
+        cmocka_unit_test(an_early_answer_ends_the_connection_of_an_unfinished_request),
+        cmocka_unit_test(a_connection_that_still_waits_for_a_body_serves_nobody_else),
+        cmocka_unit_test(a_client_that_ends_inside_its_body_has_given_up),
+        cmocka_unit_test(a_head_that_the_endpoint_does_not_take_stops_the_reading_of_the_client),
+        cmocka_unit_test(malformed_requests_are_answered_without_an_endpoint),
+        cmocka_unit_test(malformed_chunks_never_complete_a_request),
+        cmocka_unit_test(malformed_responses_become_a_502),
+        cmocka_unit_test(a_response_that_breaks_off_is_not_completed),
+        cmocka_unit_test(a_body_that_ends_with_the_connection_is_framed_anew),
+        cmocka_unit_test(a_flood_of_interim_responses_is_cut),
+        cmocka_unit_test(an_http_1_0_client_gets_its_answer_and_the_end),
+        cmocka_unit_test(endpoints_that_refuse_are_tried_once_each),
+        cmocka_unit_test(a_connection_that_hangs_is_given_up_for_the_other_endpoint),
+        cmocka_unit_test(a_stale_pooled_connection_is_not_noticed_by_the_client),
+        cmocka_unit_test(time_ends_what_does_not_go_on),
+        cmocka_unit_test(clients_get_their_own_answers_only),
+        cmocka_unit_test(a_client_that_reads_nothing_holds_no_more_than_its_buffers),
+    };
+    return cmocka_run_group_tests(tests, NULL, tear_down);
+}
