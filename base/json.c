@@ -49,7 +49,9 @@ json_t *json_parse_bounded(struct slice text, const struct json_limits *limits, 
         return NULL;
     json_error_t reason;
     json_t *value = json_loadb(text.len ? text.at : "", text.len, JSON_REJECT_DUPLICATES, &reason);
-    if (!value)
+    if (!value && json_error_code(&reason) == json_error_out_of_memory)
+        error_set(error, "out of memory");
+    else if (!value)
         error_set(error, "%d:%d: not valid JSON: %s", reason.line, reason.column, reason.text);
     return value;
 }

@@ -22,6 +22,12 @@ void *mem_alloc(size_t size)
     return or_die(calloc(1, size));
 }
 
+void *mem_alloc_aligned(size_t alignment, size_t size)
+{
+    size_t rounded = (size + alignment - 1) & ~(alignment - 1);
+    return memset(or_die(aligned_alloc(alignment, rounded)), 0, rounded);
+}
+
 void *mem_alloc_array(size_t count, size_t size)
 {
     return or_die(calloc(count ? count : 1, size));

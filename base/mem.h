@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 void *mem_alloc(size_t size);                               /* zeroed; size > 0 */
+void *mem_alloc_aligned(size_t alignment, size_t size);     /* zeroed; alignment a power of two */
 void *mem_alloc_array(size_t count, size_t size);           /* zeroed; overflow is fatal; count 0 gives one element */
 void *mem_grow_array(void *old, size_t count, size_t size); /* new tail is not zeroed */
 char *mem_strdup(const char *text);

@@ -1,7 +1,5 @@
 #include "base/slab.h"
 
-#include "base/mem.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +22,7 @@ void *slab_take(struct slab *slab)
 {
     void *object = slab->free;
     if (!object)
-        return mem_alloc(slab->size);
+        return calloc(1, slab->size);
     slab->free = *(void **)object;
     memset(object, 0, slab->size);
     return object;

@@ -11,8 +11,8 @@ struct slab {
 };
 
 void slab_init(struct slab *slab, size_t size);
-void slab_fini(struct slab *slab); /* frees what was given back */
-void *slab_take(struct slab *slab);
+void slab_fini(struct slab *slab);  /* frees what was given back */
+void *slab_take(struct slab *slab); /* null: out of memory */
 void slab_give_back(struct slab *slab, void *object);
 
 #endif

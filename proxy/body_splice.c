@@ -33,8 +33,10 @@ static enum body_result fill(struct body *body, const struct channel *from)
 static enum body_result drain(struct body *body, struct channel *to)
 {
     ssize_t put = splice(body->pipe->read_fd, NULL, to->fd, NULL, body->pipe->bytes, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
-    if (put < 0 && errno != EAGAIN && errno != EINTR)
+    if (put < 0 && errno != EAGAIN && errno != EINTR) {
+        channel_broken(to, errno);
         return BODY_BROKEN;
+    }
     if (put > 0) {
         body->pipe->bytes -= (uint32_t)put;
         body->left_bytes -= (uint64_t)put;

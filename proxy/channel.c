@@ -3,16 +3,24 @@
 #include "base/check.h"
 
 #include <errno.h>
+#include <linux/tcp.h> /* glibc's struct tcp_info is older */
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+enum channel_result channel_broken(struct channel *ch, int cause)
+{
+    ch->broken_by = cause;
+    return CHANNEL_BROKEN;
+}
+
 void channel_open(struct channel *ch, struct event_base *base, int fd, event_callback_fn on_readable,
                   event_callback_fn on_writable, void *owner)
 {
     ch->fd = fd;
-    ch->is_reading = ch->is_writing = false;
+    ch->is_reading = ch->is_writing = ch->has_failed = false;
     ch->in = ch->out = NULL;
     check(event_assign(&ch->readable, base, fd, EV_READ | EV_PERSIST, on_readable, owner) == 0);
     ch->writable = NULL;
@@ -37,7 +45,12 @@ void channel_set_reading(struct channel *ch, bool on)
     if (ch->is_reading == on)
         return;
     ch->is_reading = on;
-    check((on ? event_add(&ch->readable, NULL) : event_del_noblock(&ch->readable)) == 0);
+    if (!on) {
+        check(event_del_noblock(&ch->readable) == 0);
+    } else if (event_add(&ch->readable, NULL) != 0) {
+        ch->has_failed = true;
+        event_active(&ch->readable, EV_READ, 0);
+    }
 }
 
 bool channel_set_writing(struct channel *ch, bool on)
@@ -92,6 +105,8 @@ static bool make_room(struct channel *ch, struct buffer_pool *pool, size_t bytes
 
 enum channel_result channel_receive(struct channel *ch, struct buffer_pool *pool, size_t bytes)
 {
+    if (ch->has_failed)
+        return channel_broken(ch, ENOMEM);
     if (!make_room(ch, pool, bytes))
         return CHANNEL_NO_BUFFER;
     if (buffer_room(ch->in) == 0)
@@ -106,7 +121,7 @@ enum channel_result channel_receive(struct channel *ch, struct buffer_pool *pool
     channel_consume(ch, pool, 0);
     if (got == 0)
         return CHANNEL_EOF;
-    return cause == EAGAIN || cause == EINTR ? CHANNEL_BLOCKED : CHANNEL_BROKEN;
+    return cause == EAGAIN || cause == EINTR ? CHANNEL_BLOCKED : channel_broken(ch, cause);
 }
 
 void channel_consume(struct channel *ch, struct buffer_pool *pool, size_t bytes)
@@ -126,12 +141,12 @@ enum channel_result channel_send(struct channel *ch, const char *bytes, size_t l
     *sent = 0;
     ssize_t put = send(ch->fd, bytes, len, MSG_NOSIGNAL);
     if (put < 0 && errno != EAGAIN && errno != EINTR)
-        return CHANNEL_BROKEN;
+        return channel_broken(ch, errno);
     if (put > 0)
         *sent = (size_t)put;
     bool all = *sent == len;
     if (!channel_set_writing(ch, !all))
-        return CHANNEL_BROKEN;
+        return channel_broken(ch, ENOMEM);
     return all ? CHANNEL_OK : CHANNEL_BLOCKED;
 }
 
@@ -155,13 +170,13 @@ enum channel_result channel_send_behind(struct channel *ch, struct buffer_pool *
     struct msghdr message = { .msg_iov = pieces, .msg_iovlen = 2 };
     ssize_t put = sendmsg(ch->fd, &message, MSG_NOSIGNAL);
     if (put < 0 && errno != EAGAIN && errno != EINTR)
-        return CHANNEL_BROKEN;
+        return channel_broken(ch, errno);
     size_t taken = put > 0 ? (size_t)put : 0;
     *sent = taken > waiting ? taken - waiting : 0;
     drop_sent(ch, pool, taken - *sent);
     bool all = taken == waiting + len;
     if (!channel_set_writing(ch, !all))
-        return CHANNEL_BROKEN;
+        return channel_broken(ch, ENOMEM);
     return all ? CHANNEL_OK : CHANNEL_BLOCKED;
 }
 
@@ -173,4 +188,11 @@ enum channel_result channel_flush(struct channel *ch, struct buffer_pool *pool)
     enum channel_result result = channel_send(ch, buffer_at(ch->out), buffer_len(ch->out), &sent);
     drop_sent(ch, pool, sent);
     return result;
+}
+
+uint64_t channel_acked_bytes(const struct channel *ch)
+{
+    struct tcp_info state = { 0 };
+    socklen_t len = sizeof state;
+    return getsockopt(ch->fd, IPPROTO_TCP, TCP_INFO, &state, &len) == 0 ? state.tcpi_bytes_acked : 0;
 }

@@ -27,7 +27,9 @@ enum channel_result {
 struct channel {
     int fd; /* owned; -1 once closed */
     bool is_reading, is_writing;
-    bool has_more; /* the last receive filled its buffer */
+    bool has_failed; /* it cannot be watched: the next receive says BROKEN */
+    bool has_more;   /* the last receive filled its buffer */
+    int broken_by;   /* errno of the last CHANNEL_BROKEN */
     struct buffer *in, *out;
     struct event readable;
     struct event *writable; /* owned; null unless is_writing */
@@ -51,8 +53,13 @@ enum channel_result channel_send_behind(struct channel *ch, struct buffer_pool *
 /* Sends `out`. OK when it is empty afterwards; BLOCKED turns the write event on. */
 enum channel_result channel_flush(struct channel *ch, struct buffer_pool *pool);
 
+enum channel_result channel_broken(struct channel *ch, int cause); /* notes why; returns CHANNEL_BROKEN */
+/* When there is no memory to watch it, or the kernel refuses, the owner hears of it as of a broken connection. */
 void channel_set_reading(struct channel *ch, bool on);
-/* False: there is no memory for the event, or the kernel refuses it. Switching off always works. */
+/* False: the same, told at once. Switching off always works. */
 bool channel_set_writing(struct channel *ch, bool on);
+
+/* What the peer's machine has taken since the connection was made; 0 when the kernel does not say. */
+uint64_t channel_acked_bytes(const struct channel *ch);
 
 #endif

@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define RECEIVE_BYTES BUFFER_MEDIUM_BYTES
 #define BODY_RECEIVE_BYTES BUFFER_BODY_BYTES
@@ -328,17 +329,22 @@ void conn_open(struct listener *listener, int fd, const union endpoint_address *
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* only speed depends on it */
     struct conn *c = slab_take(&w->conn_slab);
+    if (!c) {
+        STATS_ADD(w->stats->connections_refused, 1);
+        close(fd);
+        return;
+    }
     c->worker = w;
     c->listener = listener;
     channel_open(&c->channel, w->base, fd, conn_on_readable, conn_on_writable, c);
-    channel_set_reading(&c->channel, true);
     TAILQ_INSERT_TAIL(&w->conns, c, link);
     listener->conn_count++;
     w->conn_count++;
     STATS_SET(w->stats->connections_open, w->conn_count);
     STATS_ADD(w->stats->connections_accepted, 1);
     conn_set_state(c, has_proxy_header ? CONN_READING_PROXY_HEADER : CONN_IDLE);
-    conn_admit(c, peer);
+    if (conn_admit(c, peer))
+        channel_set_reading(&c->channel, true);
 }
 
 void conn_finish_exchange(struct conn *c, bool keep_alive)

@@ -140,6 +140,8 @@ static struct exchange *exchange_new(struct conn *c)
 {
     struct worker *w = c->worker;
     struct exchange *x = slab_take(&w->exchange_slab);
+    if (!x)
+        return NULL;
     x->worker = w;
     x->conn = c;
     x->hold = worker_pin(w);
@@ -200,6 +202,10 @@ void exchange_start(struct conn *c)
     struct worker *w = c->worker;
     const struct h1_request *request = &w->request;
     struct exchange *x = exchange_new(c);
+    if (!x) {
+        conn_reply(c, 503, false, request->method == H1_METHOD_HEAD);
+        return;
+    }
     note_request(x, request);
     burn_for_a_request();
     int refused = refusal(x, request);
@@ -220,14 +226,29 @@ void exchange_start(struct conn *c)
         route(x, slot);
 }
 
+/* That a client has to move within the time-out for bodies. */
+static uint64_t least_bytes(const struct exchange *x)
+{
+    const struct proxy_settings *settings = &x->hold->snapshot->settings;
+    return (uint64_t)settings->body_bytes_per_second_min * (uint64_t)settings->body_ms / 1000;
+}
+
+/* The kernel takes megabytes for a slow reader and then nothing for long: what counts is what has arrived there. */
+static bool client_keeps_up(struct exchange *x)
+{
+    if (x->response_state != RESPONSE_RELAYING || !x->conn->channel.is_writing)
+        return false;
+    uint64_t acked = channel_acked_bytes(&x->conn->channel), moved = acked - x->acked_bytes;
+    x->acked_bytes = acked;
+    return moved > 0 && moved >= least_bytes(x);
+}
+
 /* At least the client's least rate must have been kept since the last start, taken over the whole time-out. */
 void exchange_restart_body_deadline(struct exchange *x, bool is_client_slow)
 {
     struct worker *w = x->worker;
-    const struct proxy_settings *settings = &x->hold->snapshot->settings;
     uint64_t moved = x->request_body.relayed_bytes + x->response_body.relayed_bytes;
-    uint64_t least = (uint64_t)settings->body_bytes_per_second_min * (uint64_t)settings->body_ms / 1000;
-    if (is_client_slow && x->deadline.kind == DEADLINE_BODY && moved - x->window_bytes < least)
+    if (is_client_slow && x->deadline.kind == DEADLINE_BODY && moved - x->window_bytes < least_bytes(x))
         return;
     x->window_bytes = moved;
     deadline_start(&w->deadlines, &x->deadline, DEADLINE_BODY, worker_now_ms(w));
@@ -255,6 +276,10 @@ void exchange_on_deadline(struct exchange *x, enum deadline_kind kind)
         conn_close(x->conn, CONN_CLOSE_IDLE_TIMEOUT);
         break;
     default:
+        if (client_keeps_up(x)) {
+            exchange_restart_body_deadline(x, false);
+            break;
+        }
         STATS_ADD(w->stats->client_timeouts, 1);
         exchange_fail(x, EXCHANGE_END_BODY_TIMEOUT, x->request_body.is_complete ? 504 : 408);
         break;

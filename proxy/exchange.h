@@ -102,6 +102,7 @@ struct exchange {
      * the client; response head. */
     int64_t started_at_us, connected_at_us, sent_at_us, response_at_us;
     int64_t tried_at_us;        /* the present try began */
+    uint64_t acked_bytes;       /* by a slow client\'s machine, when last looked at */
     uint64_t window_bytes;      /* of both bodies, when the body's deadline was last started */
     TAILQ_ENTRY(exchange) link; /* dead list */
 };

@@ -5,6 +5,8 @@
 #include "proxy/conn.h"
 #include "proxy/worker.h"
 
+#include <errno.h>
+
 /* A small body travels in the same send as the head, and makes the request one that can be sent again. */
 void exchange_gather_body(struct exchange *x)
 {
@@ -73,6 +75,23 @@ static void await_client(struct exchange *x)
     exchange_restart_body_deadline(x, x->response_state == RESPONSE_AWAITED);
 }
 
+/* It takes no more of the body. It may have answered early and closed: then its answer, or the end, is in the socket. */
+static void await_early_answer(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    int cause = x->upstream->channel.broken_by;
+    if (cause != EPIPE && cause != ECONNRESET) { /* nothing that the read side would tell */
+        upstream_broken(x);
+        return;
+    }
+    channel_set_writing(&x->upstream->channel, false);
+    channel_set_reading(&x->conn->channel, false);
+    if (x->response_state == RESPONSE_AWAITED)
+        deadline_start(&w->deadlines, &x->deadline, DEADLINE_RESPONSE, worker_now_ms(w));
+    else
+        exchange_restart_body_deadline(x, false);
+}
+
 static enum body_result move_body(struct exchange *x)
 {
     struct body *body = &x->request_body;
@@ -97,9 +116,7 @@ static void relay_body(struct exchange *x)
         exchange_restart_body_deadline(x, false);
         break;
     case BODY_BROKEN:
-        /* The endpoint may have answered early and closed: its answer is still in the socket. */
-        channel_set_writing(&x->upstream->channel, false);
-        channel_set_reading(client, false);
+        await_early_answer(x);
         break;
     case BODY_MALFORMED:
         exchange_fail(x, EXCHANGE_END_BODY_MALFORMED, 400);

@@ -146,7 +146,8 @@ void exchange_on_connected(struct exchange *x, int cause)
     exchange_send_request(x);
 }
 
-/* Retries that pile up on a failing service would bury it: only so many at a time. */
+/* Retries that pile up on a failing service would bury it: only so many at a time. What nobody has worked on is no
+ * load. */
 static bool is_within_budget(struct exchange *x)
 {
     struct worker *w = x->worker;
@@ -178,7 +179,7 @@ void exchange_try_failed(struct exchange *x, enum exchange_end end, int status, 
     struct worker *w = x->worker;
     exchange_release_upstream(x, false);
     deadline_stop(&w->deadlines, &x->deadline);
-    if (!may_try_again(x, was_unprocessed) || !is_within_budget(x)) {
+    if (!may_try_again(x, was_unprocessed) || !(was_unprocessed || is_within_budget(x))) {
         exchange_fail(x, end, status);
         return;
     }

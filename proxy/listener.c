@@ -78,8 +78,7 @@ void listener_resume(struct listener *l)
 {
     if (!l->is_paused || l->is_closed)
         return;
-    l->is_paused = false;
-    check(event_add(&l->acceptable, NULL) == 0);
+    l->is_paused = event_add(&l->acceptable, NULL) != 0; /* then the next tick tries again */
 }
 
 void listener_close(struct listener *l)

@@ -228,9 +228,7 @@ static bool read_serial(json_t *object, struct snapshot *snapshot, struct error 
 static struct snapshot *snapshot_alloc(const struct snapshot_builder *builder)
 {
     size_t size = sizeof(struct snapshot) + builder->worker_count * sizeof(struct snapshot_hold);
-    struct snapshot *snapshot = aligned_alloc(64, (size + 63) & ~(size_t)63);
-    check(snapshot != NULL);
-    memset(snapshot, 0, size);
+    struct snapshot *snapshot = mem_alloc_aligned(64, size);
     snapshot->services = mem_alloc_array(STATS_SERVICES_MAX, sizeof *snapshot->services);
     snapshot->hold_count = builder->worker_count;
     for (uint32_t w = 0; w < builder->worker_count; w++)

@@ -11,6 +11,7 @@
 
 #define LINGER_MS 2000
 #define SHED_BATCH 8
+#define FRESH_GRACE_MS 200 /* the request of a new connection may be on its way */
 
 struct log_order {
     struct worker_mail mail;
@@ -193,7 +194,7 @@ bool worker_shed_idle(struct worker *w)
     bool has_shed = false;
     for (int i = 0; i < SHED_BATCH; i++) {
         struct deadline *conn = TAILQ_FIRST(&w->deadlines.lists[DEADLINE_FRESH]);
-        if (!conn)
+        if (!conn || worker_now_ms(w) - conn->since_ms < FRESH_GRACE_MS)
             conn = TAILQ_FIRST(&w->deadlines.lists[DEADLINE_IDLE]);
         struct deadline *upstream = TAILQ_FIRST(&w->deadlines.lists[DEADLINE_UPSTREAM_IDLE]);
         if (upstream)

@@ -79,8 +79,8 @@ static void upstream_on_writable(evutil_socket_t fd, short what, void *arg)
         int cause = connect_error(u);
         if (cause == 0) {
             u->state = UPSTREAM_BUSY;
-            channel_set_writing(&u->channel, false);
             channel_set_reading(&u->channel, true);
+            channel_set_writing(&u->channel, false);
         }
         exchange_on_connected(u->exchange, cause);
     } else if (u->state == UPSTREAM_BUSY) {
@@ -116,6 +116,11 @@ struct upstream *upstream_connect(struct worker *w, const struct endpoint *endpo
         return NULL;
     }
     struct upstream *u = slab_take(&w->upstream_slab);
+    if (!u) {
+        close(fd);
+        errno = ENOMEM;
+        return NULL;
+    }
     u->worker = w;
     u->exchange = exchange;
     u->slot = endpoint->slot;
@@ -138,13 +143,13 @@ void upstream_give_back(struct upstream *u, bool is_reusable)
     const struct snapshot *snapshot = worker_snapshot(w);
     check(u->state != UPSTREAM_IDLE);
     if (!is_reusable || u->state != UPSTREAM_BUSY || pool->is_gone || w->is_draining || u->channel.in ||
-        u->channel.out || !u->channel.is_reading ||
-        pool->idle_count >= (uint64_t)snapshot->settings.upstream_idle_per_endpoint) {
+        u->channel.out || pool->idle_count >= (uint64_t)snapshot->settings.upstream_idle_per_endpoint) {
         upstream_close(u);
         return;
     }
     u->exchange = NULL;
     u->state = UPSTREAM_IDLE;
+    channel_set_reading(&u->channel, true); /* off when the client was slow to take the last piece */
     TAILQ_INSERT_HEAD(&pool->idle, u, link);
     pool->idle_count++;
     STATS_ADD(w->stats->upstream_idle, 1);

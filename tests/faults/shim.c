@@ -31,7 +31,7 @@
 
 #define TRANSFER_LIST(X) X(recv) X(send) X(readv) X(writev) X(recvmsg) X(sendmsg) X(splice)
 #define SOCKET_LIST(X) X(accept4) X(socket) X(connect) X(setsockopt) X(getsockopt) X(shutdown) X(close)
-#define FUNCTION_LIST(X) TRANSFER_LIST(X) SOCKET_LIST(X) X(alloc) X(epoll_wait) X(epoll_ctl)
+#define FUNCTION_LIST(X) TRANSFER_LIST(X) SOCKET_LIST(X) X(alloc) X(epoll_wait) X(epoll_ctl) X(pipe2)
 
 #define X(name) ROW_##name,
 enum row_index { FUNCTION_LIST(X) ROW_COUNT };
@@ -340,6 +340,12 @@ int epoll_ctl(int fd, int operation, int of, struct epoll_event *event)
     NEXT(epoll_ctl);
     bool can_fail = operation == EPOLL_CTL_ADD; /* only that one needs memory, and counts against max_user_watches */
     return can_fail && strikes(ROW_epoll_ctl) ? -1 : next(fd, operation, of, event);
+}
+
+int pipe2(int ends[2], int flags)
+{
+    NEXT(pipe2);
+    return strikes(ROW_pipe2) ? -1 : next(ends, flags);
 }
 
 int socket(int domain, int type, int protocol)

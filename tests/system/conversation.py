@@ -8,6 +8,7 @@ import pytest
 from proxy_alone import ProxyAlone, fields, status
 
 BIG = bytes(range(251)) * 400  # 100 kB: more than any one buffer
+HUGE = BIG * 5  # moved inside the kernel
 
 
 def answer_all_kinds(peer, up):
@@ -25,6 +26,8 @@ def answer_all_kinds(peer, up):
             body = peer.take(int(found["content-length"][0]))
         if target.startswith(b"/big"):
             body = BIG
+        if target.startswith(b"/huge"):
+            body = HUGE
         if target.startswith(b"/until-close"):
             peer.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nuntil close")
             return
@@ -58,19 +61,25 @@ REQUESTS = [
     ("until close", b"GET /until-close HTTP/1.1\r\nHost: web\r\n\r\n"),
     ("malformed", b"GET /a HTTP/1.1\r\nHost : web\r\n\r\n"),
 ]
+HUGE_REQUESTS = [
+    ("huge answer", b"GET /huge HTTP/1.1\r\nHost: web\r\n\r\n"),
+    ("huge upload", b"PUT /echo HTTP/1.1\r\nHost: web\r\nContent-Length: %d\r\n\r\n%s" % (len(HUGE), HUGE)),
+]
 ROUTES = [{"host": "web", "path": "/", "service": "web"}]
 QUICK = {"timeouts": {"headMs": 600, "bodyMs": 600, "connectMs": 600, "responseMs": 600, "drainMs": 3000}}
 NAMES = [name for name, _ in REQUESTS]
+HUGE_NAMES = [name for name, _ in HUGE_REQUESTS]
 
 
 def body_of(name):
     bodies = {"post": b"hello", "post chunked": b"abc" * 900, "large answer": BIG, "large upload": BIG,
-              "large chunked upload": BIG, "until close": b"until close", "head": b""}
+              "large chunked upload": BIG, "huge answer": HUGE, "huge upload": HUGE,
+              "until close": b"until close", "head": b""}
     return bodies.get(name, b"nothing")
 
 
 # (status, body); no body: an own answer, whatever it says
-EXPECTED = {name: (200, body_of(name)) for name in NAMES}
+EXPECTED = {name: (200, body_of(name)) for name in NAMES + HUGE_NAMES}
 EXPECTED["no route"] = (404, None)
 EXPECTED["malformed"] = (400, None)
 
@@ -135,11 +144,11 @@ def ask_at_once(proxy, count, timeout_s):
     return [answer and answer[:2] for answer in answers] + [None] * (count - len(answers))
 
 
-def converse(proxy, timeout_s=4):
-    """What became of each request: name -> "right" or "refused" (an own 5xx, or closed before the answer was complete)."""
+def converse(proxy, timeout_s=4, requests=tuple(HUGE_REQUESTS + REQUESTS)):
+    """What became of each request: name -> "right" or "refused" (an own 5xx, or closed before the answer was whole)."""
     outcome = {f"at once {i}": judge("post", answer) for i, answer in enumerate(ask_at_once(proxy, 4, timeout_s))}
     peer = None
-    for name, request in REQUESTS:
+    for name, request in requests:
         answer, peer = ask(proxy, request, peer, timeout_s)
         outcome[name] = judge(name, answer)
     if peer:

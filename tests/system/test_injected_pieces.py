@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from conversation import BIG, NAMES, ROUTES, answer_all_kinds, converse, start  # noqa: F401 (start is a fixture)
+from conversation import BIG, NAMES, REQUESTS, ROUTES, answer_all_kinds, converse, start  # noqa: F401
 from faults import SHIM, Faults
 from proxy_alone import DEADLINE_S, fields, status
 from proxy_fixtures import upstream  # noqa: F401 (fixture)
@@ -59,7 +59,7 @@ def test_a_conversation_of_all_kinds_is_the_same(tmp_path, upstream, start, weat
     faults, begin = weather
     proxy = start(upstream(answer_all_kinds).port, faults, settings=PATIENT)
     begin()
-    outcome = converse(proxy, timeout_s=DEADLINE_S)
+    outcome = converse(proxy, DEADLINE_S, REQUESTS)
     assert set(outcome.values()) == {"right"} and set(NAMES) < set(outcome), outcome
     assert sum(faults.calls(name) for name in (*READS, *WRITES)) > 100  # there was weather
     faults.disarm()

@@ -10,17 +10,17 @@
 #define PUBLICATIONS_MAX 6
 #define FIRST "{\"id\":\"1\",\"address\":\"127.0.0.1:1\"}"
 #define SECOND "{\"id\":\"2\",\"address\":\"127.0.0.1:2\"}"
-#define DOCUMENT(settings, services, service)                                                        \
-    "{\"version\":1,\"serial\":1,\"settings\":{" settings "},\"services\":[" services                \
-    "{\"name\":\"empty\"}],\"routes\":[{\"host\":\"*\",\"path\":\"/\",\"service\":\"" service "\"}," \
-    "{\"host\":\"*\",\"path\":\"/empty\",\"service\":\"empty\"}]}"
 #define WEB(of_service, endpoints) "{\"name\":\"web\"," of_service "\"endpoints\":[" endpoints "]},"
+#define ROUTE_TO_WEB "{\"host\":\"*\",\"path\":\"/\",\"service\":\"web\"},"
+#define DOCUMENT(settings, services, routes)                                                                   \
+    "{\"version\":1,\"serial\":1,\"settings\":{" settings "},\"services\":[" services "{\"name\":\"empty\"}]," \
+    "\"routes\":[" routes "{\"host\":\"*\",\"path\":\"/empty\",\"service\":\"empty\"}]}"
 /* With both endpoints, with one, with none, and without the service. */
-#define DOCUMENTS(settings, of_service)                                                                         \
-    {                                                                                                           \
-        DOCUMENT(settings, WEB(of_service, FIRST "," SECOND), "web"),                                           \
-            DOCUMENT(settings, WEB(of_service, SECOND), "web"), DOCUMENT(settings, WEB(of_service, ""), "web"), \
-            DOCUMENT(settings, "", "empty")                                                                     \
+#define DOCUMENTS(settings, of_service)                                                       \
+    {                                                                                         \
+        DOCUMENT(settings, WEB(of_service, FIRST "," SECOND), ROUTE_TO_WEB),                  \
+            DOCUMENT(settings, WEB(of_service, SECOND), ROUTE_TO_WEB),                        \
+            DOCUMENT(settings, WEB(of_service, ""), ROUTE_TO_WEB), DOCUMENT(settings, "", "") \
     }
 
 /* In the order of their letters. */

@@ -78,6 +78,43 @@ static void chunks_and_trailers_are_passed_on_both_ways(void **state)
              "PUT /c hello world (X-Sum: 1)\n", "200 yes (X-Took: 2)\n");
 }
 
+/* "X-1: aaa", three times 1,200 bytes. */
+static void write_long_trailers(char out[4000])
+{
+    char value[1201];
+    memset(value, 'a', sizeof value - 1);
+    value[sizeof value - 1] = '\0';
+    snprintf(out, 4000, "X-1: %s" CRLF "X-2: %s" CRLF "X-3: %s" CRLF, value, value, value);
+}
+
+static void trailers_without_room_behind_the_head_follow_it(void **state)
+{
+    char script[20000], trailers[4000];
+    (void)state;
+    write_long_trailers(trailers);
+    snprintf(script, sizeof script,
+             "a@CPUT /c HTTP/1.1" CRLF HOST "TE: trailers" CRLF "Connection: TE" CRLF CHUNKED CRLF "5" CRLF "hello" CRLF
+             "0" CRLF "%s" CRLF THEN "UHTTP/1.1 200 OK" CRLF CHUNKED CRLF "3" CRLF "yes" CRLF "0" CRLF "%s" CRLF,
+             trailers, trailers);
+    for (const char *mode = "@GHW"; *mode; mode++) {
+        struct script_result result;
+        run(script, *mode, &result);
+        assert_memory_equal(buf_text(&result.requests), "PUT /c hello (X-1: aaa", 22);
+        assert_memory_equal(buf_text(&result.responses), "200 yes (X-1: aaa", 17);
+        assert_int_equal(result.requests.len, strlen("PUT /c hello (X-1: ) (X-2: ) (X-3: )\n") + 3 * 1200);
+        assert_int_equal(result.responses.len, strlen("200 yes (X-1: ) (X-2: ) (X-3: )\n") + 3 * 1200);
+        script_result_fini(&result);
+    }
+}
+
+static void a_request_outlives_the_snapshot_that_it_began_with(void **state)
+{
+    (void)state;
+    converse("a@C" GET("/1") THEN "s3" THEN "U" OK("1", "a") THEN "C" GET("/2") THEN "s0" THEN "C" GET("/3") THEN
+             "U" OK("1", "c"),
+             "GET /1 \nGET /3 \n", "200 a\n404 404 Not Found\n\n200 c\n");
+}
+
 static void an_answer_to_head_has_no_body(void **state)
 {
     (void)state;
@@ -177,6 +214,12 @@ static void malformed_responses_become_a_502(void **state)
     converse("a@C" GET("/") THEN "UHTTP/1.1 200 OK\nContent-Length: 0\n\n", "GET / \n", "502 502 Bad Gateway\n\n");
 }
 
+static void a_status_line_without_its_last_space_gets_it(void **state)
+{
+    (void)state;
+    converse("a@C" GET("/") THEN "UHTTP/1.1 200" CRLF LENGTH("2") CRLF "ok", "GET / \n", "200 ok\n");
+}
+
 static void a_response_that_breaks_off_is_not_completed(void **state)
 {
     (void)state;
@@ -271,6 +314,8 @@ int main(void)
         cmocka_unit_test(pipelined_requests_are_answered_in_order),
         cmocka_unit_test(a_body_with_a_length_is_passed_on),
         cmocka_unit_test(chunks_and_trailers_are_passed_on_both_ways),
+        cmocka_unit_test(trailers_without_room_behind_the_head_follow_it),
+        cmocka_unit_test(a_request_outlives_the_snapshot_that_it_began_with),
         cmocka_unit_test(an_answer_to_head_has_no_body),
         cmocka_unit_test(a_client_that_expects_100_gets_it_from_the_endpoint),
         cmocka_unit_test(a_tunnel_carries_bytes_both_ways_until_both_have_ended),
@@ -282,6 +327,7 @@ int main(void)
         cmocka_unit_test(malformed_requests_are_answered_without_an_endpoint),
         cmocka_unit_test(malformed_chunks_never_complete_a_request),
         cmocka_unit_test(malformed_responses_become_a_502),
+        cmocka_unit_test(a_status_line_without_its_last_space_gets_it),
         cmocka_unit_test(a_response_that_breaks_off_is_not_completed),
         cmocka_unit_test(a_body_that_ends_with_the_connection_is_framed_anew),
         cmocka_unit_test(a_flood_of_interim_responses_is_cut),
