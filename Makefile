@@ -88,7 +88,7 @@ $(OUT)/libtestsupport.a: $(TEST_SUPPORT)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 # System calls of the worker that go through tests/unit/proxy/conversation_wire.c.
-RIG_WRAPPED := socket connect getsockopt getsockname send recv splice shutdown close
+RIG_WRAPPED := socket connect getsockopt getsockname send sendmsg recv splice shutdown close
 $(OUT)/tests/unit/proxy/conversation_test: LDFLAGS += $(RIG_WRAPPED:%=-Wl,--wrap=%)
 $(BENCH_UNIT_TESTS): $(BENCH_LIBRARY)
 $(BENCH_UNIT_TESTS): TESTED := $(BENCH_LIBRARY)

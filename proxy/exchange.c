@@ -254,6 +254,17 @@ void exchange_restart_body_deadline(struct exchange *x, bool is_client_slow)
     deadline_start(&w->deadlines, &x->deadline, DEADLINE_BODY, worker_now_ms(w));
 }
 
+/* Whoever was waited for is the one that took too long. */
+static void body_timed_out(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    bool is_endpoint =
+        x->request_body.is_complete ? !x->conn->channel.is_writing : x->upstream && x->upstream->channel.is_writing;
+    STATS_ADD(w->stats->upstream_timeouts, is_endpoint);
+    STATS_ADD(w->stats->client_timeouts, !is_endpoint);
+    exchange_fail(x, EXCHANGE_END_BODY_TIMEOUT, is_endpoint ? 504 : 408);
+}
+
 void exchange_on_deadline(struct exchange *x, enum deadline_kind kind)
 {
     struct worker *w = x->worker;
@@ -280,8 +291,7 @@ void exchange_on_deadline(struct exchange *x, enum deadline_kind kind)
             exchange_restart_body_deadline(x, false);
             break;
         }
-        STATS_ADD(w->stats->client_timeouts, 1);
-        exchange_fail(x, EXCHANGE_END_BODY_TIMEOUT, x->request_body.is_complete ? 504 : 408);
+        body_timed_out(x);
         break;
     }
 }

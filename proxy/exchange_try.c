@@ -122,7 +122,7 @@ void exchange_try(struct exchange *x)
         return;
     }
     u = upstream_connect(w, view->endpoint, x);
-    if (!u && (errno == EMFILE || errno == ENFILE) && worker_shed_idle(w))
+    if (!u && (errno == EMFILE || errno == ENFILE) && worker_shed_idle(w, true))
         u = upstream_connect(w, view->endpoint, x);
     if (!u && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
         exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503); /* ours, not the endpoint's fault */

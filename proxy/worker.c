@@ -11,7 +11,7 @@
 
 #define LINGER_MS 2000
 #define SHED_BATCH 8
-#define FRESH_GRACE_MS 200 /* the request of a new connection may be on its way */
+#define SHED_GRACE_MS 200
 
 struct log_order {
     struct worker_mail mail;
@@ -189,18 +189,34 @@ static void on_deadline(void *owner, struct deadline *d, enum deadline_kind kind
     }
 }
 
-bool worker_shed_idle(struct worker *w)
+/* Of that list the one that has been idle for longest, if that is so long. */
+static struct conn *find_idle(struct worker *w, enum deadline_kind kind, int64_t least_ms)
+{
+    struct deadline *oldest = TAILQ_FIRST(&w->deadlines.lists[kind]);
+    if (!oldest || worker_now_ms(w) - oldest->since_ms < least_ms)
+        return NULL;
+    return (struct conn *)((char *)oldest - offsetof(struct conn, deadline));
+}
+
+/* Those that have asked nothing yet go first, but the request of a new one may be on its way. */
+static struct conn *choose_to_shed(struct worker *w, bool is_for_request)
+{
+    struct conn *c = find_idle(w, DEADLINE_FRESH, SHED_GRACE_MS);
+    if (!c)
+        c = find_idle(w, DEADLINE_IDLE, is_for_request ? 0 : SHED_GRACE_MS);
+    return c || !is_for_request ? c : find_idle(w, DEADLINE_FRESH, 0);
+}
+
+bool worker_shed_idle(struct worker *w, bool is_for_request)
 {
     bool has_shed = false;
     for (int i = 0; i < SHED_BATCH; i++) {
-        struct deadline *conn = TAILQ_FIRST(&w->deadlines.lists[DEADLINE_FRESH]);
-        if (!conn || worker_now_ms(w) - conn->since_ms < FRESH_GRACE_MS)
-            conn = TAILQ_FIRST(&w->deadlines.lists[DEADLINE_IDLE]);
+        struct conn *conn = choose_to_shed(w, is_for_request);
         struct deadline *upstream = TAILQ_FIRST(&w->deadlines.lists[DEADLINE_UPSTREAM_IDLE]);
         if (upstream)
             upstream_close((struct upstream *)((char *)upstream - offsetof(struct upstream, deadline)));
         if (conn)
-            conn_close((struct conn *)((char *)conn - offsetof(struct conn, deadline)), CONN_CLOSE_SHED);
+            conn_close(conn, CONN_CLOSE_SHED);
         STATS_ADD(w->stats->connections_shed, conn != NULL);
         has_shed |= conn || upstream;
     }

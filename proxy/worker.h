@@ -100,8 +100,9 @@ struct snapshot_hold *worker_pin(struct worker *w);
 void worker_unpin(struct worker *w, struct snapshot_hold *hold);
 uint64_t worker_random(struct worker *w);
 /* No descriptor is free: closes the connections that have been idle for longest, of endpoints and of clients, first of
- * clients that have asked nothing yet. False: there is none. */
-bool worker_shed_idle(struct worker *w);
+ * clients that have asked nothing yet. For a request that is there more is given up than to accept one more client.
+ * False: there is none. */
+bool worker_shed_idle(struct worker *w, bool is_for_request);
 
 static inline void worker_read_clock(struct worker *w)
 {

@@ -62,9 +62,18 @@ unit() { # KIND
     make --no-print-directory -j2 KIND="$1" unit
 }
 
+# These measure time, or load the whole machine: one after the other.
+timed="tests/system/test_load_generator.py tests/system/test_bench_harness.py tests/system/test_hostile_clients.py"
+
 system() { # KIND
     [ -x "build/$1/portico" ] || { echo "build/$1/portico was not built"; return 1; }
-    tests/setup/run_pytest.sh "build/$1" tests/system
+    ignored=
+    for file in $timed; do ignored="$ignored --ignore $file"; done
+    # shellcheck disable=SC2086 # words
+    tests/setup/run_pytest.sh "build/$1" tests/system -n 2 --dist loadfile $ignored
+    together=$?
+    # shellcheck disable=SC2086
+    tests/setup/run_pytest.sh "build/$1" $timed && [ $together -eq 0 ]
 }
 
 stage "packages" tests/setup/install_packages.sh

@@ -209,6 +209,7 @@ void rig_close(struct rig_peer *peer)
     if (peer->fd < 0)
         return;
     peer->is_holding = false;
+    peer->has_news = true;
     pull(peer); /* unread bytes would make a reset of it */
     close(peer->fd);
     peer->fd = -1;

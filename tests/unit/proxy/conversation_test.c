@@ -185,7 +185,7 @@ static void a_head_that_the_endpoint_does_not_take_stops_the_reading_of_the_clie
              "B" THEN "K" THEN "L?" THEN "L?" THEN "t7",
              padding);
     run(script, 'H', &result);
-    assert_string_equal(buf_text(&result.responses), "408 408 Request Timeout\n\n");
+    assert_string_equal(buf_text(&result.responses), "504 504 Gateway Timeout\n\n");
     script_result_fini(&result);
 }
 

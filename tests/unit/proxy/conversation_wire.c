@@ -16,6 +16,7 @@ int __real_connect(int fd, const struct sockaddr *address, socklen_t len);
 int __real_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
 int __real_getsockname(int fd, struct sockaddr *address, socklen_t *len);
 ssize_t __real_send(int fd, const void *bytes, size_t len, int flags);
+ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __real_recv(int fd, void *bytes, size_t len, int flags);
 ssize_t __real_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t len, unsigned flags);
 int __real_shutdown(int fd, int how);
@@ -26,6 +27,7 @@ int __wrap_connect(int fd, const struct sockaddr *address, socklen_t len);
 int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
 int __wrap_getsockname(int fd, struct sockaddr *address, socklen_t *len);
 ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __wrap_recv(int fd, void *bytes, size_t len, int flags);
 ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t len, unsigned flags);
 int __wrap_shutdown(int fd, int how);
@@ -134,6 +136,20 @@ ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags)
         return __real_send(fd, bytes, len, flags);
     peer->has_news = true;
     return __real_send(fd, bytes, at_most(len, used->send_bytes_max), flags);
+}
+
+/* A limited one gives of its first piece only. */
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    struct rig_peer *peer = peer_of(fd);
+    size_t piece = 0;
+    if (peer)
+        peer->has_news = true;
+    if (!peer || used->send_bytes_max == 0 || used->limited_calls == 0)
+        return __real_sendmsg(fd, message, flags);
+    while (piece + 1 < message->msg_iovlen && message->msg_iov[piece].iov_len == 0)
+        piece++;
+    return __wrap_send(fd, message->msg_iov[piece].iov_base, message->msg_iov[piece].iov_len, flags);
 }
 
 ssize_t __wrap_recv(int fd, void *bytes, size_t len, int flags)
