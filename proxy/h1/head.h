@@ -17,7 +17,8 @@
 #include "proxy/h1/field.h"
 
 #define H1_FIELDS_MAX 128
-#define H1_TARGET_MAX 8192 /* bytes */
+#define H1_TARGET_MAX 8192    /* bytes */
+#define H1_AUTHORITY_MAX 2048 /* bytes; what is sent on names it three times, so that it is bounded */
 
 enum h1_result { H1_DONE = 0, H1_MORE, H1_BAD };
 

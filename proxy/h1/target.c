@@ -270,7 +270,7 @@ bool h1_authority_read(struct slice authority, struct slice *host)
         stop = h1_scan_class(stop, end, H1_CHAR_HOST);
     }
     *host = (struct slice){ authority.at, (size_t)(stop - authority.at) };
-    if (host->len == 0) {
+    if (host->len == 0 || authority.len > H1_AUTHORITY_MAX) {
         return false;
     }
     return stop == end || (*stop == ':' && port_is_valid((struct slice){ stop + 1, (size_t)(end - stop - 1) }));

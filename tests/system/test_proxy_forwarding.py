@@ -250,3 +250,17 @@ def test_routes_by_host_and_longest_path(proxy, upstream):
     assert p.get("/x/../api", host=b"a.example")[2] == b"b"
     assert p.get("/", host=b"z.example")[2] == b"c"
     assert p.get("/", host=b"elsewhere")[0] == 404
+
+
+def test_the_largest_head_with_the_largest_host_goes_on(proxy, upstream):
+    up = upstream(answer_with(OK))
+    p = proxy([up.port], settings={"limits": {"headBytes": 65536}})
+    host = b"a." * 1023 + b"ab"
+    start = b"GET / HTTP/1.1\r\nHost: " + host + b"\r\nX-Pad: "
+    peer = p.connect()
+    peer.send(start + b"p" * (65536 - len(start) - 4) + b"\r\n\r\n")
+    assert status(peer.take_head()) == 200
+    assert fields(up.heads[0])["x-forwarded-host"] == [host.decode()]
+    peer = p.connect()
+    peer.send(start.replace(host, host + b"a") + b"p\r\n\r\n")
+    assert status(peer.take_head()) == 400

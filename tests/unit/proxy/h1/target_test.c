@@ -147,6 +147,17 @@ static void a_path_that_two_servers_may_read_differently_is_refused(void **state
     check_all(cases, COUNT_OF(cases));
 }
 
+static void an_authority_is_bounded(void **state)
+{
+    (void)state;
+    char text[H1_AUTHORITY_MAX + 1];
+    struct slice host;
+    memset(text, 'a', sizeof text);
+    assert_true(h1_authority_read((struct slice){ text, H1_AUTHORITY_MAX }, &host));
+    assert_int_equal(host.len, H1_AUTHORITY_MAX);
+    assert_false(h1_authority_read((struct slice){ text, H1_AUTHORITY_MAX + 1 }, &host));
+}
+
 static void the_authority_of_an_absolute_target_wins_over_host(void **state)
 {
     (void)state;
@@ -204,6 +215,7 @@ int main(void)
         cmocka_unit_test(a_normal_path_is_used_as_received),
         cmocka_unit_test(another_path_is_made_normal_once),
         cmocka_unit_test(a_path_that_two_servers_may_read_differently_is_refused),
+        cmocka_unit_test(an_authority_is_bounded),
         cmocka_unit_test(the_authority_of_an_absolute_target_wins_over_host),
         cmocka_unit_test(the_longest_targets_fit_the_scratch),
     };
