@@ -65,7 +65,7 @@ static void write_forwarded(struct head_writer *w, const struct h1_request *requ
 uint64_t forwarded_dropped_fields(const struct forwarded_client *client)
 {
     if (!client->is_trusted || client->mode == FORWARDED_FOR_REPLACE)
-        return FORWARDED_FIELDS | H1_FIELD_BIT(X_REAL_IP);
+        return FORWARDED_FIELDS | FORWARDED_CLAIMS | H1_FIELD_BIT(X_REAL_IP);
     if (client->mode == FORWARDED_FOR_PRESERVE)
         return H1_FIELD_BIT(X_REAL_IP);
     return H1_FIELD_BIT(X_FORWARDED_FOR) | H1_FIELD_BIT(X_REAL_IP) |

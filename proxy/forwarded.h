@@ -8,6 +8,7 @@
  *   REPLACE   as with a client that is not trusted
  *   PRESERVE  all as they came; ours only where there are none
  *
+ * X-Forwarded-Prefix and its like (FORWARDED_CLAIMS) go on from a trusted client only, as they came.
  * X-Real-IP never goes on: it has no place for more than one hop, and is not set here. */
 #ifndef PROXY_FORWARDED_H
 #define PROXY_FORWARDED_H
@@ -32,6 +33,12 @@ struct forwarded_client {
 #define FORWARDED_FIELDS                                                                                \
     (H1_FIELD_BIT(X_FORWARDED_FOR) | H1_FIELD_BIT(X_FORWARDED_PROTO) | H1_FIELD_BIT(X_FORWARDED_HOST) | \
      H1_FIELD_BIT(X_FORWARDED_PORT) | H1_FIELD_BIT(FORWARDED))
+
+/* What other proxies say of a request, and applications believe: prefix, scheme, user, original target. Never set here, and
+ * never let through from who is not trusted. */
+#define FORWARDED_CLAIMS                                                                                   \
+    (H1_FIELD_BIT(X_FORWARDED_PREFIX) | H1_FIELD_BIT(X_FORWARDED_SERVER) | H1_FIELD_BIT(X_FORWARDED_SSL) | \
+     H1_FIELD_BIT(X_FORWARDED_USER) | H1_FIELD_BIT(X_ORIGINAL_URL) | H1_FIELD_BIT(X_REWRITE_URL))
 
 /* Bit n for enum h1_field n: the fields that must not go on as they came. */
 uint64_t forwarded_dropped_fields(const struct forwarded_client *client);

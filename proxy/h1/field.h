@@ -29,6 +29,12 @@
     X(X_FORWARDED_HOST, "x-forwarded-host", 192, H1_FIELD_KEPT)         \
     X(X_FORWARDED_PORT, "x-forwarded-port", 77, H1_FIELD_KEPT)          \
     X(X_REAL_IP, "x-real-ip", 14, H1_FIELD_KEPT)                        \
+    X(X_FORWARDED_PREFIX, "x-forwarded-prefix", 180, H1_FIELD_KEPT)     \
+    X(X_FORWARDED_SERVER, "x-forwarded-server", 234, H1_FIELD_KEPT)     \
+    X(X_FORWARDED_SSL, "x-forwarded-ssl", 138, H1_FIELD_KEPT)           \
+    X(X_FORWARDED_USER, "x-forwarded-user", 207, H1_FIELD_KEPT)         \
+    X(X_ORIGINAL_URL, "x-original-url", 137, H1_FIELD_KEPT)             \
+    X(X_REWRITE_URL, "x-rewrite-url", 252, H1_FIELD_KEPT)               \
     X(FORWARDED, "forwarded", 118, H1_FIELD_KEPT)                       \
     X(X_REQUEST_ID, "x-request-id", 188, H1_FIELD_KEPT)                 \
     X(VIA, "via", 134, H1_FIELD_KEPT)                                   \

@@ -40,6 +40,15 @@ def test_adds_who_asked_and_for_what(proxy, upstream):
     assert re.fullmatch("1.1 portico-[0-9a-f]{8}", found["via"][0])
 
 
+@pytest.mark.parametrize("name", ["X-Forwarded-Prefix", "X-Forwarded-Ssl", "X-Forwarded-User", "X-Forwarded-Server",
+                                  "X-Original-URL", "X-Rewrite-URL", "X_Forwarded_Prefix", "X-Original_Url"])
+def test_claims_of_a_client_that_is_not_trusted_do_not_go_on(proxy, upstream, name):
+    up = upstream(answer_with(OK))
+    p = proxy([up.port])
+    assert p.get("/", name.encode() + b": forged\r\n")[0] == 200
+    assert b"forged" not in up.heads[0]
+
+
 def test_keeps_a_sound_request_id_and_replaces_another(proxy, upstream):
     up = upstream(answer_with(OK))
     p = proxy([up.port])

@@ -88,6 +88,12 @@ static void check_drops(const struct forwarded_client *client, bool address, boo
     assert_int_equal(drops(client, H1_FIELD_X_FORWARDED_HOST), rest);
     assert_int_equal(drops(client, H1_FIELD_X_FORWARDED_PORT), rest);
     assert_int_equal(drops(client, H1_FIELD_FORWARDED), forwarded);
+    assert_int_equal(drops(client, H1_FIELD_X_FORWARDED_PREFIX), rest);
+    assert_int_equal(drops(client, H1_FIELD_X_FORWARDED_SERVER), rest);
+    assert_int_equal(drops(client, H1_FIELD_X_FORWARDED_SSL), rest);
+    assert_int_equal(drops(client, H1_FIELD_X_FORWARDED_USER), rest);
+    assert_int_equal(drops(client, H1_FIELD_X_ORIGINAL_URL), rest);
+    assert_int_equal(drops(client, H1_FIELD_X_REWRITE_URL), rest);
     assert_true(drops(client, H1_FIELD_X_REAL_IP));
     assert_false(drops(client, H1_FIELD_HOST));
     assert_false(drops(client, H1_FIELD_OTHER));
