@@ -15,6 +15,8 @@ import time
 
 import pytest
 
+from ports import free_port
+
 OUT = pathlib.Path(os.environ.get("PORTICO_OUT", "build/release")).resolve()
 SANITIZED = OUT.name in ("asan", "ubsan", "tsan")
 SLOWNESS = 4 if SANITIZED else 1
@@ -30,13 +32,6 @@ def wait_until(condition, what, timeout_s=10):
             return value
         assert time.monotonic() < end, f"not within {timeout_s * SLOWNESS} s: {what}"
         time.sleep(0.01)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def get(port, path="/", host=None, timeout_s=10):

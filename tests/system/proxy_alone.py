@@ -8,15 +8,11 @@ import subprocess
 import threading
 import time
 
+from ports import free_port
+
 OUT = os.environ.get("PORTICO_OUT", "build/release")
 BINARY = os.path.join(OUT, "portico")
 DEADLINE_S = 20
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def closed_port():
