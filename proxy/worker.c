@@ -207,18 +207,31 @@ static struct conn *choose_to_shed(struct worker *w, bool is_for_request)
     return c || !is_for_request ? c : find_idle(w, DEADLINE_FRESH, 0);
 }
 
+static bool shed_upstream(struct worker *w)
+{
+    struct deadline *oldest = TAILQ_FIRST(&w->deadlines.lists[DEADLINE_UPSTREAM_IDLE]);
+    if (oldest)
+        upstream_close((struct upstream *)((char *)oldest - offsetof(struct upstream, deadline)));
+    return oldest != NULL;
+}
+
+static bool shed_conn(struct worker *w, bool is_for_request)
+{
+    struct conn *c = choose_to_shed(w, is_for_request);
+    if (c)
+        conn_close(c, CONN_CLOSE_SHED);
+    STATS_ADD(w->stats->connections_shed, c != NULL);
+    return c != NULL;
+}
+
 bool worker_shed_idle(struct worker *w, bool is_for_request)
 {
     bool has_shed = false;
+    if (is_for_request)
+        return shed_upstream(w) || shed_conn(w, true); /* one descriptor is enough */
     for (int i = 0; i < SHED_BATCH; i++) {
-        struct conn *conn = choose_to_shed(w, is_for_request);
-        struct deadline *upstream = TAILQ_FIRST(&w->deadlines.lists[DEADLINE_UPSTREAM_IDLE]);
-        if (upstream)
-            upstream_close((struct upstream *)((char *)upstream - offsetof(struct upstream, deadline)));
-        if (conn)
-            conn_close(conn, CONN_CLOSE_SHED);
-        STATS_ADD(w->stats->connections_shed, conn != NULL);
-        has_shed |= conn || upstream;
+        has_shed |= shed_upstream(w);
+        has_shed |= shed_conn(w, false);
     }
     return has_shed;
 }
