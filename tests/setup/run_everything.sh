@@ -84,6 +84,7 @@ stage "packages" tests/setup/install_packages.sh
 stage "build release gcc" build release gcc build/release
 stage "build release clang" build release clang build/clang
 stage "unit release" unit release
+stage "coverage h1" tests/setup/coverage.sh
 [ ! -x tests/lint/run.sh ] || stage "lint" tests/lint/run.sh build/release/portico
 stage "system release" system release
 [ ! -d tests/docker ] || stage "docker release" tests/setup/run_pytest.sh build/release tests/docker
