@@ -39,6 +39,7 @@ struct config_limits {
     int64_t buffer_bytes_per_worker;    /* ceiling for all connection buffers */
     int64_t upstream_idle_per_endpoint; /* pooled connections kept, per worker */
     int64_t replay_bytes;               /* request body kept so that the request can be sent again */
+    int64_t splice_bytes_min;           /* longer rests of bodies are moved inside the kernel; 0: none is */
     int64_t body_bytes_per_second_min;  /* slower peers are cut off; 0: none is too slow */
 };
 

@@ -46,6 +46,7 @@ static json_t *write_limits(const struct config_limits *limits)
     set_integer(out, "bufferBytesPerWorker", limits->buffer_bytes_per_worker);
     set_integer(out, "upstreamIdlePerEndpoint", limits->upstream_idle_per_endpoint);
     set_integer(out, "replayBytes", limits->replay_bytes);
+    set_integer(out, "spliceBytesMin", limits->splice_bytes_min);
     set_integer(out, "bodyBytesPerSecondMin", limits->body_bytes_per_second_min);
     return out;
 }

@@ -5,11 +5,12 @@
 
 #define MOVES_PER_TURN 8 /* then others get theirs */
 
-bool body_splices(struct body *body, const struct channel *from, const struct channel *to, struct buffer_pool *pool)
+bool body_splices(struct body *body, const struct channel *from, const struct channel *to, struct buffer_pool *pool,
+                  int64_t bytes_min)
 {
     if (body->pipe)
         return true;
-    if (body->kind != H1_BODY_LENGTH || body->left_bytes < SPLICE_BYTES_MIN || from->in || to->out)
+    if (bytes_min == 0 || body->kind != H1_BODY_LENGTH || body->left_bytes < (uint64_t)bytes_min || from->in || to->out)
         return false;
     body->pipe = pipe_take(&pool->pipes);
     return body->pipe != NULL;

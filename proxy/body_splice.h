@@ -8,10 +8,10 @@
 
 #include "proxy/body_relay.h"
 
-#define SPLICE_BYTES_MIN (128u * 1024) /* below, two more calls cost more than the copies */
-
-/* The rest of the body can go this way from here on: or it does so already. Takes a pipe; false when there is none. */
-bool body_splices(struct body *body, const struct channel *from, const struct channel *to, struct buffer_pool *pool);
+/* The rest of the body can go this way from here on, or it does so already. Takes a pipe; false when there is none. What
+ * is still to come must be at least bytes_min; 0: never. */
+bool body_splices(struct body *body, const struct channel *from, const struct channel *to, struct buffer_pool *pool,
+                  int64_t bytes_min);
 
 /* As much as both sockets allow, within a bound. BODY_SENDER_ENDED, BODY_SENDER_BROKEN: `from` did, before the body was
  * complete. */

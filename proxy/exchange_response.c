@@ -255,8 +255,8 @@ static bool receive_once(struct exchange *x)
 {
     struct upstream *u = x->upstream;
     bool is_body = x->response_state == RESPONSE_RELAYING || x->response_state == RESPONSE_TUNNELLING;
-    if (x->response_state == RESPONSE_RELAYING &&
-        body_splices(&x->response_body, &u->channel, &x->conn->channel, &x->worker->buffers)) {
+    if (x->response_state == RESPONSE_RELAYING && body_splices(&x->response_body, &u->channel, &x->conn->channel,
+                                                               &x->worker->buffers, x->worker->splice_bytes_min)) {
         on_body_result(x, relay_body(x));
         return false;
     }

@@ -43,7 +43,7 @@ struct proxy_settings {
     /* time-outs; what each one spans is said in config/config.h */
     int64_t head_ms, body_ms, idle_ms, connect_ms, response_ms, request_ms, tunnel_ms, upstream_idle_ms, drain_ms;
     int64_t head_bytes, field_count, connections_per_worker, buffer_bytes_per_worker, upstream_idle_per_endpoint;
-    int64_t replay_bytes, body_bytes_per_second_min;
+    int64_t replay_bytes, splice_bytes_min, body_bytes_per_second_min;
     /* of one client address; 0: no limit */
     int64_t client_connections, client_requests_per_second, client_body_bytes_per_second;
     enum desync_mode desync;

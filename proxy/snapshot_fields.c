@@ -35,6 +35,7 @@ static const struct setting limits[] = {
     ROW("bufferBytesPerWorker", buffer_bytes_per_worker, 1 << 20, INT64_C(1) << 40),
     ROW("upstreamIdlePerEndpoint", upstream_idle_per_endpoint, 0, 10000),
     ROW("replayBytes", replay_bytes, 0, 32768),
+    ROW("spliceBytesMin", splice_bytes_min, 0, INT64_C(1) << 40),
     ROW("bodyBytesPerSecondMin", body_bytes_per_second_min, 0, 1 << 30),
     { NULL, 0, 0, 0 },
 };

@@ -80,6 +80,7 @@ static void apply_settings(struct worker *w, const struct proxy_settings *settin
                                          .target_bytes = H1_TARGET_MAX,
                                          .field_count = (uint16_t)settings->field_count,
                                          .accepts_bare_lf = settings->accepts_bare_lf };
+    w->splice_bytes_min = settings->splice_bytes_min;
     w->client_limits = (struct client_limits){ .connections = settings->client_connections,
                                                .requests_per_second = settings->client_requests_per_second,
                                                .body_bytes_per_second = settings->client_body_bytes_per_second };

@@ -66,7 +66,8 @@ HUGE_REQUESTS = [
     ("huge upload", b"PUT /echo HTTP/1.1\r\nHost: web\r\nContent-Length: %d\r\n\r\n%s" % (len(HUGE), HUGE)),
 ]
 ROUTES = [{"host": "web", "path": "/", "service": "web"}]
-QUICK = {"timeouts": {"headMs": 600, "bodyMs": 600, "connectMs": 600, "responseMs": 600, "drainMs": 3000}}
+QUICK = {"timeouts": {"headMs": 600, "bodyMs": 600, "connectMs": 600, "responseMs": 600, "drainMs": 3000},
+         "limits": {"spliceBytesMin": 131072}}
 NAMES = [name for name, _ in REQUESTS]
 HUGE_NAMES = [name for name, _ in HUGE_REQUESTS]
 

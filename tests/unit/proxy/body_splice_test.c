@@ -10,6 +10,7 @@
 
 #include <signal.h>
 
+#define SPLICE_BYTES_MIN (128 * 1024)
 #define LEN (SPLICE_BYTES_MIN + 12345)
 
 /* From the socket that the test writes to, through the body, to the one that it reads from. */
@@ -57,7 +58,7 @@ static uint64_t feed(struct journey *j, uint64_t position, uint64_t end)
 
 static bool splices(struct journey *j)
 {
-    return body_splices(&j->body, &j->from->channel, &j->to->channel, &j->to->pool);
+    return body_splices(&j->body, &j->from->channel, &j->to->channel, &j->to->pool, SPLICE_BYTES_MIN);
 }
 
 static enum body_result splice_on(struct journey *j)
@@ -166,6 +167,7 @@ static void only_a_long_rest_with_nothing_in_between_goes_this_way(void **state)
     j->body.kind = H1_BODY_CHUNKED;
     assert_false(splices(j));
     j->body.kind = H1_BODY_LENGTH;
+    assert_false(body_splices(&j->body, &j->from->channel, &j->to->channel, &j->to->pool, 0));
     assert_true(splices(j) && splices(j));
     body_fini(&j->body, &j->to->pool);
     assert_int_equal(j->to->pool.pipes.free_count, 1);

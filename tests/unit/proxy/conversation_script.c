@@ -29,7 +29,7 @@ static const struct proxy_under_test {
     bool knows_clients; /* X-Forwarded-For names them, and them alone */
     bool has_proxy_header;
 } proxies[] = {
-    { DOCUMENTS("", ""), true, false },
+    { DOCUMENTS("\"limits\":{\"spliceBytesMin\":131072}", ""), true, false },
     { DOCUMENTS("\"balancer\":\"round_robin\",\"retries\":3,\"limits\":{\"headBytes\":512,\"fieldCount\":8,"
                 "\"replayBytes\":64,\"upstreamIdlePerEndpoint\":1,\"bodyBytesPerSecondMin\":0},"
                 "\"timeouts\":{\"requestMs\":3000}",

@@ -133,6 +133,7 @@ static void every_setting_reaches_its_field(void **state)
                                      .buffer_bytes_per_worker = 2000021,
                                      .upstream_idle_per_endpoint = 22,
                                      .replay_bytes = 25,
+                                     .splice_bytes_min = 32,
                                      .body_bytes_per_second_min = 26,
                                      .client_connections = 27,
                                      .client_requests_per_second = 28,
@@ -152,7 +153,7 @@ static void every_setting_reaches_its_field(void **state)
               "\"bodyMs\":12,\"idleMs\":13,\"connectMs\":14,\"responseMs\":15,\"requestMs\":23,\"tunnelMs\":24,"
               "\"upstreamIdleMs\":16,\"drainMs\":17},\"limits\":{\"headBytes\":1018,\"fieldCount\":19,"
               "\"connectionsPerWorker\":20,\"bufferBytesPerWorker\":2000021,\"upstreamIdlePerEndpoint\":22,"
-              "\"replayBytes\":25,\"bodyBytesPerSecondMin\":26},\"clients\":{\"connections\":27,"
+              "\"replayBytes\":25,\"spliceBytesMin\":32,\"bodyBytesPerSecondMin\":26},\"clients\":{\"connections\":27,"
               "\"requestsPerSecond\":28,\"bodyBytesPerSecond\":29},\"desync\":\"strictest\",\"acceptBareLf\":true,"
               "\"forwardedFor\":\"preserve\",\"sendForwarded\":true,\"accessLogFormat\":\"combined\","
               "\"accessLogEvery\":30,\"trustedProxies\":[\"10.0.0.0/8\",\"::1\"],"
