@@ -6,7 +6,7 @@
 
 #define V4_PREFIX_BITS 96
 
-static const uint8_t v4_mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+const uint8_t network_v4_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
 /* A decimal number up to `max` without sign or leading zero; -1 if it is none. */
 static int parse_bits(const char *text, int max)
@@ -31,8 +31,8 @@ static bool parse_address(const char *text, struct network_address *address, int
         return true;
     if (inet_pton(AF_INET, text, &v4) != 1)
         return false;
-    memcpy(address->bytes, v4_mapped_prefix, sizeof v4_mapped_prefix);
-    memcpy(address->bytes + sizeof v4_mapped_prefix, &v4, sizeof v4);
+    memcpy(address->bytes, network_v4_prefix, sizeof network_v4_prefix);
+    memcpy(address->bytes + sizeof network_v4_prefix, &v4, sizeof v4);
     *first_bit = V4_PREFIX_BITS;
     return true;
 }
@@ -91,7 +91,7 @@ bool network_address_of(const struct sockaddr *from, struct network_address *add
     }
     if (from->sa_family != AF_INET)
         return false;
-    memcpy(address->bytes, v4_mapped_prefix, sizeof v4_mapped_prefix);
-    memcpy(address->bytes + sizeof v4_mapped_prefix, &((const struct sockaddr_in *)from)->sin_addr, 4);
+    memcpy(address->bytes, network_v4_prefix, sizeof network_v4_prefix);
+    memcpy(address->bytes + sizeof network_v4_prefix, &((const struct sockaddr_in *)from)->sin_addr, 4);
     return true;
 }

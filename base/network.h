@@ -20,6 +20,8 @@ struct network {
 
 #define NETWORK_TEXT_SIZE 64
 
+extern const uint8_t network_v4_prefix[12]; /* of IPv4-mapped IPv6 addresses */
+
 /* "10.0.0.0/8", "::1/128", or an address alone. False: not that, or bits are set behind the prefix. */
 bool network_parse(const char *text, struct network *network);
 bool network_contains(const struct network *network, const struct network_address *address);

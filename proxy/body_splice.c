@@ -66,3 +66,8 @@ enum body_result body_splice(struct body *body, const struct channel *from, stru
     body->is_complete = true;
     return BODY_COMPLETE;
 }
+
+enum body_result body_move(struct body *body, struct channel *from, struct channel *to, struct buffer_pool *pool)
+{
+    return body->pipe ? body_splice(body, from, to, pool) : body_relay(body, from, to, pool);
+}

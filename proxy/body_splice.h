@@ -18,4 +18,7 @@ bool body_splices(struct body *body, const struct channel *from, const struct ch
 enum body_result body_splice(struct body *body, const struct channel *from, struct channel *to,
                              struct buffer_pool *pool);
 
+/* body_splice() while the body holds a pipe, else body_relay(). */
+enum body_result body_move(struct body *body, struct channel *from, struct channel *to, struct buffer_pool *pool);
+
 #endif

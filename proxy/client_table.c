@@ -41,9 +41,8 @@ struct client_table {
 /* A client can take any of the addresses of its /64. */
 static struct network_address key_of(const struct network_address *address)
 {
-    static const uint8_t v4_mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
     struct network_address key = *address;
-    if (memcmp(key.bytes, v4_mapped_prefix, sizeof v4_mapped_prefix) != 0)
+    if (memcmp(key.bytes, network_v4_prefix, sizeof network_v4_prefix) != 0)
         memset(key.bytes + 8, 0, 8);
     return key;
 }

@@ -79,7 +79,6 @@ struct exchange {
     bool has_sent_response; /* a byte of the final response has gone to the client */
     bool upstream_keep_alive;
     bool upstream_has_eof; /* of a tunnel */
-    bool is_log_forced;    /* written whatever the sampling says */
     bool is_reused;        /* the present try is on a pooled connection */
     bool keeps_request_id; /* the client's own; else it is the one below */
     char request_id[REQUEST_ID_MADE];

@@ -70,7 +70,6 @@ void exchange_log(struct exchange *x)
         .status = x->status,
         .try_count = x->try_count,
         .is_reused = x->is_reused,
-        .is_forced = x->is_log_forced,
         .request_bytes = x->request_body.relayed_bytes,
         .response_bytes = x->response_body.relayed_bytes,
     };

@@ -92,19 +92,11 @@ static void await_early_answer(struct exchange *x)
         exchange_restart_body_deadline(x, false);
 }
 
-static enum body_result move_body(struct exchange *x)
-{
-    struct body *body = &x->request_body;
-    struct channel *client = &x->conn->channel, *upstream = &x->upstream->channel;
-    struct buffer_pool *pool = &x->worker->buffers;
-    return body->pipe ? body_splice(body, client, upstream, pool) : body_relay(body, client, upstream, pool);
-}
-
 /* What did not fit `head` goes past it to the endpoint, and cannot be sent again. */
 static void relay_body(struct exchange *x)
 {
     struct channel *client = &x->conn->channel;
-    switch (move_body(x)) {
+    switch (body_move(&x->request_body, client, &x->upstream->channel, &x->worker->buffers)) {
     case BODY_COMPLETE:
         request_is_sent(x);
         break;
@@ -126,8 +118,8 @@ static void relay_body(struct exchange *x)
         break;
     case BODY_SENDER_ENDED:
     case BODY_SENDER_BROKEN:
-        conn_close(x->conn,
-                   CONN_CLOSE_BY_CLIENT); /* in the middle of the body: the endpoint must not take it for whole */
+        /* In the middle of the body: the endpoint must not take it for whole. */
+        conn_close(x->conn, CONN_CLOSE_BY_CLIENT);
         break;
     }
 }

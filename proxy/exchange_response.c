@@ -176,10 +176,7 @@ static void upstream_failed(struct exchange *x)
 
 static enum body_result relay_body(struct exchange *x)
 {
-    struct body *body = &x->response_body;
-    struct channel *upstream = &x->upstream->channel, *client = &x->conn->channel;
-    struct buffer_pool *pool = &x->worker->buffers;
-    return body->pipe ? body_splice(body, upstream, client, pool) : body_relay(body, upstream, client, pool);
+    return body_move(&x->response_body, &x->upstream->channel, &x->conn->channel, &x->worker->buffers);
 }
 
 static void on_body_result(struct exchange *x, enum body_result result)

@@ -18,7 +18,6 @@ enum { V2_LOCAL = 0x20, V2_PROXY = 0x21 };
 enum { V2_FAMILY_UNSPEC = 0, V2_FAMILY_INET, V2_FAMILY_INET6, V2_FAMILY_UNIX, V2_FAMILY_COUNT };
 enum { V2_TRANSPORT_UNSPEC = 0, V2_TRANSPORT_STREAM, V2_TRANSPORT_DGRAM, V2_TRANSPORT_COUNT };
 
-static const uint8_t v4_mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 static const size_t v2_addresses_len[V2_FAMILY_COUNT] = { 0, 2 * 4 + 4, 2 * 16 + 4, 2 * 108 };
 
 /* ---- addresses ---- */
@@ -33,8 +32,8 @@ static void set_v4(union endpoint_address *out, const void *address, in_port_t p
 
 static void set_v6(union endpoint_address *out, const uint8_t address[16], in_port_t port)
 {
-    if (memcmp(address, v4_mapped_prefix, sizeof v4_mapped_prefix) == 0) {
-        set_v4(out, address + sizeof v4_mapped_prefix, port);
+    if (memcmp(address, network_v4_prefix, sizeof network_v4_prefix) == 0) {
+        set_v4(out, address + sizeof network_v4_prefix, port);
         return;
     }
     memset(out, 0, sizeof *out);
@@ -247,8 +246,8 @@ static bool read_sockaddr(const struct sockaddr *from, uint8_t out[16], in_port_
 {
     if (from && from->sa_family == AF_INET) {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
-        memcpy(out, v4_mapped_prefix, sizeof v4_mapped_prefix);
-        memcpy(out + sizeof v4_mapped_prefix, &v4->sin_addr, 4);
+        memcpy(out, network_v4_prefix, sizeof network_v4_prefix);
+        memcpy(out + sizeof network_v4_prefix, &v4->sin_addr, 4);
         *port = v4->sin_port;
     } else if (from && from->sa_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
@@ -262,7 +261,7 @@ static bool read_sockaddr(const struct sockaddr *from, uint8_t out[16], in_port_
 
 static bool is_v4_mapped(const uint8_t address[16])
 {
-    return memcmp(address, v4_mapped_prefix, sizeof v4_mapped_prefix) == 0;
+    return memcmp(address, network_v4_prefix, sizeof network_v4_prefix) == 0;
 }
 
 static bool make_pair(const struct sockaddr *source, const struct sockaddr *destination, struct tcp_pair *pair)
