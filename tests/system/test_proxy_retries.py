@@ -1,7 +1,9 @@
 """Which requests are sent a second time, how often, and for how long."""
+import selectors
 import threading
+import time
 
-from proxy_alone import OK, answer_with, closed_port, fields, status
+from proxy_alone import DEADLINE_S, OK, answer_with, closed_port, fields, status
 from proxy_fixtures import proxy, upstream  # noqa: F401 (fixtures)
 
 
@@ -25,6 +27,20 @@ def put(peer, body, pieces=1):
     peer.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body))
     for i in range(pieces):
         peer.send(body[i * len(body) // pieces:(i + 1) * len(body) // pieces])
+
+
+def wait_readable(socks, count):
+    """At least `count` of them, once so many are."""
+    ready, deadline = [], time.monotonic() + DEADLINE_S
+    with selectors.DefaultSelector() as selector:
+        for sock in socks:
+            selector.register(sock, selectors.EVENT_READ)
+        while len(ready) < count and time.monotonic() < deadline:
+            for key, _ in selector.select(deadline - time.monotonic()):
+                selector.unregister(key.fileobj)
+                ready.append(key.fileobj)
+    assert len(ready) >= count, f"{len(ready)} of {count} answered"
+    return ready
 
 
 def test_a_small_put_that_comes_in_pieces_is_sent_again_whole(proxy, upstream):
@@ -106,34 +122,31 @@ def test_the_request_time_out_does_not_cut_a_response_that_has_begun(proxy, upst
 def test_retries_beyond_the_budget_are_not_made(proxy, upstream):
     """Many requests at once on a service whose endpoints all break off: the first three retries are free, the budget of 0 % allows
     no other while those are under way."""
-    count, held = 40, threading.Event()
-    gate = threading.Barrier(count + 1)
+    count, changed, tries = 40, threading.Condition(), [0]
+    first_tries_die, retries_die = threading.Event(), threading.Event()
 
-    def script(peer, up):
-        up.record(peer.take_head())
-        if not held.is_set():
-            gate.wait(20)  # all first tries are in hand
-            return
-        peer.take_rest()  # retries stay under way
+    def script(peer, _):
+        peer.take_head()
+        with changed:
+            tries[0] += 1
+            is_first_try = tries[0] <= count  # no retry before the first tries die
+            changed.notify_all()
+        (first_tries_die if is_first_try else retries_die).wait(DEADLINE_S)
 
     ups = [upstream(script) for _ in range(2)]
     p = proxy([u.port for u in ups], settings={"retryBudgetPercent": 0, "timeouts": {"responseMs": 60_000}})
     peers = [p.connect() for _ in range(count)]
     for peer in peers:
         peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    for u in ups:
-        u.wait_for(lambda _: sum(len(v.heads) for v in ups) >= count or None) if u is ups[0] else None
-    held.set()
-    gate.wait(20)
-    answered = [p for p in peers[:]]
-    codes = []
-    for peer in answered:
-        peer.sock.settimeout(0.5)
-        try:
-            codes.append(status(peer.take_head()))
-        except TimeoutError:
-            codes.append(None)
-    assert codes.count(None) == 3 and codes.count(502) == count - 3
+    with changed:
+        assert changed.wait_for(lambda: tries[0] == count, DEADLINE_S)
+    first_tries_die.set()
+    answered = wait_readable([peer.sock for peer in peers], count - 3)
+    codes = [status(peer.take_head()) for peer in peers if peer.sock in answered]
+    assert codes == [502] * (count - 3)
+    with changed:
+        assert changed.wait_for(lambda: tries[0] == count + 3, DEADLINE_S)
+    retries_die.set()
     for peer in peers:
         peer.close()
 
