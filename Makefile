@@ -39,7 +39,7 @@ OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
 LIBRARY := $(OUT)/libportico.a
 UNIT_TESTS := $(patsubst %.c,$(OUT)/%,$(shell find tests/unit tests/sim -name '*_test.c' 2>/dev/null | sort))
 TEST_SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(shell find tests/unit tests/sim tests/corpus -name '*.c' ! -name '*_test.c' 2>/dev/null))
-BENCH_PROGRAMS := $(OUT)/bench/relay $(OUT)/bench/backend
+BENCH_PROGRAMS := $(OUT)/bench/relay $(OUT)/bench/spread_relay $(OUT)/bench/backend
 # The programs of the benchmarks without their main.c, for their unit tests.
 BENCH_SOURCES := $(filter-out %/main.c,$(wildcard bench/load/*.c))
 BACKEND_SOURCES := $(wildcard bench/backend/*.c)
@@ -99,6 +99,7 @@ $(UNIT_TESTS): $(OUT)/%: $(OUT)/%.o $(OUT)/libtestsupport.a $(LIBRARY)
 # The task image of the demo and the tests, and the floor of the benchmarks: no library at all, linked statically.
 $(OUT)/bench/backend: $(BACKEND_SOURCES) $(wildcard bench/backend/*.h)
 $(OUT)/bench/relay: bench/relay.c
+$(OUT)/bench/spread_relay: bench/spread_relay.c
 $(BENCH_PROGRAMS): bench/tcp.h
 	@mkdir -p $(@D)
 	$(call say,STATIC,$@)

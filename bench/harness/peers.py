@@ -58,6 +58,8 @@ def all_peers(build):
     peers = [
         Peer("direct", "", forwards_fields=False),  # the generator asks the first backend itself
         Peer("relay", relay, "", {}, relay_arguments, forwards_fields=False, valgrind_arguments=relay_arguments),
+        Peer("relay-spread", os.path.join(build, "bench", "spread_relay"), "", {}, relay_arguments, forwards_fields=False,
+             valgrind_arguments=relay_arguments),
         Peer("relay-again", relay, "", {}, relay_arguments, forwards_fields=False),
         NGINX,
         replace(NGINX, name="nginx-16k", values={**NGINX.values, "BUFFER_BYTES": 16384}),
