@@ -297,7 +297,7 @@ static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct conn *c = arg;
-    worker_read_clock(c->worker);
+    worker_enter(c->worker);
     for (int i = 0; i < RECEIVES_PER_TURN && receive_once(c); i++)
         ;
 }
@@ -307,7 +307,7 @@ static void conn_on_writable(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct conn *c = arg;
-    worker_read_clock(c->worker);
+    worker_enter(c->worker);
     enum channel_result result = channel_flush(&c->channel, &c->worker->buffers);
     if (result == CHANNEL_BROKEN) {
         conn_close(c, CONN_CLOSE_BROKEN);

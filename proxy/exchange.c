@@ -1,4 +1,4 @@
-#include "proxy/exchange.h"
+#include "proxy/exchange_parts.h"
 
 #include "base/check.h"
 #include "proxy/burn.h"

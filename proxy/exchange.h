@@ -100,9 +100,11 @@ struct exchange {
     /* Monotonic; 0: has not happened. Head complete; connected (of the last try, 0 when reused); request taken whole from
      * the client; response head. */
     int64_t started_at_us, connected_at_us, sent_at_us, response_at_us;
-    int64_t tried_at_us;        /* the present try began */
-    uint64_t acked_bytes;       /* by a slow client\'s machine, when last looked at */
-    uint64_t window_bytes;      /* of both bodies, when the body's deadline was last started */
+    int64_t tried_at_us;   /* the present try began */
+    uint64_t acked_bytes;  /* by a slow client's machine, when last looked at */
+    uint64_t window_bytes; /* of both bodies, when the body's deadline was last started */
+    bool is_due;           /* on the worker's list of what leaves when the turn ends */
+    STAILQ_ENTRY(exchange) due_link;
     TAILQ_ENTRY(exchange) link; /* dead list */
 };
 
@@ -123,35 +125,6 @@ void exchange_on_connected(struct exchange *x, int cause);
 void exchange_on_upstream_readable(struct exchange *x);
 void exchange_on_upstream_writable(struct exchange *x);
 void exchange_on_deadline(struct exchange *x, enum deadline_kind kind);
-
-/* ---- between exchange*.c only ---- */
-
-/* exchange_try.c: chooses an endpoint and connects or reuses; answers by itself when there is none. */
-void exchange_try(struct exchange *x);
-/* The present try has failed. Tries again where that is safe, else answers with status, or aborts when the response
- * began. */
-void exchange_try_failed(struct exchange *x, enum exchange_end end, int status, bool was_unprocessed);
-/* exchange_head.c: builds `head`. service: null when there is no route. False: no buffer. */
-bool exchange_build_head(struct exchange *x, const struct h1_request *request, const char *head,
-                         const struct snapshot_service *service);
-/* exchange_request.c */
-void exchange_gather_body(struct exchange *x); /* what has come of a body goes into `head`, while it fits */
-void exchange_send_request(struct exchange *x);
-/* exchange_response.c */
-void exchange_relay_response(struct exchange *x);
-/* exchange_tunnel.c: w->response is a 101 that fits the request; its head has been put into the client's `out`. */
-void exchange_start_tunnel(struct exchange *x);
-void exchange_pump_to_upstream(struct exchange *x);
-void exchange_pump_to_client(struct exchange *x);
-void exchange_tunnel_on_client_eof(struct exchange *x);
-void exchange_tunnel_on_upstream_eof(struct exchange *x);
-/* exchange_log.c: one line for the access log. */
-void exchange_log(struct exchange *x);
-/* exchange.c */
-/* A body has moved, or may now. is_client_slow: it is the client that is waited for, which must keep up a rate. */
-void exchange_restart_body_deadline(struct exchange *x, bool is_client_slow);
-void exchange_finish(struct exchange *x);                                  /* complete: next request */
-void exchange_fail(struct exchange *x, enum exchange_end end, int status); /* answer, or abort when it began */
-void exchange_release_upstream(struct exchange *x, bool is_reusable);
+void exchange_send_due(struct worker *w); /* the turn ends */
 
 #endif

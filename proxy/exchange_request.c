@@ -1,4 +1,4 @@
-#include "proxy/exchange.h"
+#include "proxy/exchange_parts.h"
 
 #include "base/check.h"
 #include "proxy/body_splice.h"
@@ -6,6 +6,8 @@
 #include "proxy/worker.h"
 
 #include <errno.h>
+
+#define DUE_MAX 256 /* beyond that, buffers would only pile up */
 
 /* A small body travels in the same send as the head, and makes the request one that can be sent again. */
 void exchange_gather_body(struct exchange *x)
@@ -127,6 +129,40 @@ static void relay_body(struct exchange *x)
 static bool can_send(const struct exchange *x)
 {
     return x->upstream && x->upstream->state == UPSTREAM_BUSY && x->request_state == REQUEST_SENDING;
+}
+
+bool exchange_send_soon(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    if (!x->is_due && w->due_count == DUE_MAX)
+        return false;
+    deadline_stop(&w->deadlines, &x->deadline); /* nobody is waited for */
+    if (x->is_due)
+        return true;
+    x->is_due = true;
+    STAILQ_INSERT_TAIL(&w->due_exchanges, x, due_link);
+    w->due_count++;
+    return true;
+}
+
+static void send_now(struct exchange *x)
+{
+    if (x->response_state == RESPONSE_RELAYING)
+        exchange_relay_response(x);
+    else if (can_send(x))
+        exchange_send_request(x);
+}
+
+void exchange_send_due(struct worker *w)
+{
+    struct exchange *x;
+    while ((x = STAILQ_FIRST(&w->due_exchanges))) {
+        STAILQ_REMOVE_HEAD(&w->due_exchanges, due_link);
+        w->due_count--;
+        x->is_due = false;
+        if (x->conn->exchange == x) /* it may be over by now */
+            send_now(x);
+    }
 }
 
 void exchange_send_request(struct exchange *x)

@@ -1,4 +1,4 @@
-#include "proxy/exchange.h"
+#include "proxy/exchange_parts.h"
 
 #include "base/check.h"
 #include "proxy/body_splice.h"
@@ -211,15 +211,19 @@ static void on_body_result(struct exchange *x, enum body_result result)
     }
 }
 
+/* While an interim response cannot go out, what follows it stays in the socket. */
+static void pause_behind_interim(struct exchange *x)
+{
+    if (x->upstream && x->response_state == RESPONSE_AWAITED)
+        channel_set_reading(&x->upstream->channel, !x->conn->channel.out);
+}
+
 void exchange_relay_response(struct exchange *x)
 {
-    if (!read_heads(x)) {
-        /* While an interim response cannot go out, what follows it stays in the socket. */
-        if (x->upstream && x->response_state == RESPONSE_AWAITED)
-            channel_set_reading(&x->upstream->channel, !x->conn->channel.out);
-        return;
-    }
-    on_body_result(x, relay_body(x));
+    if (read_heads(x))
+        on_body_result(x, relay_body(x));
+    else
+        pause_behind_interim(x);
 }
 
 static void on_upstream_end(struct exchange *x, bool is_clean)
@@ -238,13 +242,22 @@ static void on_upstream_end(struct exchange *x, bool is_clean)
     upstream_failed(x);
 }
 
+/* A whole answer to a request that may be one of many: it leaves when the turn ends. */
+static bool can_wait(const struct exchange *x)
+{
+    return x->response_state == RESPONSE_RELAYING && x->response_body.is_complete;
+}
+
 static void on_upstream_bytes(struct exchange *x)
 {
+    bool is_begin = x->response_state == RESPONSE_AWAITED;
     x->upstream->had_bytes = true;
     if (x->response_state == RESPONSE_TUNNELLING)
         exchange_pump_to_client(x);
-    else
-        exchange_relay_response(x);
+    else if (!read_heads(x))
+        pause_behind_interim(x);
+    else if (!is_begin || !can_wait(x) || !exchange_send_soon(x))
+        on_body_result(x, relay_body(x));
 }
 
 /* False: there is nothing more to receive now, or nobody to receive it for. */
@@ -259,6 +272,10 @@ static bool receive_once(struct exchange *x)
     }
     switch (channel_receive(&u->channel, &x->worker->buffers, RECEIVE_BYTES)) {
     case CHANNEL_OK:
+        if (x->head_sent == 0) { /* not an answer to this request, which has not been sent */
+            upstream_failed(x);
+            return false;
+        }
         on_upstream_bytes(x);
         return is_body && x->upstream == u && u->channel.has_more && u->channel.is_reading;
     case CHANNEL_EOF:

@@ -1,4 +1,4 @@
-#include "proxy/exchange.h"
+#include "proxy/exchange_parts.h"
 
 #include "base/check.h"
 #include "proxy/conn.h"
@@ -118,7 +118,8 @@ void exchange_try(struct exchange *x)
     if (u) {
         x->is_reused = true;
         take_upstream(x, u);
-        exchange_send_request(x);
+        if (!x->request_body.is_complete || x->is_spilled || !exchange_send_soon(x))
+            exchange_send_request(x);
         return;
     }
     u = upstream_connect(w, view->endpoint, x);

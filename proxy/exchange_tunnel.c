@@ -1,4 +1,4 @@
-#include "proxy/exchange.h"
+#include "proxy/exchange_parts.h"
 
 #include "proxy/conn.h"
 #include "proxy/worker.h"

@@ -55,7 +55,7 @@ static void listener_on_acceptable(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct listener *l = arg;
-    worker_read_clock(l->worker);
+    worker_enter(l->worker);
     for (int i = 0; i < ACCEPT_BATCH; i++) {
         enum accept_outcome outcome = accept_one(l);
         if (outcome == ACCEPT_NO_DESCRIPTOR && worker_shed_idle(l->worker, false))

@@ -144,7 +144,7 @@ static void drain(struct worker *w)
 static void worker_on_mail(void *owner, struct mail *mail)
 {
     struct worker *w = owner;
-    worker_read_clock(w);
+    worker_enter(w);
     switch (((struct worker_mail *)mail)->kind) {
     case WORKER_MAIL_SNAPSHOT:
         take_snapshot(w, (struct snapshot_hold *)mail);
@@ -240,7 +240,7 @@ bool worker_shed_idle(struct worker *w, bool is_for_request)
 static void worker_on_tick(void *owner)
 {
     struct worker *w = owner;
-    worker_read_clock(w);
+    worker_enter(w);
     deadline_table_expire(&w->deadlines, worker_now_ms(w), on_deadline, w);
     for (size_t i = 0; i < w->listener_count; i++)
         listener_resume(&w->listeners[i]);
@@ -285,6 +285,7 @@ static void init_lists(struct worker *w)
     TAILQ_INIT(&w->conns);
     TAILQ_INIT(&w->dead_conns);
     TAILQ_INIT(&w->dead_exchanges);
+    STAILQ_INIT(&w->due_exchanges);
     TAILQ_INIT(&w->dead_upstreams);
     slab_init(&w->conn_slab, sizeof(struct conn));
     slab_init(&w->exchange_slab, sizeof(struct exchange));
@@ -332,7 +333,9 @@ static void close_all(struct worker *w)
 void worker_turn(struct worker *w, bool waits)
 {
     event_base_loop(w->base, EVLOOP_ONCE | (waits ? 0 : EVLOOP_NONBLOCK));
+    exchange_send_due(w);
     reap(w);
+    w->is_clock_read = false;
 }
 
 void worker_run(struct worker *w)

@@ -28,6 +28,7 @@
 
 TAILQ_HEAD(conn_list, conn);
 TAILQ_HEAD(exchange_list, exchange);
+STAILQ_HEAD(exchange_queue, exchange);
 
 struct worker_options {
     uint32_t index, worker_count;
@@ -62,6 +63,8 @@ struct worker {
     size_t listener_count;
     struct conn_list conns, dead_conns;
     struct exchange_list dead_exchanges;
+    struct exchange_queue due_exchanges; /* to be sent when this turn ends */
+    uint32_t due_count;
     struct upstream_list dead_upstreams;
     uint32_t conn_count, exchange_count, retry_count; /* open, under way, under way and not at their first try */
     struct client_table *clients;                     /* null until a limit is set for the first time */
@@ -71,7 +74,8 @@ struct worker {
     struct slab conn_slab, exchange_slab, upstream_slab;
     struct access_log access_log;
     uint64_t random_state;
-    int64_t now_us; /* monotonic; read anew at the start of each callback */
+    int64_t now_us;     /* monotonic; read when a turn begins, and when an exchange ends */
+    bool is_clock_read; /* in this turn */
     struct h1_limits head_limits;
     struct h1_request request;   /* the head being handled; valid within one callback */
     struct h1_response response; /* likewise */
@@ -108,6 +112,14 @@ bool worker_shed_idle(struct worker *w, bool is_for_request);
 static inline void worker_read_clock(struct worker *w)
 {
     w->now_us = clock_now_us();
+    w->is_clock_read = true;
+}
+
+/* Callbacks begin with this. What they hear of was there when the turn began. */
+static inline void worker_enter(struct worker *w)
+{
+    if (!w->is_clock_read)
+        worker_read_clock(w);
 }
 
 static inline int64_t worker_now_ms(const struct worker *w)

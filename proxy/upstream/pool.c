@@ -55,7 +55,7 @@ static void upstream_on_readable(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct upstream *u = arg;
-    worker_read_clock(u->worker);
+    worker_enter(u->worker);
     if (u->state == UPSTREAM_BUSY)
         exchange_on_upstream_readable(u->exchange);
     else
@@ -74,7 +74,7 @@ static void upstream_on_writable(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct upstream *u = arg;
-    worker_read_clock(u->worker);
+    worker_enter(u->worker);
     if (u->state == UPSTREAM_CONNECTING) {
         int cause = connect_error(u);
         if (cause == 0) {

@@ -274,6 +274,18 @@ static void a_stale_pooled_connection_is_not_noticed_by_the_client(void **state)
              "GET /1 \nGET /2 \n", "200 a\n200 b\n");
 }
 
+/* Both come within one turn: the connection has been chosen, and nothing been sent on it. */
+static void an_answer_to_nothing_is_not_taken_for_the_answer_to_the_next_request(void **state)
+{
+    (void)state;
+    struct script_result result;
+    run("a@C" GET("/1") THEN "U" OK("1", "a") THEN "&C" GET("/2") THEN "U" OK("5", "stale") THEN "U" OK("1", "b"), '@',
+        &result);
+    assert_string_equal(buf_text(&result.requests), "GET /1 \nGET /2 \n");
+    assert_string_equal(buf_text(&result.responses), "200 a\n200 b\n");
+    script_result_fini(&result);
+}
+
 static void time_ends_what_does_not_go_on(void **state)
 {
     (void)state;
@@ -335,6 +347,7 @@ int main(void)
         cmocka_unit_test(endpoints_that_refuse_are_tried_once_each),
         cmocka_unit_test(a_connection_that_hangs_is_given_up_for_the_other_endpoint),
         cmocka_unit_test(a_stale_pooled_connection_is_not_noticed_by_the_client),
+        cmocka_unit_test(an_answer_to_nothing_is_not_taken_for_the_answer_to_the_next_request),
         cmocka_unit_test(time_ends_what_does_not_go_on),
         cmocka_unit_test(clients_get_their_own_answers_only),
         cmocka_unit_test(a_client_that_reads_nothing_holds_no_more_than_its_buffers),
