@@ -89,4 +89,6 @@ void listener_close(struct listener *l)
     event_del(&l->acceptable);
     while (accept_one(l) == ACCEPT_ONE)
         ;
+    close(l->fd); /* kept, it would let new connections wait in a queue that nobody empties */
+    l->fd = -1;
 }

@@ -12,7 +12,7 @@ struct worker;
 
 struct listener {
     struct worker *worker; /* borrowed */
-    int fd;                /* borrowed: the process keeps it */
+    int fd;                /* owned once opened; -1 when closed */
     uint32_t index;        /* in the settings' list of listeners */
     uint32_t conn_count;   /* open connections that came here */
     bool is_paused, is_closed;

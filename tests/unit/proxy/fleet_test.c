@@ -83,8 +83,6 @@ static int tear_down(void **state)
     fleet_free(b->fleet);
     tiny_upstream_stop(&b->a);
     tiny_upstream_stop(&b->b);
-    for (int w = 0; w < WORKERS; w++)
-        close(b->listen_fds[w]);
     stats_unmap(b->stats);
     loop_free(b->loop);
     free(b);
