@@ -1,3 +1,4 @@
+import contextlib
 import os
 import sys
 
@@ -5,8 +6,9 @@ import docker
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(__file__)), "system"))
 
-from engine import Engine, SharedEngine  # noqa: E402
+from engine import Engine, SharedEngine, wait_until  # noqa: E402
 from portico_run import Load, Portico, build_image  # noqa: E402
 
 
@@ -38,14 +40,21 @@ def own_containers(client, cluster):
     return client.containers.list(all=True, ignore_removed=True, filters={"label": f"portico.cluster={cluster}"})
 
 
+def remove_all(containers):
+    """True when there were none. Portico may have asked for a removal that the engine is still busy with."""
+    for container in containers:
+        with contextlib.suppress(docker.errors.APIError):
+            container.remove(force=True)
+    return not containers
+
+
 @pytest.fixture
 def cluster(request, engine):
     """A name of its own for each test; what carries it is removed afterwards."""
     name = f"t{os.getpid()}-{abs(hash(request.node.name)) % 100000}"
     yield name
     with_engine = docker.DockerClient(base_url=f"unix://{engine.socket}")
-    for container in own_containers(with_engine, name):
-        container.remove(force=True)
+    wait_until(lambda: remove_all(own_containers(with_engine, name)), "its containers are gone")
     with_engine.close()
 
 

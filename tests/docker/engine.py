@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 
-DEADLINE_S = 60
+DEADLINE_S = 240
 
 
 def wait_until(condition, what, deadline_s=DEADLINE_S, interval_s=0.05):
@@ -28,10 +28,11 @@ def answers(socket_path):
 class Engine:
     """dockerd with its own folders, socket and bridge, so that it disturbs no other engine of this machine."""
 
-    def __init__(self, name="pt", subnet="10.213.77.1/24"):
+    def __init__(self):
         self.root = tempfile.mkdtemp(prefix="portico-engine-")
         self.socket = os.path.join(self.root, "docker.sock")
-        self.bridge = f"br-{name}"
+        self.bridge = f"br-pt{os.getpid()}"  # other runs have their own
+        subnet = f"10.{213 + os.getpid() // 250 % 40}.{os.getpid() % 250}.1/24"
         self.process = None
         subprocess.run(["ip", "link", "del", self.bridge], capture_output=True)
         subprocess.run(["ip", "link", "add", self.bridge, "type", "bridge"], check=True)
@@ -58,6 +59,7 @@ class Engine:
         self.process.wait(DEADLINE_S)
 
     def stop(self):
+        """The last of all fixtures to go: nobody may make another container meanwhile."""
         docker = ["docker", "-H", f"unix://{self.socket}"]
         ids = subprocess.run([*docker, "ps", "-aq"], capture_output=True, text=True).stdout.split()
         if ids:

@@ -3,7 +3,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -12,18 +11,13 @@ import urllib.request
 
 import yaml
 
-from engine import wait_until
+from engine import DEADLINE_S, wait_until
+from ports import free_port
 
 OUT = os.environ.get("PORTICO_OUT", "build/release")
 BINARY = os.path.join(OUT, "portico")
 BACKEND = os.path.join(OUT, "bench/backend")
 IMAGE = "portico-test-backend:latest"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def build_image(docker_socket):
@@ -72,7 +66,7 @@ class Portico:
                                          data=json.dumps(body).encode() if body is not None else None,
                                          headers={"Content-Type": "application/json"} if method != "GET" else {})
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             return json.load(error)
@@ -88,14 +82,14 @@ class Portico:
     def routable(self, service="web"):
         return [t for t in self.tasks(service) if t["routable"]]
 
-    def wait_routable(self, count, service="web", deadline_s=60):
+    def wait_routable(self, count, service="web", deadline_s=DEADLINE_S):
         try:
-            return wait_until(lambda: len(self.routable(service)) == count and self.routable(service),
+            return wait_until(lambda: len(found := self.routable(service)) == count and found,
                               f"{count} routable tasks of {service}", deadline_s)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log()[-4000:]}\n{self.service(service)}") from None
 
-    def wait_served(self, path="/", deadline_s=30):
+    def wait_served(self, path="/", deadline_s=DEADLINE_S):
         """Until the front door answers 200: the snapshot has reached the workers."""
         wait_until(lambda: get_once(self.port, path) == 200, f"GET {path} is 200", deadline_s)
 
@@ -106,23 +100,23 @@ class Portico:
                 with open(f"/proc/{pid}/cmdline", "rb") as f:
                     if role.encode() in f.read().split(b"\0"):
                         return int(pid)
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 continue
         return None
 
     def kill_child(self, role):
-        pid = self.child(role)
+        pid = wait_until(lambda: self.child(role), f"there is a {role}")
         os.kill(pid, signal.SIGKILL)
         return pid
 
     def wait_new_child(self, role, old_pid):
-        return wait_until(lambda: self.child(role) not in (None, old_pid) and self.child(role), f"another {role}")
+        return wait_until(lambda: (pid := self.child(role)) != old_pid and pid, f"another {role}")
 
     def stop(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(60)
+                self.process.wait(DEADLINE_S)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -132,7 +126,7 @@ class Portico:
 
 def get_once(port, path="/"):
     try:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("GET", path)
         response = connection.getresponse()
         response.read()
@@ -156,7 +150,7 @@ class Load:
             thread.start()
 
     def _run(self, offset_s):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         due = time.monotonic() + offset_s
         while not self.stopping.wait(max(0, due - time.monotonic())):
             due += self.interval_s

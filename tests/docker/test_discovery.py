@@ -28,7 +28,7 @@ def test_a_labelled_container_is_served_and_its_route_outlives_it(portico, conta
     p.wait_served("/api")
     one.stop(timeout=1)
     wait_until(lambda: not p.routable("api"), "not routable")
-    assert get_once(p.port, "/api") == 503
+    wait_until(lambda: get_once(p.port, "/api") == 503, "503: the workers know it too")
     one.start()
     p.wait_served("/api")
 
@@ -54,7 +54,7 @@ def test_an_invalid_label_is_a_warning_that_names_the_container(portico, contain
     good = container({**LABELS, "portico.service": "good", "portico.path": "/good"})
     p.wait_routable(1, "good")
     wait_until(lambda: bad.name in p.log() or bad.short_id in p.log(), "a warning with the container's name")
-    assert bad.id not in [t["id"] for t in (p.api("/v1/tasks") or {})["tasks"]]
+    assert bad.id not in [t["id"] for t in wait_until(lambda: p.api("/v1/tasks"), "a list of tasks")["tasks"]]
     good.reload()
 
 
@@ -64,6 +64,5 @@ def test_a_container_with_a_health_check_gets_no_traffic_before_it_is_healthy(po
     sick = container({**LABELS}, healthcheck={"test": ["CMD", "/nothing"], "interval": 10**9, "retries": 1})
     wait_until(lambda: p.tasks("api"), "seen")
     well = container({**LABELS})
-    p.wait_routable(1, "api")
-    assert [t["id"] for t in p.routable("api")] == [well.id]
+    assert [t["id"] for t in p.wait_routable(1, "api")] == [well.id]
     assert sick.id != well.id

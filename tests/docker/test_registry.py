@@ -3,15 +3,12 @@ speak clear text."""
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 
-sys.path.append(os.path.join(os.path.dirname(os.path.dirname(__file__)), "system"))
-
-from proxy_alone import free_port  # noqa: E402
-from proxy_fixtures import proxy  # noqa: E402, F401 (fixture)
-from real_programs import Server, environment, require  # noqa: E402
+from proxy_alone import free_port
+from proxy_fixtures import proxy  # noqa: F401 (fixture)
+from real_programs import Server, environment, require
 
 LAYER_BYTES = 50 << 20
 
@@ -47,7 +44,7 @@ class Docker:
         self.base = ["docker", "-H", f"unix://{socket}"]
 
     def __call__(self, *arguments, **options):
-        done = subprocess.run([*self.base, *arguments], capture_output=True, timeout=120, env=environment(), **options)
+        done = subprocess.run([*self.base, *arguments], capture_output=True, timeout=600, env=environment(), **options)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode().strip()
 
@@ -57,7 +54,7 @@ class Docker:
 
 @pytest.fixture
 def pushed(engine, registry, proxy, tmp_path):  # noqa: F811
-    """(docker, name of an image with a layer of LAYER_BYTES that names the proxy as its registry)"""
+    """(docker, name of an image with a layer of LAYER_BYTES that names the proxy as its registry, the proxy)"""
     docker = Docker(engine.socket)
     p = proxy([registry.port], access_log=str(tmp_path / "access.log"))
     name = f"127.0.0.1:{p.port}/team/thing:1"
@@ -66,12 +63,12 @@ def pushed(engine, registry, proxy, tmp_path):  # noqa: F811
     (content / "random").write_bytes(os.urandom(LAYER_BYTES))  # so that compression cannot make it small
     tar = subprocess.run(["tar", "-C", content, "-c", "."], capture_output=True, check=True).stdout
     docker("import", "--change", 'CMD ["/none"]', "-", name, input=tar)
-    yield docker, name
+    yield docker, name, p
     subprocess.run([*docker.base, "image", "rm", "-f", name], capture_output=True)
 
 
 def test_an_image_that_was_pushed_is_pulled_as_the_same(pushed, registry, tmp_path):
-    docker, name = pushed
+    docker, name, p = pushed
     made = docker.image(name)
     docker("push", "-q", name)
     assert max(f.stat().st_size for f in registry.blobs.rglob("data")) >= LAYER_BYTES
@@ -83,14 +80,15 @@ def test_an_image_that_was_pushed_is_pulled_as_the_same(pushed, registry, tmp_pa
     assert pulled["Id"] == made["Id"]
     assert pulled["RootFS"] == made["RootFS"] and pulled["Config"]["Cmd"] == ["/none"]
 
-    # all of it went through the proxy, and nothing failed there
+    # all of it went through the proxy, and nothing failed there; the log is whole when the proxy has ended
+    p.stop()
     lines = [json.loads(line) for line in (tmp_path / "access.log").read_text().splitlines()]
     assert {line["method"] for line in lines} >= {"GET", "HEAD", "POST", "PATCH", "PUT"}
     assert [line for line in lines if line["status"] >= 500] == []
 
 
 def test_layers_that_the_registry_has_are_not_sent_again(pushed):
-    docker, name = pushed
+    docker, name, _ = pushed
     docker("push", "-q", name)
     again = name.removesuffix(":1") + ":2"
     docker("tag", name, again)

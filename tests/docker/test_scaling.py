@@ -1,25 +1,24 @@
 """The number of tasks follows the traffic, on real containers."""
 import threading
-import time
 
 from conftest import own_containers
 from engine import wait_until
 from portico_run import IMAGE
 
 SCALED = {"name": "web", "image": IMAGE, "port": 8080, "desiredCount": 1, "stopTimeout": "1s", "deregistrationDelay": "5s",
-          "scaling": {"min": 1, "max": 4, "scaleInCooldown": "3s", "target": {"requestsPerSecondPerTask": 50}}}
+          "scaling": {"min": 1, "max": 4, "scaleInCooldown": "3s", "target": {"requestsPerSecondPerTask": 25}}}
 
 
 def test_tasks_follow_the_traffic_out_and_in_without_a_failed_request(portico, load, client, cluster):
     p = portico([dict(SCALED)])
     p.wait_routable(1)
     p.wait_served()
-    step = load(p.port, per_second=190)
+    step = load(p.port, per_second=190)  # four tasks need 76 at least: also a slow machine sends that many
     p.wait_routable(4)
-    assert "requests/s" in p.service()["lastDecision"]
+    assert "requests/s" in wait_until(p.service, "the service")["lastDecision"]
     assert step.stop() == []
-    quiet = load(p.port, per_second=10, threads=2)
-    wait_until(lambda: len(own_containers(client, cluster)) == 1, "back at one container", 60)
+    quiet = load(p.port, per_second=5, threads=2)
+    wait_until(lambda: len(own_containers(client, cluster)) == 1, "back at one container")
     assert quiet.stop() == []
     status = p.service()
     assert status["scaleOutCount"] >= 1 and status["scaleInCount"] >= 1
@@ -43,8 +42,9 @@ def test_a_patched_count_survives_a_killed_control(portico, client, cluster):
     assert p.api("/v1/services/web", "PATCH", {"desiredCount": 3})["desiredCount"] == 3
     old = p.kill_child("control")
     p.wait_new_child("control", old)
-    p.wait_routable(3)
-    assert p.service()["desiredCount"] == 3 and len(own_containers(client, cluster)) == 3
+    # One that was being created when control died may be one too many for a moment.
+    wait_until(lambda: len(own_containers(client, cluster)) == len(p.routable()) == 3, "three")
+    assert p.service()["desiredCount"] == 3
 
 
 def test_a_dead_task_is_replaced(portico, client, cluster):
@@ -56,7 +56,8 @@ def test_a_dead_task_is_replaced(portico, client, cluster):
 
 
 def test_a_drained_task_finishes_its_request_before_it_is_stopped(portico, client, cluster):
-    p = portico([{"name": "web", "image": IMAGE, "port": 8080, "desiredCount": 1, "stopTimeout": "1s"}])
+    p = portico([{"name": "web", "image": IMAGE, "port": 8080, "desiredCount": 1, "stopTimeout": "1s",
+                  "deregistrationDelay": "120s"}])
     p.wait_routable(1)
     p.wait_served()
     task = p.routable()[0]["id"]
@@ -64,18 +65,17 @@ def test_a_drained_task_finishes_its_request_before_it_is_stopped(portico, clien
 
     def slow():
         import http.client
-        connection = http.client.HTTPConnection("127.0.0.1", p.port, timeout=30)
-        connection.request("GET", "/?delay_ms=3000")
+        connection = http.client.HTTPConnection("127.0.0.1", p.port, timeout=60)
+        connection.request("GET", "/?delay_ms=15000")
         response = connection.getresponse()
         answers.append((response.status, len(response.read())))
 
-    thread = threading.Thread(target=slow)
+    thread = threading.Thread(target=slow, daemon=True)
     thread.start()
     wait_until(lambda: any(t["id"] == task and t["inFlight"] for t in p.tasks()), "in flight")
-    began = time.monotonic()
-    p.api(f"/v1/tasks/{task}/drain", "POST", {})
+    assert p.api(f"/v1/tasks/{task}/drain", "POST", {})
+    assert not answers, "it was over before the drain began"
     thread.join()
     assert answers and answers[0][0] == 200 and answers[0][1] > 0
-    assert time.monotonic() - began > 1
     wait_until(lambda: task not in [c.id for c in own_containers(client, cluster) if c.status == "running"], "stopped")
     p.wait_routable(1)

@@ -171,7 +171,46 @@ static void open_some(int budget)
     }
 }
 
+/* ---- what comes back */
+
+static void note_status(struct client *c, const char *bytes, ssize_t len)
+{
+    if (c->is_answered)
+        return;
+    c->is_answered = true;
+    answered++;
+    if (len > 9 && bytes[9] >= '1' && bytes[9] <= '5')
+        statuses[bytes[9] - '0']++;
+}
+
+/* False when there is nothing more, or the connection is no more. */
+static bool client_receive(struct client *c, size_t most)
+{
+    static char bytes[65536];
+    ssize_t got = recv(c->fd, bytes, most < sizeof bytes ? most : sizeof bytes, 0);
+    if (got > 0) {
+        note_status(c, bytes, got);
+        c->received += (uint64_t)got;
+        received_bytes += (uint64_t)got;
+        return true;
+    }
+    if (got == 0)
+        client_ended(c, &closed_by_server);
+    else if (errno != EAGAIN)
+        client_ended(c, &broken_by_server);
+    return false;
+}
+
 /* ---- sending */
+
+/* A connection that takes no more may still hold its answer: that is read first, as by anybody who waits for one. */
+static void client_broken(struct client *c)
+{
+    while (c->state == OPEN && client_receive(c, SIZE_MAX))
+        ;
+    if (c->state == OPEN)
+        client_ended(c, &broken_by_server);
+}
 
 static bool client_send(struct client *c, size_t until)
 {
@@ -182,7 +221,7 @@ static bool client_send(struct client *c, size_t until)
     if (put > 0)
         c->sent += (uint32_t)put;
     if (put < 0 && errno != EAGAIN)
-        client_ended(c, &broken_by_server);
+        client_broken(c);
     return put > 0;
 }
 
@@ -191,7 +230,7 @@ static void send_body_piece(struct client *c)
     static const char piece[4096];
     size_t len = (size_t)options.bytes < sizeof piece ? (size_t)options.bytes : sizeof piece;
     if (send(c->fd, piece, len, MSG_NOSIGNAL) < 0 && errno != EAGAIN)
-        client_ended(c, &broken_by_server);
+        client_broken(c);
 }
 
 static void reset(struct client *c)
@@ -246,35 +285,7 @@ static void client_on_connected(struct client *c)
         client_send(c, options.mode == SLOW_HEADS ? 1 : request_len);
 }
 
-/* ---- receiving */
-
-static void note_status(struct client *c, const char *bytes, ssize_t len)
-{
-    if (c->is_answered)
-        return;
-    c->is_answered = true;
-    answered++;
-    if (len > 9 && bytes[9] >= '1' && bytes[9] <= '5')
-        statuses[bytes[9] - '0']++;
-}
-
-/* False when there is nothing more, or the connection is no more. */
-static bool client_receive(struct client *c, size_t most)
-{
-    static char bytes[65536];
-    ssize_t got = recv(c->fd, bytes, most < sizeof bytes ? most : sizeof bytes, 0);
-    if (got > 0) {
-        note_status(c, bytes, got);
-        c->received += (uint64_t)got;
-        received_bytes += (uint64_t)got;
-        return true;
-    }
-    if (got == 0)
-        client_ended(c, &closed_by_server);
-    else if (errno != EAGAIN)
-        client_ended(c, &broken_by_server);
-    return false;
-}
+/* ---- events */
 
 static void reset_when_far_enough(struct client *c)
 {

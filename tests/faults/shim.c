@@ -11,8 +11,8 @@
  *
  * A reading or writing call that fails with ECONNRESET, EPIPE or ETIMEDOUT also ends the connection, as those mean that
  * it has ended; close() closes also when it says that it failed, as the kernel's does. All allocating functions count in
- * one row, `alloc`. Any thread; makes no system call of its own once the program has started, but for that shutdown(),
- * so that a seccomp filter of the program does not matter.
+ * one row, `alloc`. Any thread; makes no system call of its own once the program has started, but for that shutdown()
+ * and fstat(), so that a seccomp filter of the program does not matter.
  * Not for programs with sanitizers: those bring an allocator of their own. */
 #include <dlfcn.h>
 #include <errno.h>
@@ -25,6 +25,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -318,7 +319,11 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 ssize_t splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t len, unsigned flags)
 {
     NEXT(splice);
-    return strikes(ROW_splice) ? -1 : next(from, from_at, to, to_at, shorten(ROW_splice, len), flags);
+    struct stat to_stat;
+    bool is_to_pipe = fstat(to, &to_stat) == 0 && S_ISFIFO(to_stat.st_mode);
+    if (strikes_connection(ROW_splice, is_to_pipe ? from : to))
+        return -1;
+    return next(from, from_at, to, to_at, shorten(ROW_splice, len), flags);
 }
 
 /* ---- the rest */

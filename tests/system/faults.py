@@ -82,7 +82,7 @@ class Flood:
         for line in self.process.stdout:
             self.state = collections.Counter(json.loads(line))
 
-    def wait_for(self, condition, what, timeout_s=DEADLINE_S):
+    def wait_for(self, condition, what, timeout_s=2 * DEADLINE_S):
         deadline = time.monotonic() + timeout_s
         while not condition(self.state):
             assert self.process.poll() is None, "flood ended"
@@ -93,7 +93,11 @@ class Flood:
     def stop(self):
         if self.process.poll() is None:
             self.process.stdin.close()
-            self.process.wait(DEADLINE_S)
+            try:
+                self.process.wait(DEADLINE_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                raise
         self.reader.join(DEADLINE_S)
         return self.state
 
@@ -110,14 +114,18 @@ class Legitimate:
     def __init__(self, port, duration_s=3, rate=200, path="/", connections=16, options=()):
         self.process = subprocess.Popen(
             [BENCH, "--rate", str(rate), "--duration", f"{duration_s}s", "--connections", str(connections), "--quiet",
-             "--timeout", "5s", "--json", "-", *options, f"http://127.0.0.1:{port}{path}"],
+             "--timeout", "30s", "--json", "-", *options, f"http://127.0.0.1:{port}{path}"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def is_running(self):
         return self.process.poll() is None
 
     def result(self):
-        out, err = self.process.communicate(timeout=120)
+        try:
+            out, err = self.process.communicate(timeout=180)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
         assert out, err
         return json.loads(out)
 

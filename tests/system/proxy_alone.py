@@ -12,7 +12,7 @@ from ports import free_port
 
 OUT = os.environ.get("PORTICO_OUT", "build/release")
 BINARY = os.path.join(OUT, "portico")
-DEADLINE_S = 20
+DEADLINE_S = 60  # a bound against hanging, far above what anything here takes on a machine that has other work
 
 
 def closed_port():
@@ -199,7 +199,12 @@ class ProxyAlone:
         self.log_path = os.path.join(str(directory), "proxy.log")
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen([BINARY, "proxy", "--snapshot", self.path], stderr=log, preexec_fn=preexec)
-        self.wait_until_listening()
+        try:
+            self.wait_until_serving()
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
 
     def write(self):
         self.serial += 1
@@ -209,16 +214,20 @@ class ProxyAlone:
             json.dump(self.document, f)
         os.rename(temporary, self.path)
 
-    def wait_until_listening(self):
+    def wait_until_serving(self):
+        """Until a worker has closed a connection that asked nothing. A port that accepts is not enough: the kernel does
+        so before signals are handled, and a connection that is only closed here may still count for a limit there."""
         deadline = time.monotonic() + DEADLINE_S
         while time.monotonic() < deadline:
             assert self.process.poll() is None, open(self.log_path).read()
             try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-                return
-            except ConnectionRefusedError:
+                with socket.create_connection(("127.0.0.1", self.port), DEADLINE_S) as probe:
+                    probe.shutdown(socket.SHUT_WR)
+                    if probe.recv(1) == b"":
+                        return
+            except OSError:
                 time.sleep(0.01)  # a poll interval of a wait on state, not a guess
-        raise AssertionError("proxy never listened: " + open(self.log_path).read())
+        raise AssertionError("proxy never served: " + open(self.log_path).read())
 
     def reload(self):
         self.write()

@@ -110,7 +110,7 @@ class ReportServer:
                 self.end_headers()
                 for i in range(EVENTS):
                     self.put(f"id: {i}\nevent: tick\ndata: {i}\n\n")
-                    if owner.seen.get(timeout=30) != str(i):
+                    if owner.seen.get(timeout=120) != str(i):
                         break
                 self.put("event: end\ndata: x\n\n")
                 self.wfile.write(b"0\r\n\r\n")

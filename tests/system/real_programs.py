@@ -12,7 +12,9 @@ import pytest
 
 from proxy_alone import free_port
 
-DEADLINE_S = 60  # a bound against hanging, far above what anything here takes, sanitizers included
+DEADLINE_S = 240  # a bound against hanging, far above what anything here takes, sanitizers included
+
+SO_ACCEPTCON = 0x10000  # of /proc/net/unix: somebody listens
 
 
 def require(program, package):
@@ -48,6 +50,7 @@ class Server:
 
     def __init__(self, command, log_path, **options):
         self.log_path = str(log_path)
+        self.is_stopped = False
         options.setdefault("env", environment())
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen([str(word) for word in command], stdin=options.pop("stdin", subprocess.DEVNULL),
@@ -66,9 +69,21 @@ class Server:
 
         wait_until(listens, f"{self.process.args[0]} listens on {port}")
 
+    def wait_for_socket(self, path):
+        def listens():
+            assert self.process.poll() is None, self.log()
+            with open("/proc/net/unix") as f:
+                rows = [line.split() for line in f]
+            return any(row[-1] == str(path) and int(row[3], 16) & SO_ACCEPTCON for row in rows[1:])
+
+        wait_until(listens, f"{self.process.args[0]} listens on {path}")
+
     def stop(self):
         """The group too: browsers and process managers have children. The group's id is the process's, and stays taken
-        until it has been waited for."""
+        until it has been waited for: only the first call may use it."""
+        if self.is_stopped:
+            return
+        self.is_stopped = True
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -116,11 +131,14 @@ class Nginx(Server):
         super().__init__([nginx, "-e", folder / "error.log", "-c", config], folder / "nginx.log")
         self.wait_for_port(self.port)
 
+    def requests(self):
+        """The lines of its access log. It writes one after the response has gone."""
+        return [line for line in (self.folder / "access.log").read_text().splitlines(keepends=True) if line.endswith("\n")]
+
     def wait_for_requests(self, count):
-        """The lines of its access log, when they are that many: it writes one after the response has gone."""
-        log = self.folder / "access.log"
-        wait_until(lambda: len(log.read_text().splitlines()) >= count, f"{count} lines in nginx's access log")
-        return log.read_text().splitlines()
+        """The lines of its access log, when they are that many."""
+        wait_until(lambda: len(self.requests()) >= count, f"{count} lines in nginx's access log")
+        return self.requests()
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ sys.path.insert(0, str(ROOT / "bench"))
 from harness import (beside, command, containers, figures, generators, goals, idle, machine, instructions, peers, plots,  # noqa: E402
                      procfs, report, rounds, saturation, scenario, self_check, stand, syscalls, templates)
 from harness.problem import Problem, UsageProblem  # noqa: E402
-from harness.processes import Processes, free_ports, wait_for_answer  # noqa: E402
+from harness.processes import Processes, wait_for_answer  # noqa: E402
+from ports import free_port  # noqa: E402
 
 OUT = os.path.abspath(os.environ.get("PORTICO_OUT", ROOT / "build" / "release"))
 KNOWN = peers.all_peers(OUT)
@@ -33,7 +34,7 @@ proxies: [relay, portico]
 def run_bench(tmp_path):
     """bench/run.py with its results in a folder of its own."""
 
-    def run(*arguments, seconds=120):
+    def run(*arguments, seconds=600):
         return subprocess.run(command_line(tmp_path, *arguments), capture_output=True, text=True, timeout=seconds)
 
     return run
@@ -494,10 +495,10 @@ def test_wrk_is_read(tmp_path, monkeypatch):
 
 @pytest.fixture
 def odd_backend():
-    [port] = free_ports(1)
+    port = free_port()
     path = ROOT / "bench" / "harness" / "odd_backend.py"
     process = subprocess.Popen([str(path), "--port", str(port), "--fail-every", "2", "--name", "odd"])
-    assert wait_for_answer(port, process)
+    assert wait_for_answer(port, process, 120)
     yield port
     process.kill()
     process.wait()
@@ -516,7 +517,7 @@ def test_idle_connections_that_are_closed_are_seen(odd_backend):
     idle = beside.IdleConnections(odd_backend, 5)
     assert idle.still_open_count() == 5
     idle.sockets[0].sendall(b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while idle.still_open_count() == 5:
         assert time.monotonic() < deadline
     assert idle.still_open_count() == 4
@@ -532,11 +533,12 @@ class Standing:
 
 
 def test_a_proxy_that_follows_is_told_apart_from_one_that_does_not(odd_backend, monkeypatch):
-    monkeypatch.setattr(beside, "FOLLOW_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(beside, "FOLLOW_TIMEOUT_S", 120)
     monkeypatch.setattr(beside, "get", lambda port, path: stand.get(port, "/health"))
     following = Standing(odd_backend, "odd")
     beside.Churn(following, 100).check_followed()
-    assert following.told == [[9]]
+    assert following.told and all(ports == [9] for ports in following.told)  # again each second, should it take so long
+    monkeypatch.setattr(beside, "FOLLOW_TIMEOUT_S", 0.5)
     with pytest.raises(Problem, match="does not follow"):
         beside.Churn(Standing(odd_backend, "another"), 100).check_followed()
 
@@ -616,11 +618,15 @@ def is_alive(pid):
 
 
 def test_cpu_time_and_memory_of_a_process_and_its_children_are_seen():
+    before = os.times()
+    subprocess.run([sys.executable, "-c", "import os, time"], check=True)
+    after = os.times()
+    python_s = 10 * (after.children_user + after.children_system - before.children_user - before.children_system)
     script = "import os, time\nif os.fork() == 0:\n    end = time.process_time() + 0.3\n    while time.process_time() < end: pass\n    os._exit(0)\nos.wait()\nprint('done', flush=True)\ntime.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout.readline() == "done\n"
-            assert 0.28 <= procfs.cpu_seconds(process.pid) <= 2
+            assert 0.28 <= procfs.cpu_seconds(process.pid) <= 3 + python_s
             rss, pss = procfs.memory_kib(process.pid)
             assert rss > 1000 and (pss is None or 0 < pss <= rss)
             assert procfs.tree(process.pid) == [process.pid]
@@ -637,7 +643,7 @@ def test_what_was_started_is_stopped_with_its_children(monkeypatch):
     child = procfs.tree(process.pid)[1]
     processes.stop_all()
     assert process.poll() is not None and not os.path.exists(processes.folder)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while is_alive(child):
         assert time.monotonic() < deadline, "the child lives on"
         time.sleep(0.01)
@@ -676,7 +682,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path, option):
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as nowhere:
-        done = subprocess.run(command_line(tmp_path, option), stdout=nowhere, stderr=subprocess.PIPE, text=True, timeout=60)
+        done = subprocess.run(command_line(tmp_path, option), stdout=nowhere, stderr=subprocess.PIPE, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -693,7 +699,7 @@ def test_a_portico_that_does_not_start_ends_the_run_with_its_words(run_bench, tm
     assert "no luck today" in done.stderr.splitlines()[-1] and done.stdout == ""
 
 
-SHORT = ("small-keepalive", "--proxies", "relay,portico", "--rounds", "1", "--seconds", "0.3", "--skip", "syscalls,instructions")
+SHORT = ("small-keepalive", "--proxies", "relay,portico", "--rounds", "1", "--seconds", "1", "--skip", "syscalls,instructions")
 
 
 def test_a_run_writes_what_a_reader_of_the_results_needs(run_bench, tmp_path):
@@ -713,17 +719,17 @@ def test_a_run_writes_what_a_reader_of_the_results_needs(run_bench, tmp_path):
 
 def test_a_stopped_run_leaves_no_process_and_no_folder(tmp_path):
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    process = subprocess.Popen(command_line(tmp_path, "small-keepalive", "--proxies", "relay,portico"), env=environment,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command_line(tmp_path, "small-keepalive", "--proxies", "relay,portico", "--rounds", "50"),
+                               env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if "round 1/" in line:
             break
     started = procfs.tree(process.pid)[1:]
     assert len(started) > 2
     process.terminate()
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == 143
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while any(is_alive(pid) for pid in started):
         assert time.monotonic() < deadline, "a process lives on"
         time.sleep(0.01)

@@ -7,6 +7,7 @@ import pytest
 
 from conversation import ask, answer_all_kinds, converse, start  # noqa: F401 (start is a fixture)
 from faults import SHIM, Faults
+from proxy_alone import DEADLINE_S
 from proxy_fixtures import upstream  # noqa: F401 (fixture)
 
 pytestmark = pytest.mark.skipif(not os.path.exists(SHIM), reason="no shim for this kind of build")
@@ -35,7 +36,7 @@ def test_an_allocation_that_fails_costs_one_request_at_most_and_never_the_proces
             faults.disarm()
             refused = [name for name, became in outcome.items() if became != "right"]
             if len(refused) > 1 and not is_answering(proxy):
-                proxy.process.wait(10)  # it is ending
+                proxy.process.wait(DEADLINE_S)  # it is ending
             if proxy.process.poll() is not None:
                 problems.append(f"allocation {number}: ended with {proxy.process.returncode}: {log_of(proxy).strip()}")
             elif len(refused) > 1:
@@ -62,7 +63,7 @@ def change_routes(proxy, serial):
 
 def wait_for_reload(proxy, host, log_before):
     """True when the new snapshot serves, False when it was refused or the process has ended."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline:
         answer, _ = ask(proxy, f"GET /a HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         if answer and answer[0] == 200:
@@ -89,7 +90,7 @@ def test_an_allocation_that_fails_in_a_reload_refuses_it_or_ends_with_a_word(tmp
         if is_answering(proxy):
             refused += not took
         else:
-            proxy.process.wait(10)
+            proxy.process.wait(DEADLINE_S)
             last_words = log_of(proxy).strip().split("\n")[-1]
             if proxy.process.returncode not in (1, 2, 3, -signal.SIGABRT) or "out of memory" not in last_words:
                 unclear.append(f"allocation {number}: ended with {proxy.process.returncode}: {last_words}")

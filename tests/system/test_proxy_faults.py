@@ -3,14 +3,17 @@ import hashlib
 import json
 import resource
 import threading
-import time
 
 import pytest
 
-from proxy_alone import OK, Upstream, answer_with, closed_port, endpoints, fields, status
+from proxy_alone import DEADLINE_S, OK, answer_with, closed_port, endpoints, fields, status
 from proxy_fixtures import proxy, upstream  # noqa: F401 (fixtures)
+from real_programs import wait_until
 
-FAST = {"timeouts": {"headMs": 300, "bodyMs": 300, "idleMs": 300, "connectMs": 300, "responseMs": 300}}
+
+def short(name):
+    """Only the time-out that is the subject is short: a slow test must not run into another one."""
+    return {"timeouts": {name: 300}}
 
 
 def test_a_refused_connection_is_tried_on_another_endpoint(proxy, upstream):
@@ -89,7 +92,7 @@ def test_all_endpoints_dead_is_502(proxy):
 
 def test_a_silent_endpoint_is_504(proxy, upstream):
     up = upstream(lambda peer, u: peer.take_rest())
-    assert proxy([up.port], settings=FAST).get()[0] == 504
+    assert proxy([up.port], settings=short("responseMs")).get()[0] == 504
 
 
 @pytest.mark.parametrize("response", [
@@ -210,20 +213,20 @@ def test_an_ambiguous_request_is_refused_and_reaches_no_endpoint(proxy, upstream
 
 def test_a_head_that_never_ends_is_408(proxy, upstream):
     up = upstream(answer_with(OK))
-    peer = proxy([up.port], settings=FAST).connect()
+    peer = proxy([up.port], settings=short("headMs")).connect()
     peer.send(b"GET / HTTP/1.1\r\nHost")
     assert status(peer.take_head()) == 408
 
 
 def test_an_idle_connection_is_closed_after_its_time(proxy, upstream):
     up = upstream(answer_with(OK))
-    peer = proxy([up.port], settings=FAST).connect()
+    peer = proxy([up.port], settings=short("idleMs")).connect()
     assert peer.is_closed_by_peer()
 
 
 def test_an_upload_that_stalls_is_408(proxy, upstream):
     up = upstream(lambda peer, u: peer.take_rest())
-    peer = proxy([up.port], settings=FAST).connect()
+    peer = proxy([up.port], settings=short("bodyMs")).connect()
     peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
     assert status(peer.take_head()) == 408
 
@@ -272,11 +275,13 @@ def test_a_slow_endpoint_does_not_make_the_proxy_grow(proxy, upstream):
     def script(peer, up):
         peer.take_head()
         up.record(b"head")
-        release.wait(20)
+        release.wait(DEADLINE_S)
         digest.update(peer.data)
         got = len(peer.data)
         while got < BIG:
             piece = peer.sock.recv(1 << 20)
+            if not piece:
+                return
             digest.update(piece)
             got += len(piece)
         peer.send(OK)
@@ -300,17 +305,42 @@ def test_a_slow_endpoint_does_not_make_the_proxy_grow(proxy, upstream):
     assert p.rss_kib() - before < 16 * 1024
 
 
+def answer_and_hold(go):
+    """Answers at once, but requests for /held only after `go`."""
+
+    def script(peer, up):
+        while head := peer.take_head():
+            up.record(head)
+            if head.startswith(b"GET /held "):
+                go.wait(DEADLINE_S)
+            peer.send(OK)
+
+    return script
+
+
+def is_answered(peer):
+    peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    return status(peer.take_head()) == 200 and peer.take(2) == b"ok"
+
+
 def test_running_out_of_descriptors_sheds_those_that_asked_nothing_and_serves_on(proxy, upstream):
-    up = upstream(answer_with(OK))
+    """The first client has a request in hand while the crowd comes. Between two requests it would be idle, and might go
+    too when all of the crowd are so new that a request of theirs may be on its way."""
+    go = threading.Event()
+    up = upstream(answer_and_hold(go))
     limit = 64
     p = proxy([up.port], preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
     first = p.connect()
-    first.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert status(first.take_head()) == 200 and first.take(2) == b"ok"
+    assert is_answered(first)
+    first.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+    up.wait_for(lambda u: len(u.heads) == 2)
     crowd = [p.connect() for _ in range(limit * 2)]
+    assert is_answered(crowd[-1])  # so all of them have had their turn
+    assert crowd[0].is_closed_by_peer()
+    go.set()
+    assert status(first.take_head()) == 200 and first.take(2) == b"ok"
     for _ in range(10):
-        first.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert status(first.take_head()) == 200 and first.take(2) == b"ok"
+        assert is_answered(first)
     for one in crowd:
         one.close()
     assert p.get()[0] == 200
@@ -334,12 +364,15 @@ def test_a_reload_under_load_fails_no_request(proxy, upstream):
 
     def load():
         peer = p.connect()
-        while not stop.is_set():
-            peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            head = peer.take_head()
-            if not head or status(head) != 200 or peer.take(2) != b"ok":
-                failures.append(head)
-                return
+        try:
+            while not stop.is_set():
+                peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                head = peer.take_head()
+                if not head or status(head) != 200 or peer.take(2) != b"ok":
+                    failures.append(head)
+                    return
+        except OSError as error:
+            failures.append(error)
 
     threads = [threading.Thread(target=load) for _ in range(8)]
     for t in threads:
@@ -349,9 +382,7 @@ def test_a_reload_under_load_fails_no_request(proxy, upstream):
         p.document["routes"] = [{"host": "*", "path": "/", "service": "web"}, {"host": "*", "path": f"/r{i}", "service": "web"}]
         seen = sum(len(u.heads) for u in ups)
         p.reload()
-        deadline = time.monotonic() + 20
-        while sum(len(u.heads) for u in ups) < seen + 20 and time.monotonic() < deadline:
-            time.sleep(0.001)  # until traffic has gone on
+        wait_until(lambda: failures or sum(len(u.heads) for u in ups) >= seen + 20, "traffic has gone on")
     stop.set()
     for t in threads:
         t.join()
@@ -364,35 +395,24 @@ def test_a_bad_snapshot_is_refused_whole_and_the_old_one_serves_on(proxy, upstre
     assert p.get()[0] == 200  # the good one has been read
     p.document["routes"].append({"host": "*", "path": "/x", "service": "nobody"})
     p.reload()
-    deadline = time.monotonic() + 20
-    while "routes[1].service" not in open(p.log_path).read():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)  # until it has been read
+    wait_until(lambda: "routes[1].service" in open(p.log_path).read(), "it has been read")
     assert p.get("/x")[0] == 200
 
 
 def test_a_drain_finishes_what_is_in_hand(proxy, upstream):
     go = threading.Event()
-
-    def script(peer, up):
-        up.record(peer.take_head())
-        go.wait(20)
-        peer.send(OK)
-
-    up = upstream(script)
+    up = upstream(answer_and_hold(go))
     p = proxy([up.port])
-    peer = p.connect()
-    peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    up.wait_for(lambda u: len(u.heads) == 1)
+    idle, peer = p.connect(), p.connect()
+    assert is_answered(idle)
+    peer.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+    up.wait_for(lambda u: len(u.heads) == 2)
     p.process.terminate()
-    deadline = time.monotonic() + 20
-    while "draining" not in open(p.log_path).read():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)  # until it has begun
+    assert idle.is_closed_by_peer()  # the worker has begun to drain; the log says so before
     go.set()
     head = peer.take_head()
     assert status(head) == 200 and peer.take(2) == b"ok" and fields(head)["connection"] == ["close"]
-    assert p.process.wait(20) == 0
+    assert p.process.wait(DEADLINE_S) == 0
 
 
 def test_the_access_log_has_a_json_line_for_each_request(proxy, upstream, tmp_path):
@@ -407,7 +427,7 @@ def test_the_access_log_has_a_json_line_for_each_request(proxy, upstream, tmp_pa
     assert lines[0]["target"] == "/a%22b?x=1" and lines[0]["responseBytes"] == 2 and lines[0]["durationUs"] > 0
 
 
-def test_requests_go_to_the_less_busy_endpoint(proxy):
+def test_requests_go_to_the_less_busy_endpoint(proxy, upstream):
     """One endpoint holds its requests: with two choices each time, the free one gets nearly all of the others."""
     go = threading.Event()
 
@@ -417,22 +437,22 @@ def test_requests_go_to_the_less_busy_endpoint(proxy):
             if not head:
                 return
             up.record(head)
-            go.wait(20)
+            go.wait(10 * DEADLINE_S)
             peer.send(OK)
 
-    slow, fast = Upstream(stuck), Upstream(answer_with(OK))
-    p = proxy([slow.port, fast.port])
+    slow, fast = upstream(stuck), upstream(answer_with(OK))
+    p = proxy([slow.port, fast.port], settings={"timeouts": {"responseMs": 20_000 * DEADLINE_S}})
     peers = []
-    while not slow.heads:
-        peers.append(p.connect())
-        before = len(slow.heads) + len(fast.heads)
-        peers[-1].send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        while len(slow.heads) + len(fast.heads) == before:
-            time.sleep(0.001)  # until one of them has it
-    stuck_before = len(slow.heads)
-    for _ in range(50):
-        assert p.get()[0] == 200
-    assert len(slow.heads) == stuck_before
-    go.set()
-    slow.close()
-    fast.close()
+    try:
+        while not slow.heads:
+            peers.append(p.connect())
+            before = len(fast.heads)
+            peers[-1].send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_until(lambda: slow.heads or len(fast.heads) > before, "one of them has it")
+            if not slow.heads:  # as long as it has not been answered, the fast one is no less busy
+                assert status(peers[-1].take_head()) == 200 and peers[-1].take(2) == b"ok"
+        for _ in range(50):
+            assert p.get()[0] == 200
+        assert len(slow.heads) == 1
+    finally:
+        go.set()

@@ -9,7 +9,7 @@ import pytest
 from proxy_alone import endpoints
 from proxy_fixtures import proxy  # noqa: F401 (fixture)
 from real_browser_page import EVENTS, MESSAGES, RESOURCES, ReportServer, write_site
-from real_programs import DEADLINE_S, environment, nginx, require, server  # noqa: F401 (fixtures)
+from real_programs import DEADLINE_S, environment, nginx, require, server, wait_until  # noqa: F401 (fixtures)
 
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--disable-extensions", "--no-proxy-server",
@@ -36,7 +36,8 @@ class EchoServer:
                     await socket.send(message)
 
         self.stopping = asyncio.Event()
-        async with self.websockets.serve(echo, "127.0.0.1", 0, subprotocols=["echo"]) as serving:
+        async with self.websockets.serve(echo, "127.0.0.1", 0, subprotocols=["echo"],
+                                         close_timeout=DEADLINE_S, ping_interval=None) as serving:
             self.port = serving.sockets[0].getsockname()[1]
             self.started.set()
             await self.stopping.wait()
@@ -82,9 +83,13 @@ def test_a_page_with_a_hundred_resources_loads_whole(browse):
     report, files, (scripts, styles, images) = browse("resources")
     assert scripts + styles + images == RESOURCES
     assert report == {"scripts": scripts, "styles": styles, "images": images, "failed": []}
-    requests = [line.split('"')[1:3] for line in files.wait_for_requests(1 + RESOURCES)]
+
+    def requests_of(i):
+        return [line.split('"')[1:3] for line in files.requests() if f'"GET /{i}.' in line]
+
     for i in range(RESOURCES):
-        request, answer = [r for r in requests if r[0].startswith(f"GET /{i}.")][0]
+        wait_until(lambda: requests_of(i), f"resource {i} in nginx's access log")
+        request, answer = requests_of(i)[0]
         assert request.endswith(" HTTP/1.1") and answer.startswith(" 200 "), i
 
 

@@ -217,7 +217,10 @@ def test_an_upload_that_the_backend_refuses_is_never_sent(proxy, upstream, tmp_p
         up.record(peer.take_head())
         peer.send(b"HTTP/1.1 413 Content Too Large\r\n" + closes + b"Content-Length: 4\r\n\r\nbig\n")
         peer.sock.shutdown(1) if closes else None
-        seen.append(peer.take_rest())
+        rest = peer.take_rest()
+        with up.changed:
+            seen.append(rest)
+            up.changed.notify_all()
 
     random_file(tmp_path / "file", 100 * MIB)
     up = upstream(refuse)

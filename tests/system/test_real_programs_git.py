@@ -63,6 +63,7 @@ def repository(git, nginx, server, proxy, tmp_path):
     with tempfile.TemporaryDirectory(prefix="portico-") as short:  # the path of a socket may not be long
         socket = f"{short}/fcgiwrap.sock"
         wrapper = server(require("/usr/sbin/fcgiwrap", "fcgiwrap"), "-c", "2", "-s", f"unix:{socket}", env=git.env)
+        wrapper.wait_for_socket(socket)
         n = nginx(LOCATION.format(socket=socket, backend=require(BACKEND, "git"), root=root.parent))
         yield f"http://127.0.0.1:{proxy([n.port]).port}/git/project.git"
         wrapper.stop()

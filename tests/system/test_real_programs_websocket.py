@@ -13,6 +13,8 @@ websockets = pytest.importorskip("websockets", reason="websockets is not install
 
 MESSAGES = 10_000
 LARGEST = 128 * 1024
+PATIENT = {"close_timeout": DEADLINE_S, "ping_interval": None}  # no end gives up on a slow one; a server waits for the start
+PATIENT_CLIENT = {"open_timeout": DEADLINE_S, **PATIENT}
 EDGES = (0, 1, 125, 126, 127, 4095, 4096, 65535, 65536, 65537, LARGEST)  # where the framing, or a buffer, changes
 
 
@@ -30,7 +32,7 @@ async def echo(socket):
 def converse(proxy, client, serve_client=echo, **options):
     """Serves with `serve_client`, and runs client(url) to its end against the proxy in front."""
     async def both():
-        async with websockets.serve(serve_client, "127.0.0.1", 0, **options) as server:
+        async with websockets.serve(serve_client, "127.0.0.1", 0, **PATIENT, **options) as server:
             p = proxy([server.sockets[0].getsockname()[1]])
             return await asyncio.wait_for(client(f"ws://127.0.0.1:{p.port}/socket"), DEADLINE_S)
 
@@ -41,7 +43,7 @@ def test_ten_thousand_messages_come_back(proxy):
     content = random.Random(8).randbytes(LARGEST)
 
     async def client(url):
-        async with websockets.connect(url, compression=None) as socket:
+        async with websockets.connect(url, compression=None, **PATIENT_CLIENT) as socket:
             async def send():
                 for i, size in enumerate(sizes):
                     await socket.send(content[:size] if i % 2 else "x" * size)
@@ -58,7 +60,7 @@ def test_ten_thousand_messages_come_back(proxy):
 
 def test_compressed_messages_come_back(proxy):
     async def client(url):
-        async with websockets.connect(url) as socket:
+        async with websockets.connect(url, **PATIENT_CLIENT) as socket:
             assert "permessage-deflate" in socket.response_headers["Sec-WebSocket-Extensions"]
             for size in message_sizes(100):
                 await socket.send("x" * size)
@@ -74,7 +76,7 @@ def test_a_message_in_fragments_that_wait_for_each_other(proxy):
             await socket.send(str(len(message)))
 
     async def client(url):
-        async with websockets.connect(url) as socket:
+        async with websockets.connect(url, **PATIENT_CLIENT) as socket:
             async def fragments():
                 for i in range(20):
                     yield bytes(i * 1000)
@@ -94,7 +96,7 @@ def test_pings_of_both_sides_are_answered(proxy):
         await socket.wait_closed()
 
     async def client(url):
-        async with websockets.connect(url) as socket:
+        async with websockets.connect(url, **PATIENT_CLIENT) as socket:
             receiving = asyncio.ensure_future(socket.recv())
             for _ in range(100):
                 await (await socket.ping())
@@ -109,7 +111,7 @@ def test_the_servers_close_code_reaches_the_client(proxy, code, reason):
         await socket.close(code, reason)
 
     async def client(url):
-        async with websockets.connect(url) as socket:
+        async with websockets.connect(url, **PATIENT_CLIENT) as socket:
             with pytest.raises(websockets.ConnectionClosed) as raised:
                 await socket.recv()
             assert (raised.value.code, raised.value.reason) == (code, reason)
@@ -127,7 +129,7 @@ def test_the_clients_close_code_reaches_the_server(proxy):
     async def client(url):
         nonlocal seen
         seen = asyncio.Queue()
-        async with websockets.connect(url) as socket:
+        async with websockets.connect(url, **PATIENT_CLIENT) as socket:
             await socket.close(4002, "done")
         assert await seen.get() == (4002, "done")
 
@@ -147,7 +149,7 @@ def test_an_end_that_drops_the_connection_is_noticed_by_the_other(proxy, ends):
     async def client(url):
         nonlocal seen
         seen = asyncio.Queue()
-        async with websockets.connect(url) as socket:
+        async with websockets.connect(url, **PATIENT_CLIENT) as socket:
             if ends == "client":
                 socket.transport.abort()
             await socket.wait_closed()
@@ -163,7 +165,7 @@ def test_a_refused_upgrade_is_an_ordinary_answer(proxy):
 
     async def client(url):
         with pytest.raises(websockets.InvalidStatusCode) as raised:
-            await websockets.connect(url)
+            await websockets.connect(url, **PATIENT_CLIENT)
         assert raised.value.status_code == 403 and raised.value.headers["X-Why"] == "no ticket"
 
     converse(proxy, client, process_request=refuse)
@@ -173,7 +175,7 @@ def test_what_the_two_agreed_on_at_the_start_is_kept(proxy):
     async def client(url):
         headers = {"X-Asked": "1"}
         async with websockets.connect(url, subprotocols=["chat.v2", "chat.v1"], extra_headers=headers,
-                                      origin="http://example.com") as socket:
+                                      origin="http://example.com", **PATIENT_CLIENT) as socket:
             assert socket.subprotocol == "chat.v1"
             assert socket.response_headers["X-Answered"] == "2"
             assert await socket.recv() == "1 http://example.com"
@@ -187,7 +189,7 @@ def test_what_the_two_agreed_on_at_the_start_is_kept(proxy):
 def test_many_sockets_at_once(proxy):
     async def client(url):
         async def one(i):
-            async with websockets.connect(url) as socket:
+            async with websockets.connect(url, **PATIENT_CLIENT) as socket:
                 for n in range(20):
                     await socket.send(f"{i} {n}")
                     assert await socket.recv() == f"{i} {n}"

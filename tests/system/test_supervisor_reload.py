@@ -8,11 +8,11 @@ import time
 import urllib.error
 import urllib.request
 
-from conftest import Load, wait_until
+from conftest import Load, get, wait_until
 
 
 def reload_and_wait(portico, metric):
-    before = portico.metric(metric)
+    before = wait_until(lambda: (v := portico.metric(metric)) is not None and (v,), metric)[0]
     portico.send(signal.SIGHUP)
     portico.wait_metric(metric, lambda v: v == before + 1)
 
@@ -103,11 +103,12 @@ def test_a_route_stays_when_its_last_task_has_gone(portico):
     portico.wait_metric("portico_published_endpoints", lambda v: v == 0)
     status = wait_until(lambda: portico.routes().get(("*", "/")), "the route")
     assert status == "web"
-    from conftest import get
-
-    began = time.monotonic()
-    assert get(portico.port)[0] == 503
-    assert time.monotonic() - began < 1
+    spent_s = []
+    for _ in range(10):  # at once, that is: what else the machine does only ever makes one slower
+        began = time.monotonic()
+        assert get(portico.port)[0] == 503
+        spent_s.append(time.monotonic() - began)
+    assert min(spent_s) < 1, spent_s
 
 
 def test_a_dead_endpoint_is_kept_out_by_its_health_check(portico, backends):
@@ -128,7 +129,7 @@ def test_a_new_admin_token_is_in_force_after_a_reload(portico):
     def status(headers):
         request = urllib.request.Request(f"http://127.0.0.1:{portico.admin_port}/v1/services", headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status
         except urllib.error.HTTPError as error:
             return error.code

@@ -89,12 +89,12 @@ static int connect_client(void)
     return fd;
 }
 
-/* Sends as the socket takes it, reads until the server closes; five seconds at most. The answer with its head. */
+/* Sends as the socket takes it, reads until the server closes; a minute at most. The answer with its head. */
 static const char *exchange_bytes(const char *bytes, size_t len)
 {
     char piece[65536];
     int fd = connect_client();
-    int64_t end_ms = clock_now_ms() + 5000;
+    int64_t end_ms = clock_now_ms() + 60000;
     buf_clear(&fixture.answer);
     for (;;) {
         if (clock_now_ms() > end_ms)
