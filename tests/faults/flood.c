@@ -30,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TICK_MS 20
+#define TICK_MS 2 /* short, so that a rate is a flow and not a row of bursts */
 #define REPORT_MS 100
 #define HEAD_BYTES_MAX 1024
 #define PENDING_MAX 256
