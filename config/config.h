@@ -15,9 +15,11 @@
 
 struct config_listener {
     char *name;
-    char *address;                  /* "0.0.0.0:8080", "[::]:8080", "127.0.0.1:80" */
-    bool proxy_protocol;            /* every connection starts with a PROXY protocol header */
-    int64_t connections_per_worker; /* 0: only the limit of all listeners together */
+    char *address;                            /* "0.0.0.0:8080", "[::]:8080", "127.0.0.1:80" */
+    bool proxy_protocol;                      /* every connection starts with a PROXY protocol header */
+    int64_t connections_per_worker;           /* 0: only the limit of all listeners together */
+    int64_t requests_per_second_per_worker;   /* 0: no limit */
+    int64_t body_bytes_per_second_per_worker; /* of request bodies; 0: no limit */
 };
 
 struct config_timeouts {

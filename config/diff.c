@@ -23,13 +23,38 @@ static void add_name(struct difference *d, enum schema_section section, const ch
         d->out[d->len] = '\0'; /* whole names only */
 }
 
-/* Sections are walked as deep as the table nests them; a list of sections counts as one value. */
+static bool element_needs_restart(enum schema_section section, const void *running, const void *wanted)
+{
+    for (const struct schema_row *row = schema_next(section, NULL); row; row = schema_next(section, row)) {
+        if ((row->when == SCHEMA_RESTART || row->shape == SCHEMA_NEST) && !fields_row_equals(row, running, wanted))
+            return true;
+    }
+    return false;
+}
+
+/* Elements of the same place may differ in what can be reloaded; one more or less is a change of the list. */
+static bool row_needs_restart(const struct schema_row *row, const void *running, const void *wanted)
+{
+    if (row->when != SCHEMA_RESTART || fields_row_equals(row, running, wanted))
+        return false;
+    if (row->shape != SCHEMA_NEST_LIST || *fields_count_at(row, running) != *fields_count_at(row, wanted))
+        return true;
+    const char *one = *(char **)fields_at(row, running), *other = *(char **)fields_at(row, wanted);
+    for (size_t i = 0; i < *fields_count_at(row, running); i++) {
+        size_t offset = i * fields_element_size(row);
+        if (element_needs_restart(row->child, one + offset, other + offset))
+            return true;
+    }
+    return false;
+}
+
+/* Sections are walked as deep as the table nests them; a list of sections has one name. */
 static void compare_section(struct difference *d, enum schema_section section, const void *running, const void *wanted)
 {
     for (const struct schema_row *row = schema_next(section, NULL); row; row = schema_next(section, row)) {
         if (row->shape == SCHEMA_NEST)
             compare_section(d, row->child, fields_at(row, running), fields_at(row, wanted));
-        else if (row->when == SCHEMA_RESTART && !fields_row_equals(row, running, wanted))
+        else if (row_needs_restart(row, running, wanted))
             add_name(d, section, row->key);
     }
 }

@@ -64,9 +64,12 @@ static json_t *write_listeners(const struct config *config)
 {
     json_t *out = json_array();
     for (size_t i = 0; i < config->listener_count; i++) {
+        const struct config_listener *listener_config = &config->listeners[i];
         json_t *listener = json_object();
-        json_object_set_new(listener, "proxyProtocol", json_boolean(config->listeners[i].proxy_protocol));
-        set_integer(listener, "connectionsPerWorker", config->listeners[i].connections_per_worker);
+        json_object_set_new(listener, "proxyProtocol", json_boolean(listener_config->proxy_protocol));
+        set_integer(listener, "connectionsPerWorker", listener_config->connections_per_worker);
+        set_integer(listener, "requestsPerSecondPerWorker", listener_config->requests_per_second_per_worker);
+        set_integer(listener, "bodyBytesPerSecondPerWorker", listener_config->body_bytes_per_second_per_worker);
         json_array_append_new(out, listener);
     }
     return out;

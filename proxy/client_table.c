@@ -2,27 +2,19 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "proxy/token_bucket.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
-#define WINDOW_MS 1000        /* what a bucket holds; an idle entry is as good as none after it */
-#define FILL_MS_MAX (1 << 20) /* keeps products of the largest rate in an int64_t */
-#define EXPIRIES_MAX 4        /* of one call: more than one, so that the idle list shrinks while entries come and go */
-#define UNIT 1000 /* a bucket counts thousandths, so that a rate a second fills it by whole numbers each ms */
-
-struct bucket {
-    int64_t level;      /* thousandths; below 0: a debt */
-    int64_t per_second; /* at the last look */
-    int64_t filled_at_ms;
-};
+#define EXPIRIES_MAX 4 /* of one call: more than one, so that the idle list shrinks while entries come and go */
 
 struct client_entry {
     struct network_address key;
     uint32_t connection_count;
     uint32_t slot; /* of the chain that it is in */
-    struct bucket requests, body_bytes;
+    struct token_bucket requests, body_bytes;
     int64_t idle_at_ms;         /* when the last connection ended */
     struct client_entry *chain; /* next of the same slot, or next free one */
     TAILQ_ENTRY(client_entry) idle;
@@ -99,8 +91,7 @@ static struct client_entry *add(struct client_table *table, const struct network
     struct client_entry *entry = take_free(table);
     if (!entry)
         return NULL;
-    /* Empty a whole window ago: full at the first look, whatever the limits are then. */
-    struct bucket full = { .filled_at_ms = now_ms - WINDOW_MS };
+    struct token_bucket full = token_bucket_new(now_ms);
     *entry = (struct client_entry){
         .key = *key, .slot = slot, .requests = full, .body_bytes = full, .chain = table->slots[slot]
     };
@@ -109,32 +100,14 @@ static struct client_entry *add(struct client_table *table, const struct network
     return entry;
 }
 
-static void fill(struct bucket *bucket, int64_t per_second, int64_t now_ms)
-{
-    int64_t elapsed_ms = now_ms - bucket->filled_at_ms;
-    bucket->per_second = per_second;
-    if (elapsed_ms <= 0)
-        return;
-    int64_t most = per_second * UNIT;
-    int64_t added = per_second * (elapsed_ms < FILL_MS_MAX ? elapsed_ms : FILL_MS_MAX);
-    bucket->level = bucket->level + added < most ? bucket->level + added : most;
-    bucket->filled_at_ms = now_ms;
-}
-
-/* Whoever took more than was allowed cannot be rid of it by coming back a second later. */
-static bool is_in_debt(struct client_entry *entry, int64_t now_ms)
-{
-    fill(&entry->body_bytes, entry->body_bytes.per_second, now_ms);
-    return entry->body_bytes.level < 0 && entry->body_bytes.per_second > 0;
-}
-
 static void expire_some(struct client_table *table, int64_t now_ms)
 {
     for (int i = 0; i < EXPIRIES_MAX; i++) {
         struct client_entry *oldest = TAILQ_FIRST(&table->idle);
-        if (!oldest || now_ms - oldest->idle_at_ms < WINDOW_MS)
+        if (!oldest || now_ms - oldest->idle_at_ms < TOKEN_BUCKET_WINDOW_MS)
             return;
-        if (!is_in_debt(oldest, now_ms)) {
+        /* Whoever took more than was allowed cannot be rid of it by coming back a second later. */
+        if (!token_bucket_is_in_debt(&oldest->body_bytes, now_ms)) {
             drop(table, oldest);
             continue;
         }
@@ -209,10 +182,9 @@ bool client_entry_take_request(struct client_entry *entry, const struct client_l
 {
     if (!entry || !limits->requests_per_second)
         return true;
-    fill(&entry->requests, limits->requests_per_second, now_ms);
-    if (entry->requests.level < UNIT)
+    if (token_bucket_count(&entry->requests, limits->requests_per_second, now_ms) == 0)
         return false;
-    entry->requests.level -= UNIT;
+    token_bucket_take(&entry->requests, 1);
     return true;
 }
 
@@ -221,17 +193,14 @@ size_t client_entry_allowed_bytes(struct client_entry *entry, const struct clien
 {
     if (!entry || !limits->body_bytes_per_second)
         return wanted;
-    fill(&entry->body_bytes, limits->body_bytes_per_second, now_ms);
-    int64_t allowed = entry->body_bytes.level / UNIT;
-    if (allowed <= 0)
-        return 0;
+    int64_t allowed = token_bucket_count(&entry->body_bytes, limits->body_bytes_per_second, now_ms);
     return (uint64_t)allowed < wanted ? (size_t)allowed : wanted;
 }
 
 void client_entry_take_bytes(struct client_entry *entry, const struct client_limits *limits, size_t bytes)
 {
     if (entry && limits->body_bytes_per_second)
-        entry->body_bytes.level -= (int64_t)bytes * UNIT;
+        token_bucket_take(&entry->body_bytes, (int64_t)bytes);
 }
 
 size_t client_table_count(const struct client_table *table)

@@ -5,10 +5,10 @@
  *   (no entry) --enter--> OPEN (connections > 0) --last leave--> IDLE --one second--> (no entry)
  *                           ^------------- enter ------------------|
  *
- * Rates are token buckets that hold one second: after a second an idle entry has full ones, and nothing is lost with
- * it. One that is in debt (more bytes were taken than allowed) stays until it is not. A table without room lets a new
- * address in without limits and counts it: a flood of addresses must not shut others out. Times are monotonic
- * milliseconds. */
+ * Rates are token buckets (proxy/token_bucket.h), which hold one second: after that an idle entry has full ones, and
+ * nothing is lost with it. One that is in debt (more bytes were taken than allowed) stays until it is not. A table without
+ * room lets a new address in without limits and counts it: a flood of addresses must not shut others out. Times are
+ * monotonic milliseconds. */
 #ifndef PROXY_CLIENT_TABLE_H
 #define PROXY_CLIENT_TABLE_H
 

@@ -250,12 +250,11 @@ static void conn_resume(struct conn *c)
     close_if_done(c);
 }
 
-/* Its client has used up its share of this moment: the rest of the body is read later. */
+/* Its listener or its client has used up its share of this moment: the rest of the body is read later. */
 static bool is_throttled(struct conn *c)
 {
     struct worker *w = c->worker;
-    if (c->state != CONN_IN_EXCHANGE || !c->client || w->client_limits.body_bytes_per_second == 0 ||
-        client_entry_allowed_bytes(c->client, &w->client_limits, BODY_RECEIVE_BYTES, worker_now_ms(w)) > 0)
+    if (conn_may_read_body(c))
         return false;
     channel_set_reading(&c->channel, false);
     deadline_start(&w->deadlines, &c->deadline, DEADLINE_THROTTLE, worker_now_ms(w));
@@ -267,15 +266,17 @@ static bool receive_once(struct conn *c)
 {
     struct worker *w = c->worker;
     bool is_body = c->state == CONN_IN_EXCHANGE;
+    /* A body that is in the pipe already stays there, whatever limit comes in the middle of it. */
+    bool is_counted = w->limits_body_bytes && is_body && !c->exchange->request_body.pipe && conn_counts_body_bytes(c);
     size_t before = buffer_len(c->channel.in);
-    if (is_throttled(c))
+    if (is_counted && is_throttled(c))
         return false;
-    if (is_body && !c->client && exchange_splices_request(c->exchange))
+    if (is_body && !is_counted && exchange_splices_request(c->exchange))
         return false;
     switch (channel_receive(&c->channel, &w->buffers, is_body ? BODY_RECEIVE_BYTES : RECEIVE_BYTES)) {
     case CHANNEL_OK:
-        if (is_body)
-            client_entry_take_bytes(c->client, &w->client_limits, buffer_len(c->channel.in) - before);
+        if (is_counted)
+            conn_take_body_bytes(c, buffer_len(c->channel.in) - before);
         conn_on_bytes(c);
         return is_body && c->state == CONN_IN_EXCHANGE && c->channel.has_more && c->channel.is_reading;
     case CHANNEL_EOF:

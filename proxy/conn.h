@@ -87,6 +87,16 @@ void conn_finish_exchange(struct conn *c, bool keep_alive);
  * exchange that has sent anything to the client. */
 void conn_reply(struct conn *c, int status, bool keep_alive, bool is_head_request);
 
+/* conn_rates.c: what a connection may have is what both its listener and its client have left; a refusal takes nothing
+ * of either. To be asked only while the worker says that a rate of that kind is set. */
+
+/* False: one too many in this second (429). */
+bool conn_take_request(struct conn *c);
+/* Whether bytes of its requests' bodies are counted at all, whether any may be read now, and that they have been. */
+bool conn_counts_body_bytes(const struct conn *c);
+bool conn_may_read_body(struct conn *c);
+void conn_take_body_bytes(struct conn *c, size_t bytes);
+
 /* ---- between conn*.c only ---- */
 
 /* conn_log.c: a line for a request that is answered before it becomes an exchange. `in` still holds what came of it;

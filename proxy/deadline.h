@@ -23,7 +23,7 @@ enum deadline_kind {
     DEADLINE_BODY,          /* exchange: no progress of a body */
     DEADLINE_TUNNEL,        /* exchange: no byte in either direction */
     DEADLINE_REQUEST,       /* exchange: head of the request to head of the response */
-    DEADLINE_THROTTLE,      /* conn: its client has used up its bytes of this moment */
+    DEADLINE_THROTTLE,      /* conn: its listener or client has used up its bytes of this moment */
     DEADLINE_UPSTREAM_IDLE, /* pooled upstream */
     DEADLINE_KIND_COUNT
 };

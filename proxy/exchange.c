@@ -157,7 +157,7 @@ static int refusal(struct exchange *x, const struct h1_request *request)
 {
     struct worker *w = x->worker;
     enum forward_hops hops = forward_max_forwards(request);
-    if (!client_entry_take_request(x->conn->client, &w->client_limits, worker_now_ms(w))) {
+    if (w->limits_requests && !conn_take_request(x->conn)) {
         STATS_ADD(w->stats->requests_rate_limited, 1);
         x->end = EXCHANGE_END_RATE_LIMITED;
         return 429;

@@ -69,7 +69,8 @@ static void listener_on_acceptable(evutil_socket_t fd, short what, void *arg)
 
 void listener_open(struct listener *l, struct worker *worker, int fd, uint32_t index)
 {
-    *l = (struct listener){ .worker = worker, .fd = fd, .index = index };
+    struct token_bucket full = token_bucket_new(worker_now_ms(worker));
+    *l = (struct listener){ .worker = worker, .fd = fd, .index = index, .requests = full, .body_bytes = full };
     check(event_assign(&l->acceptable, worker->base, fd, EV_READ | EV_PERSIST, listener_on_acceptable, l) == 0);
     check(event_add(&l->acceptable, NULL) == 0);
 }

@@ -8,6 +8,8 @@
 
 #include <event2/event_struct.h>
 
+#include "proxy/token_bucket.h"
+
 struct worker;
 
 struct listener {
@@ -17,6 +19,10 @@ struct listener {
     uint32_t conn_count;   /* open connections that came here */
     bool is_paused, is_closed;
     struct event acceptable;
+
+    /* What all its connections together may have in this worker. Rates: 0, no limit. */
+    int64_t requests_per_second, body_bytes_per_second;
+    struct token_bucket requests, body_bytes;
 };
 
 void listener_open(struct listener *l, struct worker *worker, int fd, uint32_t index);

@@ -33,8 +33,9 @@ enum proxy_protocol_version { PROXY_PROTOCOL_LIST(X) PROXY_PROTOCOL_COUNT };
 
 /* By the listener's place in the list. */
 struct listener_settings {
-    bool proxy_protocol;            /* connections start with a PROXY protocol header */
-    int64_t connections_per_worker; /* 0: no limit of its own */
+    bool proxy_protocol; /* connections start with a PROXY protocol header */
+    /* of each worker by itself; 0: no limit of its own */
+    int64_t connections_per_worker, requests_per_second_per_worker, body_bytes_per_second_per_worker;
 };
 
 struct proxy_settings {

@@ -158,18 +158,27 @@ static bool read_trusted_proxies(json_t *list, struct proxy_settings *out, struc
     return true;
 }
 
+static bool read_listener(json_t *object, struct listener_settings *out, struct error *error)
+{
+    static const char path[] = "settings.listeners[]";
+    static const char *const allowed[] = { "proxyProtocol", "connectionsPerWorker", "requestsPerSecondPerWorker",
+                                           "bodyBytesPerSecondPerWorker", NULL };
+    return snapshot_check_keys(object, allowed, path, error) &&
+           read_boolean(object, "proxyProtocol", path, &out->proxy_protocol, error) &&
+           snapshot_read_integer(object, "connectionsPerWorker", path, 0, 1000000, &out->connections_per_worker,
+                                 error) &&
+           snapshot_read_integer(object, "requestsPerSecondPerWorker", path, 0, 1000000,
+                                 &out->requests_per_second_per_worker, error) &&
+           snapshot_read_integer(object, "bodyBytesPerSecondPerWorker", path, 0, INT64_C(1) << 40,
+                                 &out->body_bytes_per_second_per_worker, error);
+}
+
 static bool read_listeners(json_t *list, struct proxy_settings *out, struct error *error)
 {
-    static const char *const allowed[] = { "proxyProtocol", "connectionsPerWorker", NULL };
     if (list && (!json_is_array(list) || json_array_size(list) > SETTINGS_LISTENERS_MAX))
         return error_set(error, "settings.listeners: not a list of at most %d", SETTINGS_LISTENERS_MAX);
     for (size_t i = 0; i < json_array_size(list); i++) {
-        json_t *object = json_array_get(list, i);
-        struct listener_settings *listener = &out->listeners[i];
-        if (!snapshot_check_keys(object, allowed, "settings.listeners[]", error) ||
-            !read_boolean(object, "proxyProtocol", "settings.listeners[]", &listener->proxy_protocol, error) ||
-            !snapshot_read_integer(object, "connectionsPerWorker", "settings.listeners[]", 0, 1000000,
-                                   &listener->connections_per_worker, error))
+        if (!read_listener(json_array_get(list, i), &out->listeners[i], error))
             return false;
     }
     return true;

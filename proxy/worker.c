@@ -89,6 +89,19 @@ static void apply_settings(struct worker *w, const struct proxy_settings *settin
     access_log_set_format(&w->access_log, settings->log_format, (uint32_t)settings->log_every);
 }
 
+static void apply_listeners(struct worker *w, const struct proxy_settings *settings)
+{
+    w->limits_requests = w->client_limits.requests_per_second > 0;
+    w->limits_body_bytes = w->client_limits.body_bytes_per_second > 0;
+    for (size_t i = 0; i < w->listener_count; i++) {
+        struct listener *l = &w->listeners[i];
+        l->requests_per_second = settings->listeners[i].requests_per_second_per_worker;
+        l->body_bytes_per_second = settings->listeners[i].body_bytes_per_second_per_worker;
+        w->limits_requests |= l->requests_per_second > 0;
+        w->limits_body_bytes |= l->body_bytes_per_second > 0;
+    }
+}
+
 static void apply_pools(struct worker *w, const struct snapshot *snapshot)
 {
     for (size_t i = 0; i < snapshot->endpoints_gone.count; i++) {
@@ -123,6 +136,7 @@ static void take_snapshot(struct worker *w, struct snapshot_hold *hold)
     } else if (!w->is_draining) {
         open_listeners(w); /* before this, connections wait in the kernel's queue */
     }
+    apply_listeners(w, &hold->snapshot->settings);
 }
 
 static void drain(struct worker *w)

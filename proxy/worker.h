@@ -69,7 +69,8 @@ struct worker {
     uint32_t conn_count, exchange_count, retry_count; /* open, under way, under way and not at their first try */
     struct client_table *clients;                     /* null until a limit is set for the first time */
     struct client_limits client_limits;
-    int64_t splice_bytes_min; /* 0: bodies are copied */
+    bool limits_requests, limits_body_bytes; /* a rate of clients or of a listener is set: see conn_rates.c */
+    int64_t splice_bytes_min;                /* 0: bodies are copied */
     struct slice via;
     struct slab conn_slab, exchange_slab, upstream_slab;
     struct access_log access_log;

@@ -183,14 +183,15 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 class ProxyAlone:
     def __init__(self, directory, ports, settings=None, workers=1, routes=None, access_log="off", preexec=None,
-                 services=None):
+                 services=None, other_ports=()):
         self.directory = directory
         self.port = free_port()
         self.path = os.path.join(str(directory), "snapshot.json")
         self.serial = 0
         self.document = {
             "version": 1, "serial": 1, "workers": workers, "accessLog": access_log,
-            "listeners": [{"name": "http", "address": f"127.0.0.1:{self.port}"}],
+            "listeners": [{"name": f"http{i or ''}", "address": f"127.0.0.1:{port}"}
+                          for i, port in enumerate([self.port, *other_ports])],
             "settings": settings or {},
             "services": services if services is not None else [{"name": "web", "endpoints": endpoints(ports)}],
             "routes": routes or [{"host": "*", "path": "/", "service": "web"}],
@@ -233,11 +234,11 @@ class ProxyAlone:
         self.write()
         self.process.send_signal(signal.SIGHUP)
 
-    def connect(self, rcvbuf=None):
+    def connect(self, rcvbuf=None, port=None):
         sock = socket.socket()
         if rcvbuf:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
-        sock.connect(("127.0.0.1", self.port))
+        sock.connect(("127.0.0.1", port or self.port))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return Peer(sock)
 

@@ -1,5 +1,6 @@
 """SIGHUP, and what a restarted control makes of a file that has been broken since."""
 
+import http.client
 import json
 import os
 import signal
@@ -55,6 +56,29 @@ def test_the_configuration_wins_over_a_route_that_a_task_asked_for(portico):
     reload_and_wait(portico, "portico_config_reloads_total")
     wait_until(lambda: portico.routes().get(("*", "/")) == "web", "the task's route is back")
     portico.wait_serving()
+
+
+def test_the_limits_of_a_listener_are_taken_over(portico):
+    connection = http.client.HTTPConnection("127.0.0.1", portico.port, timeout=60)
+
+    def ask():
+        connection.request("GET", "/")
+        response = connection.getresponse()
+        response.read()
+        return response.status
+
+    def set_limit(requests):
+        portico.config["listeners"][0]["requestsPerSecondPerWorker"] = requests
+        portico.write_config()
+        reload_and_wait(portico, "portico_config_reloads_total")
+
+    assert ask() == 200
+    set_limit(1)
+    wait_until(lambda: ask() == 429, "the limit holds, for connections that are there too")
+    set_limit(0)
+    wait_until(lambda: all(ask() == 200 for _ in range(20)), "the limit has gone")
+    assert "only after a restart" not in portico.log()
+    connection.close()
 
 
 def test_what_needs_a_restart_is_named(portico):

@@ -46,6 +46,10 @@ static void what_can_be_reloaded_needs_no_restart(void **state)
     assert_difference("services: [{name: a, image: b, port: 1}]",
                       "{proxy: {retries: 1, timeouts: {head: 1s}}, services: [{name: c, image: d, port: 2}]}", 100,
                       NULL);
+    assert_difference("listeners: [{name: a}, {name: b, address: '*:81'}]",
+                      "listeners: [{name: a, requestsPerSecondPerWorker: 1},"
+                      "{name: b, address: '*:81', connectionsPerWorker: 2, bodyBytesPerSecondPerWorker: 3}]",
+                      100, NULL);
     assert_difference("admin: {allowedHosts: [a]}", "admin: {allowedHosts: [b], token: sixteen-or-more-x}", 100, NULL);
 }
 
@@ -55,6 +59,9 @@ static void what_needs_a_restart_is_listed_by_path(void **state)
     assert_difference("{}", "{cluster: x, listeners: [{address: '*:81'}], proxy: {workers: 2, retries: 0}}", 100,
                       "cluster, listeners, proxy.workers");
     assert_difference("{}", "listeners: [{}, {name: b, address: '*:81'}]", 100, "listeners");
+    assert_difference("listeners: [{}, {name: b, address: '*:81'}]",
+                      "listeners: [{requestsPerSecondPerWorker: 1}, {name: b, address: '*:81', proxyProtocol: true}]",
+                      100, "listeners");
     assert_difference("{}", "docker: {network: n, enabled: false, tls: {ca: /a, cert: /b, key: /c}}", 100,
                       "docker.enabled, docker.tls.ca, docker.tls.cert, docker.tls.key, docker.network");
 }

@@ -81,7 +81,8 @@ static void every_key_reaches_its_field(void **state)
     (void)state;
     struct config *c =
         load_accepted("stateDir: /s\ncluster: c-1\nlogLevel: debug\n"
-                      "listeners: [{name: a, address: '[::1]:81'}, {name: b, address: '*:82'}]\n"
+                      "listeners: [{name: a, address: '[::1]:81'}, {name: b, address: '*:82',\n"
+                      "  connectionsPerWorker: 7, requestsPerSecondPerWorker: 8, bodyBytesPerSecondPerWorker: 9KiB}]\n"
                       "proxy: {workers: 3, user: www-data, accessLog: /log, retries: 0, desync: strictest,\n"
                       "  trustedProxies: [10.0.0.0/8, '::1'], forwardedFor: replace, sendForwarded: true,\n"
                       "  acceptBareLf: true, accessLogFormat: combined, accessLogEvery: 10, retryBudgetPercent: 5,\n"
@@ -100,6 +101,10 @@ static void every_key_reaches_its_field(void **state)
     const struct config_service *s = &c->services[0];
     assert_string_equal(c->listeners[0].address, "[::1]:81");
     assert_string_equal(c->listeners[1].address, "0.0.0.0:82");
+    assert_int_equal(c->listeners[0].requests_per_second_per_worker, 0);
+    assert_int_equal(c->listeners[1].connections_per_worker, 7);
+    assert_int_equal(c->listeners[1].requests_per_second_per_worker, 8);
+    assert_int_equal(c->listeners[1].body_bytes_per_second_per_worker, 9216);
     assert_int_equal(c->proxy.workers, 3);
     assert_string_equal(c->proxy.access_log, "/log");
     assert_string_equal(c->proxy.desync, "strictest");
@@ -188,10 +193,12 @@ static void a_key_far_from_all_others_gets_no_suggestion(void **state)
 {
     (void)state;
     assert_problem("listeners: [{colour: red}]", "t.yaml:1:14: listeners[0].colour: unknown key, allowed keys are "
-                                                 "name, address, proxyProtocol, connectionsPerWorker");
+                                                 "name, address, proxyProtocol, connectionsPerWorker, "
+                                                 "requestsPerSecondPerWorker, bodyBytesPerSecondPerWorker");
     assert_problem("listeners: [{adress: '*:1'}]",
                    "t.yaml:1:14: listeners[0].adress: unknown key, allowed keys are name, address, proxyProtocol, "
-                   "connectionsPerWorker; did you mean 'address'?");
+                   "connectionsPerWorker, requestsPerSecondPerWorker, bodyBytesPerSecondPerWorker; "
+                   "did you mean 'address'?");
 }
 
 static void a_missing_key_is_reported_where_its_section_starts(void **state)

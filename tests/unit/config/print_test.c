@@ -53,7 +53,8 @@ static void what_is_printed_loads_as_the_same(void **state)
     assert_round_trip("{}");
     assert_round_trip("services: [{name: a, image: b, port: 1}]");
     assert_round_trip(
-        "stateDir: /s\nlisteners: [{name: a, address: '[::1]:81'}, {name: b, address: '*:82'}]\n"
+        "stateDir: /s\nlisteners: [{name: a, address: '[::1]:81'}, {name: b, address: '*:82',\n"
+        "  requestsPerSecondPerWorker: 8, bodyBytesPerSecondPerWorker: 9KiB}]\n"
         "proxy: {timeouts: {head: 1500ms, idle: 61s}, limits: {headBytes: 1025}}\n"
         "admin: {token: 'a\"b\\c$$d:#{}&*!~1234', allowedHosts: [a, b]}\n"
         "docker: {enabled: false, endpoint: 'tcp://h:1', tls: {ca: /c, cert: /d, key: /k}}\n"
@@ -106,8 +107,9 @@ static void defaults_are_filled_in(void **state)
     assert_memory_equal(
         text,
         "stateDir: \"/var/lib/portico\"\ncluster: \"c\"\nlogLevel: \"info\"\nlisteners:\n  - name: \"http\"\n"
-        "    address: \"0.0.0.0:8080\"\n    proxyProtocol: false\n    connectionsPerWorker: 0\nproxy:\n  workers: 0\n",
-        188);
+        "    address: \"0.0.0.0:8080\"\n    proxyProtocol: false\n    connectionsPerWorker: 0\n"
+        "    requestsPerSecondPerWorker: 0\n    bodyBytesPerSecondPerWorker: 0\nproxy:\n  workers: 0\n",
+        255);
     assert_non_null(strstr(text, "    head: 10s\n"));
     assert_non_null(strstr(text, "    bufferBytesPerWorker: 256MiB\n"));
     assert_non_null(strstr(text, "services: []\n"));

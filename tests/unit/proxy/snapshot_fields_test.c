@@ -145,7 +145,10 @@ static void every_setting_reaches_its_field(void **state)
                                      .log_format = LOG_FORMAT_COMBINED,
                                      .log_every = 30,
                                      .trusted_proxy_count = 2,
-                                     .listeners = { { .connections_per_worker = 31 }, { .proxy_protocol = true } } };
+                                     .listeners = { { .connections_per_worker = 31 },
+                                                    { .proxy_protocol = true,
+                                                      .requests_per_second_per_worker = 33,
+                                                      .body_bytes_per_second_per_worker = 34 } } };
     struct proxy_settings settings;
     const struct balancer_ops *balancer = NULL;
     json_t *object =
@@ -157,7 +160,8 @@ static void every_setting_reaches_its_field(void **state)
               "\"requestsPerSecond\":28,\"bodyBytesPerSecond\":29},\"desync\":\"strictest\",\"acceptBareLf\":true,"
               "\"forwardedFor\":\"preserve\",\"sendForwarded\":true,\"accessLogFormat\":\"combined\","
               "\"accessLogEvery\":30,\"trustedProxies\":[\"10.0.0.0/8\",\"::1\"],"
-              "\"listeners\":[{\"connectionsPerWorker\":31},{\"proxyProtocol\":true}]}");
+              "\"listeners\":[{\"connectionsPerWorker\":31},{\"proxyProtocol\":true,"
+              "\"requestsPerSecondPerWorker\":33,\"bodyBytesPerSecondPerWorker\":34}]}");
     assert_true(network_parse("10.0.0.0/8", &wanted.trusted_proxies[0]));
     assert_true(network_parse("::1", &wanted.trusted_proxies[1]));
     assert_true(snapshot_read_settings(object, &settings, &balancer, NULL));
@@ -229,6 +233,14 @@ static void bad_settings_are_refused_with_their_path(void **state)
         { "{\"trustedProxies\":[\"10.0.0.1/8\"]}", "settings.trustedProxies[0]:" },
         { "{\"listeners\":{}}", "settings.listeners:" },
         { "{\"listeners\":[{\"proxyProtocol\":\"v1\"}]}", "settings.listeners[].proxyProtocol:" },
+        { "{\"listeners\":[{\"requestsPerSecondPerWorker\":1000001}]}",
+          "settings.listeners[].requestsPerSecondPerWorker:" },
+        { "{\"listeners\":[{\"requestsPerSecondPerWorker\":\"5\"}]}",
+          "settings.listeners[].requestsPerSecondPerWorker:" },
+        { "{\"listeners\":[{\"bodyBytesPerSecondPerWorker\":-1}]}",
+          "settings.listeners[].bodyBytesPerSecondPerWorker:" },
+        { "{\"listeners\":[{\"bodyBytesPerSecondPerWorker\":1099511627777}]}",
+          "settings.listeners[].bodyBytesPerSecondPerWorker:" },
         { "{\"listeners\":[{\"address\":\"*:1\"}]}", "settings.listeners[].address:" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
