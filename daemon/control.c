@@ -304,8 +304,11 @@ static bool start_parts(struct control *c, struct error *error)
     close(c->options->stats_fd);
     c->registry = task_registry_new();
     c->http = http_client_new(c->loop, HTTP_CALLS_MAX);
-    c->publisher = publisher_new(&(struct publisher_parts){
-        .loop = c->loop, .registry = c->registry, .ask_for_link = ask_for_link, .owner = c });
+    c->publisher = publisher_new(&(struct publisher_parts){ .loop = c->loop,
+                                                            .registry = c->registry,
+                                                            .bound_listeners = c->options->listeners,
+                                                            .ask_for_link = ask_for_link,
+                                                            .owner = c });
     c->view = (struct proxy_view){ .stats = c->stats, .publisher = c->publisher };
     c->checker = health_checker_new(c->loop, c->http, c->registry);
     configure_checks(c, NULL);

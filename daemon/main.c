@@ -47,6 +47,7 @@ static int run_control(int argc, char **argv)
     const struct argument table[] = {
         { .name = "--config", .text = &options.config_path, .is_required = true },
         { .name = "--state-dir", .text = &options.state_dir, .is_required = true },
+        { .name = "--listeners", .text = &options.listeners, .is_required = true },
         { .name = "--link-fd", .number = &link_fd },
         { .name = "--supervisor-fd", .number = &supervisor_fd, .is_required = true },
         { .name = "--admin-fd", .number = &admin_fd, .is_required = true },

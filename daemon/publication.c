@@ -22,6 +22,7 @@ struct published_service {
 
 struct publication {
     const struct task_registry *registry; /* borrowed */
+    const char *bound_listeners;          /* borrowed */
     struct published_service *services;   /* hash by name */
     struct route_book *routes;
     struct rotation *rotation;
@@ -217,10 +218,11 @@ static void note_proxy_protocols(struct publication *p, const struct config *con
         service->has_new_endpoints = true;
 }
 
-struct publication *publication_new(const struct task_registry *registry)
+struct publication *publication_new(const struct task_registry *registry, const char *bound_listeners)
 {
     struct publication *p = mem_alloc(sizeof *p);
     p->registry = registry;
+    p->bound_listeners = bound_listeners;
     p->routes = route_book_new();
     p->rotation = rotation_new();
     p->settings = json_object();
@@ -245,7 +247,7 @@ void publication_free(struct publication *p)
 
 void publication_apply_config(struct publication *p, const struct config *config)
 {
-    json_t *settings = snapshot_write_settings(config);
+    json_t *settings = snapshot_write_settings(config, p->bound_listeners);
     p->has_new_settings |= !json_equal(settings, p->settings);
     json_decref(p->settings);
     p->settings = settings;

@@ -17,7 +17,8 @@
 
 struct publication;
 
-struct publication *publication_new(const struct task_registry *registry); /* borrowed */
+/* bound_listeners: of snapshot_write_settings(). Both are borrowed. */
+struct publication *publication_new(const struct task_registry *registry, const char *bound_listeners);
 void publication_free(struct publication *p);
 
 /* What has changed. Nothing is written yet. */

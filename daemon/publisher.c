@@ -301,7 +301,7 @@ struct publisher *publisher_new(const struct publisher_parts *parts)
 {
     struct publisher *p = mem_alloc(sizeof *p);
     p->parts = *parts;
-    p->publication = publication_new(parts->registry);
+    p->publication = publication_new(parts->registry, parts->bound_listeners);
     p->started_at_ms = p->unlinked_at_ms = clock_now_ms();
     timer_init(&p->flush, parts->loop, publisher_on_flush, p);
     timer_init(&p->relink, parts->loop, publisher_on_relink, p);

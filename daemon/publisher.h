@@ -27,6 +27,7 @@ struct publisher;
 struct publisher_parts {
     struct loop *loop;
     struct task_registry *registry;    /* borrowed; its listener slot is taken */
+    const char *bound_listeners;       /* borrowed; of snapshot_write_settings() */
     void (*ask_for_link)(void *owner); /* the link broke and nobody has brought a new one for a second */
     void *owner;
 };

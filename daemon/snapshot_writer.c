@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "config/choices.h"
 #include "proxy/endpoint.h"
 
@@ -60,17 +61,35 @@ static json_t *write_clients(const struct config_clients *clients)
     return out;
 }
 
-static json_t *write_listeners(const struct config *config)
+static json_t *write_listener(const struct config_listener *limits, bool proxy_protocol)
+{
+    json_t *out = json_object();
+    json_object_set_new(out, "proxyProtocol", json_boolean(proxy_protocol));
+    set_integer(out, "connectionsPerWorker", limits->connections_per_worker);
+    set_integer(out, "requestsPerSecondPerWorker", limits->requests_per_second_per_worker);
+    set_integer(out, "bodyBytesPerSecondPerWorker", limits->body_bytes_per_second_per_worker);
+    return out;
+}
+
+/* What the configuration says now of the listener of this name; no limits when it is no longer there. */
+static const struct config_listener *find_listener(const struct config *config, struct slice name)
+{
+    static const struct config_listener none = { .name = NULL };
+    for (size_t i = 0; i < config->listener_count; i++) {
+        if (slice_equals(slice_of(config->listeners[i].name), name))
+            return &config->listeners[i];
+    }
+    return &none;
+}
+
+static json_t *write_listeners(const struct config *config, const char *bound)
 {
     json_t *out = json_array();
-    for (size_t i = 0; i < config->listener_count; i++) {
-        const struct config_listener *listener_config = &config->listeners[i];
-        json_t *listener = json_object();
-        json_object_set_new(listener, "proxyProtocol", json_boolean(listener_config->proxy_protocol));
-        set_integer(listener, "connectionsPerWorker", listener_config->connections_per_worker);
-        set_integer(listener, "requestsPerSecondPerWorker", listener_config->requests_per_second_per_worker);
-        set_integer(listener, "bodyBytesPerSecondPerWorker", listener_config->body_bytes_per_second_per_worker);
-        json_array_append_new(out, listener);
+    for (const char *at = bound; *at; at += *at == ',') {
+        struct slice name = { at, strcspn(at, ",+") };
+        size_t len = strcspn(at, ",");
+        json_array_append_new(out, write_listener(find_listener(config, name), len > name.len));
+        at += len;
     }
     return out;
 }
@@ -196,7 +215,7 @@ static void write_route(void *owner, const char *host, const char *path, const c
     json_array_append_new(list->out, route);
 }
 
-json_t *snapshot_write_settings(const struct config *config)
+json_t *snapshot_write_settings(const struct config *config, const char *bound_listeners)
 {
     json_t *out = json_object();
     set_text(out, "balancer", config->proxy.balancer);
@@ -206,7 +225,7 @@ json_t *snapshot_write_settings(const struct config *config)
     json_object_set_new(out, "timeouts", write_timeouts(&config->proxy.timeouts));
     json_object_set_new(out, "limits", write_limits(&config->proxy.limits));
     json_object_set_new(out, "clients", write_clients(&config->proxy.clients));
-    json_object_set_new(out, "listeners", write_listeners(config));
+    json_object_set_new(out, "listeners", write_listeners(config, bound_listeners));
     return out;
 }
 

@@ -13,7 +13,9 @@
 /* The data plane counts by service; some rows stay free for services that are being replaced. */
 #define SNAPSHOT_SERVICES_MAX 1900
 
-json_t *snapshot_write_settings(const struct config *config);
+/* bound_listeners: what the sockets are, in their order, which no reload changes: names, with a comma between them and
+ * "+proxy" behind those that expect a PROXY header. */
+json_t *snapshot_write_settings(const struct config *config, const char *bound_listeners);
 /* With its routable tasks, sorted by id. proxy_protocol: config's word; null: what the tasks say of themselves. Where they
  * differ, the most of them count (of as many, the older version), and the others are left out: what the proxy would send them
  * could not be understood. */

@@ -138,6 +138,20 @@ static int make_link_with(struct child *peer)
     return -1;
 }
 
+/* Of the start: a reload of the file changes neither the sockets nor what comes in on them. */
+static void add_listeners(const struct supervisor *s, struct child_command *command)
+{
+    struct buf list;
+    buf_init(&list, 0);
+    for (size_t i = 0; i < s->config->listener_count; i++) {
+        const struct config_listener *listener = &s->config->listeners[i];
+        buf_printf(&list, "%s%s%s", i ? "," : "", listener->name, listener->proxy_protocol ? "+proxy" : "");
+    }
+    child_command_add(command, "--listeners");
+    child_command_add(command, "%s", buf_text(&list));
+    buf_fini(&list);
+}
+
 static bool start_control(struct supervisor *s)
 {
     int link_fd = make_link_with(&s->proxy);
@@ -149,6 +163,7 @@ static bool start_control(struct supervisor *s)
     child_command_add(&command, "%s", s->config_path);
     child_command_add(&command, "--state-dir");
     child_command_add(&command, "%s", s->config->state_dir);
+    add_listeners(s, &command);
     child_command_add(&command, "--link-fd");
     child_command_add(&command, "%d", link_fd);
     child_command_add(&command, "--admin-fd");

@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 
-from conftest import Load, get, wait_until
+from conftest import Load, get, try_get, wait_until
 
 
 def reload_and_wait(portico, metric):
@@ -79,6 +79,17 @@ def test_the_limits_of_a_listener_are_taken_over(portico):
     wait_until(lambda: all(ask() == 200 for _ in range(20)), "the limit has gone")
     assert "only after a restart" not in portico.log()
     connection.close()
+
+
+def test_a_listener_that_is_not_bound_yet_takes_no_place_of_another(portico):
+    first = {"name": "first", "address": "127.0.0.1:1", "proxyProtocol": True}
+    portico.config["proxy"]["trustedProxies"] = ["127.0.0.0/8"]
+    portico.config["listeners"] = [first, {**portico.config["listeners"][0], "requestsPerSecondPerWorker": 1}]
+    portico.write_config()
+    reload_and_wait(portico, "portico_config_reloads_total")
+    wait_until(lambda: try_get(portico.port) == 429, "the limit of the one that is bound is in force")
+    wait_until(lambda: try_get(portico.port) == 200, "and nobody is asked for a PROXY header")
+    assert "only after a restart: listeners" in portico.log()
 
 
 def test_what_needs_a_restart_is_named(portico):

@@ -49,7 +49,7 @@ static int set_up(void **state)
     log_init("test", LOG_LEVEL_ERROR);
     b->registry = task_registry_new();
     b->provider = task_registry_add_provider(b->registry, "test");
-    b->publication = publication_new(b->registry);
+    b->publication = publication_new(b->registry, "inside,edge+proxy");
     task_registry_set_listener(b->registry, on_change, b);
     configure(b, "services: []");
     *state = b;
@@ -116,6 +116,33 @@ static void assert_snapshot(struct bench *b, uint64_t serial, const char *expect
 static void skip_snapshot(struct bench *b, uint64_t serial)
 {
     json_decref(publication_write_snapshot(b->publication, serial));
+}
+
+static void assert_listeners(struct bench *b, uint64_t serial, const char *expected)
+{
+    json_t *frame = publication_write_snapshot(b->publication, serial);
+    char *text =
+        json_to_text(json_object_get(json_object_get(json_object_get(frame, "document"), "settings"), "listeners"));
+    assert_string_equal(text, expected);
+    free(text);
+    json_decref(frame);
+}
+
+#define LISTENER(proxy, connections)                                                                          \
+    "{\"proxyProtocol\":" proxy ",\"connectionsPerWorker\":" connections ",\"requestsPerSecondPerWorker\":0," \
+    "\"bodyBytesPerSecondPerWorker\":0}"
+
+/* The sockets are those of the start, in its order; the file may say otherwise by now. */
+static void limits_go_to_the_listener_of_that_name_and_a_proxy_header_is_wanted_where_it_was(void **state)
+{
+    struct bench *b = *state;
+    configure(b, "proxy: {trustedProxies: [127.0.0.1]}\n"
+                 "listeners: [{name: edge, address: '*:1', connectionsPerWorker: 7},\n"
+                 "            {name: more, address: '*:3', connectionsPerWorker: 8},\n"
+                 "            {name: inside, address: '*:2', connectionsPerWorker: 9, proxyProtocol: true}]\n");
+    assert_listeners(b, 1, "[" LISTENER("false", "9") "," LISTENER("true", "7") "]");
+    configure(b, "listeners: [{name: other, address: '*:1', connectionsPerWorker: 7}]");
+    assert_listeners(b, 2, "[" LISTENER("false", "0") "," LISTENER("true", "0") "]");
 }
 
 static void an_empty_world_gives_an_empty_document(void **state)
@@ -412,6 +439,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(limits_go_to_the_listener_of_that_name_and_a_proxy_header_is_wanted_where_it_was),
         TEST(an_empty_world_gives_an_empty_document),
         TEST(a_service_of_the_configuration_has_its_route_before_its_first_task),
         TEST(the_configuration_says_which_proxy_header_its_tasks_want),

@@ -46,8 +46,11 @@ static void ask_for_link(void *owner)
 
 static void open_publisher(struct bench *b)
 {
-    b->publisher = publisher_new(&(struct publisher_parts){
-        .loop = b->loop, .registry = b->registry, .ask_for_link = ask_for_link, .owner = b });
+    b->publisher = publisher_new(&(struct publisher_parts){ .loop = b->loop,
+                                                            .registry = b->registry,
+                                                            .bound_listeners = "http",
+                                                            .ask_for_link = ask_for_link,
+                                                            .owner = b });
     publisher_add_provider(b->publisher, b->provider);
     publisher_apply_config(b->publisher, &b->config);
 }
