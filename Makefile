@@ -100,7 +100,7 @@ $(UNIT_TESTS): $(OUT)/%: $(OUT)/%.o $(OUT)/libtestsupport.a $(LIBRARY)
 $(OUT)/bench/backend: $(BACKEND_SOURCES) $(wildcard bench/backend/*.h)
 $(OUT)/bench/relay: bench/relay.c
 $(OUT)/bench/spread_relay: bench/spread_relay.c
-$(BENCH_PROGRAMS): bench/tcp.h
+$(BENCH_PROGRAMS): bench/tcp.h bench/relay_loop.h
 	@mkdir -p $(@D)
 	$(call say,STATIC,$@)
 	$(Q)$(CC) -std=gnu11 $(WARNINGS) -O2 -g -D_GNU_SOURCE -I. -static -o $@ $(filter %.c,$^) -lm -lpthread

@@ -3,13 +3,11 @@
  * client connection.
  * Usage: relay LISTEN_PORT UPSTREAM_PORT[,PORT...]   (all on 127.0.0.1; upstream ports take turns) */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/tcp.h"
+#include "bench/relay_loop.h"
 
-#define UPSTREAMS_MAX 64
 #define COPY_BYTES (64u << 10)
 
 struct side {
@@ -27,9 +25,8 @@ struct pair {
     struct pair *next_dead;
 };
 
-static int epoll_fd, listen_fd;
-static uint16_t upstream_ports[UPSTREAMS_MAX];
-static unsigned upstream_count, upstream_next;
+static struct relay relay;
+static unsigned upstream_next;
 static struct pair *dead;
 static char buffer[COPY_BYTES];
 
@@ -111,8 +108,9 @@ static void side_copy(struct side *s)
     }
 }
 
-static void side_on_event(struct side *s, uint32_t events)
+static void on_event(void *owner, uint32_t events)
 {
+    struct side *s = owner;
     if (s->pair->is_dead)
         return;
     if (events & EPOLLERR) {
@@ -137,8 +135,8 @@ static void side_on_event(struct side *s, uint32_t events)
 static void relay_accept(void)
 {
     int fd;
-    while ((fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-        struct sockaddr_in to = tcp_address("127.0.0.1", upstream_ports[upstream_next++ % upstream_count]);
+    while ((fd = accept4(relay.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+        struct sockaddr_in to = tcp_address("127.0.0.1", relay.upstream_ports[upstream_next++ % relay.upstream_count]);
         struct pair *p = calloc(1, sizeof(*p));
         if (!p)
             abort();
@@ -147,7 +145,7 @@ static void relay_accept(void)
         p->upstream.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (p->upstream.fd < 0 ||
             (connect(p->upstream.fd, (struct sockaddr *)&to, sizeof(to)) != 0 && errno != EINPROGRESS) ||
-            !tcp_watch(epoll_fd, p->upstream.fd, &p->upstream) || !tcp_watch(epoll_fd, fd, &p->client)) {
+            !tcp_watch(relay.epoll_fd, p->upstream.fd, &p->upstream) || !tcp_watch(relay.epoll_fd, fd, &p->client)) {
             pair_close(p);
             continue;
         }
@@ -156,39 +154,11 @@ static void relay_accept(void)
     }
 }
 
-static bool parse_ports(char *text)
-{
-    char *rest = NULL;
-    for (char *word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
-        int port = atoi(word);
-        if (port <= 0 || port > 65535 || upstream_count == UPSTREAMS_MAX)
-            return false;
-        upstream_ports[upstream_count++] = (uint16_t)port;
-    }
-    return upstream_count > 0;
-}
-
 int main(int argc, char **argv)
 {
-    struct epoll_event events[256], listening = { .events = EPOLLIN };
-    if (argc != 3 || atoi(argv[1]) <= 0 || atoi(argv[1]) > 65535 || !parse_ports(argv[2])) {
-        fprintf(stderr, "usage: relay LISTEN_PORT UPSTREAM_PORT[,PORT...]\n");
-        return 2;
-    }
-    tcp_raise_file_limit();
-    listen_fd = tcp_listen("127.0.0.1", (uint16_t)atoi(argv[1]));
-    epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (listen_fd < 0 || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listen_fd, &listening) != 0) {
-        perror("relay");
-        return 1;
-    }
-    for (;;) {
-        int n = epoll_wait(epoll_fd, events, 256, -1);
-        for (int i = 0; i < n; i++)
-            if (events[i].data.ptr)
-                side_on_event(events[i].data.ptr, events[i].events);
-            else
-                relay_accept();
-        pairs_free_dead();
-    }
+    static const struct relay_callbacks callbacks = { relay_accept, on_event, pairs_free_dead };
+    int refused = relay_open(&relay, argc, argv);
+    if (refused)
+        return refused;
+    relay_run(&relay, &callbacks);
 }

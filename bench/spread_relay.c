@@ -5,14 +5,11 @@
  * Usage: spread_relay LISTEN_PORT UPSTREAM_PORT[,PORT...]   (all on 127.0.0.1) */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
-#include "bench/tcp.h"
-
-#define UPSTREAMS_MAX 64
+#include "bench/relay_loop.h"
 
 struct side {
     int fd;                    /* -1: closed; freed at the end of the turn */
@@ -24,12 +21,11 @@ struct side {
 LIST_HEAD(side_list, side);
 
 static struct upstream {
-    uint16_t port;
     struct side_list free;
-} upstreams[UPSTREAMS_MAX];
+} upstreams[RELAY_UPSTREAMS_MAX];
 
-static int epoll_fd, listen_fd;
-static unsigned upstream_count, random_state = 1;
+static struct relay relay;
+static unsigned random_state = 1;
 static struct side_list dead = LIST_HEAD_INITIALIZER(dead);
 static char buffer[64 << 10];
 
@@ -64,7 +60,7 @@ static void free_dead(void)
 static struct side *side_new(int fd, struct upstream *upstream)
 {
     struct side *s = calloc(1, sizeof(*s));
-    if (!s || !tcp_watch(epoll_fd, fd, s))
+    if (!s || !tcp_watch(relay.epoll_fd, fd, s))
         abort();
     s->fd = fd;
     s->upstream = upstream;
@@ -74,7 +70,7 @@ static struct side *side_new(int fd, struct upstream *upstream)
 
 static struct side *upstream_connect(struct upstream *upstream)
 {
-    struct sockaddr_in to = tcp_address("127.0.0.1", upstream->port);
+    struct sockaddr_in to = tcp_address("127.0.0.1", relay.upstream_ports[upstream - upstreams]);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
         if (fd >= 0)
@@ -87,7 +83,7 @@ static struct side *upstream_connect(struct upstream *upstream)
 static struct side *upstream_take(void)
 {
     random_state = random_state * 1103515245u + 12345u;
-    struct upstream *upstream = &upstreams[(random_state >> 16) % upstream_count];
+    struct upstream *upstream = &upstreams[(random_state >> 16) % relay.upstream_count];
     struct side *s = LIST_FIRST(&upstream->free);
     if (!s)
         return upstream_connect(upstream);
@@ -112,8 +108,9 @@ static void side_pass_on(struct side *s, size_t len)
         upstream_give_back(s);
 }
 
-static void side_on_event(struct side *s, uint32_t events)
+static void on_event(void *owner, uint32_t events)
 {
+    struct side *s = owner;
     if (s->fd < 0 || !(events & (EPOLLIN | EPOLLERR | EPOLLHUP | EPOLLRDHUP)))
         return;
     ssize_t n = recv(s->fd, buffer, sizeof(buffer), 0);
@@ -127,44 +124,17 @@ static void side_on_event(struct side *s, uint32_t events)
 static void accept_all(void)
 {
     int fd;
-    while ((fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+    while ((fd = accept4(relay.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
         side_new(fd, NULL);
-}
-
-static bool parse_ports(char *text)
-{
-    char *rest = NULL;
-    for (char *word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
-        int port = atoi(word);
-        if (port <= 0 || port > 65535 || upstream_count == UPSTREAMS_MAX)
-            return false;
-        upstreams[upstream_count].port = (uint16_t)port;
-        LIST_INIT(&upstreams[upstream_count++].free);
-    }
-    return upstream_count > 0;
 }
 
 int main(int argc, char **argv)
 {
-    struct epoll_event events[256], listening = { .events = EPOLLIN };
-    if (argc != 3 || atoi(argv[1]) <= 0 || atoi(argv[1]) > 65535 || !parse_ports(argv[2])) {
-        fprintf(stderr, "usage: spread_relay LISTEN_PORT UPSTREAM_PORT[,PORT...]\n");
-        return 2;
-    }
-    tcp_raise_file_limit();
-    listen_fd = tcp_listen("127.0.0.1", (uint16_t)atoi(argv[1]));
-    epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (listen_fd < 0 || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listen_fd, &listening) != 0) {
-        perror("spread_relay");
-        return 1;
-    }
-    for (;;) {
-        int n = epoll_wait(epoll_fd, events, 256, -1);
-        for (int i = 0; i < n; i++)
-            if (events[i].data.ptr)
-                side_on_event(events[i].data.ptr, events[i].events);
-            else
-                accept_all();
-        free_dead();
-    }
+    static const struct relay_callbacks callbacks = { accept_all, on_event, free_dead };
+    int refused = relay_open(&relay, argc, argv);
+    if (refused)
+        return refused;
+    for (unsigned i = 0; i < relay.upstream_count; i++)
+        LIST_INIT(&upstreams[i].free);
+    relay_run(&relay, &callbacks);
 }
