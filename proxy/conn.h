@@ -70,7 +70,9 @@ struct conn {
     uint32_t resume_at;            /* of the head being read */
     struct listener *listener;     /* borrowed: outlives it */
     struct client_entry *client;   /* null while no limit is set */
-    TAILQ_ENTRY(conn) link;        /* all, or dead */
+    /* What the client connected to, of its PROXY header; owned; null: the address of this end of the connection. */
+    union endpoint_address *destination;
+    TAILQ_ENTRY(conn) link; /* all, or dead */
 };
 
 const char *conn_state_to_str(enum conn_state state);

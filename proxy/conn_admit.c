@@ -4,6 +4,7 @@
 #include "proxy/worker.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void set_source(struct conn *c, const union endpoint_address *source)
@@ -57,6 +58,14 @@ bool conn_admit(struct conn *c, const union endpoint_address *source)
     return false;
 }
 
+/* Without memory for it, tasks hear of this end of the connection instead. */
+static void note_destination(struct conn *c, const union endpoint_address *destination)
+{
+    c->destination = malloc(sizeof *c->destination);
+    if (c->destination)
+        *c->destination = *destination;
+}
+
 bool conn_is_admitted(struct conn *c)
 {
     struct proxy_protocol_header header;
@@ -75,6 +84,7 @@ bool conn_is_admitted(struct conn *c)
     if (header.has_addresses) {
         /* What is trusted to say who connects need not have looked at what its client says in fields. */
         set_source(c, &header.source);
+        note_destination(c, &header.destination);
         c->is_trusted = is_trusted(c->worker, &header.source);
     }
     return enter_client_table(c);

@@ -9,13 +9,15 @@
 /* In front of everything else, when the service's tasks want to be told whom a connection is for. */
 static void put_proxy_header(struct exchange *x, const struct snapshot_service *service)
 {
+    const union endpoint_address *destination = x->conn->destination;
     union endpoint_address here;
     socklen_t len = sizeof here;
     if (!service || service->proxy_protocol == PROXY_PROTOCOL_OFF)
         return;
-    bool is_known = getsockname(x->conn->channel.fd, &here.any, &len) == 0;
+    if (!destination && getsockname(x->conn->channel.fd, &here.any, &len) == 0)
+        destination = &here;
     x->head->end = (uint32_t)proxy_protocol_write(service->proxy_protocol, &x->conn->source.any,
-                                                  is_known ? &here.any : NULL, x->head->data);
+                                                  destination ? &destination->any : NULL, x->head->data);
 }
 
 /* Room for a body that will be kept whole, so that it can be sent again. */

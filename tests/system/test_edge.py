@@ -176,12 +176,12 @@ def test_each_connection_to_a_task_says_whom_it_is_for(proxy, upstream, version,
         peer.close()
 
 
-def test_a_named_client_is_named_again(proxy, upstream):
+def test_a_named_client_is_named_again_with_what_it_connected_to(proxy, upstream):
     backend = upstream(with_header(read_v2))
     p = proxy([], settings=listens_with_proxy(),
               services=[{"name": "web", "proxyProtocol": "v2", "endpoints": endpoints([backend.port])}])
     assert status(exchange(p, v1(ports=(41000, 80)) + GET)) == 200
-    assert backend.named[0][:2] == (CLIENT, 41000)
+    assert backend.named == [(CLIENT, 41000, "198.51.100.1", 80)]
 
 
 # ---- beside HAProxy and nginx ----
