@@ -53,8 +53,10 @@ static void a_buffer_has_the_room_that_was_asked_for_and_is_empty(void **state)
 static void the_smallest_size_that_fits_is_taken(void **state)
 {
     struct bench *b = *state;
-    struct buffer *small = buffer_take(&b->pool, BUFFER_SMALL_BYTES), *medium = buffer_take(&b->pool, 4097);
-    struct buffer *body = buffer_take(&b->pool, 16385), *large = buffer_take(&b->pool, 32769);
+    struct buffer *small = buffer_take(&b->pool, BUFFER_SMALL_BYTES),
+                  *medium = buffer_take(&b->pool, BUFFER_SMALL_BYTES + 1);
+    struct buffer *body = buffer_take(&b->pool, BUFFER_MEDIUM_BYTES + 1);
+    struct buffer *large = buffer_take(&b->pool, BUFFER_BODY_BYTES + 1);
     assert_int_equal(small->size, BUFFER_SMALL_BYTES);
     assert_int_equal(medium->size, BUFFER_MEDIUM_BYTES);
     assert_int_equal(body->size, BUFFER_BODY_BYTES);
