@@ -262,6 +262,8 @@ static void body_timed_out(struct exchange *x)
         x->request_body.is_complete ? !x->conn->channel.is_writing : x->upstream && x->upstream->channel.is_writing;
     STATS_ADD(w->stats->upstream_timeouts, is_endpoint);
     STATS_ADD(w->stats->client_timeouts, !is_endpoint);
+    if (is_endpoint)
+        exchange_blame_endpoint(x);
     exchange_fail(x, EXCHANGE_END_BODY_TIMEOUT, is_endpoint ? 504 : 408);
 }
 
@@ -271,15 +273,19 @@ void exchange_on_deadline(struct exchange *x, enum deadline_kind kind)
     switch (kind) {
     case DEADLINE_CONNECT:
         STATS_ADD(w->stats->upstream_connect_failures, 1);
+        exchange_blame_endpoint(x);
         upstream_pool_shun(&w->pools[x->endpoint->slot], worker_now_ms(w));
         exchange_try_failed(x, EXCHANGE_END_CONNECT_TIMEOUT, 504, true);
         break;
     case DEADLINE_RESPONSE:
         STATS_ADD(w->stats->upstream_timeouts, 1);
+        exchange_blame_endpoint(x);
         exchange_try_failed(x, EXCHANGE_END_RESPONSE_TIMEOUT, 504, false);
         break;
     case DEADLINE_REQUEST:
         STATS_ADD(w->stats->upstream_timeouts, 1);
+        if (x->request_state == REQUEST_SENT) /* else the client may be the slow one */
+            exchange_blame_endpoint(x);
         exchange_fail(x, EXCHANGE_END_REQUEST_TIMEOUT, 504);
         break;
     case DEADLINE_TUNNEL:

@@ -25,7 +25,7 @@ struct conn;
 struct upstream;
 struct worker;
 
-#define EXCHANGE_TRIES_MAX 4
+#define EXCHANGE_TRIES_MAX 5     /* the first, three further endpoints, and one for a stale pooled connection */
 #define EXCHANGE_PROTOCOL_MAX 31 /* bytes of the name in Upgrade; longer ones are not switched to */
 
 enum request_state { REQUEST_SENDING = 0, REQUEST_SENT };
@@ -80,6 +80,7 @@ struct exchange {
     bool upstream_keep_alive;
     bool upstream_has_eof; /* of a tunnel */
     bool is_reused;        /* the present try is on a pooled connection */
+    bool was_stale;        /* the first try was, and that one was broken */
     bool keeps_request_id; /* the client's own; else it is the one below */
     char request_id[REQUEST_ID_MADE];
     uint8_t desync, desync_reason;

@@ -10,6 +10,7 @@ void exchange_try(struct exchange *x);
 /* The present try has failed. Tries again where that is safe, else answers with status, or aborts when the response
  * began. */
 void exchange_try_failed(struct exchange *x, enum exchange_end end, int status, bool was_unprocessed);
+void exchange_blame_endpoint(struct exchange *x); /* counts a failure of the endpoint of the present try */
 /* exchange_head.c: builds `head`. service: null when there is no route. False: no buffer. */
 bool exchange_build_head(struct exchange *x, const struct h1_request *request, const char *head,
                          const struct snapshot_service *service);

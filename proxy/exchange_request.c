@@ -37,7 +37,7 @@ static void upstream_broken(struct exchange *x)
 {
     struct worker *w = x->worker;
     STATS_ADD(w->stats->upstream_failures, 1);
-    STATS_ADD(w->endpoints[x->upstream->slot].failures, 1);
+    exchange_blame_endpoint(x);
     exchange_try_failed(x, EXCHANGE_END_UPSTREAM_BROKEN, 502, x->head_sent == 0);
 }
 

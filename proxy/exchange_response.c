@@ -12,7 +12,7 @@
 static void malformed(struct exchange *x)
 {
     STATS_ADD(x->worker->stats->responses_malformed, 1);
-    STATS_ADD(x->worker->endpoints[x->upstream->slot].failures, 1);
+    exchange_blame_endpoint(x);
     exchange_fail(x, EXCHANGE_END_UPSTREAM_MALFORMED, 502);
 }
 
@@ -167,7 +167,7 @@ static void upstream_failed(struct exchange *x)
 {
     struct worker *w = x->worker;
     STATS_ADD(w->stats->upstream_failures, 1);
-    STATS_ADD(w->endpoints[x->upstream->slot].failures, 1);
+    exchange_blame_endpoint(x);
     if (x->response_state == RESPONSE_AWAITED && !x->upstream->had_bytes)
         exchange_try_failed(x, EXCHANGE_END_UPSTREAM_BROKEN, 502, x->head_sent == 0);
     else

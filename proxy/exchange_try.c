@@ -7,34 +7,47 @@
 #include <errno.h>
 
 #define RETRIES_ALWAYS_ALLOWED 3 /* whatever the budget */
-#define RANDOM_PICKS 3           /* before all endpoints are looked at for one that is fit */
+#define RANDOM_PICKS 3           /* before all endpoints are looked at for the fittest */
 
-static bool was_tried(const struct exchange *x, uint32_t slot)
+/* What speaks for an endpoint: the later, the more. */
+enum fitness {
+    FITNESS_TRIED = 0, /* it has failed this request */
+    FITNESS_SHUNNED,   /* it has refused a connection lately */
+    FITNESS_STALE,     /* a pooled connection to it broke: that says little of a new one */
+    FITNESS_GOOD
+};
+
+static uint8_t count_tries(const struct exchange *x, uint32_t slot)
 {
-    for (uint8_t i = 0; i < x->try_count; i++) {
-        if (x->tried_slots[i] == slot)
-            return true;
-    }
-    return false;
+    uint8_t count = 0;
+    for (uint8_t i = 0; i < x->try_count; i++)
+        count += x->tried_slots[i] == slot;
+    return count;
 }
 
-static bool is_fit(const struct exchange *x, uint32_t slot)
+static enum fitness fitness_of(const struct exchange *x, uint32_t slot)
 {
-    return !was_tried(x, slot) && !upstream_pool_is_shunned(&x->worker->pools[slot], worker_now_ms(x->worker));
+    uint8_t tries = count_tries(x, slot);
+    bool is_stale = tries == 1 && x->was_stale && x->tried_slots[0] == slot;
+    if (tries > 0 && !is_stale)
+        return FITNESS_TRIED;
+    if (upstream_pool_is_shunned(&x->worker->pools[slot], worker_now_ms(x->worker)))
+        return FITNESS_SHUNNED;
+    return is_stale ? FITNESS_STALE : FITNESS_GOOD;
 }
 
-/* The first from `start` on that has not been tried; fit ones come before shunned ones. */
+/* The first of the fittest from `start` on; null when all have been tried. */
 static const struct endpoint_view *scan(const struct exchange *x, const struct snapshot_service *service, size_t start)
 {
-    const struct endpoint_view *shunned = NULL;
-    for (size_t step = 0; step < service->endpoint_count; step++) {
+    const struct endpoint_view *best = NULL;
+    enum fitness most = FITNESS_TRIED;
+    for (size_t step = 0; step < service->endpoint_count && most < FITNESS_GOOD; step++) {
         const struct endpoint_view *view = &service->endpoints[(start + step) % service->endpoint_count];
-        if (is_fit(x, view->slot))
-            return view;
-        if (!shunned && !was_tried(x, view->slot))
-            shunned = view;
+        enum fitness fitness = fitness_of(x, view->slot);
+        best = fitness > most ? view : best;
+        most = fitness > most ? fitness : most;
     }
-    return shunned;
+    return best;
 }
 
 static const struct endpoint_view *pick(struct exchange *x, const struct snapshot_service *service)
@@ -50,14 +63,15 @@ static const struct endpoint_view *pick(struct exchange *x, const struct snapsho
                                         .random = worker_random(w),
                                         .cursor = &w->cursors[service->slot] };
         at = x->hold->snapshot->balancer->pick(&input);
-        if (is_fit(x, service->endpoints[at].slot))
+        if (fitness_of(x, service->endpoints[at].slot) == FITNESS_GOOD)
             return &service->endpoints[at];
     }
     return scan(x, service, at);
 }
 
-/* A later try decides by the newest snapshot: what failed may be known to be gone by now. A service that is gone
- * altogether keeps the old one pinned, and with it the row that this exchange counts in. */
+/* A later try decides by the newest snapshot: what is not in it has left the rotation, and may be stopping. A service
+ * that is gone altogether has no endpoints any more; the old one stays pinned, and with it the row that this exchange
+ * counts in. */
 static void repin(struct exchange *x)
 {
     struct worker *w = x->worker;
@@ -80,6 +94,12 @@ static void set_endpoint(struct exchange *x, const struct endpoint_view *view)
     x->is_reused = false;
 }
 
+/* It names one client, and stands for all that follows on the connection. */
+static bool begins_with_proxy_header(const struct exchange *x)
+{
+    return x->method_at > 0;
+}
+
 static void take_upstream(struct exchange *x, struct upstream *u)
 {
     struct worker *w = x->worker;
@@ -92,7 +112,7 @@ static void connect_failed(struct exchange *x)
 {
     struct worker *w = x->worker;
     STATS_ADD(w->stats->upstream_connect_failures, 1);
-    STATS_ADD(w->endpoints[x->endpoint->slot].failures, 1);
+    exchange_blame_endpoint(x);
     upstream_pool_shun(&w->pools[x->endpoint->slot], worker_now_ms(w));
     exchange_try_failed(x, EXCHANGE_END_CONNECT_FAILED, 502, true);
 }
@@ -103,8 +123,7 @@ void exchange_try(struct exchange *x)
     bool is_retry = x->try_count > 0;
     if (is_retry)
         repin(x);
-    const struct snapshot_service *service = x->hold->snapshot->services[x->service_slot];
-    const struct endpoint_view *view = pick(x, service);
+    const struct endpoint_view *view = pick(x, worker_snapshot(w)->services[x->service_slot]);
     if (!view) {
         STATS_ADD(w->services[x->service_slot].no_endpoint, 1);
         exchange_fail(x, x->end ? x->end : EXCHANGE_END_NO_ENDPOINT, is_retry ? x->status : 503);
@@ -113,7 +132,7 @@ void exchange_try(struct exchange *x)
     x->end = EXCHANGE_END_COMPLETE;
     set_endpoint(x, view);
     /* A pooled connection may be closed already, unnoticed; the last chance is not staked on one. */
-    bool wants_new = is_retry || service->proxy_protocol != PROXY_PROTOCOL_OFF;
+    bool wants_new = is_retry || begins_with_proxy_header(x);
     struct upstream *u = wants_new ? NULL : upstream_pool_take(w, view->slot, x);
     if (u) {
         x->is_reused = true;
@@ -133,6 +152,7 @@ void exchange_try(struct exchange *x)
         connect_failed(x);
         return;
     }
+    u->is_personal = begins_with_proxy_header(x);
     take_upstream(x, u);
     deadline_start(&w->deadlines, &x->deadline, DEADLINE_CONNECT, worker_now_ms(w));
 }
@@ -147,15 +167,26 @@ void exchange_on_connected(struct exchange *x, int cause)
     exchange_send_request(x);
 }
 
+/* Those of the requests under way that may be at a later try. One endpoint that dies must not cost what was in flight on
+ * it, however large its share. 0 %: no more than the few that are always allowed. */
+static uint64_t retry_limit(const struct exchange *x)
+{
+    const struct worker *w = x->worker;
+    uint64_t percent = (uint64_t)x->hold->snapshot->settings.retry_budget_percent;
+    uint64_t limit = (percent * w->exchange_count + 99) / 100;
+    uint32_t lost = percent > 0 ? w->pools[x->endpoint->slot].lost_count : 0;
+    limit = limit < lost ? lost : limit;
+    return limit < RETRIES_ALWAYS_ALLOWED ? RETRIES_ALWAYS_ALLOWED : limit;
+}
+
 /* Retries that pile up on a failing service would bury it: only so many at a time. What nobody has worked on is no
  * load. */
 static bool is_within_budget(struct exchange *x)
 {
     struct worker *w = x->worker;
-    uint64_t percent = (uint64_t)x->hold->snapshot->settings.retry_budget_percent;
     if (x->is_retrying)
         return true;
-    if (w->retry_count >= RETRIES_ALWAYS_ALLOWED && (uint64_t)w->retry_count * 100 >= percent * w->exchange_count) {
+    if (w->retry_count >= retry_limit(x)) {
         STATS_ADD(w->stats->retries_over_budget, 1);
         return false;
     }
@@ -165,19 +196,29 @@ static bool is_within_budget(struct exchange *x)
 }
 
 /* Safe are: a request that no endpoint can have acted on, and once an idempotent one that can be sent again whole (RFC
- * 9110 9.2.2, RFC 9112 9.3.1). */
+ * 9110 9.2.2, RFC 9112 9.3.1). What a pooled connection cost is not one of the further endpoints that are allowed. */
 static bool may_try_again(const struct exchange *x, bool was_unprocessed)
 {
-    int64_t tries = 1 + x->hold->snapshot->settings.retries;
+    int64_t tries = 1 + x->hold->snapshot->settings.retries + x->was_stale;
     bool is_open = x->try_count < tries && x->try_count < EXCHANGE_TRIES_MAX && !x->has_sent_response;
     if (was_unprocessed)
         return is_open;
     return is_open && !x->is_spilled && !x->has_spent_replay && h1_method_is_idempotent(x->method);
 }
 
+void exchange_blame_endpoint(struct exchange *x)
+{
+    STATS_ADD(x->worker->endpoints[x->endpoint->slot].failures, 1);
+}
+
 void exchange_try_failed(struct exchange *x, enum exchange_end end, int status, bool was_unprocessed)
 {
     struct worker *w = x->worker;
+    uint32_t slot = x->endpoint->slot;
+    uint64_t in_flight = w->endpoints[slot].in_flight;
+    upstream_pool_note_loss(&w->pools[slot], in_flight > w->retry_count ? in_flight - w->retry_count : 0,
+                            worker_now_ms(w));
+    x->was_stale |= x->is_reused && end == EXCHANGE_END_UPSTREAM_BROKEN;
     exchange_release_upstream(x, false);
     deadline_stop(&w->deadlines, &x->deadline);
     if (!may_try_again(x, was_unprocessed) || !(was_unprocessed || is_within_budget(x))) {

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define LOSS_MS 1000 /* what dies with an endpoint is noticed within this */
 #define SHUN_MS 1000 /* discovery has removed a dead endpoint long before; a restarting one comes back within this */
 
 const char *upstream_state_to_str(enum upstream_state state)
@@ -32,6 +33,14 @@ bool upstream_pool_is_shunned(const struct upstream_pool *pool, int64_t now_ms)
 void upstream_pool_shun(struct upstream_pool *pool, int64_t now_ms)
 {
     pool->shunned_until_ms = now_ms + SHUN_MS;
+}
+
+void upstream_pool_note_loss(struct upstream_pool *pool, uint64_t in_flight, int64_t now_ms)
+{
+    if (now_ms - pool->lost_at_ms < LOSS_MS && in_flight <= pool->lost_count)
+        return;
+    pool->lost_count = in_flight < UINT32_MAX ? (uint32_t)in_flight : UINT32_MAX;
+    pool->lost_at_ms = now_ms;
 }
 
 void upstream_pool_evict_idle(struct upstream_pool *pool)
@@ -142,8 +151,9 @@ void upstream_give_back(struct upstream *u, bool is_reusable)
     struct upstream_pool *pool = &w->pools[u->slot];
     const struct snapshot *snapshot = worker_snapshot(w);
     check(u->state != UPSTREAM_IDLE);
-    if (!is_reusable || u->state != UPSTREAM_BUSY || pool->is_gone || w->is_draining || u->channel.in ||
-        u->channel.out || pool->idle_count >= (uint64_t)snapshot->settings.upstream_idle_per_endpoint) {
+    if (!is_reusable || u->is_personal || u->state != UPSTREAM_BUSY || pool->is_gone || w->is_draining ||
+        u->channel.in || u->channel.out ||
+        pool->idle_count >= (uint64_t)snapshot->settings.upstream_idle_per_endpoint) {
         upstream_close(u);
         return;
     }

@@ -26,6 +26,7 @@ struct upstream {
     enum upstream_state state;
     bool is_reused;             /* has carried an exchange before */
     bool had_bytes;             /* of the present exchange's response */
+    bool is_personal;           /* its PROXY header names one client: it carries one exchange */
     TAILQ_ENTRY(upstream) link; /* pool while idle, dead list while closed */
 };
 
@@ -34,8 +35,10 @@ TAILQ_HEAD(upstream_list, upstream);
 struct upstream_pool {
     struct upstream_list idle;
     uint32_t idle_count;
+    uint32_t lost_count;      /* requests that were in flight when tries began to fail, a moment ago */
     bool is_gone;             /* its endpoint is in no snapshot: take nothing back */
     int64_t shunned_until_ms; /* a connection was refused: prefer others for a while */
+    int64_t lost_at_ms;
 };
 
 const char *upstream_state_to_str(enum upstream_state state);
@@ -44,6 +47,8 @@ void upstream_pool_init(struct upstream_pool *pool);
 void upstream_pool_evict_idle(struct upstream_pool *pool);
 bool upstream_pool_is_shunned(const struct upstream_pool *pool, int64_t now_ms);
 void upstream_pool_shun(struct upstream_pool *pool, int64_t now_ms);
+/* A try has failed, one of so many that were in flight; retries do not count, or they would allow more of their kind. */
+void upstream_pool_note_loss(struct upstream_pool *pool, uint64_t in_flight, int64_t now_ms);
 
 /* The newest idle one, now busy and owned by the exchange; null when there is none. */
 struct upstream *upstream_pool_take(struct worker *w, uint32_t slot, struct exchange *exchange);

@@ -184,6 +184,23 @@ def test_a_named_client_is_named_again_with_what_it_connected_to(proxy, upstream
     assert backend.named == [(CLIENT, 41000, "198.51.100.1", 80)]
 
 
+def test_a_connection_that_named_a_client_is_closed_behind_its_request(proxy, upstream):
+    def script(peer, up):
+        while head := peer.take_head():
+            up.record(head)
+            peer.send(OK)
+        up.record(b"end")
+
+    backend = upstream(script)
+    p = proxy([], services=[{"name": "web", "proxyProtocol": "v1", "endpoints": endpoints([backend.port])}])
+    peer = p.connect()
+    for number in (1, 2):
+        peer.send(GET)
+        assert (status(peer.take_head()), peer.take(2)) == (200, b"ok")
+        backend.wait_for(lambda up: len(up.heads) == 2 * number)
+    assert [head[:6] for head in backend.heads] == [b"PROXY ", b"end", b"PROXY ", b"end"]
+
+
 # ---- beside HAProxy and nginx ----
 
 HAPROXY_CONFIG = """

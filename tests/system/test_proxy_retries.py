@@ -6,6 +6,7 @@ import time
 
 from proxy_alone import DEADLINE_S, OK, answer_with, closed_port, fields, status
 from proxy_fixtures import proxy, upstream  # noqa: F401 (fixtures)
+from real_programs import wait_until
 
 
 def dies_after_the_request(body_len=0):
@@ -178,3 +179,88 @@ def test_a_refused_connection_costs_no_more_than_the_allowed_tries(proxy):
     assert code == 502 and fields(head)["connection"] == ["close"]
     for sock, _ in held:
         sock.close()
+
+
+def answers_or_dies(go, dies):
+    """Each request waits for `go`."""
+
+    def script(peer, up):
+        while head := peer.take_head():
+            up.record(head)
+            go.wait(DEADLINE_S)
+            if dies:
+                return
+            peer.send(OK)
+
+    return script
+
+
+def ask_all(p, count):
+    peers = [p.connect() for _ in range(count)]
+    for peer in peers:
+        peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    return peers
+
+
+def test_one_of_two_endpoints_that_dies_loses_no_request_that_can_be_sent_again(proxy, upstream):
+    """Half of all requests are in flight on it: more than the budget of 20 %."""
+    go = threading.Event()
+    dying, healthy = upstream(answers_or_dies(go, True)), upstream(answers_or_dies(go, False))
+    p = proxy([dying.port, healthy.port])
+    peers = ask_all(p, 40)
+    wait_until(lambda: len(dying.heads) + len(healthy.heads) == 40, "all are in flight")
+    assert len(dying.heads) > 8
+    go.set()
+    assert [status(peer.take_head()) for peer in peers] == [200] * 40
+
+
+def test_pooled_connections_of_the_only_endpoint_that_break_at_once_fail_no_request(proxy, upstream):
+    """As when a server reloads: it closes what it has kept, with requests on their way, and takes new connections."""
+    count, requests, lock = 16, [0], threading.Lock()
+    all_there = threading.Barrier(count)
+
+    def script(peer, up):
+        for turn in range(2):
+            head = peer.take_head()
+            with lock:
+                requests[0] += bool(head)
+                is_first_wave, is_second_wave = requests[0] <= count, count < requests[0] <= 2 * count
+            if is_first_wave or is_second_wave:
+                all_there.wait(DEADLINE_S)  # so that each has a connection of its own, and breaks with all others
+            if not head or is_second_wave:
+                return
+            peer.send(OK)
+
+    p = proxy([upstream(script).port], settings={"retries": 0})
+    peers = ask_all(p, count)
+    assert [(status(peer.take_head()), peer.take(2)) for peer in peers] == [(200, b"ok")] * count
+    for peer in peers:
+        peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert [(status(peer.take_head()), peer.take(2)) for peer in peers] == [(200, b"ok")] * count
+    assert requests == [3 * count]
+
+
+def test_of_a_service_whose_endpoints_all_die_one_endpoints_share_is_tried_again(proxy, upstream):
+    count, go, retries_go, lock, tries = 40, threading.Event(), threading.Event(), threading.Lock(), [0]
+
+    def script(peer, up):
+        peer.take_head()
+        with lock:
+            tries[0] += 1
+            is_first_try = tries[0] <= count  # no retry before the first tries die
+            if is_first_try:
+                up.heads.append(b"")
+        (go if is_first_try else retries_go).wait(DEADLINE_S)
+
+    ups = [upstream(script) for _ in range(2)]
+    p = proxy([u.port for u in ups], settings={"retryBudgetPercent": 1, "timeouts": {"responseMs": 600_000}})
+    peers = ask_all(p, count)
+    wait_until(lambda: tries[0] == count, "all are in flight")
+    share = max(len(u.heads) for u in ups)
+    go.set()
+    answered = wait_readable([peer.sock for peer in peers], count - share)
+    assert all(status(peer.take_head()) == 502 for peer in peers if peer.sock in answered)
+    assert 3 < tries[0] - count <= share
+    retries_go.set()
+    for peer in peers:
+        peer.close()

@@ -274,6 +274,40 @@ static void a_stale_pooled_connection_is_not_noticed_by_the_client(void **state)
              "GET /1 \nGET /2 \n", "200 a\n200 b\n");
 }
 
+/* The second request had been sent on a connection that the endpoint was about to close; there is no other endpoint. */
+static void a_stale_connection_to_the_only_endpoint_is_made_anew(void **state)
+{
+    (void)state;
+    converse("a@s1" THEN "C" GET("/1") THEN "U" OK("1", "a") THEN "C" GET("/2") THEN "X" THEN "U" OK("1", "b"),
+             "GET /1 \nGET /2 \nGET /2 \n", "200 a\n200 b\n");
+    converse("a@s1" THEN "C" GET("/1") THEN "U" OK("1", "a") THEN "C" GET("/2") THEN "R" THEN "U" OK("1", "b"),
+             "GET /1 \nGET /2 \nGET /2 \n", "200 a\n200 b\n");
+}
+
+static void a_new_connection_that_breaks_is_not_made_anew(void **state)
+{
+    (void)state;
+    converse("a@s1" THEN "C" GET("/1") THEN "X", "GET /1 \n", "502 502 Bad Gateway\n\n");
+    converse("a@s1" THEN "C" GET("/1") THEN "U" OK("1", "a") THEN "C" GET("/2") THEN "X" THEN "X",
+             "GET /1 \nGET /2 \nGET /2 \n", "200 a\n502 502 Bad Gateway\n\n");
+}
+
+static void what_may_not_be_sent_twice_is_not_sent_again_on_a_new_connection(void **state)
+{
+    (void)state;
+    converse("a@s1" THEN "C" GET("/1") THEN "U" OK("1", "a") THEN "CPOST /2 HTTP/1.1" CRLF HOST LENGTH("1") CRLF
+             "x" THEN "X",
+             "GET /1 \nPOST /2 x\n", "200 a\n502 502 Bad Gateway\n\n");
+}
+
+/* Its endpoints left the rotation with it, whatever the snapshot that the request began with says of them. */
+static void a_request_of_a_service_that_is_gone_is_not_tried_again(void **state)
+{
+    (void)state;
+    converse("a@C" GET("/1") THEN "s3" THEN "X", "GET /1 \n", "502 502 Bad Gateway\n\n");
+    converse("a@C" GET("/1") THEN "s2" THEN "X", "GET /1 \n", "502 502 Bad Gateway\n\n");
+}
+
 /* Both come within one turn: the connection has been chosen, and nothing been sent on it. */
 static void an_answer_to_nothing_is_not_taken_for_the_answer_to_the_next_request(void **state)
 {
@@ -347,6 +381,10 @@ int main(void)
         cmocka_unit_test(endpoints_that_refuse_are_tried_once_each),
         cmocka_unit_test(a_connection_that_hangs_is_given_up_for_the_other_endpoint),
         cmocka_unit_test(a_stale_pooled_connection_is_not_noticed_by_the_client),
+        cmocka_unit_test(a_stale_connection_to_the_only_endpoint_is_made_anew),
+        cmocka_unit_test(a_new_connection_that_breaks_is_not_made_anew),
+        cmocka_unit_test(what_may_not_be_sent_twice_is_not_sent_again_on_a_new_connection),
+        cmocka_unit_test(a_request_of_a_service_that_is_gone_is_not_tried_again),
         cmocka_unit_test(an_answer_to_nothing_is_not_taken_for_the_answer_to_the_next_request),
         cmocka_unit_test(time_ends_what_does_not_go_on),
         cmocka_unit_test(clients_get_their_own_answers_only),
