@@ -183,23 +183,37 @@ static void put_responses(const struct metrics_collection *c)
     }
 }
 
+#define PUT_HISTOGRAM(out, family, service, h) \
+    put_histogram(out, family "_bucket", family "_sum", family "_count", service, h)
+
+static void put_histogram(struct buf *out, const char *bucket, const char *sum, const char *count, const char *service,
+                          const struct histogram *h)
+{
+    for (size_t b = 0; b < sizeof duration_bounds / sizeof *duration_bounds; b++)
+        put_sample(out, bucket, service, "le", duration_bounds[b].seconds,
+                   metrics_count_up_to(h, duration_bounds[b].us));
+    put_sample(out, bucket, service, "le", "+Inf", histogram_count(h));
+    buf_printf(out, "%s{service=\"", sum);
+    metrics_append_label_value(out, service);
+    buf_printf(out, "\"} %.6f\n", (double)h->sum_us / 1e6);
+    put_sample(out, count, service, NULL, NULL, histogram_count(h));
+}
+
 static void put_durations(const struct metrics_collection *c)
 {
+    put_family(c->out, "portico_response_latency_seconds", "histogram",
+               "Request taken whole to response head: what latencyP99Ms is of.");
+    for (size_t i = 0; i < c->service_count; i++) {
+        const struct metrics_service *s = &c->services[i];
+        if (s->has_traffic)
+            PUT_HISTOGRAM(c->out, "portico_response_latency_seconds", s->name, &s->traffic.latency);
+    }
     put_family(c->out, "portico_request_duration_seconds", "histogram",
                "Request head complete to last response byte sent.");
     for (size_t i = 0; i < c->service_count; i++) {
         const struct metrics_service *s = &c->services[i];
-        if (!s->has_traffic)
-            continue;
-        const struct histogram *h = &s->traffic.latency;
-        for (size_t b = 0; b < sizeof duration_bounds / sizeof *duration_bounds; b++)
-            put_sample(c->out, "portico_request_duration_seconds_bucket", s->name, "le", duration_bounds[b].seconds,
-                       metrics_count_up_to(h, duration_bounds[b].us));
-        put_sample(c->out, "portico_request_duration_seconds_bucket", s->name, "le", "+Inf", histogram_count(h));
-        buf_append_text(c->out, "portico_request_duration_seconds_sum{service=\"");
-        metrics_append_label_value(c->out, s->name);
-        buf_printf(c->out, "\"} %.6f\n", (double)h->sum_us / 1e6);
-        put_sample(c->out, "portico_request_duration_seconds_count", s->name, NULL, NULL, histogram_count(h));
+        if (s->has_traffic)
+            PUT_HISTOGRAM(c->out, "portico_request_duration_seconds", s->name, &s->traffic.duration);
     }
 }
 

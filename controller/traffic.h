@@ -20,7 +20,9 @@ struct service_traffic {
     uint64_t retries;
     uint64_t no_endpoint; /* 503 because nothing was routable */
     uint64_t request_bytes, response_bytes;
-    struct histogram latency; /* request head complete -> last response byte sent */
+    struct histogram
+        latency; /* request whole -> response head: how fast the service is, however long it then streams */
+    struct histogram duration; /* request head complete -> last response byte sent */
 };
 
 struct endpoint_traffic {

@@ -19,6 +19,7 @@ static bool view_service_traffic(void *owner, const char *service, struct servic
     out->request_bytes = sum.request_bytes;
     out->response_bytes = sum.response_bytes;
     out->latency = sum.latency;
+    out->duration = sum.duration;
     return true;
 }
 

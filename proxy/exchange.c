@@ -46,11 +46,21 @@ void exchange_release_upstream(struct exchange *x, bool is_reusable)
     x->upstream = NULL;
 }
 
+/* How long a client takes to send its body is not the service's doing. */
+void exchange_count_latency(struct exchange *x)
+{
+    struct service_stats *stats = service_stats_of(x);
+    bool has_uploaded = x->request_body.kind != H1_BODY_NONE && x->request_body.is_complete && x->sent_at_us;
+    int64_t spent_us = x->worker->now_us - (has_uploaded ? x->sent_at_us : x->started_at_us);
+    if (stats)
+        histogram_add(&stats->latency, spent_us > 0 ? (uint64_t)spent_us : 0);
+}
+
 static void count(struct exchange *x)
 {
     struct service_stats *stats = service_stats_of(x);
-    /* A tunnel's life says nothing of how fast the service is; the switch does. */
     bool is_tunnel = x->response_state == RESPONSE_TUNNELLING;
+    /* What comes through a tunnel is no response: that was over with the switch. */
     int64_t spent_us = (is_tunnel ? x->response_at_us : x->worker->now_us) - x->started_at_us;
     STATS_ADD(x->worker->stats->tunnels_open, -(int)is_tunnel);
     if (!stats)
@@ -60,7 +70,9 @@ static void count(struct exchange *x)
     STATS_ADD(stats->statuses[x->status / 100], 1);
     STATS_ADD(stats->request_bytes, x->request_body.relayed_bytes);
     STATS_ADD(stats->response_bytes, x->response_body.relayed_bytes);
-    histogram_add(&stats->latency, spent_us > 0 ? (uint64_t)spent_us : 0);
+    histogram_add(&stats->duration, spent_us > 0 ? (uint64_t)spent_us : 0);
+    if (!x->response_at_us)
+        exchange_count_latency(x);
 }
 
 /* The one way out: counts, logs, lets go of everything. The connection has been detached or is being closed. */

@@ -33,7 +33,8 @@ void exchange_log(struct exchange *x);
 /* exchange.c */
 /* A body has moved, or may now. is_client_slow: it is the client that is waited for, which must keep up a rate. */
 void exchange_restart_body_deadline(struct exchange *x, bool is_client_slow);
-void exchange_finish(struct exchange *x);                                  /* complete: next request */
+void exchange_count_latency(struct exchange *x); /* the response head has come, or the end without one */
+void exchange_finish(struct exchange *x);        /* complete: next request */
 void exchange_fail(struct exchange *x, enum exchange_end end, int status); /* answer, or abort when it began */
 void exchange_release_upstream(struct exchange *x, bool is_reusable);
 

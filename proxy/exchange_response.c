@@ -35,6 +35,7 @@ static void note_response(struct exchange *x, const struct h1_response *response
     body_init(&x->response_body, response->body, response->content_length, open_ended && !x->client_is_1_0,
               x->client_takes_trailers);
     deadline_stop(&x->worker->deadlines, &x->request_deadline);
+    exchange_count_latency(x);
 }
 
 static enum forward_connection connection_field(const struct exchange *x)
@@ -103,6 +104,7 @@ static void switch_protocol(struct exchange *x, const struct h1_response *respon
     x->status = 101;
     x->response_at_us = w->now_us;
     deadline_stop(&w->deadlines, &x->request_deadline);
+    exchange_count_latency(x);
     exchange_start_tunnel(x);
 }
 

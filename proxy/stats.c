@@ -186,6 +186,7 @@ static void add_service(struct service_stats *sum, const struct service_stats *o
     sum->request_bytes += one->request_bytes;
     sum->response_bytes += one->response_bytes;
     histogram_merge(&sum->latency, &one->latency);
+    histogram_merge(&sum->duration, &one->duration);
 }
 
 size_t stats_region_bytes(uint32_t workers)

@@ -37,7 +37,8 @@ struct service_stats {
     uint64_t retries;
     uint64_t no_endpoint;
     uint64_t request_bytes, response_bytes;
-    struct histogram latency;
+    struct histogram latency;  /* request whole -> response head, or the end without one */
+    struct histogram duration; /* request head -> last byte of the response */
 } __attribute__((aligned(64)));
 
 struct endpoint_stats {

@@ -83,7 +83,8 @@ static void the_histogram_is_cumulative_and_ends_in_inf(void **state)
     fake.plane_knows = true;
     static const uint64_t durations_us[] = { 1, 900, 2000, 40000, 400000, 9000000, 60000000 };
     for (size_t i = 0; i < sizeof durations_us / sizeof *durations_us; i++)
-        histogram_add(&fake.traffic.latency, durations_us[i]);
+        histogram_add(&fake.traffic.duration, durations_us[i]);
+    histogram_add(&fake.traffic.latency, 900);
     char *text = render(&parts);
     assert_line(text, "# TYPE portico_request_duration_seconds histogram");
     assert_line(text, "portico_request_duration_seconds_bucket{service=\"web\",le=\"0.001\"} 2");
@@ -96,6 +97,9 @@ static void the_histogram_is_cumulative_and_ends_in_inf(void **state)
     assert_line(text, "portico_request_duration_seconds_bucket{service=\"web\",le=\"+Inf\"} 7");
     assert_line(text, "portico_request_duration_seconds_count{service=\"web\"} 7");
     assert_line(text, "portico_request_duration_seconds_sum{service=\"web\"} 69.442901");
+    assert_line(text, "# TYPE portico_response_latency_seconds histogram");
+    assert_line(text, "portico_response_latency_seconds_bucket{service=\"web\",le=\"0.001\"} 1");
+    assert_line(text, "portico_response_latency_seconds_count{service=\"web\"} 1");
     free(text);
 }
 

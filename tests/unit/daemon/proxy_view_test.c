@@ -196,6 +196,8 @@ static void every_number_of_a_service_arrives_in_its_place(void **state)
                                  .request_bytes = 11,
                                  .response_bytes = 12 };
     histogram_add(&s->latency, 5000);
+    histogram_add(&s->duration, 7000);
+    histogram_add(&s->duration, 7000);
     stats_beat(b->writer, b->now_ms);
     assert_true(b->plane.ops->service_traffic(b->plane.owner, "web", &t));
     assert_int_equal(t.requests, 1);
@@ -207,6 +209,7 @@ static void every_number_of_a_service_arrives_in_its_place(void **state)
     assert_int_equal(t.request_bytes, 11);
     assert_int_equal(t.response_bytes, 12);
     assert_int_equal(histogram_count(&t.latency), 1);
+    assert_int_equal(histogram_count(&t.duration), 2);
 }
 
 int main(void)

@@ -311,6 +311,7 @@ static void what_was_served_is_counted(void **state)
     assert_int_equal(service.statuses[2], 10);
     assert_int_equal(service.in_flight, 0);
     assert_int_equal(histogram_count(&service.latency), 10);
+    assert_int_equal(histogram_count(&service.duration), 10);
     assert_int_equal(service.response_bytes, 30);
     assert_true(stats_read_endpoint(b->stats, "1", &endpoint));
     assert_int_equal(endpoint.requests, 10);

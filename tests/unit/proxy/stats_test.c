@@ -67,6 +67,7 @@ static void a_reader_sums_a_service_over_workers(void **state)
         s->statuses[5] = 1 + w;
         s->request_bytes = 100;
         histogram_add(&s->latency, 1000);
+        histogram_add(&s->duration, 2000);
     }
     assert_true(stats_read_service(b->reader, "web", &sum));
     assert_int_equal(sum.requests, 21);
@@ -75,6 +76,7 @@ static void a_reader_sums_a_service_over_workers(void **state)
     assert_int_equal(sum.statuses[5], 3);
     assert_int_equal(sum.request_bytes, 200);
     assert_int_equal(histogram_count(&sum.latency), 2);
+    assert_int_equal(histogram_count(&sum.duration), 2);
 }
 
 static void an_unknown_name_is_missing_and_not_zero(void **state)
