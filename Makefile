@@ -50,7 +50,7 @@ FAULT_PROGRAMS := $(OUT)/tests/faults/flood $(if $(filter release debug,$(KIND))
 DIFFERENTIAL_READER := $(OUT)/tests/differential/read_messages
 
 .DEFAULT_GOAL := all
-.PHONY: all check test demo run bench bench-full bench-burn asan ubsan tsan fuzz lint format format-check install clean help deps unit system docker-test coverage differential
+.PHONY: all check test demo run bench bench-full bench-burn asan ubsan tsan fuzz lint format format-check install clean help deps unit system soak docker-test coverage differential
 
 all: $(OUT)/portico $(OUT)/portico-bench $(BENCH_PROGRAMS) $(FAULT_PROGRAMS) $(DIFFERENTIAL_READER) ## build portico, the bench programs and test tools
 
@@ -140,6 +140,9 @@ system: all ## system tests: real processes and sockets, no Docker
 
 docker-test: all ## tests against a real Docker Engine
 	@tests/setup/run_pytest.sh $(OUT) tests/docker
+
+soak: all ## long-running tests, hours if need be; not part of `make test`
+	@tests/setup/run_pytest.sh $(OUT) tests/soak
 
 test: ## everything, set-up included: the one test command
 	@tests/setup/run_everything.sh

@@ -101,9 +101,14 @@ struct config_scaling {
 };
 
 struct config_health_check {
-    char *path; /* null: a TCP connect is enough */
+    char *path;                 /* null: a TCP connect is enough */
+    char *host;                 /* of the request's Host field; null: the task's address */
+    char *matcher;              /* statuses that pass: config/status_ranges.h; null: 200-399 */
+    struct config_env *headers; /* further fields of the request */
+    size_t header_count;
     int64_t interval_ms, timeout_ms;
     int64_t healthy_threshold, unhealthy_threshold; /* consecutive results */
+    int64_t start_period_ms;                        /* how long a new task may take to become healthy */
 };
 
 /* A service whose tasks Portico creates. */

@@ -3,9 +3,11 @@
 #include "base/mem.h"
 #include "base/network.h"
 #include "config/listen_address.h"
+#include "config/status_ranges.h"
 
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -196,7 +198,33 @@ char *form_accept_probe_path(const char *text)
         text[0] == '/' && strlen(text) <= FORM_PATH_BYTES_MAX && is_visible_ascii(text) && !strchr(text, '#'), text);
 }
 
+char *form_accept_status_ranges(const char *text)
+{
+    return copy_if(status_ranges_is_valid(text), text);
+}
+
+char *form_accept_field_value(const char *text)
+{
+    size_t len = strnlen(text, FORM_FIELD_VALUE_BYTES_MAX + 1);
+    if (len > FORM_FIELD_VALUE_BYTES_MAX || (len > 0 && (text[0] == ' ' || text[len - 1] == ' ')))
+        return NULL;
+    for (const char *c = text; *c; c++)
+        if (*c < 0x20 || *c >= 0x7f)
+            return NULL;
+    return mem_strdup(text);
+}
+
 bool form_is_variable_name(const char *text)
 {
     return consists_of(text, LOWER UPPER DIGITS "_.-", 128) && strchr(DIGITS ".-", text[0]) == NULL;
+}
+
+bool form_is_probe_field_name(const char *text)
+{
+    static const char *const taken[] = { "Host",   "Connection", "Content-Length", "Transfer-Encoding", "Upgrade",
+                                         "Expect", "TE",         "Trailer" };
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
+        if (strcasecmp(text, taken[i]) == 0)
+            return false;
+    return consists_of(text, LOWER UPPER DIGITS "!#$%&'*+-.^_`|~", 64);
 }

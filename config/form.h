@@ -12,6 +12,7 @@
 #define FORM_SECRET_BYTES_MAX 512
 #define FORM_TEXT_BYTES_MAX (32u << 10)
 #define FORM_FILE_BYTES_MAX 1023
+#define FORM_FIELD_VALUE_BYTES_MAX 1024
 
 char *form_accept_text(const char *text);
 char *form_accept_secret(const char *text);
@@ -28,7 +29,11 @@ char *form_accept_host_name(const char *text);       /* lower case */
 char *form_accept_host_pattern(const char *text);    /* the same, "*.suffix", or "*" */
 char *form_accept_path_prefix(const char *text);     /* without the slash at the end */
 char *form_accept_probe_path(const char *text); /* what may stand in a request line, query included (RFC 9112 3.2.1) */
+char *form_accept_status_ranges(const char *text); /* config/status_ranges.h */
+char *form_accept_field_value(const char *text);
 
 bool form_is_variable_name(const char *text); /* [A-Za-z_][A-Za-z0-9_.-]{0,127}: name of an environment variable */
+/* A token (RFC 9110 5.1) of at most 64 bytes that is not one of the fields that say how the request itself is read. */
+bool form_is_probe_field_name(const char *text);
 
 #endif

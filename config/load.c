@@ -167,11 +167,17 @@ static char *make_elements(struct problems *problems, const struct schema_row *r
     return *array;
 }
 
-static void load_variable(struct problems *problems, const struct schema_row *row, struct config_env *pair,
-                          struct node *node)
+static void load_pair(struct problems *problems, const struct schema_row *row, struct config_env *pair,
+                      struct node *node)
 {
     pair->name = mem_strdup(node->key);
-    if (!form_is_variable_name(node->key))
+    bool is_field = row->type == SCHEMA_TYPE_FIELD_VALUE;
+    if (is_field && !form_is_probe_field_name(node->key))
+        refuse_key(problems, node,
+                   "is not a header field that can be added, write 1 to 64 letters, digits and '-'; Host is the key "
+                   "host, and Connection, Content-Length, Transfer-Encoding, Upgrade, Expect, TE and Trailer are not "
+                   "allowed");
+    else if (!is_field && !form_is_variable_name(node->key))
         refuse_key(problems, node,
                    "is not a name of an environment variable, write 1 to 128 of A-Z, a-z, 0-9, '_', '.' and '-', with "
                    "a letter "
@@ -194,7 +200,7 @@ static void load_elements(struct problems *problems, const struct schema_row *ro
         void *element = elements + i * fields_element_size(row);
         struct node *child = node->children[i];
         if (row->shape == SCHEMA_MAP) {
-            load_variable(problems, row, element, child);
+            load_pair(problems, row, element, child);
         } else if (row->shape == SCHEMA_LIST) {
             if (child->is_null)
                 refuse(problems, child, "is empty, write %s", value_noun(row));

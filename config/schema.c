@@ -76,15 +76,15 @@ static_assert(CONFIG_LISTENERS_MAX == 16 && CONFIG_SERVICES_MAX == 1000, "schema
       .max = (max_),                                                  \
       .when = SCHEMA_##when_,                                         \
       .help = (help_) },
-#define MAP(section_, key_, field, count, max_, when_, help_) \
-    { ROW(section_, key_),                                    \
-      .shape = SCHEMA_MAP,                                    \
-      .type = SCHEMA_TYPE_TEXT,                               \
-      .offset = OFFSET(section_, field),                      \
-      .count_offset = OFFSET(section_, count),                \
-      .min = "0",                                             \
-      .max = (max_),                                          \
-      .when = SCHEMA_##when_,                                 \
+#define MAP(section_, key_, field, count, type_, max_, when_, help_) \
+    { ROW(section_, key_),                                           \
+      .shape = SCHEMA_MAP,                                           \
+      .type = SCHEMA_TYPE_##type_,                                   \
+      .offset = OFFSET(section_, field),                             \
+      .count_offset = OFFSET(section_, count),                       \
+      .min = "0",                                                    \
+      .max = (max_),                                                 \
+      .when = SCHEMA_##when_,                                        \
       .help = (help_) },
 #define NEST(section_, key_, field, child_, help_)                                                                    \
     { ROW(section_, key_), .shape = SCHEMA_NEST, .child = SCHEMA_SECTION_##child_, .offset = OFFSET(section_, field), \

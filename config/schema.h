@@ -38,6 +38,8 @@
     X(HOST_PATTERN, char *)    \
     X(PATH_PREFIX, char *)     \
     X(PROBE_PATH, char *)      \
+    X(STATUS_RANGES, char *)   \
+    X(FIELD_VALUE, char *)     \
     X(LOG_LEVEL, char *)       \
     X(BALANCER, char *)        \
     X(LOG_FORMAT, char *)      \

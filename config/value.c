@@ -63,6 +63,12 @@ static const struct value_type types[] = {
               form_accept_path_prefix),
     [SCHEMA_TYPE_PROBE_PATH] =
         WORDS("a request path", "'/' and up to 255 visible ASCII characters without '#'", form_accept_probe_path),
+    [SCHEMA_TYPE_STATUS_RANGES] =
+        WORDS("a set of statuses", "statuses from 100 to 599 and ranges of them, such as 200,204,300-399",
+              form_accept_status_ranges),
+    [SCHEMA_TYPE_FIELD_VALUE] =
+        WORDS("a header field's value", "up to 1024 printable ASCII characters, without blanks at the ends",
+              form_accept_field_value),
     [SCHEMA_TYPE_LOG_LEVEL] = CHOICES("a log level", CHOICES_LOG_LEVEL),
     [SCHEMA_TYPE_BALANCER] = CHOICES("a balancer", CHOICES_BALANCER),
     [SCHEMA_TYPE_LOG_FORMAT] = CHOICES("a log format", CHOICES_LOG_FORMAT),

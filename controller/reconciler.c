@@ -227,6 +227,13 @@ static void plan_replacement(const struct desired_service *desired, const struct
             (long long)(now_ms - t->unhealthy_since_ms) / 1000);
 }
 
+/* The image may know better than the configuration how long it takes. */
+static int64_t start_grace_ms_of(const struct desired_service *desired, const struct observed_task *t)
+{
+    int64_t own_ms = t->task->spec.start_period_ms;
+    return own_ms > desired->start_grace_ms ? own_ms : desired->start_grace_ms;
+}
+
 /* A task that never becomes healthy holds its place until the grace is over: then one at a time is given up. */
 static void plan_reaping(const struct desired_service *desired, const struct head_count *count,
                          const struct observed_task *tasks, size_t n, int64_t now_ms, struct plan *plan)
@@ -235,9 +242,9 @@ static void plan_reaping(const struct desired_service *desired, const struct hea
         return;
     int64_t doublings =
         desired->failure_count < NEVER_HEALTHY_GRACE_DOUBLINGS ? desired->failure_count : NEVER_HEALTHY_GRACE_DOUBLINGS;
-    int64_t grace_ms = desired->start_grace_ms << doublings;
     for (size_t i = 0; i < n; i++) {
         const struct observed_task *t = &tasks[i];
+        int64_t grace_ms = start_grace_ms_of(desired, t) << doublings;
         if (!is_active(t) || t->is_healthy || t->was_healthy || t->is_busy || is_in_plan(plan, t) ||
             now_ms - t->task->first_seen_at_ms < grace_ms)
             continue;

@@ -9,7 +9,6 @@
 #include "base/mem.h"
 
 #define DEFAULT_DELAY_MS 30000 /* of a service whose configuration we no longer have */
-#define START_GRACE_MS 60000   /* beside the time that its health check needs */
 #define IMPAIRED_FAILURES 2    /* one failure is an accident */
 
 static const char *const phase_names[] = { "steady", "converging", "impaired" };
@@ -160,12 +159,13 @@ void service_end_turn(struct service *s, struct event_log *events, int64_t now_m
     forgive(s, now_ms);
 }
 
+/* With the time that its checks need to notice. A retired service has no task that is waited for. */
 static int64_t start_grace_of(const struct config_service *config)
 {
     if (config == NULL)
-        return START_GRACE_MS;
+        return 0;
     const struct config_health_check *check = &config->health_check;
-    return START_GRACE_MS + check->interval_ms * (check->healthy_threshold + 1) + check->timeout_ms;
+    return check->start_period_ms + check->interval_ms * (check->healthy_threshold + 1) + check->timeout_ms;
 }
 
 void service_plan(struct service *s, int64_t creating_count, int64_t budget, bool has_runtime, int64_t now_ms,

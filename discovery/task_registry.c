@@ -153,6 +153,12 @@ static void terminate_texts(struct task_spec *spec)
     spec->path[sizeof spec->path - 1] = '\0';
     spec->revision[sizeof spec->revision - 1] = '\0';
     spec->proxy_protocol[sizeof spec->proxy_protocol - 1] = '\0';
+    spec->check.path[sizeof spec->check.path - 1] = '\0';
+}
+
+static bool checks_equal(const struct task_check *a, const struct task_check *b)
+{
+    return strcmp(a->path, b->path) == 0 && a->interval_ms == b->interval_ms && a->timeout_ms == b->timeout_ms;
 }
 
 static bool specs_equal(const struct task_spec *a, const struct task_spec *b)
@@ -162,7 +168,8 @@ static bool specs_equal(const struct task_spec *a, const struct task_spec *b)
            strcmp(a->revision, b->revision) == 0 && strcmp(a->proxy_protocol, b->proxy_protocol) == 0 &&
            a->managed == b->managed && a->weight == b->weight && a->state == b->state &&
            a->has_engine_health == b->has_engine_health && a->engine_health == b->engine_health &&
-           a->started_at_wall_us == b->started_at_wall_us && a->exit_code == b->exit_code;
+           a->started_at_wall_us == b->started_at_wall_us && a->exit_code == b->exit_code &&
+           a->start_period_ms == b->start_period_ms && checks_equal(&a->check, &b->check);
 }
 
 static bool add_task(struct task_registry *r, uint8_t provider, const struct task_spec *spec)

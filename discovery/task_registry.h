@@ -30,6 +30,12 @@ enum task_state { TASK_PENDING = 0, TASK_RUNNING, TASK_STOPPING, TASK_STOPPED, T
 enum task_health { TASK_HEALTH_UNKNOWN = 0, TASK_HEALTH_UP, TASK_HEALTH_DOWN, TASK_HEALTH_COUNT };
 enum task_admin { TASK_ADMIN_READY = 0, TASK_ADMIN_DRAINING, TASK_ADMIN_REMOVED, TASK_ADMIN_COUNT };
 
+/* How a task that no configuration knows wants to be checked. Empty and 0: not said. */
+struct task_check {
+    char path[TASK_PATH_SIZE];
+    int64_t interval_ms, timeout_ms;
+};
+
 /* Filled by a provider for task_registry_apply(). Plain data. */
 struct task_spec {
     char id[TASK_ID_SIZE];
@@ -45,8 +51,10 @@ struct task_spec {
     enum task_state state;
     bool has_engine_health;         /* the engine runs a health check in it */
     enum task_health engine_health; /* what that check says */
-    int64_t started_at_wall_us;     /* 0: unknown */
-    int32_t exit_code;              /* of a stopped one */
+    int64_t start_period_ms;        /* until when that check may fail; 0: none given */
+    struct task_check check;
+    int64_t started_at_wall_us; /* 0: unknown */
+    int32_t exit_code;          /* of a stopped one */
 };
 
 struct task {

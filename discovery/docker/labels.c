@@ -5,6 +5,7 @@
 #include "config/form.h"
 #include "config/listen_address.h"
 #include "discovery/docker/address.h"
+#include "discovery/docker/health_labels.h"
 
 #include <ctype.h>
 #include <signal.h>
@@ -20,9 +21,10 @@ static const char *const verdict_names[] = { "task", "not ours", "invalid" };
 _Static_assert(sizeof verdict_names / sizeof *verdict_names == DOCKER_VERDICT_COUNT, "a name for every verdict");
 
 static const char *const known_labels[] = {
-    DOCKER_LABEL_ENABLE,   DOCKER_LABEL_SERVICE,        DOCKER_LABEL_PORT,       DOCKER_LABEL_HOST,
-    DOCKER_LABEL_PATH,     DOCKER_LABEL_WEIGHT,         DOCKER_LABEL_MANAGED_BY, DOCKER_LABEL_CLUSTER,
-    DOCKER_LABEL_REVISION, DOCKER_LABEL_PROXY_PROTOCOL,
+    DOCKER_LABEL_ENABLE,         DOCKER_LABEL_SERVICE,        DOCKER_LABEL_PORT,        DOCKER_LABEL_HOST,
+    DOCKER_LABEL_PATH,           DOCKER_LABEL_WEIGHT,         DOCKER_LABEL_MANAGED_BY,  DOCKER_LABEL_CLUSTER,
+    DOCKER_LABEL_REVISION,       DOCKER_LABEL_PROXY_PROTOCOL, DOCKER_LABEL_HEALTH_PATH, DOCKER_LABEL_HEALTH_INTERVAL,
+    DOCKER_LABEL_HEALTH_TIMEOUT,
 };
 
 static const char alphanumeric[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
@@ -159,6 +161,12 @@ static bool read_proxy_protocol(struct reading *r)
     return true;
 }
 
+static bool read_check(struct reading *r)
+{
+    struct error reason;
+    return docker_health_labels_read(r->labels, &r->spec->check, &reason) || refuse(r, reason.text);
+}
+
 static bool read_revision(struct reading *r)
 {
     const char *revision;
@@ -250,6 +258,7 @@ static bool read_state(struct reading *r)
 
 static void read_engine_health(struct reading *r)
 {
+    r->spec->start_period_ms = docker_health_start_period_ms(r->config);
     const char *status = json_find_string(json_find_object(r->state, "Health"), "Status");
     if (!status || strcmp(status, "none") == 0)
         return;
@@ -298,7 +307,7 @@ static enum docker_verdict read_container(struct reading *r)
     if (!read_service(r) || !read_weight(r) || !read_state(r) || !read_address(r))
         return DOCKER_VERDICT_INVALID;
     /* What our own services are is in the configuration, and only there. */
-    if (r->spec->managed ? !read_revision(r) : !read_route(r) || !read_proxy_protocol(r))
+    if (r->spec->managed ? !read_revision(r) : !read_route(r) || !read_proxy_protocol(r) || !read_check(r))
         return DOCKER_VERDICT_INVALID;
     read_engine_health(r);
     read_stop_signal(r);

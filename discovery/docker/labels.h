@@ -9,7 +9,8 @@
  *     portico.host          route; default: no route of its own
  *     portico.path          route's path prefix; default "/"
  *     portico.weight        1..1000       portico.revision=<what it was created from>
- *     portico.proxy-protocol  off, v1 or v2: the header that it wants in front of each connection */
+ *     portico.proxy-protocol  off, v1 or v2: the header that it wants in front of each connection
+ *     portico.health-path, portico.health-interval, portico.health-timeout  discovery/docker/health_labels.h */
 #ifndef DISCOVERY_DOCKER_LABELS_H
 #define DISCOVERY_DOCKER_LABELS_H
 

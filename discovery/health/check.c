@@ -1,5 +1,9 @@
 #include "discovery/health/check.h"
 
+#include "base/mem.h"
+
+#include <stdlib.h>
+
 static const char *const outcome_names[] = {
     "passed",     "connect failed", "connect timeout", "no answer", "connection closed",
     "bad status", "bad answer",     "not sent",
@@ -61,5 +65,37 @@ struct config_health_check health_check_effective(const struct config_health_che
     out.timeout_ms = in_range(out.timeout_ms, 10, day_ms, 2000);
     out.healthy_threshold = in_range(out.healthy_threshold, 1, 1000, 1);
     out.unhealthy_threshold = in_range(out.unhealthy_threshold, 1, 1000, 3);
+    if (!out.matcher)
+        out.matcher = (char *)(uintptr_t)HEALTH_DEFAULT_MATCHER;
     return out;
+}
+
+static char *copy_of(const char *text)
+{
+    return text ? mem_strdup(text) : NULL;
+}
+
+struct config_health_check health_check_copy(const struct config_health_check *check)
+{
+    struct config_health_check out = *check;
+    out.path = copy_of(check->path);
+    out.host = copy_of(check->host);
+    out.matcher = copy_of(check->matcher);
+    out.headers = check->header_count ? mem_alloc_array(check->header_count, sizeof *out.headers) : NULL;
+    for (size_t i = 0; i < check->header_count; i++)
+        out.headers[i] = (struct config_env){ mem_strdup(check->headers[i].name), mem_strdup(check->headers[i].value) };
+    return out;
+}
+
+void health_check_fini(struct config_health_check *check)
+{
+    for (size_t i = 0; i < check->header_count; i++) {
+        free(check->headers[i].name);
+        free(check->headers[i].value);
+    }
+    free(check->headers);
+    free(check->path);
+    free(check->host);
+    free(check->matcher);
+    *check = (struct config_health_check){ 0 };
 }

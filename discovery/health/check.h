@@ -15,13 +15,14 @@ enum check_outcome {
     CHECK_CONNECT_TIMEOUT,
     CHECK_NO_ANSWER,  /* connected, but no whole answer in time */
     CHECK_CLOSED,     /* connection closed or reset before the answer */
-    CHECK_BAD_STATUS, /* neither 2xx nor 3xx */
+    CHECK_BAD_STATUS, /* none that the matcher names */
     CHECK_BAD_ANSWER, /* not HTTP, or too large */
     CHECK_NOT_SENT,   /* our own limit or a malformed address: counts neither way */
     CHECK_OUTCOME_COUNT
 };
 const char *check_outcome_to_str(enum check_outcome outcome);
 
+#define HEALTH_DEFAULT_MATCHER "200-399"
 #define HEALTH_FIRST_RETRY_MS 100
 #define HEALTH_SLOWEST_RETRY_MS 1000
 
@@ -45,7 +46,12 @@ int64_t health_next_delay_ms(const struct health_state *state, const struct conf
 /* delay_ms +- 10 %; random: any number. */
 int64_t health_add_jitter(int64_t delay_ms, uint32_t random);
 
-/* Missing or out-of-range values replaced: interval 5 s, timeout 2 s, healthy 1, unhealthy 3. The path is borrowed. */
+/* Missing or out-of-range values replaced: interval 5 s, timeout 2 s, healthy 1, unhealthy 3, matcher "200-399". Texts
+ * are borrowed. */
 struct config_health_check health_check_effective(const struct config_health_check *check);
+
+/* A copy that owns its texts, for health_check_fini(). */
+struct config_health_check health_check_copy(const struct config_health_check *check);
+void health_check_fini(struct config_health_check *check);
 
 #endif

@@ -4,10 +4,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/status_ranges.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/queue.h>
 #include <uthash.h>
 
@@ -15,6 +17,7 @@
 #define ANSWER_BYTES_MAX (64u << 10)
 /* After a probe that our own limit did not let out. */
 #define NOT_SENT_RETRY_MS 100
+#define PROBE_FIELDS_MAX 20 /* healthCheck.headers has at most 16 */
 
 enum watch_phase { WATCH_SLEEPING = 0, WATCH_WAITING, WATCH_ASKING };
 
@@ -26,6 +29,7 @@ struct watch {
     int64_t life_us; /* when it started: another life starts at UNKNOWN again */
     struct group *group;
     enum watch_phase phase;
+    struct task_check own; /* what the task asks for, where no configuration says */
     struct health_state state;
     struct timer timer;     /* while sleeping */
     struct http_call *call; /* while asking */
@@ -42,7 +46,7 @@ struct group {
     struct health_checker *checker;
     bool is_configured;
     bool sends_proxy_header;
-    struct config_health_check check; /* path owned */
+    struct config_health_check check; /* owned: health_check_copy() */
     TAILQ_HEAD(, watch) watches;
     UT_hash_handle hh;
 };
@@ -103,14 +107,25 @@ static void watch_sleep(struct watch *watch, int64_t delay_ms)
     timer_start(&watch->timer, health_add_jitter(delay_ms, (uint32_t)nrand48(checker->random_seed)));
 }
 
-static enum check_outcome outcome_of(const struct watch *watch, const struct http_response *response)
+/* The service's settings; those that the task asks for itself where there are none. */
+static struct config_health_check check_of(const struct watch *watch)
+{
+    if (watch->group->is_configured)
+        return watch->group->check;
+    struct config_health_check wish = { .path = watch->own.path[0] ? (char *)(uintptr_t)watch->own.path : NULL,
+                                        .interval_ms = watch->own.interval_ms,
+                                        .timeout_ms = watch->own.timeout_ms };
+    return health_check_effective(&wish);
+}
+
+static enum check_outcome outcome_of(const struct config_health_check *check, const struct http_response *response)
 {
     switch (response->outcome) {
     case HTTP_OUTCOME_ANSWERED:
     case HTTP_OUTCOME_TOO_LARGE:
-        if (!watch->group->check.path)
+        if (!check->path)
             return CHECK_PASSED;
-        return response->status >= 200 && response->status <= 399 ? CHECK_PASSED : CHECK_BAD_STATUS;
+        return status_ranges_match(check->matcher, response->status) ? CHECK_PASSED : CHECK_BAD_STATUS;
     case HTTP_OUTCOME_NOT_SENT:
         return CHECK_NOT_SENT;
     case HTTP_OUTCOME_CONNECT_TIMEOUT:
@@ -128,10 +143,11 @@ static enum check_outcome outcome_of(const struct watch *watch, const struct htt
     }
 }
 
-static void watch_note(struct watch *watch, enum check_outcome outcome, const struct http_response *response)
+static void watch_note(struct watch *watch, const struct config_health_check *check, enum check_outcome outcome,
+                       const struct http_response *response)
 {
     long long total_ms = (response->total_us + 999) / 1000;
-    if (outcome == CHECK_PASSED && !watch->group->check.path)
+    if (outcome == CHECK_PASSED && !check->path)
         snprintf(watch->last_text, sizeof watch->last_text, "connected in %lld ms", total_ms);
     else if (outcome == CHECK_PASSED || outcome == CHECK_BAD_STATUS)
         snprintf(watch->last_text, sizeof watch->last_text, "status %d in %lld ms", response->status, total_ms);
@@ -145,14 +161,14 @@ static void watch_on_answer(void *owner, const struct http_response *response)
     struct group *group = watch->group;
     struct health_checker *checker = group->checker;
     enum task_health old = watch->state.health;
-    enum check_outcome outcome = outcome_of(watch, response);
+    struct config_health_check check = check_of(watch);
+    enum check_outcome outcome = outcome_of(&check, response);
     watch->phase = WATCH_SLEEPING;
     checker->in_flight_count--;
     checker->outcomes[outcome]++;
-    watch_note(watch, outcome, response);
-    watch->state = health_next(watch->state, outcome, &group->check, clock_now_ms());
-    watch_sleep(watch,
-                outcome == CHECK_NOT_SENT ? NOT_SENT_RETRY_MS : health_next_delay_ms(&watch->state, &group->check));
+    watch_note(watch, &check, outcome, response);
+    watch->state = health_next(watch->state, outcome, &check, clock_now_ms());
+    watch_sleep(watch, outcome == CHECK_NOT_SENT ? NOT_SENT_RETRY_MS : health_next_delay_ms(&watch->state, &check));
     enum task_health health = watch->state.health;
     if (health != old) {
         log_write(health == TASK_HEALTH_DOWN ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "task %s (%s): %s -> %s, %s",
@@ -163,27 +179,56 @@ static void watch_on_answer(void *owner, const struct http_response *response)
     checker_pump(checker);
 }
 
+/* The fields of a probe's request; lines are owned. */
+struct probe_head {
+    char *lines[PROBE_FIELDS_MAX];
+    size_t count;
+};
+
+static void head_add(struct probe_head *head, const char *name, const char *value)
+{
+    if (head->count < PROBE_FIELDS_MAX)
+        head->lines[head->count++] = mem_printf("%s: %s", name, value);
+}
+
+static struct probe_head head_of(const struct config_health_check *check)
+{
+    struct probe_head head = { 0 };
+    bool has_agent = false;
+    for (size_t i = 0; i < check->header_count; i++) {
+        head_add(&head, check->headers[i].name, check->headers[i].value);
+        has_agent |= strcasecmp(check->headers[i].name, "User-Agent") == 0;
+    }
+    if (!has_agent)
+        head_add(&head, "User-Agent", "portico-health-check");
+    if (check->host)
+        head_add(&head, "Host", check->host);
+    return head;
+}
+
 static void watch_ask(struct watch *watch)
 {
-    static const char *const headers[] = { "User-Agent: portico-health-check" };
     struct health_checker *checker = watch->group->checker;
-    const struct config_health_check *check = &watch->group->check;
-    char *url = mem_printf("http://%s%s", watch->address, check->path ? check->path : "/");
+    struct config_health_check check = check_of(watch);
+    struct probe_head head = head_of(&check);
+    char *url = mem_printf("http://%s%s", watch->address, check.path ? check.path : "/");
     watch->phase = WATCH_ASKING;
     checker->in_flight_count++;
     watch->call = http_client_send(checker->http, &(struct http_request){
                                                       .url = url,
-                                                      .headers = headers,
-                                                      .header_count = 1,
-                                                      .connect_timeout_ms = check->timeout_ms,
-                                                      .total_timeout_ms = check->timeout_ms,
+                                                      .headers = (const char *const *)head.lines,
+                                                      .header_count = head.count,
+                                                      .connect_timeout_ms = check.timeout_ms,
+                                                      .total_timeout_ms = check.timeout_ms,
                                                       .response_bytes_max = ANSWER_BYTES_MAX,
-                                                      .connect_only = check->path == NULL,
+                                                      .connect_only = check.path == NULL,
                                                       .fresh_connection = true,
                                                       .sends_proxy_header = watch->group->sends_proxy_header,
                                                       .on_done = watch_on_answer,
                                                       .owner = watch,
                                                   });
+    for (size_t i = 0; i < head.count; i++)
+        free(head.lines[i]);
     free(url);
 }
 
@@ -213,7 +258,8 @@ static struct group *find_or_add_group(struct health_checker *checker, const cha
         return group;
     group = mem_alloc(sizeof *group);
     group->checker = checker;
-    group->check = health_check_effective(NULL);
+    struct config_health_check fallback = health_check_effective(NULL);
+    group->check = health_check_copy(&fallback);
     snprintf(group->service, sizeof group->service, "%s", service);
     TAILQ_INIT(&group->watches);
     HASH_ADD_STR(checker->groups, service, group);
@@ -233,7 +279,7 @@ static void group_drop_if_unused(struct group *group)
     if (group->is_configured || !TAILQ_EMPTY(&group->watches))
         return;
     HASH_DEL(group->checker->groups, group);
-    free(group->check.path);
+    health_check_fini(&group->check);
     free(group);
 }
 
@@ -243,6 +289,7 @@ static void watch_begin(struct watch *watch, const struct task *task)
 {
     snprintf(watch->name, sizeof watch->name, "%s", task->spec.name);
     snprintf(watch->address, sizeof watch->address, "%s", task->spec.address);
+    watch->own = task->spec.check;
     snprintf(watch->last_text, sizeof watch->last_text, "not checked yet");
     watch->life_us = task->spec.started_at_wall_us;
     watch->state = (struct health_state){ .began_at_ms = clock_now_ms() };
@@ -342,14 +389,15 @@ void health_checker_configure(struct health_checker *checker, const char *servic
 {
     struct group *group = find_or_add_group(checker, service);
     struct watch *watch;
-    free(group->check.path);
-    group->check = health_check_effective(check);
-    group->check.path = group->check.path ? mem_strdup(group->check.path) : NULL;
+    struct config_health_check effective = health_check_effective(check);
+    health_check_fini(&group->check);
+    group->check = health_check_copy(&effective);
     group->is_configured = check != NULL;
     group->sends_proxy_header = sends_proxy_header && group->check.path; /* for a TCP check nothing is sent at all */
     TAILQ_FOREACH (watch, &group->watches, of_group) {
+        struct config_health_check now = check_of(watch);
         if (watch->phase == WATCH_SLEEPING) /* not to wait out an interval that has become shorter */
-            watch_sleep(watch, health_next_delay_ms(&watch->state, &group->check));
+            watch_sleep(watch, health_next_delay_ms(&watch->state, &now));
         else if (watch->phase == WATCH_ASKING) /* its answer would be judged by the new rules */
             watch_get_ready(watch);
     }

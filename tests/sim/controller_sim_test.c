@@ -105,6 +105,30 @@ static void a_task_that_never_becomes_healthy_is_not_duplicated(void **state)
     assert_true(world_run_until(w, world_is_steady, 120000));
 }
 
+static void a_service_that_listens_after_100_s_comes_up(void **state)
+{
+    (void)state;
+    struct world *w = &world;
+    w->ready_ms = 100000;
+    w->service.desired_count = 2;
+    world_begin(w);
+    assert_true(world_run_until(w, world_is_steady, 110000));
+    assert_int_equal(w->create_calls, 2);
+    assert_int_equal(w->stop_calls, 0);
+}
+
+static void a_start_period_that_is_too_short_grows_until_it_is_long_enough(void **state)
+{
+    (void)state;
+    struct world *w = &world;
+    w->ready_ms = 100000;
+    w->service.health_check.start_period_ms = 30000;
+    world_begin(w);
+    assert_true(world_run_until(w, world_is_steady, 400000));
+    assert_true(w->stop_calls > 0);
+    assert_true(world_has_event(w, "not healthy within 33 s of its start"));
+}
+
 static void a_crash_loop_slows_down_and_recovers(void **state)
 {
     (void)state;
@@ -331,6 +355,8 @@ int main(void)
         TEST(an_engine_that_hangs_gets_a_bounded_number_of_orders),
         TEST(a_missing_image_is_tried_again_with_growing_delay),
         TEST(a_task_that_never_becomes_healthy_is_not_duplicated),
+        TEST(a_service_that_listens_after_100_s_comes_up),
+        TEST(a_start_period_that_is_too_short_grows_until_it_is_long_enough),
         TEST(a_crash_loop_slows_down_and_recovers),
         TEST(dead_tasks_are_replaced_and_removed),
         TEST(foreign_containers_are_never_touched),

@@ -256,7 +256,10 @@ void world_init(struct world *w)
                      .desired_count = 1,
                      .stop_timeout_ms = 10000,
                      .deregistration_delay_ms = 20000,
-                     .health_check = { .interval_ms = 1000, .timeout_ms = 1000, .healthy_threshold = 1 } },
+                     .health_check = { .interval_ms = 1000,
+                                       .timeout_ms = 1000,
+                                       .healthy_threshold = 1,
+                                       .start_period_ms = 300000 } },
         .config = { .cluster = (char *)"test", .service_count = 1 },
     };
     w->config.services = &w->service;

@@ -72,6 +72,10 @@ static void a_service_gets_its_defaults(void **state)
     assert_int_equal(s->health_check.timeout_ms, 2000);
     assert_int_equal(s->health_check.healthy_threshold, 1);
     assert_int_equal(s->health_check.unhealthy_threshold, 3);
+    assert_int_equal(s->health_check.start_period_ms, 300000);
+    assert_string_equal(s->health_check.matcher, "200-399");
+    assert_null(s->health_check.host);
+    assert_int_equal(s->health_check.header_count, 0);
     assert_false(s->scaling.enabled);
     config_free(c);
 }
@@ -96,7 +100,8 @@ static void every_key_reaches_its_field(void **state)
                       "  command: [/bin/api, '', -x]\n  environment: {B: '2', A: 1}\n  port: 65535\n  cpu: 512\n"
                       "  memory: 2GiB\n  desiredCount: 4\n  stopTimeout: 120s\n  deregistrationDelay: 1h\n"
                       "  healthCheck: {path: '/h?x=%20', interval: 1s, timeout: 500ms, healthyThreshold: 2,\n"
-                      "    unhealthyThreshold: 5}\n"
+                      "    unhealthyThreshold: 5, host: Probe.example, matcher: '200-299,401', startPeriod: 90s,\n"
+                      "    headers: {X-Probe: 'a b', Authorization: Basic x}}\n"
                       "  scaling: {min: 2, max: 8, target: {latencyP99Ms: 12.5}, scaleInCooldown: 0s}\n");
     const struct config_service *s = &c->services[0];
     assert_string_equal(c->listeners[0].address, "[::1]:81");
@@ -138,6 +143,12 @@ static void every_key_reaches_its_field(void **state)
     assert_int_equal(s->stop_timeout_ms, 120000);
     assert_int_equal(s->deregistration_delay_ms, 3600000);
     assert_string_equal(s->health_check.path, "/h?x=%20");
+    assert_string_equal(s->health_check.host, "probe.example");
+    assert_string_equal(s->health_check.matcher, "200-299,401");
+    assert_int_equal(s->health_check.start_period_ms, 90000);
+    assert_int_equal(s->health_check.header_count, 2);
+    assert_string_equal(s->health_check.headers[0].name, "X-Probe");
+    assert_string_equal(s->health_check.headers[0].value, "a b");
     assert_int_equal(s->health_check.timeout_ms, 500);
     assert_true(s->scaling.enabled);
     assert_int_equal(s->scaling.min, 2);
@@ -372,6 +383,13 @@ static void lists_and_maps_are_bounded(void **state)
     assert_problem(SERVICE "environment: {A: }}]",
                    "t.yaml:1:60: services[0].environment.A: has no value, write a text, \"\" for an empty one");
     assert_problem_start(SERVICE "environment: {1A: x}}]", "t.yaml:1:57: services[0].environment.1A: is not a name of");
+    assert_problem_start(
+        SERVICE "healthCheck: {matcher: 2xx}}]",
+        "t.yaml:1:66: services[0].healthCheck.matcher: '2xx' is not a set of statuses, write statuses from 100 to 599");
+    assert_problem_start(SERVICE "healthCheck: {headers: {Host: x}}}]",
+                         "t.yaml:1:67: services[0].healthCheck.headers.Host: is not a header field that can be added");
+    assert_problem_start(SERVICE "healthCheck: {headers: {A: \"x\\n\"}}}]",
+                         "t.yaml:1:70: services[0].healthCheck.headers.A: ");
     assert_problem_start(SERVICE "environment: [A]}]", "t.yaml:1:56: services[0].environment: is a list, write a map");
     assert_problem_start(SERVICE "command: sh -c x}]", "t.yaml:1:52: services[0].command: is a value, write a list");
     assert_problem_start("services: {web: {image: a}}", "t.yaml:1:11: services: is a map, write a list of maps");

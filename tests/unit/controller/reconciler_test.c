@@ -126,6 +126,21 @@ static void a_failed_start_is_tried_one_at_a_time_and_not_before_its_time(void *
     assert_int_equal(count_of(ACTION_CREATE), 1);
 }
 
+static void an_image_that_names_a_longer_start_period_gets_it(void **state)
+{
+    (void)state;
+    desired.count = 1;
+    struct observed_task *t = see(TASK_RUNNING, false);
+    task_of(t)->first_seen_at_ms = NOW - desired.start_grace_ms;
+    task_of(t)->spec.start_period_ms = desired.start_grace_ms + 1;
+    reconciler_plan(&desired, seen, seen_count, NOW, &plan);
+    assert_int_equal(plan.action_count, 0);
+    reconciler_plan(&desired, seen, seen_count, NOW + 1, &plan);
+    assert_int_equal(plan.action_count, 1);
+    assert_int_equal(plan.actions[0].kind, ACTION_START_DRAIN);
+    assert_true(plan.actions[0].is_start_failure);
+}
+
 static void backoff_doubles_up_to_a_minute(void **state)
 {
     (void)state;
@@ -425,6 +440,7 @@ int main(void)
         TEST(missing_tasks_are_created_and_pending_ones_count),
         TEST(creations_are_bounded),
         TEST(a_failed_start_is_tried_one_at_a_time_and_not_before_its_time),
+        TEST(an_image_that_names_a_longer_start_period_gets_it),
         TEST(backoff_doubles_up_to_a_minute),
         TEST(what_is_not_ours_is_passed_over),
         TEST(the_least_busy_leaves_then_the_youngest),

@@ -142,6 +142,48 @@ static void a_path_is_asked_for_and_the_status_counts(void **state)
     wait_for(b, "a", TASK_HEALTH_DOWN);
 }
 
+static void the_request_and_what_passes_are_as_configured(void **state)
+{
+    struct bench *b = *state;
+    struct config_env headers[] = { { (char *)"X-Probe", (char *)"a b" }, { (char *)"User-Agent", (char *)"mine" } };
+    struct config_health_check check = { .path = (char *)"/h",
+                                         .host = (char *)"probe.example",
+                                         .matcher = (char *)"204,401",
+                                         .headers = headers,
+                                         .header_count = 2,
+                                         .interval_ms = 50,
+                                         .timeout_ms = 1000,
+                                         .healthy_threshold = 1,
+                                         .unhealthy_threshold = 2 };
+    health_checker_configure(b->checker, "web", &check, false);
+    b->reply = "HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n";
+    apply(b, "a", "web", TASK_RUNNING);
+    wait_for(b, "a", TASK_HEALTH_UP);
+    assert_non_null(strstr(b->head, "\r\nHost: probe.example\r\n"));
+    assert_non_null(strstr(b->head, "\r\nX-Probe: a b\r\n"));
+    assert_non_null(strstr(b->head, "\r\nUser-Agent: mine\r\n"));
+    assert_null(strstr(b->head, "portico"));
+    assert_null(strstr(b->head, "Host: 127"));
+    b->reply = "HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n";
+    wait_for(b, "a", TASK_HEALTH_DOWN);
+}
+
+static void a_task_of_no_configured_service_says_itself_how_it_is_checked(void **state)
+{
+    struct bench *b = *state;
+    struct task_spec spec = { .id = "a", .name = "a", .service = "web", .weight = 1, .state = TASK_RUNNING };
+    snprintf(spec.address, sizeof spec.address, "127.0.0.1:%u", b->server.port);
+    spec.check = (struct task_check){ .path = "/own", .interval_ms = 50 };
+    b->reply = "HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n";
+    task_registry_apply(b->registry, b->provider, &spec);
+    wait_for(b, "a", TASK_HEALTH_UP);
+    assert_non_null(strstr(b->head, "GET /own HTTP/1.1\r\n"));
+    configure(b, "/configured", 50, 2);
+    b->reply = "HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n";
+    wait_for(b, "a", TASK_HEALTH_DOWN);
+    assert_non_null(strstr(b->head, "GET /configured HTTP/1.1\r\n"));
+}
+
 static void a_task_that_wants_a_proxy_header_gets_one_in_front_of_the_request(void **state)
 {
     struct bench *b = *state;
@@ -276,6 +318,8 @@ int main(void)
         TEST(a_task_that_accepts_is_up_at_once),
         TEST(a_path_is_asked_for_and_the_status_counts),
         TEST(a_task_that_wants_a_proxy_header_gets_one_in_front_of_the_request),
+        TEST(the_request_and_what_passes_are_as_configured),
+        TEST(a_task_of_no_configured_service_says_itself_how_it_is_checked),
         TEST(a_huge_answer_is_judged_by_its_status),
         TEST(a_refused_task_goes_down_and_comes_back),
         TEST(a_task_that_stops_is_asked_no_more_and_begins_anew),
