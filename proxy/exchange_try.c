@@ -53,20 +53,20 @@ static const struct endpoint_view *scan(const struct exchange *x, const struct s
 static const struct endpoint_view *pick(struct exchange *x, const struct snapshot_service *service)
 {
     struct worker *w = x->worker;
-    size_t at = 0;
     if (!service || service->endpoint_count == 0)
         return NULL;
     for (int i = 0; i < RANDOM_PICKS; i++) {
         struct balancer_input input = { .views = service->endpoints,
                                         .count = service->endpoint_count,
+                                        .shares = service->shares,
                                         .loads = &w->loads,
                                         .random = worker_random(w),
                                         .cursor = &w->cursors[service->slot] };
-        at = x->hold->snapshot->balancer->pick(&input);
+        size_t at = x->hold->snapshot->balancer->pick(&input);
         if (fitness_of(x, service->endpoints[at].slot) == FITNESS_GOOD)
             return &service->endpoints[at];
     }
-    return scan(x, service, at);
+    return scan(x, service, worker_random(w) % service->endpoint_count);
 }
 
 /* A later try decides by the newest snapshot: what is not in it has left the rotation, and may be stopping. A service

@@ -25,6 +25,7 @@ struct snapshot_service {
     uint32_t refs; /* snapshots; main thread */
     char name[STATS_NAME_SIZE];
     enum proxy_protocol_version proxy_protocol; /* sent at the start of each connection to an endpoint */
+    struct shares *shares;                      /* owned; null: all weights are equal */
     size_t endpoint_count;
     struct endpoint_view endpoints[];
 };

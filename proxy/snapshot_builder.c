@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "proxy/balance/shares.h"
 #include "proxy/snapshot_fields.h"
 
 #include <stdio.h>
@@ -43,6 +44,7 @@ static void service_unref(struct snapshot_builder *builder, struct snapshot_serv
         endpoint_unref(builder->endpoints, (struct endpoint *)service->endpoints[i].endpoint);
     if (--builder->service_refs[service->slot] == 0)
         stats_release_service(builder->stats, service->slot);
+    shares_free(service->shares);
     free(service);
 }
 
@@ -118,6 +120,7 @@ static struct snapshot_service *read_service(struct snapshot_builder *builder, j
             return NULL;
         }
     }
+    service->shares = shares_new(service->endpoints, service->endpoint_count);
     return service;
 }
 

@@ -1,6 +1,7 @@
 /* balancer: which endpoint gets the next request. Pure: (endpoints, loads, random) -> index. Called on a worker for
- * every try; must not block, allocate or keep pointers. To add one: write proxy/balance/<name>.c with
- * `balancer_<name>`, add one X(). */
+ * every try; must not block, allocate or keep pointers. Weights are shares: whatever the strategy, and however much is in
+ * flight, endpoints that do not differ otherwise get requests as their weights say. To add one: write
+ * proxy/balance/<name>.c with `balancer_<name>`, add one X(). */
 #ifndef PROXY_BALANCE_BALANCER_H
 #define PROXY_BALANCE_BALANCER_H
 
@@ -12,6 +13,7 @@
 #define BALANCER_LIST(X) X(p2c) X(least_conn) X(round_robin)
 
 struct endpoint; /* proxy/endpoint.h */
+struct shares;   /* proxy/balance/shares.h */
 
 struct endpoint_view {
     const struct endpoint *endpoint; /* ref held by the snapshot's service */
@@ -35,7 +37,8 @@ static inline uint64_t load_table_in_flight(const struct load_table *loads, uint
 
 struct balancer_input {
     const struct endpoint_view *views;
-    size_t count; /* > 0 */
+    size_t count;                /* > 0 */
+    const struct shares *shares; /* of the views' weights; null: they are all equal */
     const struct load_table *loads;
     uint64_t random;  /* fresh for each call */
     uint64_t *cursor; /* zero at first; per service and worker; survives snapshots */
@@ -53,13 +56,18 @@ BALANCER_LIST(X)
 const struct balancer_ops *balancer_find(const char *name); /* null: unknown */
 const char *const *balancer_names(size_t *count);
 
-/* True when a carries less for its weight than b; the order that the load-aware balancers share. */
-static inline int balancer_is_less_loaded(const struct balancer_input *in, const struct endpoint_view *a,
-                                          const struct endpoint_view *b)
+/* More random numbers from one: the finaliser of splitmix64 (Steele, Lea, Flood 2014). */
+static inline uint64_t balancer_mix(uint64_t random)
 {
-    uint64_t load_a = load_table_in_flight(in->loads, a->slot) + 1,
-             load_b = load_table_in_flight(in->loads, b->slot) + 1;
-    return load_a * b->weight < load_b * a->weight;
+    random = (random ^ random >> 30) * 0xbf58476d1ce4e5b9u;
+    random = (random ^ random >> 27) * 0x94d049bb133111ebu;
+    return random ^ random >> 31;
+}
+
+/* Of its upper half: from 0 up to, not including, 1. */
+static inline double balancer_fraction(uint64_t random)
+{
+    return (double)(random >> 32) * 0x1p-32;
 }
 
 #endif
