@@ -13,8 +13,9 @@
 
 struct admin_readiness {
     bool ready;
-    char reason[256]; /* why not; empty when ready */
-    char docker[128]; /* "disabled", "connected", "unreachable: ..." */
+    char reason[256];  /* why not; empty when ready */
+    char docker[128];  /* "disabled", "connected", "unreachable: ..." */
+    char warning[512]; /* what works less well than it should although traffic is served; empty when nothing does */
 };
 
 enum admin_metric_type { ADMIN_METRIC_GAUGE = 0, ADMIN_METRIC_COUNTER, ADMIN_METRIC_TYPE_COUNT };

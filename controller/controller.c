@@ -406,6 +406,11 @@ void controller_each_event(const struct controller *c, const char *service, cont
     event_log_each(c->events, service, each, owner);
 }
 
+void controller_note_event(struct controller *c, const char *service, const char *text)
+{
+    event_log_keep(c->events, service, text);
+}
+
 static void describe_patch(const struct service *s, const struct store_record *r, struct error *out)
 {
     if (s->scaler.policy == NULL)

@@ -71,6 +71,9 @@ struct controller_event {
 typedef void (*controller_event_cb)(void *owner, const struct controller_event *event);
 void controller_each_event(const struct controller *c, const char *service, controller_event_cb each, void *owner);
 
+/* What others than the controller have to say about a service; they have logged it themselves. */
+void controller_note_event(struct controller *c, const char *service, const char *text);
+
 enum controller_result {
     CONTROLLER_OK = 0,
     CONTROLLER_NOT_FOUND,

@@ -31,18 +31,31 @@ static void replace_control_characters(char *text)
             *text = '?';
 }
 
-void event_log_add(struct event_log *log, const char *service, const char *format, ...)
+static const struct controller_event *keep(struct event_log *log, const char *service, const char *text)
 {
     struct controller_event *event = &log->events[log->added_count++ % EVENT_LOG_SIZE];
     event->at_wall_us = clock_wall_us();
     snprintf(event->service, sizeof event->service, "%s", service);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(event->text, sizeof event->text, format, args);
-    va_end(args);
+    snprintf(event->text, sizeof event->text, "%s", text);
     replace_control_characters(event->service);
     replace_control_characters(event->text);
+    return event;
+}
+
+void event_log_add(struct event_log *log, const char *service, const char *format, ...)
+{
+    char text[sizeof((struct controller_event *)NULL)->text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    const struct controller_event *event = keep(log, service, text);
     log_info("service %s: %s", event->service, event->text);
+}
+
+void event_log_keep(struct event_log *log, const char *service, const char *text)
+{
+    keep(log, service, text);
 }
 
 void event_log_each(const struct event_log *log, const char *service, controller_event_cb each, void *owner)

@@ -19,6 +19,8 @@ void event_log_free(struct event_log *log);
 void event_log_add(struct event_log *log, const char *service, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+void event_log_keep(struct event_log *log, const char *service, const char *text); /* the same without a log line */
+
 /* Newest first; null service: all. The event is valid during the callback. */
 void event_log_each(const struct event_log *log, const char *service, controller_event_cb each, void *owner);
 

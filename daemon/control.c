@@ -208,6 +208,13 @@ static void ask_for_link(void *owner)
     child_channel_send(c->supervisor, CHILD_MESSAGE_RELINK, -1);
 }
 
+static void on_refusal(void *owner, const char *service, const char *text)
+{
+    struct control *c = owner;
+    if (c->controller)
+        controller_note_event(c->controller, service, text);
+}
+
 /* ---- start ---- */
 
 static bool start_docker(struct control *c, struct error *error)
@@ -308,6 +315,7 @@ static bool start_parts(struct control *c, struct error *error)
                                                             .registry = c->registry,
                                                             .bound_listeners = c->options->listeners,
                                                             .ask_for_link = ask_for_link,
+                                                            .on_refusal = on_refusal,
                                                             .owner = c });
     c->view = (struct proxy_view){ .stats = c->stats, .publisher = c->publisher };
     c->checker = health_checker_new(c->loop, c->http, c->registry);

@@ -30,7 +30,10 @@ struct publication {
     json_t *proxy_protocols; /* service -> word, of those that the configuration describes */
     size_t routed_count;
     bool has_new_settings, has_new_routes;
-    bool is_over_limit; /* said once */
+    size_t left_out_count;         /* routes whose service is beyond the limit of services */
+    char left_out[TASK_NAME_SIZE]; /* the first such service; "" when there is none */
+    route_book_refusal_cb on_refusal;
+    void *listener;
 };
 
 static struct published_service *find(const struct publication *p, const char *name)
@@ -65,13 +68,21 @@ static void note_task(void *owner, const struct task *task)
     find_or_add(owner, task->spec.service)->has_new_claims = true;
 }
 
+struct claims {
+    struct route_book *routes;
+    bool has_tasks;
+};
+
+/* A stopped one asks too: providers keep those that will start again. */
 static void claim_route(void *owner, const struct task *task)
 {
-    struct publication *p = owner;
+    struct claims *claims = owner;
     const char *host = task->spec.host, *path = task->spec.path;
+    claims->has_tasks = true;
     /* Either says that the task asks for a route; the other then means any. */
-    if ((host[0] || path[0]) && task->spec.state != TASK_STOPPED)
-        route_book_claim(p->routes, task->spec.service, host[0] ? host : "*", path[0] ? path : "/", task->spec.name);
+    if (host[0] || path[0])
+        route_book_claim(claims->routes, task->spec.service, host[0] ? host : "*", path[0] ? path : "/",
+                         task->spec.name);
 }
 
 /* True: what another service asked for in vain could be granted now. */
@@ -85,9 +96,10 @@ static bool make_claims(struct publication *p)
         service->has_new_claims = false;
         if (!snapshot_is_service_name(service->name))
             continue;
+        struct claims claims = { .routes = p->routes };
         route_book_begin(p->routes, service->name);
-        task_registry_each_of(p->registry, service->name, claim_route, p);
-        others_may_claim |= route_book_end(p->routes, service->name);
+        task_registry_each_of(p->registry, service->name, claim_route, &claims);
+        others_may_claim |= route_book_end(p->routes, service->name, claims.has_tasks);
     }
     return others_may_claim;
 }
@@ -100,23 +112,46 @@ static void mark_routed(void *owner, const char *host, const char *path, const c
     struct published_service *service = find_or_add(p, name);
     if (service->is_routed)
         return;
-    if (p->routed_count >= SNAPSHOT_SERVICES_MAX) {
-        if (!p->is_over_limit)
-            log_error("more than %d services have routes: '%s' and others are left out", SNAPSHOT_SERVICES_MAX, name);
-        p->is_over_limit = true;
+    if (p->routed_count < SNAPSHOT_SERVICES_MAX) {
+        service->is_routed = true;
+        p->routed_count++;
         return;
     }
-    service->is_routed = true;
-    p->routed_count++;
+    if (p->left_out_count++ == 0)
+        snprintf(p->left_out, sizeof p->left_out, "%s", name);
 }
 
-static void mark_all_routed(struct publication *p)
+static void mark_routed_anew(struct publication *p)
 {
     struct published_service *service, *next;
     HASH_ITER (by_name, p->services, service, next)
         service->is_routed = false;
-    p->routed_count = 0;
+    p->routed_count = p->left_out_count = 0;
+    p->left_out[0] = '\0';
     route_book_each(p->routes, mark_routed, p);
+}
+
+static void mark_all_routed(struct publication *p)
+{
+    char before[TASK_NAME_SIZE], text[200];
+    memcpy(before, p->left_out, sizeof before);
+    mark_routed_anew(p);
+    if (p->left_out_count > 0) { /* those without a container make room for those with one */
+        route_book_drop_idle(p->routes);
+        mark_routed_anew(p);
+    }
+    if (strcmp(before, p->left_out) == 0)
+        return;
+    if (p->left_out_count == 0) {
+        log_info("all services with a route are published again");
+        return;
+    }
+    snprintf(text, sizeof text,
+             "more than %d services have routes, which is the limit: '%s' and %zu more routes are left out",
+             SNAPSHOT_SERVICES_MAX, p->left_out, p->left_out_count - 1);
+    log_error("%s", text);
+    if (p->on_refusal)
+        p->on_refusal(p->listener, p->left_out, text);
 }
 
 /* Nothing leads to them and the data plane does not know them: tasks without a route. */
@@ -245,6 +280,13 @@ void publication_free(struct publication *p)
     free(p);
 }
 
+void publication_set_listener(struct publication *p, route_book_refusal_cb on_refusal, void *owner)
+{
+    p->on_refusal = on_refusal;
+    p->listener = owner;
+    route_book_set_listener(p->routes, on_refusal, owner);
+}
+
 void publication_apply_config(struct publication *p, const struct config *config)
 {
     json_t *settings = snapshot_write_settings(config, p->bound_listeners);
@@ -267,11 +309,20 @@ void publication_refresh(struct publication *p)
 {
     while (make_claims(p))
         task_registry_each(p->registry, note_task, p);
-    if (route_book_take_changed(p->routes)) {
+    bool has_changed = route_book_take_changed(p->routes);
+    if (has_changed || p->left_out_count > 0) {
         mark_all_routed(p);
-        p->has_new_routes = true;
+        has_changed |= route_book_take_changed(p->routes); /* it made room */
     }
+    p->has_new_routes |= has_changed;
     forget_unrouted(p);
+}
+
+int64_t publication_age(struct publication *p, int64_t now_ms)
+{
+    int64_t next_ms = route_book_age(p->routes, now_ms);
+    publication_refresh(p);
+    return next_ms;
 }
 
 json_t *publication_write_patch(struct publication *p, uint64_t serial)
@@ -352,5 +403,7 @@ void publication_status(const struct publication *p, struct publication_status *
     *out = (struct publication_status){ .service_count = p->routed_count,
                                         .route_count = route_book_count(p->routes),
                                         .endpoint_count = rotation_count(p->rotation),
-                                        .refused_route_count = route_book_refused_count(p->routes) };
+                                        .left_out_count = p->left_out_count };
+    snprintf(out->left_out, sizeof out->left_out, "%s", p->left_out);
+    route_book_refusals(p->routes, &out->refusals);
 }

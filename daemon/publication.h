@@ -21,10 +21,14 @@ struct publication;
 struct publication *publication_new(const struct task_registry *registry, const char *bound_listeners);
 void publication_free(struct publication *p);
 
+/* Hears of routes that were asked for and are not given, and of services beyond the limit: once each. */
+void publication_set_listener(struct publication *p, route_book_refusal_cb on_refusal, void *owner);
+
 /* What has changed. Nothing is written yet. */
 void publication_apply_config(struct publication *p, const struct config *config); /* borrowed for the call */
 void publication_note_service(struct publication *p, const char *service);
-void publication_refresh(struct publication *p); /* brings the routes up to date; writing does it too */
+void publication_refresh(struct publication *p);                /* brings the routes up to date; writing does it too */
+int64_t publication_age(struct publication *p, int64_t now_ms); /* the same as route_book_age() */
 
 /* The frame that carries all changes since the last one; null when there are none. The caller owns it, and must send
  * it: from here on it counts as sent. A snapshot is never null. */
@@ -42,7 +46,9 @@ void publication_each_route(struct publication *p, route_book_cb each, void *own
 
 struct publication_status {
     size_t service_count, route_count, endpoint_count; /* endpoint_count: those not out of rotation */
-    size_t refused_route_count;
+    size_t left_out_count;                             /* routes of services beyond SNAPSHOT_SERVICES_MAX */
+    char left_out[TASK_NAME_SIZE];                     /* one of those services */
+    struct route_book_refusals refusals;
 };
 void publication_status(const struct publication *p, struct publication_status *out);
 

@@ -29,7 +29,7 @@ struct publisher {
     uint8_t providers[PUBLISHER_PROVIDERS_MAX];
     size_t provider_count;
     struct frame_link *link; /* null: none */
-    struct timer flush, relink;
+    struct timer flush, relink, age;
     int64_t started_at_ms, synced_at_ms; /* synced: 0 until all first lists are complete */
     bool is_greeted;                     /* hello came on this link */
     bool has_sent;                       /* anything, in the life of this process: from then on nothing is held back */
@@ -160,6 +160,9 @@ static void publisher_on_flush(void *owner)
     struct publisher *p = owner;
     int64_t now_ms = clock_now_ms();
     publication_refresh(p->publication);
+    int64_t next_age_ms = publication_age(p->publication, now_ms);
+    if (next_age_ms >= 0)
+        timer_start(&p->age, next_age_ms);
     if (!p->link || !p->is_greeted || unacked_count(p) >= PUBLISHER_UNACKED_MAX)
         return; /* a hello or an acknowledgement continues */
     if (!p->has_sent && !may_send_first(p, now_ms))
@@ -305,6 +308,8 @@ struct publisher *publisher_new(const struct publisher_parts *parts)
     p->started_at_ms = p->unlinked_at_ms = clock_now_ms();
     timer_init(&p->flush, parts->loop, publisher_on_flush, p);
     timer_init(&p->relink, parts->loop, publisher_on_relink, p);
+    timer_init(&p->age, parts->loop, publisher_on_flush, p);
+    publication_set_listener(p->publication, parts->on_refusal, parts->owner);
     task_registry_set_listener(parts->registry, publisher_on_change, p);
     timer_start(&p->relink, RELINK_MS);
     return p;
@@ -318,6 +323,7 @@ void publisher_free(struct publisher *p)
     frame_link_free(p->link);
     timer_stop(&p->flush);
     timer_stop(&p->relink);
+    timer_stop(&p->age);
     publication_free(p->publication);
     free(p);
 }
@@ -374,7 +380,9 @@ void publisher_status(const struct publisher *p, struct publisher_status *out)
                                       .service_count = publication.service_count,
                                       .route_count = publication.route_count,
                                       .endpoint_count = publication.endpoint_count,
-                                      .refused_route_count = publication.refused_route_count };
+                                      .left_out_count = publication.left_out_count,
+                                      .refusals = publication.refusals };
+    snprintf(out->left_out, sizeof out->left_out, "%s", publication.left_out);
     if (unacked > 0)
         out->oldest_unacked_at_ms = p->sent_at_ms[(p->serial - unacked + 1) % PUBLISHER_UNACKED_MAX];
     snprintf(out->last_rejection, sizeof out->last_rejection, "%s", p->last_rejection);

@@ -29,6 +29,7 @@ struct publisher_parts {
     struct task_registry *registry;    /* borrowed; its listener slot is taken */
     const char *bound_listeners;       /* borrowed; of snapshot_write_settings() */
     void (*ask_for_link)(void *owner); /* the link broke and nobody has brought a new one for a second */
+    route_book_refusal_cb on_refusal;  /* of publication_set_listener(); null: nobody wants to know */
     void *owner;
 };
 
@@ -53,8 +54,11 @@ struct publisher_status {
     uint64_t frame_count, ack_count, rejection_count, link_count;
     int64_t oldest_unacked_at_ms; /* 0: all acknowledged */
     int64_t unlinked_at_ms;       /* 0: linked */
-    size_t service_count, route_count, endpoint_count, refused_route_count;
-    char last_rejection[256]; /* empty: none */
+    size_t service_count, route_count, endpoint_count;
+    size_t left_out_count;               /* of struct publication_status */
+    char left_out[TASK_NAME_SIZE];       /* the same */
+    struct route_book_refusals refusals; /* borrowed until the next turn */
+    char last_rejection[256];            /* empty: none */
 };
 void publisher_status(const struct publisher *p, struct publisher_status *out);
 

@@ -24,6 +24,20 @@ static void describe_docker(const struct status *s, char *out, size_t size)
         snprintf(out, size, "connecting: %s", problem ? problem : "no answer yet");
 }
 
+/* What does not keep requests from being served, and should not stay unseen. */
+static void describe_troubles(const struct publisher_status *publisher, char *out, size_t size)
+{
+    size_t len = 0;
+    if (publisher->left_out_count > 0)
+        len = (size_t)snprintf(out, size, "service %s and %zu more routes are left out: too many services; ",
+                               publisher->left_out, publisher->left_out_count - 1);
+    if (publisher->refusals.current_count > 0 && len < size)
+        len += (size_t)snprintf(out + len, size - len, "%zu refused: %s; ", publisher->refusals.current_count,
+                                publisher->refusals.example);
+    if (len >= 2 && len < size)
+        out[len - 2] = '\0';
+}
+
 /* Ready means that requests are served. An engine that is away takes no traffic from those who serve, so that it is
  * told but does not count. */
 static void status_readiness(void *owner, struct admin_readiness *out)
@@ -33,6 +47,7 @@ static void status_readiness(void *owner, struct admin_readiness *out)
     publisher_status(s->publisher, &publisher);
     *out = (struct admin_readiness){ .ready = publisher.is_linked && publisher.is_serving };
     describe_docker(s, out->docker, sizeof out->docker);
+    describe_troubles(&publisher, out->warning, sizeof out->warning);
     if (!publisher.is_linked)
         snprintf(out->reason, sizeof out->reason, "no link to the proxy process");
     else if (!publisher.is_serving)
@@ -91,7 +106,9 @@ static void put_publisher(const struct metric_sink *sink, const struct publisher
     PUT_GAUGE("published_services", s.service_count, "services that some route leads to");
     PUT_GAUGE("published_routes", s.route_count, "routes");
     PUT_GAUGE("published_endpoints", s.endpoint_count, "tasks that may get requests, or may not but still could");
-    PUT_COUNTER("routes_refused", s.refused_route_count, "routes asked for by tasks and not given");
+    PUT_COUNTER("routes_refused", s.refusals.total_count, "routes asked for by tasks and not given");
+    PUT_GAUGE("routes_refused_now", s.refusals.current_count, "routes that tasks ask for now and are not given");
+    PUT_GAUGE("routes_left_out", s.left_out_count, "routes of services beyond the limit of services");
 }
 
 static void put_docker(const struct metric_sink *sink, const struct status *s)

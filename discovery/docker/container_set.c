@@ -26,6 +26,7 @@ struct container {
     bool is_killed;              /* it got its stop signal, in the life that began at killed_life_us */
     int64_t killed_life_us;
     int stop_signal; /* 0: not known yet */
+    bool restarts;   /* it will be back when it has ended */
     uint64_t sync_round;
     unsigned warning_hash; /* of what was last said about it, so that it is said once */
     UT_hash_handle hh;
@@ -139,6 +140,7 @@ static void apply(struct container *c, struct docker_container *seen)
 {
     struct task_spec *spec = &seen->spec;
     c->stop_signal = seen->stop_signal;
+    c->restarts = seen->restarts;
     if (c->is_killed && (spec->state != TASK_RUNNING || spec->started_at_wall_us != c->killed_life_us))
         c->is_killed = false;
     if (c->is_killed)
@@ -158,8 +160,8 @@ static void take_inspected(struct container *c, struct slice body)
     }
     c->is_ignored = verdict == DOCKER_VERDICT_INVALID;
     warn_once(c, warning.text);
-    bool is_gone = verdict == DOCKER_VERDICT_NOT_OURS ||
-                   (verdict == DOCKER_VERDICT_TASK && !seen.spec.managed && seen.spec.state == TASK_STOPPED);
+    bool is_gone = verdict == DOCKER_VERDICT_NOT_OURS || (verdict == DOCKER_VERDICT_TASK && !seen.spec.managed &&
+                                                          seen.spec.state == TASK_STOPPED && !seen.restarts);
     if (verdict == DOCKER_VERDICT_TASK && !is_gone)
         apply(c, &seen);
     else
@@ -282,7 +284,7 @@ static void take_known(struct container *c, const struct task *task, const struc
         return;
     if (event->action == DOCKER_EVENT_STOP && task->spec.state == TASK_STOPPED)
         return; /* it comes after die, which said all */
-    if (event->action == DOCKER_EVENT_DIE && is_foreign) {
+    if (event->action == DOCKER_EVENT_DIE && is_foreign && !c->restarts) {
         remove_task(c);
         forget(c);
         return;

@@ -275,6 +275,21 @@ static void read_stop_signal(struct reading *r)
     r->container->stop_signal = number ? number : SIGTERM;
 }
 
+/* The engine starts "on-failure" ones a limited number of times; one that stays down is no reason to forget its route. */
+static void read_restart_policy(struct reading *r)
+{
+    const json_t *host_config = json_find_object(r->root, "HostConfig");
+    const char *name = json_find_string(json_find_object(host_config, "RestartPolicy"), "Name");
+    r->container->restarts = name && name[0] && strcmp(name, "no") != 0;
+}
+
+/* Without one only what other containers of the service ask for leads to it. */
+static void warn_of_missing_route(struct reading *r)
+{
+    if (!r->spec->managed && !r->spec->host[0] && !r->spec->path[0])
+        refuse(r, "neither " DOCKER_LABEL_HOST " nor " DOCKER_LABEL_PATH " is set: it asks for no route of its own");
+}
+
 /* A misspelt label would otherwise be silently without effect. */
 static void warn_of_unknown_label(struct reading *r)
 {
@@ -311,6 +326,8 @@ static enum docker_verdict read_container(struct reading *r)
         return DOCKER_VERDICT_INVALID;
     read_engine_health(r);
     read_stop_signal(r);
+    read_restart_policy(r);
+    warn_of_missing_route(r);
     warn_of_unknown_label(r);
     return DOCKER_VERDICT_TASK;
 }

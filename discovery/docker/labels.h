@@ -41,6 +41,7 @@ struct docker_label_scope {
 struct docker_container {
     struct task_spec spec;
     int stop_signal; /* number; SIGTERM unless the container says otherwise */
+    bool restarts;   /* its restart policy brings it back when it has ended */
 };
 
 enum docker_verdict {

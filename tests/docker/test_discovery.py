@@ -1,4 +1,7 @@
 """Containers that Portico did not create: found by their labels, routed, and never touched."""
+import contextlib
+
+import docker
 import pytest
 
 from engine import wait_until
@@ -15,7 +18,8 @@ def container(client):
 
     yield make
     for one in made:
-        one.remove(force=True)
+        with contextlib.suppress(docker.errors.NotFound):
+            one.remove(force=True)
 
 
 LABELS = {"portico.enable": "true", "portico.service": "api", "portico.port": "8080", "portico.path": "/api"}
@@ -31,6 +35,43 @@ def test_a_labelled_container_is_served_and_its_route_outlives_it(portico, conta
     wait_until(lambda: get_once(p.port, "/api") == 503, "503: the workers know it too")
     one.start()
     p.wait_served("/api")
+
+
+def hosts(p):
+    return sorted(route["host"] for route in (p.api("/v1/routes") or {}).get("routes", []))
+
+
+def test_a_container_made_anew_with_another_host_leaves_no_route_behind(portico, container):
+    p = portico([])
+    labels = {"portico.enable": "true", "portico.service": "api", "portico.port": "8080"}
+    old = container({**labels, "portico.host": "old.test"})
+    wait_until(lambda: hosts(p) == ["old.test"], "the old route")
+    old.stop(timeout=0)
+    container({**labels, "portico.host": "new.test"})
+    wait_until(lambda: hosts(p) == ["new.test"], "the new route alone")
+    p.wait_routable(1, "api")
+
+
+def test_a_stopped_container_that_will_start_again_keeps_its_route(portico, container):
+    p = portico([])
+    labels = {"portico.enable": "true", "portico.service": "api", "portico.port": "8080"}
+    one = container({**labels, "portico.host": "one.test"}, restart_policy={"Name": "unless-stopped"})
+    container({**labels, "portico.host": "two.test"})
+    p.wait_routable(2, "api")
+    one.stop(timeout=0)
+    p.wait_routable(1, "api")
+    assert hosts(p) == ["one.test", "two.test"]
+    one.remove(force=True)
+    wait_until(lambda: hosts(p) == ["two.test"], "its route has gone")
+
+
+def test_a_route_that_is_not_given_is_told_where_the_operator_looks(portico, container):
+    p = portico([])
+    container(LABELS)
+    p.wait_routable(1, "api")
+    second = container({**LABELS, "portico.service": "second"})
+    wait_until(lambda: any(second.name in e["text"] for e in (p.api("/v1/services/second/events") or {}).get("events", [])), "an event")
+    assert second.name in p.api("/readyz")["warning"]
 
 
 def test_a_foreign_container_is_never_stopped_or_removed(portico, container, client):

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/load.h"
+#include "daemon/snapshot_writer.h"
 #include "proxy/snapshot_builder.h"
 
 #include <stdio.h>
@@ -264,6 +265,74 @@ static void a_service_that_lost_its_last_task_stays_with_its_route(void **state)
     assert_patch(b, 2, "{\"services\":[{\"name\":\"web\",\"endpoints\":[]}],\"type\":\"patch\",\"serial\":2}");
 }
 
+static void a_changed_host_leaves_no_route_behind(void **state)
+{
+    struct bench *b = *state;
+    put_task(b, "1", "web", "10.0.0.1:80", "old.test");
+    skip_snapshot(b, 1);
+    task_registry_remove(b->registry, "1");
+    put_task(b, "2", "web", "10.0.0.2:80", "new.test");
+    assert_patch(
+        b, 2,
+        "{\"services\":[{\"name\":\"web\",\"endpoints\":[{\"id\":\"2\",\"address\":\"10.0.0.2:80\",\"weight\":1}]}],"
+        "\"routes\":[{\"host\":\"new.test\",\"path\":\"/\",\"service\":\"web\"}],\"type\":\"patch\",\"serial\":2}");
+}
+
+static void a_service_that_nobody_brings_back_goes_with_its_route(void **state)
+{
+    struct bench *b = *state;
+    put_task(b, "1", "web", "10.0.0.1:80", "a.test");
+    skip_snapshot(b, 1);
+    task_registry_remove(b->registry, "1");
+    publication_refresh(b->publication);
+    assert_int_equal(publication_age(b->publication, 5000), ROUTE_BOOK_IDLE_MS);
+    json_decref(publication_write_patch(b->publication, 2));
+    assert_int_equal(publication_age(b->publication, 5000 + ROUTE_BOOK_IDLE_MS), -1);
+    assert_patch(b, 3, "{\"removedServices\":[\"web\"],\"routes\":[],\"type\":\"patch\",\"serial\":3}");
+}
+
+static void keep_text(void *owner, const char *service, const char *text)
+{
+    snprintf(owner, 400, "%s: %s", service, text);
+}
+
+/* Some of them without a container, and one that the configuration brings last. */
+static void beyond_the_limit_of_services_those_with_containers_count_and_the_refusal_is_told(void **state)
+{
+    struct bench *b = *state;
+    char told[400] = "", id[16], service[16], host[32];
+    struct publication_status status;
+    publication_set_listener(b->publication, keep_text, told);
+    for (int i = 0; i < SNAPSHOT_SERVICES_MAX; i++) {
+        snprintf(id, sizeof id, "%d", i);
+        snprintf(service, sizeof service, "s%d", i);
+        snprintf(host, sizeof host, "h%d.test", i);
+        put_task(b, id, service, "10.0.0.1:80", host);
+    }
+    publication_refresh(b->publication);
+    for (int i = 0; i < 2; i++) {
+        snprintf(id, sizeof id, "%d", i);
+        task_registry_remove(b->registry, id);
+    }
+    put_task(b, "new", "new", "10.0.0.1:80", "new.test");
+    configure(b, "services: [{name: configured, host: c.test, image: i, port: 80}]");
+    publication_refresh(b->publication);
+    publication_status(b->publication, &status);
+    assert_int_equal(status.service_count, SNAPSHOT_SERVICES_MAX);
+    assert_int_equal(status.left_out_count, 0);
+    assert_string_equal(told, "");
+    put_task(b, "late", "late", "10.0.0.1:80", "late.test");
+    publication_refresh(b->publication);
+    publication_status(b->publication, &status);
+    assert_int_equal(status.left_out_count, 1);
+    assert_string_equal(status.left_out, "late");
+    assert_non_null(strstr(told, "late: more than"));
+    task_registry_remove(b->registry, "new");
+    publication_refresh(b->publication);
+    publication_status(b->publication, &status);
+    assert_int_equal(status.left_out_count, 0);
+}
+
 static void a_service_that_left_the_configuration_is_removed_with_its_route(void **state)
 {
     struct bench *b = *state;
@@ -431,7 +500,7 @@ static void the_data_plane_accepts_every_frame_of_a_long_random_history(void **s
     struct publication_status status;
     publication_status(b->publication, &status);
     assert_in_range(status.service_count, 1, 8);
-    assert_true(status.refused_route_count > 0);
+    assert_true(status.refusals.total_count > 0);
     receiver_close(&receiver);
 }
 
@@ -449,6 +518,9 @@ int main(void)
         TEST(a_new_service_brings_its_route),
         TEST(a_service_without_any_route_is_not_published),
         TEST(a_service_that_lost_its_last_task_stays_with_its_route),
+        TEST(a_changed_host_leaves_no_route_behind),
+        TEST(a_service_that_nobody_brings_back_goes_with_its_route),
+        TEST(beyond_the_limit_of_services_those_with_containers_count_and_the_refusal_is_told),
         TEST(a_service_that_left_the_configuration_is_removed_with_its_route),
         TEST(a_route_moves_to_the_service_that_waited_for_it),
         TEST(settings_travel_when_they_change),

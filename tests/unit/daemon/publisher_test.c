@@ -398,6 +398,23 @@ static void a_frame_against_the_protocol_ends_the_link(void **state)
     }
 }
 
+static void a_route_is_forgotten_a_minute_after_its_last_task(void **state)
+{
+    struct bench *b = *state;
+    struct task_spec spec = { .weight = 1, .state = TASK_RUNNING, .service = "label", .name = "c", .id = "l" };
+    start_serving(b);
+    snprintf(spec.host, sizeof spec.host, "a.test");
+    assert_true(task_registry_apply(b->registry, b->provider, &spec));
+    say_number(b, "ack", expect_frame(b, "patch"));
+    task_registry_remove(b->registry, "l");
+    expect_no_frame(b);
+    assert_int_equal(status_of(b).route_count, 2);
+    set_time(b, b->now_ms + ROUTE_BOOK_IDLE_MS);
+    put_task(b, "b", TASK_HEALTH_UNKNOWN); /* the timer is real: a change comes first here */
+    expect_frame(b, "patch");
+    assert_int_equal(status_of(b).route_count, 1);
+}
+
 static void a_broken_link_is_asked_for_again(void **state)
 {
     struct bench *b = *state;
@@ -429,6 +446,7 @@ int main(void)
         TEST(a_new_link_to_the_same_proxy_keeps_what_is_known),
         TEST(an_answer_to_an_earlier_control_is_not_taken_for_ours),
         TEST(a_frame_against_the_protocol_ends_the_link),
+        TEST(a_route_is_forgotten_a_minute_after_its_last_task),
         TEST(a_broken_link_is_asked_for_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,7 +44,20 @@ static bool claim(struct route_book *book, const char *service, const char *cons
     route_book_begin(book, service);
     for (; *wanted; wanted += 2)
         route_book_claim(book, service, wanted[0], wanted[1], "container");
-    return route_book_end(book, service);
+    return route_book_end(book, service, true);
+}
+
+static bool lose_tasks(struct route_book *book, const char *service)
+{
+    route_book_begin(book, service);
+    return route_book_end(book, service, false);
+}
+
+static struct route_book_refusals refusals_of(const struct route_book *book)
+{
+    struct route_book_refusals refusals;
+    route_book_refusals(book, &refusals);
+    return refusals;
 }
 
 #define CLAIM(book, service, ...) claim(book, service, (const char *const[]){ __VA_ARGS__, NULL })
@@ -68,12 +81,44 @@ static void a_claim_makes_a_route_and_says_that_something_changed(void **state)
     assert_routes(book, "a.test/=web ");
 }
 
-static void a_route_stays_when_its_last_task_has_gone(void **state)
+static void a_route_that_no_task_asks_for_any_more_is_gone_at_once(void **state)
+{
+    struct route_book *book = *state;
+    CLAIM(book, "web", "old.test", "/", "kept.test", "/");
+    CLAIM(book, "web", "kept.test", "/", "new.test", "/");
+    assert_routes(book, "kept.test/=web new.test/=web ");
+    CLAIM_NOTHING(book, "web");
+    assert_routes(book, "");
+}
+
+static void a_route_outlives_its_last_task_for_a_minute(void **state)
 {
     struct route_book *book = *state;
     CLAIM(book, "web", "a.test", "/");
-    CLAIM_NOTHING(book, "web");
+    assert_int_equal(route_book_age(book, 1000), -1);
+    lose_tasks(book, "web");
+    assert_int_equal(route_book_age(book, 2000), ROUTE_BOOK_IDLE_MS);
+    assert_int_equal(route_book_age(book, 2001), ROUTE_BOOK_IDLE_MS - 1);
+    route_book_take_changed(book);
+    assert_int_equal(route_book_age(book, 1999 + ROUTE_BOOK_IDLE_MS), 1);
     assert_routes(book, "a.test/=web ");
+    assert_false(route_book_take_changed(book));
+    assert_int_equal(route_book_age(book, 2000 + ROUTE_BOOK_IDLE_MS), -1);
+    assert_routes(book, "");
+    assert_true(route_book_take_changed(book));
+}
+
+static void a_task_that_comes_back_in_time_keeps_its_route(void **state)
+{
+    struct route_book *book = *state;
+    CLAIM(book, "web", "a.test", "/");
+    lose_tasks(book, "web");
+    route_book_age(book, 1000);
+    CLAIM(book, "web", "a.test", "/");
+    assert_int_equal(route_book_age(book, 1000 + ROUTE_BOOK_IDLE_MS), -1);
+    assert_routes(book, "a.test/=web ");
+    lose_tasks(book, "web"); /* the minute begins anew */
+    assert_int_equal(route_book_age(book, 1000 + ROUTE_BOOK_IDLE_MS), ROUTE_BOOK_IDLE_MS);
 }
 
 static void the_first_claim_wins_while_it_is_made(void **state)
@@ -82,14 +127,58 @@ static void the_first_claim_wins_while_it_is_made(void **state)
     CLAIM(book, "web", "a.test", "/");
     assert_false(CLAIM(book, "thief", "a.test", "/"));
     assert_routes(book, "a.test/=web ");
-    assert_int_equal(route_book_refused_count(book), 1);
+    assert_int_equal(refusals_of(book).total_count, 1);
+}
+
+static void note_refusal(void *owner, const char *service, const char *text)
+{
+    buf_printf(owner, "%s: %s\n", service, text);
+}
+
+static void a_refusal_is_told_once_while_the_claim_is_made(void **state)
+{
+    struct route_book *book = *state;
+    struct buf told;
+    buf_init(&told, 0);
+    route_book_set_listener(book, note_refusal, &told);
+    CLAIM(book, "web", "a.test", "/x");
+    for (int i = 0; i < 3; i++)
+        CLAIM(book, "thief", "a.test", "/x");
+    assert_string_equal(buf_text(&told), "thief: route a.test/x, asked for by container 'container', is not given: "
+                                         "for as long as its containers ask for it, service 'web' has it\n");
+    assert_int_equal(refusals_of(book).total_count, 1);
+    assert_int_equal(refusals_of(book).current_count, 1);
+    assert_non_null(strstr(refusals_of(book).example, "a.test/x"));
+    CLAIM(book, "web", "a.test", "/x"); /* the claims of others change nothing */
+    assert_int_equal(refusals_of(book).current_count, 1);
+    CLAIM_NOTHING(book, "thief");
+    assert_int_equal(refusals_of(book).current_count, 0);
+    assert_string_equal(refusals_of(book).example, "");
+    CLAIM(book, "thief", "a.test", "/x");
+    assert_int_equal(refusals_of(book).total_count, 2);
+    buf_fini(&told);
+}
+
+static void refusals_beyond_their_limit_are_counted_only(void **state)
+{
+    struct route_book *book = *state;
+    char host[32];
+    CLAIM(book, "web", "a.test", "/");
+    route_book_begin(book, "thief");
+    for (int i = 0; i < ROUTE_BOOK_REFUSALS_MAX + 10; i++) {
+        snprintf(host, sizeof host, "UPPER-%d", i);
+        route_book_claim(book, "thief", host, "/", "container");
+    }
+    route_book_end(book, "thief", true);
+    assert_int_equal(refusals_of(book).total_count, ROUTE_BOOK_REFUSALS_MAX + 10);
+    assert_int_equal(refusals_of(book).current_count, ROUTE_BOOK_REFUSALS_MAX);
 }
 
 static void a_left_route_goes_to_whoever_asks_next(void **state)
 {
     struct route_book *book = *state;
     CLAIM(book, "web", "a.test", "/");
-    CLAIM_NOTHING(book, "web");
+    lose_tasks(book, "web");
     CLAIM(book, "next", "a.test", "/");
     assert_routes(book, "a.test/=next ");
     CLAIM(book, "web", "a.test", "/");
@@ -101,8 +190,8 @@ static void leaving_a_route_that_another_wanted_asks_for_new_claims(void **state
     struct route_book *book = *state;
     CLAIM(book, "web", "a.test", "/");
     CLAIM(book, "second", "a.test", "/");
-    assert_true(CLAIM_NOTHING(book, "web"));
-    assert_false(CLAIM_NOTHING(book, "web")); /* once */
+    assert_true(lose_tasks(book, "web"));
+    assert_false(lose_tasks(book, "web")); /* once */
     CLAIM(book, "second", "a.test", "/");
     assert_routes(book, "a.test/=second ");
 }
@@ -135,30 +224,38 @@ static void what_the_data_plane_would_refuse_does_not_get_in(void **state)
     CLAIM(book, "web", "UPPER.test", "/", "a.test", "no-slash", "a b", "/", "a.test", "/?x", "a.test", "/\xff", "", "/",
           "a.test.", "/");
     assert_routes(book, "");
-    assert_int_equal(route_book_refused_count(book), 7);
+    assert_int_equal(refusals_of(book).total_count, 7);
 }
 
-static void a_full_book_forgets_the_route_that_was_left_first(void **state)
+static void the_routes_of_the_configuration_come_first(void **state)
+{
+    struct route_book *book = *state;
+    CLAIM(book, "label", "b.test", "/");
+    configure(book, "a.test", "/", "configured");
+    assert_routes(book, "a.test/=configured b.test/=label ");
+}
+
+static void a_full_book_has_no_place_for_routes_without_a_task(void **state)
 {
     struct route_book *book = *state;
     char path[32];
     CLAIM(book, "first", "a.test", "/");
     CLAIM(book, "second", "b.test", "/");
-    CLAIM_NOTHING(book, "second");
-    CLAIM_NOTHING(book, "first");
+    lose_tasks(book, "second");
+    lose_tasks(book, "first");
     route_book_begin(book, "many");
     for (int i = 0; i < ROUTE_BOOK_CLAIMED_MAX - 1; i++) {
         snprintf(path, sizeof path, "/%d", i);
         route_book_claim(book, "many", "c.test", path, "container");
     }
-    route_book_end(book, "many");
-    assert_int_equal(route_book_count(book), ROUTE_BOOK_CLAIMED_MAX);
+    route_book_end(book, "many", true);
+    assert_int_equal(route_book_count(book), ROUTE_BOOK_CLAIMED_MAX - 1);
     CLAIM(book, "second", "b.test", "/");
     assert_int_equal(route_book_count(book), ROUTE_BOOK_CLAIMED_MAX);
-    assert_int_equal(route_book_refused_count(book), 0);
+    assert_int_equal(refusals_of(book).total_count, 0);
     CLAIM(book, "late", "d.test", "/"); /* every route has a task now */
     assert_int_equal(route_book_count(book), ROUTE_BOOK_CLAIMED_MAX);
-    assert_int_equal(route_book_refused_count(book), 1);
+    assert_int_equal(refusals_of(book).total_count, 1);
 }
 
 int main(void)
@@ -166,14 +263,19 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_claim_makes_a_route_and_says_that_something_changed),
-        TEST(a_route_stays_when_its_last_task_has_gone),
+        TEST(a_route_that_no_task_asks_for_any_more_is_gone_at_once),
+        TEST(a_route_outlives_its_last_task_for_a_minute),
+        TEST(a_task_that_comes_back_in_time_keeps_its_route),
         TEST(the_first_claim_wins_while_it_is_made),
+        TEST(a_refusal_is_told_once_while_the_claim_is_made),
+        TEST(refusals_beyond_their_limit_are_counted_only),
         TEST(a_left_route_goes_to_whoever_asks_next),
         TEST(leaving_a_route_that_another_wanted_asks_for_new_claims),
         TEST(the_configuration_beats_claims_before_and_after_it),
         TEST(paths_with_and_without_a_final_slash_are_one),
         TEST(what_the_data_plane_would_refuse_does_not_get_in),
-        TEST(a_full_book_forgets_the_route_that_was_left_first),
+        TEST(the_routes_of_the_configuration_come_first),
+        TEST(a_full_book_has_no_place_for_routes_without_a_task),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

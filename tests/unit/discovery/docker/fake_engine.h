@@ -14,6 +14,7 @@ struct fake_container {
     const char *started_at;
     const char *ip;
     int exit_code;
+    const char *restart_policy; /* "always"; null: none */
 };
 
 struct fake_engine {

@@ -14,6 +14,7 @@
 #define BRIDGE "\"bridge\":{\"IPAddress\":\"172.17.0.2\",\"Gateway\":\"172.17.0.1\",\"GlobalIPv6Address\":\"\"}"
 #define RUNNING "\"Status\":\"running\",\"StartedAt\":\"2026-11-22T21:50:00.5Z\",\"ExitCode\":0"
 #define ENABLED "\"portico.enable\":\"true\",\"portico.service\":\"web\",\"portico.port\":\"8080\""
+#define ROUTED ENABLED ",\"portico.host\":\"a.test\""
 #define OWN                                                                                                         \
     "\"portico.managed-by\":\"portico\",\"portico.cluster\":\"prod\",\"portico.service\":\"web\",\"portico.port\":" \
     "\"80\""
@@ -75,7 +76,7 @@ static void a_container_says_which_proxy_header_it_wants(void **state)
     static const char *const words[] = { "off", "v1", "v2" };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         char labels[256];
-        snprintf(labels, sizeof labels, ENABLED ",\"portico.proxy-protocol\":\"%s\"", words[i]);
+        snprintf(labels, sizeof labels, ROUTED ",\"portico.proxy-protocol\":\"%s\"", words[i]);
         assert_int_equal(parse_labels(labels, &seen, &warning), DOCKER_VERDICT_TASK);
         assert_string_equal(warning.text, "");
         assert_string_equal(seen.spec.proxy_protocol, words[i]);
@@ -304,6 +305,47 @@ static void a_misspelt_label_is_mentioned_and_the_rest_counts(void **state)
     assert_non_null(strstr(warning.text, "portico.prot is not known"));
 }
 
+static void a_container_that_asks_for_no_route_is_a_task_with_a_warning(void **state)
+{
+    struct docker_container seen;
+    struct error warning;
+    (void)state;
+    assert_int_equal(parse_labels(ENABLED, &seen, &warning), DOCKER_VERDICT_TASK);
+    assert_non_null(strstr(warning.text, "web-1 (d6610da750b6): neither portico.host nor portico.path is set"));
+    assert_int_equal(parse_labels(ROUTED, &seen, &warning), DOCKER_VERDICT_TASK);
+    assert_string_equal(warning.text, "");
+    assert_int_equal(parse_labels(ENABLED ",\"portico.path\":\"/x\"", &seen, &warning), DOCKER_VERDICT_TASK);
+    assert_string_equal(warning.text, "");
+    assert_int_equal(parse_labels(OWN, &seen, &warning), DOCKER_VERDICT_TASK);
+    assert_string_equal(warning.text, "");
+}
+
+static void a_restart_policy_says_that_a_container_will_be_back(void **state)
+{
+    static const struct {
+        const char *policy;
+        bool restarts;
+    } rows[] = {
+        { "{\"Name\":\"always\"}", true },
+        { "{\"Name\":\"unless-stopped\"}", true },
+        { "{\"Name\":\"on-failure\",\"MaximumRetryCount\":3}", true },
+        { "{\"Name\":\"no\"}", false },
+        { "{\"Name\":\"\"}", false },
+        { "{\"Name\":7}", false },
+        { "null", false },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct docker_container seen;
+        struct error warning;
+        char *json = mem_printf("{\"Id\":\"" ID "\",\"State\":{\"Status\":\"exited\"},\"Config\":{\"Labels\":{" ROUTED
+                                "}},\"HostConfig\":{\"RestartPolicy\":%s}}",
+                                rows[i].policy);
+        assert_int_equal(parse(json, &here, &seen, &warning), DOCKER_VERDICT_TASK);
+        assert_int_equal(seen.restarts, rows[i].restarts);
+    }
+}
+
 static void the_stop_signal_of_the_image_is_known(void **state)
 {
     struct docker_container seen;
@@ -347,6 +389,8 @@ int main(void)
         cmocka_unit_test(every_engine_state_has_its_task_state),
         cmocka_unit_test(the_engines_own_health_check_is_read),
         cmocka_unit_test(a_misspelt_label_is_mentioned_and_the_rest_counts),
+        cmocka_unit_test(a_container_that_asks_for_no_route_is_a_task_with_a_warning),
+        cmocka_unit_test(a_restart_policy_says_that_a_container_will_be_back),
         cmocka_unit_test(the_stop_signal_of_the_image_is_known),
         cmocka_unit_test(a_name_that_is_no_name_is_replaced_by_the_id),
     };

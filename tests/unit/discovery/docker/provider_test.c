@@ -203,6 +203,24 @@ static void a_stop_is_seen_at_the_kill_and_nothing_is_asked(void **state)
     assert_int_equal(b->fake.inspect_count, looks);
 }
 
+static void a_foreign_container_that_will_start_again_stays_known_while_it_is_stopped(void **state)
+{
+    struct bench *b = *state;
+    for (int i = 1; i <= 2; i++)
+        fake_engine_add(&b->fake, i, FOREIGN)->restart_policy = "unless-stopped";
+    b->fake.containers[2].status = "exited";
+    start(b);
+    assert_int_equal(task(b, 2)->spec.state, TASK_STOPPED);
+    b->fake.containers[1].status = "exited";
+    fake_engine_emit(&b->fake, 1, "die", "\"exitCode\":\"1\"");
+    wait_for_state(b, 1, TASK_STOPPED);
+    b->fake.containers[1].status = "running";
+    fake_engine_emit(&b->fake, 1, "start", "");
+    wait_for_state(b, 1, TASK_RUNNING);
+    fake_engine_emit(&b->fake, 2, "destroy", "");
+    wait_until_gone(b, 2);
+}
+
 static void a_signal_that_does_not_end_it_changes_nothing(void **state)
 {
     struct bench *b = *state;
@@ -467,6 +485,7 @@ int main(void)
         TEST(the_first_list_fills_the_registry),
         TEST(an_event_looks_at_one_container_only),
         TEST(a_stop_is_seen_at_the_kill_and_nothing_is_asked),
+        TEST(a_foreign_container_that_will_start_again_stays_known_while_it_is_stopped),
         TEST(a_signal_that_does_not_end_it_changes_nothing),
         TEST(a_killed_container_stays_out_although_the_engine_calls_it_running),
         TEST(a_restart_ends_up_running),
