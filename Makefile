@@ -89,7 +89,7 @@ $(OUT)/libtestsupport.a: $(TEST_SUPPORT)
 
 # System calls of the worker that go through tests/unit/proxy/conversation_wire.c.
 RIG_WRAPPED := socket connect getsockopt getsockname send sendmsg recv splice shutdown close
-RIG_TESTS := conversation exchange_time exchange_try
+RIG_TESTS := conversation exchange_time exchange_try reload
 $(RIG_TESTS:%=$(OUT)/tests/unit/proxy/%_test): LDFLAGS += $(RIG_WRAPPED:%=-Wl,--wrap=%)
 $(BENCH_UNIT_TESTS): $(BENCH_LIBRARY)
 $(BENCH_UNIT_TESTS): TESTED := $(BENCH_LIBRARY)

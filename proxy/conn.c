@@ -65,8 +65,8 @@ void conn_close(struct conn *c, enum conn_close_reason reason)
         exchange_abort(c->exchange);
     c->exchange = NULL;
     channel_close(&c->channel, &w->buffers);
-    free(c->destination);
-    c->destination = NULL;
+    free(c->proxied);
+    c->proxied = NULL;
     TAILQ_REMOVE(&w->conns, c, link);
     TAILQ_INSERT_TAIL(&w->dead_conns, c, link);
     if (c->client)

@@ -54,6 +54,12 @@ enum conn_close_reason {
     CONN_CLOSE_REASON_COUNT
 };
 
+/* `source` is what the header says. */
+struct conn_proxied {
+    union endpoint_address sender;      /* who said so */
+    union endpoint_address destination; /* what the client connected to */
+};
+
 struct conn {
     struct worker *worker;     /* borrowed */
     struct exchange *exchange; /* owned while IN_EXCHANGE */
@@ -70,9 +76,8 @@ struct conn {
     uint32_t resume_at;            /* of the head being read */
     struct listener *listener;     /* borrowed: outlives it */
     struct client_entry *client;   /* null while no limit is set */
-    /* What the client connected to, of its PROXY header; owned; null: the address of this end of the connection. */
-    union endpoint_address *destination;
-    TAILQ_ENTRY(conn) link; /* all, or dead */
+    struct conn_proxied *proxied;  /* owned; of its PROXY header; null: it has not named a client */
+    TAILQ_ENTRY(conn) link;        /* all, or dead */
 };
 
 const char *conn_state_to_str(enum conn_state state);
@@ -115,5 +120,8 @@ bool conn_is_admitted(struct conn *c); /* takes the PROXY header off `in`; false
 void conn_on_deadline(struct conn *c, enum deadline_kind kind);
 /* Closes it when it waits for a request; else it will close after the present one. */
 void conn_drain(struct conn *c);
+/* conn_admit.c: what the settings say of trust and limits has changed. All that are open are let in once more, the oldest
+ * first. */
+void conn_readmit_all(struct worker *w);
 
 #endif

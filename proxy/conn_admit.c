@@ -1,5 +1,6 @@
 #include "proxy/conn.h"
 
+#include "proxy/exchange.h"
 #include "proxy/proxy_protocol.h"
 #include "proxy/worker.h"
 
@@ -26,6 +27,18 @@ static bool is_trusted(const struct worker *w, const union endpoint_address *sou
            network_list_contains(settings->trusted_proxies, settings->trusted_proxy_count, &address);
 }
 
+/* Not while a request runs: that gets its answer first. One that only ends is left alone. */
+static void refuse(struct conn *c, enum conn_close_reason reason)
+{
+    STATS_ADD(c->worker->stats->proxy_headers_refused, reason == CONN_CLOSE_PROXY_HEADER);
+    STATS_ADD(c->worker->stats->connections_refused, reason == CONN_CLOSE_CLIENT_LIMIT);
+    if (c->state == CONN_IN_EXCHANGE)
+        exchange_end_connection(c->exchange);
+    else if (c->state != CONN_REPLYING && c->state != CONN_LINGERING)
+        conn_close(c, reason);
+}
+
+/* False: it has been refused. */
 static bool enter_client_table(struct conn *c)
 {
     struct worker *w = c->worker;
@@ -34,8 +47,7 @@ static bool enter_client_table(struct conn *c)
         return true;
     switch (client_table_enter(w->clients, &address, &w->client_limits, worker_now_ms(w), &c->client)) {
     case CLIENT_REFUSED:
-        STATS_ADD(w->stats->connections_refused, 1);
-        conn_close(c, CONN_CLOSE_CLIENT_LIMIT);
+        refuse(c, CONN_CLOSE_CLIENT_LIMIT);
         return false;
     case CLIENT_UNTRACKED:
         STATS_ADD(w->stats->clients_untracked, 1);
@@ -45,25 +57,30 @@ static bool enter_client_table(struct conn *c)
     }
 }
 
+static void leave_client_table(struct conn *c)
+{
+    if (c->client)
+        client_table_leave(c->worker->clients, c->client, worker_now_ms(c->worker));
+    c->client = NULL;
+}
+
 bool conn_admit(struct conn *c, const union endpoint_address *source)
 {
     set_source(c, source);
     c->is_trusted = is_trusted(c->worker, source);
     if (c->state != CONN_READING_PROXY_HEADER)
         return enter_client_table(c);
-    if (c->is_trusted)
-        return true;
-    STATS_ADD(c->worker->stats->proxy_headers_refused, 1);
-    conn_close(c, CONN_CLOSE_PROXY_HEADER);
-    return false;
+    if (!c->is_trusted)
+        refuse(c, CONN_CLOSE_PROXY_HEADER);
+    return c->is_trusted;
 }
 
 /* Without memory for it, tasks hear of this end of the connection instead. */
-static void note_destination(struct conn *c, const union endpoint_address *destination)
+static void note_proxied(struct conn *c, const union endpoint_address *destination)
 {
-    c->destination = malloc(sizeof *c->destination);
-    if (c->destination)
-        *c->destination = *destination;
+    c->proxied = malloc(sizeof *c->proxied);
+    if (c->proxied)
+        *c->proxied = (struct conn_proxied){ .sender = c->source, .destination = *destination };
 }
 
 bool conn_is_admitted(struct conn *c)
@@ -74,8 +91,7 @@ bool conn_is_admitted(struct conn *c)
     case PROXY_PROTOCOL_MORE:
         return false;
     case PROXY_PROTOCOL_BAD:
-        STATS_ADD(c->worker->stats->proxy_headers_refused, 1);
-        conn_close(c, CONN_CLOSE_PROXY_HEADER);
+        refuse(c, CONN_CLOSE_PROXY_HEADER);
         return false;
     default:
         break;
@@ -83,9 +99,31 @@ bool conn_is_admitted(struct conn *c)
     channel_consume(&c->channel, &c->worker->buffers, consumed);
     if (header.has_addresses) {
         /* What is trusted to say who connects need not have looked at what its client says in fields. */
+        note_proxied(c, &header.destination);
         set_source(c, &header.source);
-        note_destination(c, &header.destination);
         c->is_trusted = is_trusted(c->worker, &header.source);
     }
     return enter_client_table(c);
+}
+
+static void readmit(struct conn *c)
+{
+    struct worker *w = c->worker;
+    const union endpoint_address *sender = c->proxied ? &c->proxied->sender : &c->source;
+    c->is_trusted = is_trusted(w, &c->source);
+    if (worker_snapshot(w)->settings.listeners[c->listener->index].proxy_protocol && !is_trusted(w, sender))
+        refuse(c, CONN_CLOSE_PROXY_HEADER);
+    else if (c->state != CONN_READING_PROXY_HEADER)
+        enter_client_table(c);
+}
+
+void conn_readmit_all(struct worker *w)
+{
+    struct conn *c, *next;
+    TAILQ_FOREACH (c, &w->conns, link)
+        leave_client_table(c);
+    for (c = TAILQ_FIRST(&w->conns); c; c = next) {
+        next = TAILQ_NEXT(c, link);
+        readmit(c);
+    }
 }

@@ -5,6 +5,7 @@
 #ifndef PROXY_DEADLINE_H
 #define PROXY_DEADLINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -38,7 +39,7 @@ TAILQ_HEAD(deadline_list, deadline);
 
 struct deadline_table {
     struct deadline_list lists[DEADLINE_KIND_COUNT];
-    int64_t span_ms[DEADLINE_KIND_COUNT]; /* may be changed at any time */
+    int64_t span_ms[DEADLINE_KIND_COUNT]; /* 0: never. May be changed at any time, for those that wait too */
 };
 
 typedef void (*deadline_cb)(void *owner, struct deadline *deadline, enum deadline_kind kind);

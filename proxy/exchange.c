@@ -134,6 +134,11 @@ void exchange_abort(struct exchange *x)
     dispose(x);
 }
 
+void exchange_end_connection(struct exchange *x)
+{
+    x->client_keep_alive = x->keep_alive = false;
+}
+
 static void note_request(struct exchange *x, const struct h1_request *request)
 {
     bool is_ambiguous = request->desync >= H1_AMBIGUOUS;

@@ -115,6 +115,8 @@ const char *exchange_end_to_str(enum exchange_end end);
 void exchange_start(struct conn *c);
 /* The client connection is being closed. */
 void exchange_abort(struct exchange *x);
+/* It will be the last one on its connection to the client. */
+void exchange_end_connection(struct exchange *x);
 
 /* From the connection. */
 void exchange_on_client_bytes(struct exchange *x);

@@ -9,7 +9,7 @@
 /* In front of everything else, when the service's tasks want to be told whom a connection is for. */
 static void put_proxy_header(struct exchange *x, const struct snapshot_service *service)
 {
-    const union endpoint_address *destination = x->conn->destination;
+    const union endpoint_address *destination = x->conn->proxied ? &x->conn->proxied->destination : NULL;
     union endpoint_address here;
     socklen_t len = sizeof here;
     if (!service || service->proxy_protocol == PROXY_PROTOCOL_OFF)

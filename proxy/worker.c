@@ -7,6 +7,7 @@
 #include "proxy/exchange.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 #define LINGER_MS 2000
@@ -73,7 +74,7 @@ static void apply_settings(struct worker *w, const struct proxy_settings *settin
     span[DEADLINE_BODY] = settings->body_ms;
     span[DEADLINE_TUNNEL] = settings->tunnel_ms;
     span[DEADLINE_REQUEST] = settings->request_ms;
-    span[DEADLINE_THROTTLE] = 0; /* the next tick */
+    span[DEADLINE_THROTTLE] = 1; /* the next tick */
     span[DEADLINE_UPSTREAM_IDLE] = settings->upstream_idle_ms;
     w->buffers.limit_bytes = (uint64_t)settings->buffer_bytes_per_worker;
     w->head_limits = (struct h1_limits){ .head_bytes = (size_t)settings->head_bytes,
@@ -122,6 +123,16 @@ static void open_listeners(struct worker *w)
         listener_open(&w->listeners[i], w, w->listeners[i].fd, (uint32_t)i);
 }
 
+/* False: connections that are open have to hear of it. */
+static bool are_clients_treated_alike(const struct proxy_settings *a, const struct proxy_settings *b)
+{
+    return a->client_connections == b->client_connections &&
+           a->client_requests_per_second == b->client_requests_per_second &&
+           a->client_body_bytes_per_second == b->client_body_bytes_per_second &&
+           a->trusted_proxy_count == b->trusted_proxy_count &&
+           memcmp(a->trusted_proxies, b->trusted_proxies, a->trusted_proxy_count * sizeof a->trusted_proxies[0]) == 0;
+}
+
 static void take_snapshot(struct worker *w, struct snapshot_hold *hold)
 {
     struct snapshot_hold *old = w->hold;
@@ -129,6 +140,8 @@ static void take_snapshot(struct worker *w, struct snapshot_hold *hold)
     apply_settings(w, &hold->snapshot->settings);
     apply_pools(w, hold->snapshot);
     notify_main(w, WORKER_TOOK_SNAPSHOT, hold->snapshot);
+    if (old && !are_clients_treated_alike(&old->snapshot->settings, &hold->snapshot->settings))
+        conn_readmit_all(w);
     if (old) {
         old->superseded = true;
         if (old->pins == 0)

@@ -325,12 +325,13 @@ static bool is_ready(const struct rig *rig)
     return poll(&loop, 1, 0) > 0;
 }
 
+/* A client that is refused when it comes has come outside a turn. */
 void rig_settle(struct rig *rig)
 {
     wire_use(rig);
     for (;;) {
         bool any = serve_peers(rig);
-        if (is_ready(rig))
+        if (is_ready(rig) || !TAILQ_EMPTY(&rig->worker->dead_conns))
             worker_turn(rig->worker, false);
         else if (!any)
             break;

@@ -8,48 +8,30 @@
 
 #define HEAD_REQUESTS_MAX 5
 #define PUBLICATIONS_MAX 6
-#define FIRST "{\"id\":\"1\",\"address\":\"127.0.0.1:1\"}"
-#define SECOND "{\"id\":\"2\",\"address\":\"127.0.0.1:2\"}"
-#define WEB(of_service, endpoints) "{\"name\":\"web\"," of_service "\"endpoints\":[" endpoints "]},"
-#define ROUTE_TO_WEB "{\"host\":\"*\",\"path\":\"/\",\"service\":\"web\"},"
-#define DOCUMENT(settings, services, routes)                                                                   \
-    "{\"version\":1,\"serial\":1,\"settings\":{" settings "},\"services\":[" services "{\"name\":\"empty\"}]," \
-    "\"routes\":[" routes "{\"host\":\"*\",\"path\":\"/empty\",\"service\":\"empty\"}]}"
-/* With both endpoints, with one, with none, and without the service. */
-#define DOCUMENTS(settings, of_service)                                                       \
-    {                                                                                         \
-        DOCUMENT(settings, WEB(of_service, FIRST "," SECOND), ROUTE_TO_WEB),                  \
-            DOCUMENT(settings, WEB(of_service, SECOND), ROUTE_TO_WEB),                        \
-            DOCUMENT(settings, WEB(of_service, ""), ROUTE_TO_WEB), DOCUMENT(settings, "", "") \
-    }
+#define DOCUMENT_BYTES 2048
 
 /* In the order of their letters. */
 static const struct proxy_under_test {
-    const char *documents[4];
-    bool knows_clients; /* X-Forwarded-For names them, and them alone */
-    bool has_proxy_header;
+    const char *settings;
+    const char *listeners;  /* do not change with the settings of another one */
+    const char *of_service; /* what "web" has beside its endpoints */
+    bool knows_clients;     /* X-Forwarded-For names them, and them alone */
 } proxies[] = {
-    { DOCUMENTS("\"limits\":{\"spliceBytesMin\":131072}", ""), true, false },
-    { DOCUMENTS("\"balancer\":\"round_robin\",\"retries\":3,\"limits\":{\"headBytes\":512,\"fieldCount\":8,"
-                "\"replayBytes\":64,\"upstreamIdlePerEndpoint\":1,\"bodyBytesPerSecondMin\":0},"
-                "\"timeouts\":{\"requestMs\":3000}",
-                ""),
-      true, false },
-    { DOCUMENTS("\"desync\":\"monitor\",\"acceptBareLf\":true,\"trustedProxies\":[\"192.0.2.0/24\"],"
-                "\"forwardedFor\":\"preserve\",\"sendForwarded\":true,\"accessLogFormat\":\"combined\"",
-                ""),
-      false, false },
-    { DOCUMENTS("\"trustedProxies\":[\"192.0.2.0/24\"],\"listeners\":[{\"proxyProtocol\":true}]",
-                "\"proxyProtocol\":\"v1\","),
-      false, true },
-    { DOCUMENTS("\"desync\":\"strictest\",\"clients\":{\"connections\":2,\"requestsPerSecond\":3,"
-                "\"bodyBytesPerSecond\":1000}",
-                ""),
-      true, false },
-    { DOCUMENTS("\"balancer\":\"least_conn\",\"retries\":0,\"limits\":{\"upstreamIdlePerEndpoint\":0,"
-                "\"replayBytes\":0}",
-                ""),
-      true, false },
+    { "\"limits\":{\"spliceBytesMin\":131072},", "", "", true },
+    { "\"balancer\":\"round_robin\",\"retries\":3,\"limits\":{\"headBytes\":512,\"fieldCount\":8,"
+      "\"replayBytes\":64,\"upstreamIdlePerEndpoint\":1,\"bodyBytesPerSecondMin\":0},"
+      "\"timeouts\":{\"requestMs\":3000},",
+      "", "", true },
+    { "\"desync\":\"monitor\",\"acceptBareLf\":true,\"trustedProxies\":[\"192.0.2.0/24\"],"
+      "\"forwardedFor\":\"preserve\",\"sendForwarded\":true,\"accessLogFormat\":\"combined\",",
+      "", "", false },
+    { "\"trustedProxies\":[\"192.0.2.0/24\"],", "{\"proxyProtocol\":true}", "\"proxyProtocol\":\"v1\",", false },
+    { "\"desync\":\"strictest\",\"clients\":{\"connections\":2,\"requestsPerSecond\":3,"
+      "\"bodyBytesPerSecond\":1000},",
+      "", "", true },
+    { "\"balancer\":\"least_conn\",\"retries\":0,\"limits\":{\"upstreamIdlePerEndpoint\":0,"
+      "\"replayBytes\":0},",
+      "", "", true },
 };
 #define PROXIES (sizeof proxies / sizeof *proxies)
 
@@ -61,9 +43,17 @@ enum script_flag {
     FLAG_TIME_ENDS = 16
 };
 
+/* What is published: endpoints by their number in the script, the settings and the service of one of the proxies. */
+struct publication {
+    size_t endpoints, settings;
+};
+
 struct script {
     struct rig *rig;
     const struct proxy_under_test *proxy;
+    struct publication published;
+    bool knows_clients;    /* as all settings so far let it */
+    bool has_new_settings; /* other than those that it began with, at any time */
     unsigned flags, single_bytes_left, publications_left;
     size_t client, upstream;
     bool names_upstream;
@@ -174,12 +164,42 @@ static void finish_connecting(struct rig *rig)
         rig_finish_connecting(&rig->upstreams[i]);
 }
 
-static void publish(struct script *s, size_t which)
+/* With both endpoints, with one, with none, and without the service. */
+static void write_document(const struct proxy_under_test *proxy, struct publication what, char out[DOCUMENT_BYTES])
 {
+    static const char *const endpoints[] = {
+        "{\"id\":\"1\",\"address\":\"127.0.0.1:1\"},{\"id\":\"2\",\"address\":\"127.0.0.1:2\"}",
+        "{\"id\":\"2\",\"address\":\"127.0.0.1:2\"}", "", NULL
+    };
+    const struct proxy_under_test *with = &proxies[what.settings];
+    char web[512] = "";
+    bool has_web = endpoints[what.endpoints] != NULL;
+    if (has_web)
+        snprintf(web, sizeof web, "{\"name\":\"web\",%s\"endpoints\":[%s]},", with->of_service,
+                 endpoints[what.endpoints]);
+    snprintf(out, DOCUMENT_BYTES,
+             "{\"version\":1,\"serial\":1,\"settings\":{%s\"listeners\":[%s]},\"services\":[%s{\"name\":\"empty\"}],"
+             "\"routes\":[%s{\"host\":\"*\",\"path\":\"/empty\",\"service\":\"empty\"}]}",
+             with->settings, proxy->listeners, web,
+             has_web ? "{\"host\":\"*\",\"path\":\"/\",\"service\":\"web\"}," : "");
+}
+
+static struct publication first_of(const struct proxy_under_test *proxy)
+{
+    return (struct publication){ .settings = (size_t)(proxy - proxies) };
+}
+
+static void publish(struct script *s, struct publication what)
+{
+    char document[DOCUMENT_BYTES];
     if (s->publications_left == 0)
         return;
     s->publications_left--;
-    rig_publish(s->rig, s->proxy->documents[which]);
+    s->published = what;
+    s->knows_clients &= proxies[what.settings].knows_clients;
+    s->has_new_settings |= &proxies[what.settings] != s->proxy;
+    write_document(s->proxy, what, document);
+    rig_publish(s->rig, document);
 }
 
 /* Circumstances. */
@@ -223,7 +243,10 @@ static void arrange(struct script *s, char what, uint8_t n)
         rig_pass_time(rig, 0);
         break;
     case 's':
-        publish(s, n & 3u);
+        publish(s, (struct publication){ n & 3u, s->published.settings });
+        break;
+    case 'S':
+        publish(s, (struct publication){ s->published.endpoints, (n & 15u) % PROXIES });
         break;
     default:
         break;
@@ -269,6 +292,16 @@ static bool is_subsequence(const struct buf *part, const struct buf *whole)
     return found == part->len;
 }
 
+/* While settings change, each connection has the header or not, as was said when it was made. */
+static bool has_proxy_header(const struct script *s, const struct rig_peer *peer)
+{
+    static const char begin[] = "PROXY TCP4 ";
+    size_t len = sizeof begin - 1;
+    if (!s->has_new_settings)
+        return s->proxy->of_service[0] != '\0';
+    return peer->received.len >= len && memcmp(peer->received.at, begin, len) == 0;
+}
+
 /* Returns the mask of the clients whose requests may have gone to it. */
 static uint32_t check_upstream(struct script *s, const struct rig_peer *peer, unsigned *requests,
                                struct script_result *result)
@@ -277,13 +310,13 @@ static uint32_t check_upstream(struct script *s, const struct rig_peer *peer, un
     reading_init(&r, (struct slice){ peer->received.at, peer->received.len });
     r.via = RIG_VIA;
     r.may_switch = count_text(&peer->sent, " 101") > 0;
-    r.has_proxy_header = s->proxy->has_proxy_header;
+    r.has_proxy_header = has_proxy_header(s, peer);
     reading_take_requests(&r);
     if (r.violation)
         fail_reading("endpoint", &r, r.violation);
-    if (r.has_strange_mark && s->proxy->knows_clients)
+    if (r.has_strange_mark && s->knows_clients)
         fail_reading("endpoint", &r, "bytes of another client");
-    uint32_t clients = r.message_count > 0 && s->proxy->knows_clients && r.client >= 0 ? r.clients : ~0u;
+    uint32_t clients = r.message_count > 0 && s->knows_clients && r.client >= 0 ? r.clients : ~0u;
     if (peer->received.len == 0)
         clients = 0;
     for (unsigned i = 0; i < READING_CLIENTS; i++) {
@@ -371,10 +404,14 @@ void script_run(const uint8_t *script, size_t len, const struct script_limits *l
     if (len < 2)
         return;
     size_t which = (script[0] & 31u) ? ((script[0] & 31u) - 1) % PROXIES : 0;
+    char document[DOCUMENT_BYTES];
+    write_document(&proxies[which], first_of(&proxies[which]), document);
     if (!rigs[which])
-        rigs[which] = rig_new(proxies[which].documents[0]);
+        rigs[which] = rig_new(document);
     struct script s = { .rig = rigs[which],
                         .proxy = &proxies[which],
+                        .published = first_of(&proxies[which]),
+                        .knows_clients = proxies[which].knows_clients,
                         .flags = script[1] & 31u,
                         .single_bytes_left = limits->single_bytes,
                         .publications_left = PUBLICATIONS_MAX };
@@ -393,7 +430,7 @@ void script_run(const uint8_t *script, size_t len, const struct script_limits *l
     check_what_went_out(&s, result);
     rig_forget(s.rig);
     if (s.publications_left < PUBLICATIONS_MAX)
-        rig_publish(s.rig, s.proxy->documents[0]);
+        rig_publish(s.rig, document);
 }
 
 void script_result_fini(struct script_result *result)

@@ -19,7 +19,8 @@
  *     k n, K               enum rig_connect for the next connections; those that hang are made
  *     m n                  ceiling of the worker's buffers, in 16 KiB
  *     d                    the worker drains
- *     s n                  a snapshot with (n & 3) both endpoints, the second only, none, without the service; six times
+ *     s n                  a snapshot with (n & 3) both endpoints, the second only, none, without the service
+ *     S n                  a snapshot with the settings of another proxy, and its service's; both together six times
  *
  * Afterwards the rig is asked whether anything is left, and what went out at both sides is read strictly: a broken
  * promise aborts. One thread. */

@@ -115,6 +115,17 @@ static void a_request_outlives_the_snapshot_that_it_began_with(void **state)
              "GET /1 \nGET /3 \n", "200 a\n404 404 Not Found\n\n200 c\n");
 }
 
+static void requests_outlive_every_change_of_the_settings(void **state)
+{
+    (void)state;
+    converse("a@C" GET("/1") THEN "S1" THEN "U" OK("1", "a") THEN "C" GET("/2") THEN "S2" THEN "U" OK("1", "b") THEN
+             "C" GET("/3") THEN "S4" THEN "U" OK("1", "c") THEN "C" GET("/4") THEN "S5" THEN "U" OK("1", "d"),
+             "GET /1 \nGET /2 \nGET /3 \nGET /4 \n", "200 a\n200 b\n200 c\n200 d\n");
+    converse("b@CPOST /1 HTTP/1.1" CRLF HOST LENGTH("6") CRLF "one" THEN "S0" THEN "t5" THEN "Ctwo" THEN
+                                                              "U" OK("3", "a") THEN "S4" THEN "Ubc",
+             "POST /1 onetwo\n", "200 abc\n");
+}
+
 static void an_answer_to_head_has_no_body(void **state)
 {
     (void)state;
@@ -362,6 +373,7 @@ int main(void)
         cmocka_unit_test(chunks_and_trailers_are_passed_on_both_ways),
         cmocka_unit_test(trailers_without_room_behind_the_head_follow_it),
         cmocka_unit_test(a_request_outlives_the_snapshot_that_it_began_with),
+        cmocka_unit_test(requests_outlive_every_change_of_the_settings),
         cmocka_unit_test(an_answer_to_head_has_no_body),
         cmocka_unit_test(a_client_that_expects_100_gets_it_from_the_endpoint),
         cmocka_unit_test(a_tunnel_carries_bytes_both_ways_until_both_have_ended),

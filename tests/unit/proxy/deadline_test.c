@@ -118,6 +118,18 @@ static void all_that_are_due_expire_in_the_order_in_which_they_began(void **stat
         assert_int_equal(room->order[i], WAITERS - 1 - i);
 }
 
+static void a_span_of_zero_is_none(void **state)
+{
+    struct room *room = *state;
+    start(room, 0, DEADLINE_HEAD, 0);
+    room->table.span_ms[DEADLINE_HEAD] = 0;
+    expire(room, INT64_MAX / 4);
+    assert_int_equal(room->expired_count, 0);
+    room->table.span_ms[DEADLINE_HEAD] = 10;
+    expire(room, INT64_MAX / 4);
+    assert_int_equal(room->expired_count, 1);
+}
+
 static void a_span_may_change_while_they_wait(void **state)
 {
     struct room *room = *state;
@@ -179,6 +191,7 @@ int main(void)
         TEST(starting_again_waits_for_a_whole_span_more),
         TEST(changing_the_kind_changes_the_span),
         TEST(all_that_are_due_expire_in_the_order_in_which_they_began),
+        TEST(a_span_of_zero_is_none),
         TEST(a_span_may_change_while_they_wait),
         TEST(a_callback_may_start_its_own_and_stop_another),
         TEST(one_that_a_callback_stops_does_not_expire_any_more),

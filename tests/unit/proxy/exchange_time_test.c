@@ -6,42 +6,7 @@
 
 /* What passes while a request is under way: what is counted of it, who is waited for, and what becomes of it when the
  * configuration changes or its client leaves. One real worker (conversation_rig.h), whose clock these tests turn. */
-#include "tests/unit/proxy/conversation_rig.h"
-
-#include <string.h>
-
-#define CRLF "\r\n"
-#define GET "GET / HTTP/1.1" CRLF "Host: a" CRLF CRLF
-#define DOCUMENT(settings)                                                                                     \
-    "{\"version\":1,\"serial\":1,\"settings\":{" settings "},\"services\":[{\"name\":\"web\",\"endpoints\":[{" \
-    "\"id\":\"1\",\"address\":\"127.0.0.1:1\"}]}],\"routes\":[{\"host\":\"*\",\"path\":\"/\",\"service\":\"web\"}]}"
-
-static struct rig *begin(const char *document)
-{
-    struct rig *rig = rig_new(document);
-    rig_begin(rig);
-    return rig;
-}
-
-static void end(struct rig *rig)
-{
-    rig_end(rig, false);
-    rig_forget(rig);
-    rig_free(rig);
-}
-
-static struct rig_peer *open_client(struct rig *rig)
-{
-    struct rig_peer *client = rig_open_client(rig);
-    rig_settle(rig);
-    return client;
-}
-
-static void say(struct rig *rig, struct rig_peer *peer, const char *text)
-{
-    rig_put(peer, text, strlen(text));
-    rig_settle(rig);
-}
+#include "tests/unit/proxy/conversation_steps.h"
 
 static const struct service_stats *counts(const struct rig *rig)
 {
