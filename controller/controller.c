@@ -289,6 +289,8 @@ static void act(struct controller *c, struct service *s, struct plan *plan)
     int64_t creating = creating_count(c, s), budget = 0;
     if (c->actuator != NULL)
         budget = ACTUATOR_CREATIONS_MAX - actuator_creating_count(c->actuator, NULL);
+    if (c->actuator != NULL && budget < 1 && creating == 0)
+        budget = 1; /* services whose creations hang do not keep another from its first */
     service_note_deployment(s, creating, c->events);
     service_plan(s, creating, budget, c->actuator != NULL, c->now_ms, plan);
     struct actuator_target target = {

@@ -28,7 +28,7 @@
 
 #define EXIT_AGAIN 1
 #define EXIT_REFUSED 2
-#define HTTP_CALLS_MAX 512
+#define HTTP_CALLS_MAX 1024 /* above what the lanes of the engine and of the health checks let out together */
 
 struct control {
     const struct control_options *options;

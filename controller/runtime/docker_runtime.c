@@ -22,7 +22,8 @@ struct flight {
     struct flight *prev, *next;
     struct docker_call *call;
     char task_id[TASK_ID_SIZE];
-    int64_t stop_timeout_ms; /* stop; negative: remove */
+    char service[TASK_NAME_SIZE]; /* its calls take turns with those of other services */
+    int64_t stop_timeout_ms;      /* stop; negative: remove */
     runtime_start_cb started;
     runtime_done_cb done;
     void *owner;
@@ -182,7 +183,7 @@ static void on_start_answer(void *owner, const struct docker_answer *answer)
     }
     f->result = result;
     snprintf(f->text, sizeof f->text, "%s", answer->text);
-    f->call = docker_engine_remove(f->runtime->engine, f->task_id, false, on_failed_start_removed, f);
+    f->call = docker_engine_remove(f->runtime->engine, f->service, f->task_id, false, on_failed_start_removed, f);
 }
 
 static void on_create_answer(void *owner, const struct docker_answer *answer)
@@ -198,7 +199,7 @@ static void on_create_answer(void *owner, const struct docker_answer *answer)
         return;
     }
     snprintf(f->task_id, sizeof f->task_id, "%s", id);
-    f->call = docker_engine_start(f->runtime->engine, f->task_id, on_start_answer, f);
+    f->call = docker_engine_start(f->runtime->engine, f->service, f->task_id, on_start_answer, f);
 }
 
 static void docker_create_and_start(struct runtime *runtime, const struct task_order *order, runtime_start_cb done,
@@ -206,9 +207,10 @@ static void docker_create_and_start(struct runtime *runtime, const struct task_o
 {
     struct flight *f = flight_new(runtime, "", owner);
     f->started = done;
+    snprintf(f->service, sizeof f->service, "%s", order->service->name);
     struct docker_runtime *d = f->runtime;
     char *body = docker_runtime_body(order, d->cluster, d->network, docker_engine_remote_host(d->engine) != NULL);
-    f->call = docker_engine_create(d->engine, order->name, slice_of(body), on_create_answer, f);
+    f->call = docker_engine_create(d->engine, f->service, order->name, slice_of(body), on_create_answer, f);
     free(body);
 }
 
@@ -216,6 +218,15 @@ static void on_end_answer(void *owner, const struct docker_answer *answer)
 {
     struct flight *f = owner;
     flight_finish(f, answer->result == DOCKER_NOT_FOUND ? RUNTIME_OK : result_of(answer), answer->text);
+}
+
+static void read_service(struct slice inspect_text, char out[TASK_NAME_SIZE])
+{
+    json_t *container = json_parse_bounded(inspect_text, &json_limits_default, NULL);
+    const json_t *labels = json_find_object(json_find_object(container, "Config"), "Labels");
+    const char *service = json_find_string(labels, DOCKER_LABEL_SERVICE);
+    snprintf(out, TASK_NAME_SIZE, "%s", service != NULL ? service : "");
+    json_decref(container);
 }
 
 static void on_inspected(void *owner, const struct docker_answer *answer)
@@ -229,11 +240,12 @@ static void on_inspected(void *owner, const struct docker_answer *answer)
         flight_finish(f, RUNTIME_REFUSED, "the container does not carry our labels");
         return;
     }
+    read_service(answer->body, f->service);
     if (f->stop_timeout_ms >= 0)
-        f->call =
-            docker_engine_stop(f->runtime->engine, f->task_id, (f->stop_timeout_ms + 999) / 1000, on_end_answer, f);
+        f->call = docker_engine_stop(f->runtime->engine, f->service, f->task_id, (f->stop_timeout_ms + 999) / 1000,
+                                     on_end_answer, f);
     else
-        f->call = docker_engine_remove(f->runtime->engine, f->task_id, false, on_end_answer, f);
+        f->call = docker_engine_remove(f->runtime->engine, f->service, f->task_id, false, on_end_answer, f);
 }
 
 static void begin_end(struct runtime *runtime, const char *task_id, int64_t stop_timeout_ms, runtime_done_cb done,

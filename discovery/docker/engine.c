@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/fair_queue.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "discovery/docker/engine_call.h"
@@ -15,7 +16,12 @@
 #define PING_PERIOD_MS 5000
 #define PING_BYTES_MAX 1024
 
-static const size_t lane_limits[DOCKER_LANE_COUNT] = { 16, 64, 4 };
+static const struct {
+    size_t places, share; /* share: of one party */
+} lane_limits[DOCKER_LANE_COUNT] = {
+    [DOCKER_LANE_LOOK] = { 16, 16 },   [DOCKER_LANE_CREATE] = { 64, 48 }, [DOCKER_LANE_STOP] = { 256, 64 },
+    [DOCKER_LANE_REMOVE] = { 64, 48 }, [DOCKER_LANE_STREAM] = { 4, 4 },
+};
 
 enum call_state {
     CALL_WAITING = 0, /* for the version, or for a place in its lane */
@@ -25,6 +31,7 @@ enum call_state {
 };
 
 struct docker_call {
+    struct fair_item turn;         /* first */
     TAILQ_ENTRY(docker_call) link; /* in the list of its state; none while answering */
     struct docker_engine *engine;
     enum call_state state;
@@ -49,8 +56,8 @@ struct docker_engine {
     int64_t since_ms;
     docker_engine_state_cb on_change;
     void *listener;
-    struct docker_call_list waiting[DOCKER_LANE_COUNT], refused, in_flight;
-    size_t waiting_count, in_flight_counts[DOCKER_LANE_COUNT];
+    struct docker_call_list waiting, refused, in_flight;
+    struct fair_queue lanes[DOCKER_LANE_COUNT];
     uint64_t calls_count, failures_count;
     struct http_call *ping;
     unsigned failed_pings;
@@ -139,12 +146,11 @@ static void engine_set_state(struct docker_engine *engine, enum docker_engine_st
         log_info("docker engine: %s -> reachable, API version %s", state_names[old], engine->version);
     } else {
         log_warn("docker engine: %s -> %s: %s", state_names[old], state_names[state], problem);
-        for (size_t lane = 0; lane < DOCKER_LANE_COUNT; lane++)
-            while ((call = TAILQ_FIRST(&engine->waiting[lane]))) {
-                TAILQ_REMOVE(&engine->waiting[lane], call, link);
-                engine->waiting_count--;
-                call_refuse_unreachable(call);
-            }
+        while ((call = TAILQ_FIRST(&engine->waiting))) {
+            TAILQ_REMOVE(&engine->waiting, call, link);
+            fair_queue_leave(&engine->lanes[call->spec.lane], &call->turn);
+            call_refuse_unreachable(call);
+        }
     }
     if (engine->on_change)
         engine->on_change(engine->listener, state);
@@ -169,7 +175,7 @@ static void call_on_response(void *owner, const struct http_response *response)
     struct docker_call *call = owner;
     struct docker_engine *engine = call->engine;
     TAILQ_REMOVE(&engine->in_flight, call, link);
-    engine->in_flight_counts[call->spec.lane]--;
+    fair_queue_leave(&engine->lanes[call->spec.lane], &call->turn);
     switch (response->outcome) {
     case HTTP_OUTCOME_RESOLVE_FAILED:
     case HTTP_OUTCOME_CONNECT_FAILED:
@@ -234,20 +240,19 @@ static void call_send(struct docker_call *call)
     engine_set_transport(engine, &request);
     call->state = CALL_IN_FLIGHT;
     TAILQ_INSERT_TAIL(&engine->in_flight, call, link);
-    engine->in_flight_counts[call->spec.lane]++;
     call->http = http_client_send(engine->http, &request);
     free(url);
 }
 
 static void engine_pump(struct docker_engine *engine)
 {
-    struct docker_call *call;
+    struct fair_item *turn;
     if (engine->state != DOCKER_ENGINE_REACHABLE)
         return;
     for (size_t lane = 0; lane < DOCKER_LANE_COUNT; lane++)
-        while (engine->in_flight_counts[lane] < lane_limits[lane] && (call = TAILQ_FIRST(&engine->waiting[lane]))) {
-            TAILQ_REMOVE(&engine->waiting[lane], call, link);
-            engine->waiting_count--;
+        while ((turn = fair_queue_take(&engine->lanes[lane]))) {
+            struct docker_call *call = (struct docker_call *)turn;
+            TAILQ_REMOVE(&engine->waiting, call, link);
             call_send(call);
         }
 }
@@ -366,7 +371,8 @@ struct docker_engine *docker_engine_new(struct loop *loop, struct http_client *h
     engine->since_ms = clock_now_ms();
     memcpy(engine->random_seed, &(int64_t){ clock_now_us() }, sizeof engine->random_seed);
     for (size_t lane = 0; lane < DOCKER_LANE_COUNT; lane++)
-        TAILQ_INIT(&engine->waiting[lane]);
+        fair_queue_init(&engine->lanes[lane], lane_limits[lane].places, lane_limits[lane].share, FAIR_OLDEST_FIRST);
+    TAILQ_INIT(&engine->waiting);
     TAILQ_INIT(&engine->refused);
     TAILQ_INIT(&engine->in_flight);
     timer_init(&engine->ping_timer, loop, engine_on_ping_timer, engine);
@@ -386,6 +392,7 @@ static void free_calls(struct docker_call_list *calls)
         TAILQ_REMOVE(calls, call, link);
         if (call->state == CALL_IN_FLIGHT)
             http_client_cancel(call->engine->http, call->http);
+        fair_queue_leave(&call->engine->lanes[call->spec.lane], &call->turn);
         call_free(call);
     }
 }
@@ -398,10 +405,11 @@ void docker_engine_free(struct docker_engine *engine)
     timer_stop(&engine->refuse_timer);
     if (engine->ping)
         http_client_cancel(engine->http, engine->ping);
-    for (size_t lane = 0; lane < DOCKER_LANE_COUNT; lane++)
-        free_calls(&engine->waiting[lane]);
+    free_calls(&engine->waiting);
     free_calls(&engine->refused);
     free_calls(&engine->in_flight);
+    for (size_t lane = 0; lane < DOCKER_LANE_COUNT; lane++)
+        fair_queue_fini(&engine->lanes[lane]);
     free(engine->socket_path);
     free(engine->base_url);
     free(engine->remote_host);
@@ -420,10 +428,11 @@ void docker_engine_status(const struct docker_engine *engine, struct docker_engi
         .api_version = engine->version,
         .calls_count = engine->calls_count,
         .failures_count = engine->failures_count,
-        .waiting_count = engine->waiting_count,
     };
-    for (size_t lane = 0; lane < DOCKER_LANE_COUNT; lane++)
-        out->in_flight_count += engine->in_flight_counts[lane];
+    for (size_t lane = 0; lane < DOCKER_LANE_COUNT; lane++) {
+        out->in_flight_count += engine->lanes[lane].out_count;
+        out->waiting_count += engine->lanes[lane].waiting_count;
+    }
 }
 
 const char *docker_engine_remote_host(const struct docker_engine *engine)
@@ -452,13 +461,13 @@ struct docker_call *docker_engine_submit(struct docker_engine *engine, const str
         call_refuse(call, DOCKER_REFUSED, mem_printf("%s: not sent: %s", spec->what, spec->refusal));
     } else if (engine->state == DOCKER_ENGINE_UNREACHABLE || (is_stream && engine->state != DOCKER_ENGINE_REACHABLE)) {
         call_refuse_unreachable(call);
-    } else if (engine->waiting_count >= DOCKER_CALLS_MAX) {
+    } else if (engine->lanes[spec->lane].waiting_count >= DOCKER_CALLS_MAX) {
         call_refuse(call, DOCKER_REFUSED,
                     mem_printf("%s: not sent: %d calls are waiting", spec->what, DOCKER_CALLS_MAX));
     } else {
         call->state = CALL_WAITING;
-        TAILQ_INSERT_TAIL(&engine->waiting[spec->lane], call, link);
-        engine->waiting_count++;
+        TAILQ_INSERT_TAIL(&engine->waiting, call, link);
+        fair_queue_put(&engine->lanes[spec->lane], &call->turn, spec->party ? spec->party : "");
         engine_pump(engine);
     }
     return call;
@@ -470,18 +479,17 @@ void docker_engine_cancel(struct docker_engine *engine, struct docker_call *call
     case CALL_ANSWERING:
         return;
     case CALL_WAITING:
-        TAILQ_REMOVE(&engine->waiting[call->spec.lane], call, link);
-        engine->waiting_count--;
+        TAILQ_REMOVE(&engine->waiting, call, link);
         break;
     case CALL_REFUSED:
         TAILQ_REMOVE(&engine->refused, call, link);
         break;
     case CALL_IN_FLIGHT:
         TAILQ_REMOVE(&engine->in_flight, call, link);
-        engine->in_flight_counts[call->spec.lane]--;
         http_client_cancel(engine->http, call->http);
         break;
     }
+    fair_queue_leave(&engine->lanes[call->spec.lane], &call->turn);
     call_free(call);
     engine_pump(engine);
 }

@@ -3,8 +3,9 @@
  * time, because an engine refuses versions below its own minimum and may be upgraded under us.
  *
  * Calls wait until the version is known; they fail at once, with the last error, while the engine is unreachable. Every
- * call has a deadline and a response limit. Two lanes, so that stops that wait 30 s do not hold up an inspect: quick
- * (16 at once) and slow (64 at once); beyond DOCKER_CALLS_MAX waiting calls a new one is refused. Callbacks come from
+ * call has a deadline and a response limit. Looks, creations, stops and removals have lanes of their own, so that stops
+ * that hang hold up nothing else; in a lane the services (the `party` of a call; null: nobody's) take turns. When
+ * DOCKER_CALLS_MAX calls wait in a lane, a new one is refused. Callbacks come from
  * the loop, never from inside the function that made the call; they may call and cancel. */
 #ifndef DISCOVERY_DOCKER_ENGINE_H
 #define DISCOVERY_DOCKER_ENGINE_H
@@ -92,17 +93,18 @@ void docker_engine_set_listener(struct docker_engine *engine, docker_engine_stat
 struct docker_call *docker_engine_list(struct docker_engine *e, const char *label, docker_answer_cb done, void *owner);
 struct docker_call *docker_engine_inspect(struct docker_engine *e, const char *id, docker_answer_cb done, void *owner);
 /* body: JSON, copied. name: null lets the engine choose. */
-struct docker_call *docker_engine_create(struct docker_engine *e, const char *name, struct slice body,
-                                         docker_answer_cb done, void *owner);
-struct docker_call *docker_engine_start(struct docker_engine *e, const char *id, docker_answer_cb done, void *owner);
+struct docker_call *docker_engine_create(struct docker_engine *e, const char *party, const char *name,
+                                         struct slice body, docker_answer_cb done, void *owner);
+struct docker_call *docker_engine_start(struct docker_engine *e, const char *party, const char *id,
+                                        docker_answer_cb done, void *owner);
 /* The stop signal, then SIGKILL after timeout_s; answered when the container has ended. */
-struct docker_call *docker_engine_stop(struct docker_engine *e, const char *id, int64_t timeout_s,
+struct docker_call *docker_engine_stop(struct docker_engine *e, const char *party, const char *id, int64_t timeout_s,
                                        docker_answer_cb done, void *owner);
 struct docker_call *docker_engine_kill(struct docker_engine *e, const char *id, const char *signal,
                                        docker_answer_cb done, void *owner); /* "SIGTERM" */
 /* With its anonymous volumes. force: kills it when it still runs. */
-struct docker_call *docker_engine_remove(struct docker_engine *e, const char *id, bool force, docker_answer_cb done,
-                                         void *owner);
+struct docker_call *docker_engine_remove(struct docker_engine *e, const char *party, const char *id, bool force,
+                                         docker_answer_cb done, void *owner);
 struct docker_call *docker_engine_inspect_image(struct docker_engine *e, const char *image, docker_answer_cb done,
                                                 void *owner);
 void docker_engine_cancel(struct docker_engine *e, struct docker_call *call);

@@ -10,14 +10,17 @@
 #include "discovery/docker/engine.h"
 
 enum docker_lane {
-    DOCKER_LANE_QUICK = 0, /* answered from the engine's memory */
-    DOCKER_LANE_SLOW,      /* waits for a container */
-    DOCKER_LANE_STREAM,    /* never waits, never ends by itself */
+    DOCKER_LANE_LOOK = 0, /* answered from the engine's memory */
+    DOCKER_LANE_CREATE,   /* create and start */
+    DOCKER_LANE_STOP,     /* waits for a container to end */
+    DOCKER_LANE_REMOVE,
+    DOCKER_LANE_STREAM, /* never waits, never ends by itself */
     DOCKER_LANE_COUNT
 };
 
 struct docker_call_spec {
     enum docker_lane lane;
+    const char *party; /* copied; whose call it is: parties take turns in a lane; null: nobody's */
     const char *method;
     char *path;          /* ownership passes; without the version: "/containers/json?all=1" */
     char *what;          /* ownership passes; for messages: "inspect 3f2a..." */

@@ -185,7 +185,7 @@ bool docker_answer_find_id(const struct docker_answer *answer, char id[DOCKER_ID
 
 struct docker_call *docker_engine_list(struct docker_engine *e, const char *label, docker_answer_cb done, void *owner)
 {
-    struct docker_call_spec spec = { .lane = DOCKER_LANE_QUICK,
+    struct docker_call_spec spec = { .lane = DOCKER_LANE_LOOK,
                                      .method = "GET",
                                      .what = mem_strdup("list"),
                                      .deadline_ms = LIST_DEADLINE_MS,
@@ -212,14 +212,15 @@ struct docker_call *docker_engine_inspect(struct docker_engine *e, const char *i
     return submit_container(
         e, "inspect", "GET", id, "/json",
         (struct docker_call_spec){
-            .lane = DOCKER_LANE_QUICK, .deadline_ms = INSPECT_DEADLINE_MS, .done = done, .owner = owner });
+            .lane = DOCKER_LANE_LOOK, .deadline_ms = INSPECT_DEADLINE_MS, .done = done, .owner = owner });
 }
 
-struct docker_call *docker_engine_create(struct docker_engine *e, const char *name, struct slice body,
-                                         docker_answer_cb done, void *owner)
+struct docker_call *docker_engine_create(struct docker_engine *e, const char *party, const char *name,
+                                         struct slice body, docker_answer_cb done, void *owner)
 {
     char *encoded = percent_encode(name ? name : "");
-    struct docker_call_spec spec = { .lane = DOCKER_LANE_SLOW,
+    struct docker_call_spec spec = { .lane = DOCKER_LANE_CREATE,
+                                     .party = party,
                                      .method = "POST",
                                      .path = name ? mem_printf("/containers/create?name=%s", encoded)
                                                   : mem_strdup("/containers/create"),
@@ -234,24 +235,29 @@ struct docker_call *docker_engine_create(struct docker_engine *e, const char *na
     return docker_engine_submit(e, &spec);
 }
 
-struct docker_call *docker_engine_start(struct docker_engine *e, const char *id, docker_answer_cb done, void *owner)
+struct docker_call *docker_engine_start(struct docker_engine *e, const char *party, const char *id,
+                                        docker_answer_cb done, void *owner)
 {
-    return submit_container(
-        e, "start", "POST", id, "/start",
-        (struct docker_call_spec){
-            .lane = DOCKER_LANE_SLOW, .deadline_ms = START_DEADLINE_MS, .done = done, .owner = owner });
+    return submit_container(e, "start", "POST", id, "/start",
+                            (struct docker_call_spec){ .lane = DOCKER_LANE_CREATE,
+                                                       .party = party,
+                                                       .deadline_ms = START_DEADLINE_MS,
+                                                       .done = done,
+                                                       .owner = owner });
 }
 
-struct docker_call *docker_engine_stop(struct docker_engine *e, const char *id, int64_t timeout_s,
+struct docker_call *docker_engine_stop(struct docker_engine *e, const char *party, const char *id, int64_t timeout_s,
                                        docker_answer_cb done, void *owner)
 {
     char tail[48];
     int64_t seconds = timeout_s < 0 ? 0 : timeout_s > STOP_TIMEOUT_S_MAX ? STOP_TIMEOUT_S_MAX : timeout_s;
     snprintf(tail, sizeof tail, "/stop?t=%lld", (long long)seconds);
-    return submit_container(
-        e, "stop", "POST", id, tail,
-        (struct docker_call_spec){
-            .lane = DOCKER_LANE_SLOW, .deadline_ms = seconds * 1000 + STOP_MARGIN_MS, .done = done, .owner = owner });
+    return submit_container(e, "stop", "POST", id, tail,
+                            (struct docker_call_spec){ .lane = DOCKER_LANE_STOP,
+                                                       .party = party,
+                                                       .deadline_ms = seconds * 1000 + STOP_MARGIN_MS,
+                                                       .done = done,
+                                                       .owner = owner });
 }
 
 struct docker_call *docker_engine_kill(struct docker_engine *e, const char *id, const char *signal,
@@ -264,26 +270,28 @@ struct docker_call *docker_engine_kill(struct docker_engine *e, const char *id, 
     snprintf(tail, sizeof tail, "/kill?signal=%s", encoded);
     free(encoded);
     return submit_container(e, "kill", "POST", id, tail,
-                            (struct docker_call_spec){ .lane = DOCKER_LANE_QUICK,
+                            (struct docker_call_spec){ .lane = DOCKER_LANE_STOP,
                                                        .deadline_ms = KILL_DEADLINE_MS,
                                                        .refusal = is_valid ? NULL : "not a signal name",
                                                        .done = done,
                                                        .owner = owner });
 }
 
-struct docker_call *docker_engine_remove(struct docker_engine *e, const char *id, bool force, docker_answer_cb done,
-                                         void *owner)
+struct docker_call *docker_engine_remove(struct docker_engine *e, const char *party, const char *id, bool force,
+                                         docker_answer_cb done, void *owner)
 {
-    return submit_container(
-        e, "remove", "DELETE", id, force ? "?v=1&force=1" : "?v=1",
-        (struct docker_call_spec){
-            .lane = DOCKER_LANE_SLOW, .deadline_ms = REMOVE_DEADLINE_MS, .done = done, .owner = owner });
+    return submit_container(e, "remove", "DELETE", id, force ? "?v=1&force=1" : "?v=1",
+                            (struct docker_call_spec){ .lane = DOCKER_LANE_REMOVE,
+                                                       .party = party,
+                                                       .deadline_ms = REMOVE_DEADLINE_MS,
+                                                       .done = done,
+                                                       .owner = owner });
 }
 
 struct docker_call *docker_engine_inspect_image(struct docker_engine *e, const char *image, docker_answer_cb done,
                                                 void *owner)
 {
-    struct docker_call_spec spec = { .lane = DOCKER_LANE_QUICK,
+    struct docker_call_spec spec = { .lane = DOCKER_LANE_LOOK,
                                      .method = "GET",
                                      .path = mem_printf("/images/%.*s/json", IMAGE_LEN_MAX, image ? image : ""),
                                      .what = mem_printf("inspect image %.*s", NAME_LEN_MAX, image ? image : ""),

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/fair_queue.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/status_ranges.h"
@@ -19,16 +20,36 @@
 #define NOT_SENT_RETRY_MS 100
 #define PROBE_FIELDS_MAX 20 /* healthCheck.headers has at most 16 */
 
-enum watch_phase { WATCH_SLEEPING = 0, WATCH_WAITING, WATCH_ASKING };
+/* A black-holed address is told by its first SYN; a new task behind a thousand of those cannot wait for each. */
+#define NEW_CONNECT_TIMEOUT_MS 500
 
-/* One task that is checked. */
+/* Probes of one lane never wait for those of another. */
+enum probe_lane {
+    PROBE_LANE_NEW = 0, /* not in rotation: what it may gain it should gain at once */
+    PROBE_LANE_UP,      /* in rotation: what is lost must be seen */
+    PROBE_LANE_HUNG,    /* its last probe ended by a time-out, and so may this one */
+    PROBE_LANE_COUNT
+};
+
+static const struct {
+    size_t places, share;
+    enum fair_order order;
+} lane_limits[PROBE_LANE_COUNT] = {
+    [PROBE_LANE_NEW] = { HEALTH_CHECKS_IN_LANE_MAX, HEALTH_CHECKS_OF_SERVICE_MAX, FAIR_NEWEST_FIRST },
+    [PROBE_LANE_UP] = { HEALTH_CHECKS_IN_LANE_MAX, HEALTH_CHECKS_OF_SERVICE_MAX, FAIR_OLDEST_FIRST },
+    [PROBE_LANE_HUNG] = { 2 * HEALTH_CHECKS_IN_LANE_MAX, 2 * HEALTH_CHECKS_OF_SERVICE_MAX, FAIR_OLDEST_FIRST },
+};
+
+/* One task that is checked. It sleeps while its turn is idle, and is being asked while its turn is out. */
 struct watch {
+    struct fair_item turn; /* first */
     char id[TASK_ID_SIZE];
     char name[TASK_NAME_SIZE];
     char address[TASK_ADDRESS_SIZE];
     int64_t life_us; /* when it started: another life starts at UNKNOWN again */
     struct group *group;
-    enum watch_phase phase;
+    enum probe_lane lane;  /* that it waits in, or was asked from */
+    bool is_hung;          /* its last probe ended by a time-out */
     struct task_check own; /* what the task asks for, where no configuration says */
     struct health_state state;
     struct timer timer;     /* while sleeping */
@@ -36,7 +57,6 @@ struct watch {
     bool is_seen;           /* by the comparison under way */
     char last_text[128];
     TAILQ_ENTRY(watch) of_group;
-    TAILQ_ENTRY(watch) ready; /* while waiting */
     UT_hash_handle hh;
 };
 
@@ -57,8 +77,7 @@ struct health_checker {
     struct task_registry *registry;
     struct group *groups;  /* uthash, by service */
     struct watch *watches; /* uthash, by task id */
-    TAILQ_HEAD(, watch) ready;
-    size_t in_flight_count, waiting_count;
+    struct fair_queue lanes[PROBE_LANE_COUNT];
     uint64_t outcomes[CHECK_OUTCOME_COUNT];
     unsigned short random_seed[3];
 };
@@ -70,29 +89,25 @@ static void checker_pump(struct health_checker *checker);
 static void watch_rest(struct watch *watch)
 {
     struct health_checker *checker = watch->group->checker;
-    switch (watch->phase) {
-    case WATCH_SLEEPING:
-        timer_stop(&watch->timer);
-        break;
-    case WATCH_WAITING:
-        TAILQ_REMOVE(&checker->ready, watch, ready);
-        checker->waiting_count--;
-        break;
-    case WATCH_ASKING:
+    timer_stop(&watch->timer);
+    if (watch->turn.state == FAIR_OUT)
         http_client_cancel(checker->http, watch->call);
-        checker->in_flight_count--;
-        break;
-    }
-    watch->phase = WATCH_SLEEPING;
+    fair_queue_leave(&checker->lanes[watch->lane], &watch->turn);
+}
+
+static enum probe_lane lane_of(const struct watch *watch)
+{
+    if (watch->is_hung)
+        return PROBE_LANE_HUNG;
+    return watch->state.health == TASK_HEALTH_UP ? PROBE_LANE_UP : PROBE_LANE_NEW;
 }
 
 static void watch_get_ready(struct watch *watch)
 {
     struct health_checker *checker = watch->group->checker;
     watch_rest(watch);
-    watch->phase = WATCH_WAITING;
-    TAILQ_INSERT_TAIL(&checker->ready, watch, ready);
-    checker->waiting_count++;
+    watch->lane = lane_of(watch);
+    fair_queue_put(&checker->lanes[watch->lane], &watch->turn, watch->group->service);
     checker_pump(checker);
 }
 
@@ -163,8 +178,8 @@ static void watch_on_answer(void *owner, const struct http_response *response)
     enum task_health old = watch->state.health;
     struct config_health_check check = check_of(watch);
     enum check_outcome outcome = outcome_of(&check, response);
-    watch->phase = WATCH_SLEEPING;
-    checker->in_flight_count--;
+    fair_queue_leave(&checker->lanes[watch->lane], &watch->turn);
+    watch->is_hung = outcome == CHECK_CONNECT_TIMEOUT || outcome == CHECK_NO_ANSWER;
     checker->outcomes[outcome]++;
     watch_note(watch, &check, outcome, response);
     watch->state = health_next(watch->state, outcome, &check, clock_now_ms());
@@ -212,21 +227,21 @@ static void watch_ask(struct watch *watch)
     struct config_health_check check = check_of(watch);
     struct probe_head head = head_of(&check);
     char *url = mem_printf("http://%s%s", watch->address, check.path ? check.path : "/");
-    watch->phase = WATCH_ASKING;
-    checker->in_flight_count++;
-    watch->call = http_client_send(checker->http, &(struct http_request){
-                                                      .url = url,
-                                                      .headers = (const char *const *)head.lines,
-                                                      .header_count = head.count,
-                                                      .connect_timeout_ms = check.timeout_ms,
-                                                      .total_timeout_ms = check.timeout_ms,
-                                                      .response_bytes_max = ANSWER_BYTES_MAX,
-                                                      .connect_only = check.path == NULL,
-                                                      .fresh_connection = true,
-                                                      .sends_proxy_header = watch->group->sends_proxy_header,
-                                                      .on_done = watch_on_answer,
-                                                      .owner = watch,
-                                                  });
+    bool is_impatient = watch->lane == PROBE_LANE_NEW && check.timeout_ms > NEW_CONNECT_TIMEOUT_MS;
+    watch->call = http_client_send(checker->http,
+                                   &(struct http_request){
+                                       .url = url,
+                                       .headers = (const char *const *)head.lines,
+                                       .header_count = head.count,
+                                       .connect_timeout_ms = is_impatient ? NEW_CONNECT_TIMEOUT_MS : check.timeout_ms,
+                                       .total_timeout_ms = check.timeout_ms,
+                                       .response_bytes_max = ANSWER_BYTES_MAX,
+                                       .connect_only = check.path == NULL,
+                                       .fresh_connection = true,
+                                       .sends_proxy_header = watch->group->sends_proxy_header,
+                                       .on_done = watch_on_answer,
+                                       .owner = watch,
+                                   });
     for (size_t i = 0; i < head.count; i++)
         free(head.lines[i]);
     free(url);
@@ -234,12 +249,10 @@ static void watch_ask(struct watch *watch)
 
 static void checker_pump(struct health_checker *checker)
 {
-    struct watch *watch;
-    while (checker->in_flight_count < HEALTH_CHECKS_IN_FLIGHT_MAX && (watch = TAILQ_FIRST(&checker->ready))) {
-        TAILQ_REMOVE(&checker->ready, watch, ready);
-        checker->waiting_count--;
-        watch_ask(watch);
-    }
+    struct fair_item *turn;
+    for (size_t lane = 0; lane < PROBE_LANE_COUNT; lane++)
+        while ((turn = fair_queue_take(&checker->lanes[lane])))
+            watch_ask((struct watch *)turn);
 }
 
 /* ---- groups ---- */
@@ -293,6 +306,7 @@ static void watch_begin(struct watch *watch, const struct task *task)
     snprintf(watch->last_text, sizeof watch->last_text, "not checked yet");
     watch->life_us = task->spec.started_at_wall_us;
     watch->state = (struct health_state){ .began_at_ms = clock_now_ms() };
+    watch->is_hung = false;
     watch_get_ready(watch);
 }
 
@@ -361,7 +375,9 @@ struct health_checker *health_checker_new(struct loop *loop, struct http_client 
     checker->loop = loop;
     checker->http = http;
     checker->registry = registry;
-    TAILQ_INIT(&checker->ready);
+    for (size_t lane = 0; lane < PROBE_LANE_COUNT; lane++)
+        fair_queue_init(&checker->lanes[lane], lane_limits[lane].places, lane_limits[lane].share,
+                        lane_limits[lane].order);
     memcpy(checker->random_seed, &(int64_t){ clock_now_us() }, sizeof checker->random_seed);
     task_registry_set_health_listener(registry, checker_on_change, checker);
     task_registry_each(registry, watch_existing, checker);
@@ -381,6 +397,8 @@ void health_checker_free(struct health_checker *checker)
         group->is_configured = false;
         group_drop_if_unused(group);
     }
+    for (size_t lane = 0; lane < PROBE_LANE_COUNT; lane++)
+        fair_queue_fini(&checker->lanes[lane]);
     free(checker);
 }
 
@@ -396,9 +414,9 @@ void health_checker_configure(struct health_checker *checker, const char *servic
     group->sends_proxy_header = sends_proxy_header && group->check.path; /* for a TCP check nothing is sent at all */
     TAILQ_FOREACH (watch, &group->watches, of_group) {
         struct config_health_check now = check_of(watch);
-        if (watch->phase == WATCH_SLEEPING) /* not to wait out an interval that has become shorter */
+        if (watch->turn.state == FAIR_IDLE) /* not to wait out an interval that has become shorter */
             watch_sleep(watch, health_next_delay_ms(&watch->state, &now));
-        else if (watch->phase == WATCH_ASKING) /* its answer would be judged by the new rules */
+        else if (watch->turn.state == FAIR_OUT) /* its answer would be judged by the new rules */
             watch_get_ready(watch);
     }
     group_drop_if_unused(group);
@@ -406,9 +424,11 @@ void health_checker_configure(struct health_checker *checker, const char *servic
 
 void health_checker_status(const struct health_checker *checker, struct health_checker_status *out)
 {
-    *out = (struct health_checker_status){ .watched_count = HASH_COUNT(checker->watches),
-                                           .in_flight_count = checker->in_flight_count,
-                                           .waiting_count = checker->waiting_count };
+    *out = (struct health_checker_status){ .watched_count = HASH_COUNT(checker->watches) };
+    for (size_t lane = 0; lane < PROBE_LANE_COUNT; lane++) {
+        out->in_flight_count += checker->lanes[lane].out_count;
+        out->waiting_count += checker->lanes[lane].waiting_count;
+    }
     memcpy(out->outcomes, checker->outcomes, sizeof out->outcomes);
 }
 

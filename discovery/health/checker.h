@@ -1,6 +1,10 @@
 /* health checker: asks every running task that has an address whether it serves, and tells the registry. TCP connect,
- * or GET with an answer of 2xx or 3xx. Control thread only. At most HEALTH_CHECKS_IN_FLIGHT_MAX probes at once; the
- * rest wait in order.
+ * or GET with a status that its matcher names. Control thread only.
+ *
+ * Probes go in three lanes that never wait for each other: tasks that are not in rotation yet, tasks that are, and those
+ * whose last probe hung. In each at most HEALTH_CHECKS_IN_LANE_MAX are under way (twice as many in the last), of one
+ * service HEALTH_CHECKS_OF_SERVICE_MAX of them, and services take turns: a thousand black-holed addresses delay nobody's
+ * first probe.
  *
  * A task that has not yet answered is asked at once, then after 100 ms doubling to 1 s (never slower than its
  * interval), so that a started container serves within a fraction of a second; after its first UP it is asked every
@@ -17,7 +21,8 @@
 #include "discovery/health/check.h"
 #include "discovery/task_registry.h"
 
-#define HEALTH_CHECKS_IN_FLIGHT_MAX 64
+#define HEALTH_CHECKS_IN_LANE_MAX 64
+#define HEALTH_CHECKS_OF_SERVICE_MAX 48
 
 struct health_checker;
 

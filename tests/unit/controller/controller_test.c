@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "controller/actuator.h"
 #include "controller/runtime/runtime.h"
 #include "controller/store/store.h"
 
@@ -157,6 +158,35 @@ static void it_acts_within_a_period_of_the_first_full_list(void **state)
             return;
     }
     fail_msg("it is late each time");
+}
+
+/* The runtime never answers here: whatever was ordered hangs. */
+static void creations_that_hang_do_not_keep_another_service_from_its_first(void **state)
+{
+    (void)state;
+    static char names[6][8];
+    static struct config_service many[6];
+    struct config all = config;
+    for (int i = 0; i < 6; i++) {
+        many[i] = service;
+        snprintf(names[i], sizeof names[i], "s%d", i);
+        many[i].name = names[i];
+        many[i].desired_count = 100;
+    }
+    all.services = many;
+    all.service_count = 4;
+    stop_after_count = 0;
+    sync_now(NULL);
+    controller_apply_config(controller, &all);
+    for (int i = 0; i < 20; i++)
+        controller_tick(controller, clock_now_ms());
+    assert_int_equal(create_count, ACTUATOR_CREATIONS_MAX);
+    all.service_count = 6;
+    controller_apply_config(controller, &all);
+    for (int i = 0; i < 20; i++)
+        controller_tick(controller, clock_now_ms());
+    assert_int_equal(create_count, ACTUATOR_CREATIONS_MAX + 2);
+    controller_apply_config(controller, &config);
 }
 
 static void order_another(void *owner)
@@ -364,6 +394,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(it_acts_within_a_period_of_the_first_full_list),
         TEST(an_order_is_acted_on_before_the_next_period),
+        TEST(creations_that_hang_do_not_keep_another_service_from_its_first),
         TEST(discovered_services_are_listed_as_not_managed),
         TEST(a_task_is_named_by_a_unique_prefix),
         TEST(a_drain_is_ordered_again_after_a_restart),

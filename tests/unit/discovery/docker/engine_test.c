@@ -22,7 +22,7 @@ struct bench {
     char endpoint[128];
     struct config_docker config;
     bool done;
-    size_t done_count;
+    size_t done_count, wanted_held;
     enum docker_result result;
     int status;
     char text[512];
@@ -188,7 +188,7 @@ static void the_engines_own_words_are_passed_on(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         b->fake.next_status = rows[i].status;
         b->fake.next_answer = rows[i].body;
-        wait_for_answer(b, docker_engine_start(b->engine, "x", on_answer, b));
+        wait_for_answer(b, docker_engine_start(b->engine, NULL, "x", on_answer, b));
         assert_int_equal(b->result, rows[i].result);
         assert_int_equal(b->status, rows[i].status);
         assert_string_equal(b->text, rows[i].text);
@@ -205,23 +205,24 @@ static void each_call_asks_what_the_api_wants(void **state)
     assert_string_equal(b->fake.last_target, "GET /v1.41/containers/json?all=1");
     b->fake.next_answer = "{\"Id\":\"abc123\",\"Warnings\":[]}";
     b->fake.next_status = 201;
-    wait_for_answer(b, docker_engine_create(b->engine, "web-1", SLICE_LITERAL("{\"Image\":\"x\"}"), on_answer, b));
+    wait_for_answer(b,
+                    docker_engine_create(b->engine, NULL, "web-1", SLICE_LITERAL("{\"Image\":\"x\"}"), on_answer, b));
     assert_string_equal(b->fake.last_target, "POST /v1.41/containers/create?name=web-1");
     assert_string_equal(b->fake.last_body, "{\"Image\":\"x\"}");
     assert_string_equal(b->id, "abc123");
-    wait_for_answer(b, docker_engine_create(b->engine, NULL, SLICE_LITERAL("{}"), on_answer, b));
+    wait_for_answer(b, docker_engine_create(b->engine, NULL, NULL, SLICE_LITERAL("{}"), on_answer, b));
     assert_string_equal(b->fake.last_target, "POST /v1.41/containers/create");
-    wait_for_answer(b, docker_engine_start(b->engine, "x", on_answer, b));
+    wait_for_answer(b, docker_engine_start(b->engine, NULL, "x", on_answer, b));
     assert_string_equal(b->fake.last_target, "POST /v1.41/containers/x/start");
-    wait_for_answer(b, docker_engine_stop(b->engine, "x", 30, on_answer, b));
+    wait_for_answer(b, docker_engine_stop(b->engine, NULL, "x", 30, on_answer, b));
     assert_string_equal(b->fake.last_target, "POST /v1.41/containers/x/stop?t=30");
-    wait_for_answer(b, docker_engine_stop(b->engine, "x", -1, on_answer, b));
+    wait_for_answer(b, docker_engine_stop(b->engine, NULL, "x", -1, on_answer, b));
     assert_string_equal(b->fake.last_target, "POST /v1.41/containers/x/stop?t=0");
     wait_for_answer(b, docker_engine_kill(b->engine, "x", "SIGRTMIN+3", on_answer, b));
     assert_string_equal(b->fake.last_target, "POST /v1.41/containers/x/kill?signal=SIGRTMIN%2B3");
-    wait_for_answer(b, docker_engine_remove(b->engine, "x", true, on_answer, b));
+    wait_for_answer(b, docker_engine_remove(b->engine, NULL, "x", true, on_answer, b));
     assert_string_equal(b->fake.last_target, "DELETE /v1.41/containers/x?v=1&force=1");
-    wait_for_answer(b, docker_engine_remove(b->engine, "x", false, on_answer, b));
+    wait_for_answer(b, docker_engine_remove(b->engine, NULL, "x", false, on_answer, b));
     assert_string_equal(b->fake.last_target, "DELETE /v1.41/containers/x?v=1");
     wait_for_answer(b, docker_engine_inspect_image(b->engine, "reg:5000/a/b:1@sha256:0f", on_answer, b));
     assert_string_equal(b->fake.last_target, "GET /v1.41/images/reg:5000/a/b:1@sha256:0f/json");
@@ -236,7 +237,7 @@ static void malformed_names_are_never_sent(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         wait_for_answer(b, docker_engine_inspect(b->engine, names[i], on_answer, b));
         assert_int_equal(b->result, DOCKER_REFUSED);
-        wait_for_answer(b, docker_engine_create(b->engine, names[i], SLICE_LITERAL("{}"), on_answer, b));
+        wait_for_answer(b, docker_engine_create(b->engine, NULL, names[i], SLICE_LITERAL("{}"), on_answer, b));
         assert_int_equal(b->result, DOCKER_REFUSED);
     }
     for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
@@ -270,9 +271,37 @@ static void stops_do_not_wait_behind_inspects_nor_the_other_way_round(void **sta
     docker_engine_status(b->engine, &status);
     assert_int_equal(status.in_flight_count, 16);
     assert_int_equal(status.waiting_count, 24);
-    wait_for_answer(b, docker_engine_stop(b->engine, "x", 1, on_answer, b));
+    wait_for_answer(b, docker_engine_stop(b->engine, NULL, "x", 1, on_answer, b));
     assert_int_equal(b->result, DOCKER_OK);
     assert_int_equal(b->fake.held_count, 16);
+}
+
+static bool has_fewer_held(void *owner)
+{
+    struct bench *b = owner;
+    return b->fake.held_count < b->wanted_held;
+}
+
+static void stops_that_hang_starve_neither_creations_nor_removals_nor_other_services(void **state)
+{
+    struct bench *b = *state;
+    b->fake.holds_stops = true;
+    for (int i = 0; i < 99; i++)
+        docker_engine_stop(b->engine, "web", "x", 30, on_answer, b);
+    b->wanted_held = 64; /* its share */
+    scripted_run_while(b->loop, has_fewer_held, b);
+    wait_for_answer(b, docker_engine_create(b->engine, "web", "y", SLICE_LITERAL("{}"), on_answer, b));
+    wait_for_answer(b, docker_engine_start(b->engine, "web", "y", on_answer, b));
+    wait_for_answer(b, docker_engine_remove(b->engine, "web", "z", false, on_answer, b));
+    wait_for_answer(b, docker_engine_inspect(b->engine, "y", on_answer, b));
+    assert_int_equal(b->fake.held_count, 64);
+    docker_engine_stop(b->engine, "api", "x", 30, on_answer, b);
+    b->wanted_held = 65;
+    scripted_run_while(b->loop, has_fewer_held, b);
+    struct docker_engine_status status;
+    docker_engine_status(b->engine, &status);
+    assert_int_equal(status.waiting_count, 35);
+    assert_int_equal(status.in_flight_count, 65);
 }
 
 static void too_many_waiting_calls_are_refused(void **state)
@@ -383,6 +412,7 @@ int main(void)
         TEST(each_call_asks_what_the_api_wants),
         TEST(malformed_names_are_never_sent),
         TEST(stops_do_not_wait_behind_inspects_nor_the_other_way_round),
+        TEST(stops_that_hang_starve_neither_creations_nor_removals_nor_other_services),
         TEST(too_many_waiting_calls_are_refused),
         TEST(a_cancelled_call_calls_nobody),
         cmocka_unit_test(every_outcome_has_its_result),

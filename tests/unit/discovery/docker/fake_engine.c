@@ -16,7 +16,7 @@ static void answer_or_hold(struct fake_engine *fake, struct scripted_conn *conn,
         free(body);
         return;
     }
-    check(fake->held_count < 64);
+    check(fake->held_count < FAKE_HELD_MAX);
     fake->held[fake->held_count] = conn;
     fake->held_answers[fake->held_count++] =
         mem_printf("HTTP/1.1 %d X\r\nContent-Length: %zu\r\n\r\n%s", status, strlen(body), body);
@@ -106,6 +106,8 @@ static void on_request(void *owner, struct scripted_conn *conn, const char *head
         int status = fake->inspect_status ? fake->inspect_status : c ? 200 : 404;
         answer_or_hold(fake, conn, fake->holds_inspects, status,
                        status == 200 ? inspect_body(c) : mem_strdup("{\"message\":\"No such container\"}"));
+    } else if (fake->holds_stops && strstr(target, "/stop?")) {
+        answer_or_hold(fake, conn, true, 204, mem_strdup(""));
     } else {
         scripted_answer(conn, fake->next_status ? fake->next_status : 200,
                         fake->next_answer ? fake->next_answer : "{}");

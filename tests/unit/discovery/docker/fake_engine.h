@@ -17,16 +17,18 @@ struct fake_container {
     const char *restart_policy; /* "always"; null: none */
 };
 
+#define FAKE_HELD_MAX 128
+
 struct fake_engine {
     struct scripted_server server;
     struct fake_container containers[FAKE_CONTAINERS_MAX];
     const char *api_version; /* null: no such field */
     bool holds_inspects;     /* they wait in `held` until fake_engine_release() */
-    bool holds_lists;
+    bool holds_lists, holds_stops;
     const char *list_answer; /* null: the containers */
     int inspect_status;      /* 0: answer as it should */
-    struct scripted_conn *held[64];
-    char *held_answers[64];
+    struct scripted_conn *held[FAKE_HELD_MAX];
+    char *held_answers[FAKE_HELD_MAX];
     size_t held_count;
     struct scripted_conn *stream; /* of events; null: none is open */
     size_t ping_count, list_count, inspect_count, stream_count;

@@ -12,6 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
 
 struct bench {
     struct loop *loop;
@@ -24,7 +29,10 @@ struct bench {
     char head[512];
     enum task_health wanted;
     const char *wanted_id;
+    uint64_t wanted_passes;
 };
+
+#define BLACK_HOLE_FILLERS 8
 
 static void on_request(void *owner, struct scripted_conn *conn, const char *head, const char *body)
 {
@@ -90,6 +98,12 @@ static struct health_checker_status status_of(struct bench *b)
     struct health_checker_status status;
     health_checker_status(b->checker, &status);
     return status;
+}
+
+static bool has_fewer_passes(void *owner)
+{
+    struct bench *b = owner;
+    return status_of(b).outcomes[CHECK_PASSED] < b->wanted_passes;
 }
 
 static void configure_with(struct bench *b, const char *path, int64_t interval_ms, int64_t unhealthy_threshold,
@@ -261,10 +275,10 @@ static void a_task_removed_while_it_is_asked_is_dropped(void **state)
 static bool has_unanswered(void *owner)
 {
     struct bench *b = owner;
-    return b->server.request_count < HEALTH_CHECKS_IN_FLIGHT_MAX;
+    return b->server.request_count < HEALTH_CHECKS_OF_SERVICE_MAX;
 }
 
-static void no_more_than_the_limit_are_asked_at_once_and_the_rest_wait_in_order(void **state)
+static void no_more_than_its_share_are_asked_at_once_and_the_rest_wait(void **state)
 {
     struct bench *b = *state;
     char id[16];
@@ -275,14 +289,86 @@ static void no_more_than_the_limit_are_asked_at_once_and_the_rest_wait_in_order(
     }
     scripted_run_while(b->loop, has_unanswered, b);
     scripted_run_turns(b->loop, 20);
-    assert_int_equal(status_of(b).in_flight_count, HEALTH_CHECKS_IN_FLIGHT_MAX);
-    assert_int_equal(status_of(b).waiting_count, 100 - HEALTH_CHECKS_IN_FLIGHT_MAX);
-    assert_int_equal(b->server.request_count, HEALTH_CHECKS_IN_FLIGHT_MAX);
+    assert_int_equal(status_of(b).in_flight_count, HEALTH_CHECKS_OF_SERVICE_MAX);
+    assert_int_equal(status_of(b).waiting_count, 100 - HEALTH_CHECKS_OF_SERVICE_MAX);
+    assert_int_equal(b->server.request_count, HEALTH_CHECKS_OF_SERVICE_MAX);
     b->reply = "HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n";
     for (struct scripted_conn *conn = b->server.conns; conn; conn = conn->next)
         scripted_send_text(conn, b->reply);
-    wait_for(b, "t99", TASK_HEALTH_UP);
+    wait_for(b, "t48", TASK_HEALTH_UP); /* the newest goes first, so this one is the last */
     assert_int_equal(status_of(b).waiting_count, 0);
+}
+
+/* A thousand tasks of one service that take the request and never answer. */
+static void apply_hanging(struct bench *b)
+{
+    char id[16];
+    configure(b, "/hangs", 60000, 3);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(id, sizeof id, "t%d", i);
+        apply(b, id, "web", TASK_RUNNING);
+    }
+    scripted_run_while(b->loop, has_unanswered, b);
+}
+
+static void tasks_that_hang_delay_neither_other_services_nor_those_in_rotation(void **state)
+{
+    struct bench *b = *state;
+    struct config_health_check often = { .interval_ms = 10, .timeout_ms = 1000, .unhealthy_threshold = 2 };
+    health_checker_configure(b->checker, "api", &often, false);
+    apply(b, "old", "api", TASK_RUNNING);
+    wait_for(b, "old", TASK_HEALTH_UP);
+    apply_hanging(b);
+    size_t waiting = 1000 - HEALTH_CHECKS_OF_SERVICE_MAX;
+    assert_true(status_of(b).waiting_count >= waiting);
+    apply(b, "new", "api", TASK_RUNNING);
+    wait_for(b, "new", TASK_HEALTH_UP);
+    uint64_t passed = status_of(b).outcomes[CHECK_PASSED];
+    b->wanted_passes = passed + 4; /* in rotation, they are asked on */
+    scripted_run_while(b->loop, has_fewer_passes, b);
+    assert_true(status_of(b).waiting_count >= waiting);
+}
+
+/* All of 127.0.0.0/8 at the port of a listener whose backlog is full: it answers no SYN. */
+static int open_black_hole(uint16_t *port, int fillers[BLACK_HOLE_FILLERS])
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY) };
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 0), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (int i = 0; i < BLACK_HOLE_FILLERS; i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        connect(fillers[i], (struct sockaddr *)&address, sizeof address);
+    }
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+static void black_holed_tasks_do_not_delay_a_new_one_of_their_own_service(void **state)
+{
+    struct bench *b = *state;
+    uint16_t port;
+    int fillers[BLACK_HOLE_FILLERS];
+    int hole = open_black_hole(&port, fillers);
+    struct config_health_check slow = { .interval_ms = 60000, .timeout_ms = 60000 };
+    health_checker_configure(b->checker, "web", &slow, false);
+    struct task_spec spec = { .service = "web", .weight = 1, .state = TASK_RUNNING };
+    for (int i = 0; i < 1000; i++) {
+        snprintf(spec.id, sizeof spec.id, "t%d", i);
+        snprintf(spec.address, sizeof spec.address, "127.1.%d.%d:%u", i / 250, i % 250 + 1, port);
+        task_registry_apply(b->registry, b->provider, &spec);
+    }
+    scripted_run_turns(b->loop, 20);
+    assert_int_equal(status_of(b).in_flight_count, HEALTH_CHECKS_OF_SERVICE_MAX);
+    apply(b, "new", "web", TASK_RUNNING);
+    wait_for(b, "new", TASK_HEALTH_UP);
+    assert_true(status_of(b).waiting_count > 0); /* the older ones still wait */
+    for (int i = 0; i < BLACK_HOLE_FILLERS; i++)
+        close(fillers[i]);
+    close(hole);
 }
 
 static void services_are_checked_by_their_own_settings(void **state)
@@ -324,7 +410,9 @@ int main(void)
         TEST(a_refused_task_goes_down_and_comes_back),
         TEST(a_task_that_stops_is_asked_no_more_and_begins_anew),
         TEST(a_task_removed_while_it_is_asked_is_dropped),
-        TEST(no_more_than_the_limit_are_asked_at_once_and_the_rest_wait_in_order),
+        TEST(no_more_than_its_share_are_asked_at_once_and_the_rest_wait),
+        TEST(tasks_that_hang_delay_neither_other_services_nor_those_in_rotation),
+        TEST(black_holed_tasks_do_not_delay_a_new_one_of_their_own_service),
         TEST(services_are_checked_by_their_own_settings),
         TEST(tasks_known_before_the_checker_are_checked),
     };
