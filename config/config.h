@@ -62,6 +62,7 @@ struct config_proxy {
     int64_t retries;              /* further endpoints to try when nothing was processed; 0..3 */
     int64_t retry_budget_percent; /* retries under way, of the requests under way */
     char *desync;                 /* "monitor", "defensive" or "strictest" */
+    char *encoded_slashes;        /* "pass" or "refuse" */
     bool accepts_bare_lf;
     char **trusted_proxies; /* networks whose X-Forwarded-* and PROXY headers are believed */
     size_t trusted_proxy_count;

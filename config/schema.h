@@ -44,6 +44,7 @@
     X(BALANCER, char *)        \
     X(LOG_FORMAT, char *)      \
     X(DESYNC_MODE, char *)     \
+    X(ENCODED_SLASHES, char *) \
     X(FORWARDED_FOR, char *)   \
     X(PROXY_PROTOCOL, char *)  \
     X(NETWORK, char *)         \

@@ -105,6 +105,7 @@ static json_t *write_trusted_proxies(const struct config_proxy *proxy)
 static void write_policies(const struct config_proxy *proxy, json_t *out)
 {
     set_text(out, "desync", proxy->desync);
+    set_text(out, "encodedSlashes", proxy->encoded_slashes);
     set_text(out, "forwardedFor", proxy->forwarded_for);
     set_text(out, "accessLogFormat", proxy->access_log_format);
     set_integer(out, "accessLogEvery", proxy->access_log_every);

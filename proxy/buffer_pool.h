@@ -12,7 +12,7 @@
 #define BUFFER_SMALL_BYTES 4096u
 #define BUFFER_MEDIUM_BYTES 16384u
 #define BUFFER_BODY_BYTES 49152u        /* larger pieces of a body leave the cache between receive and send */
-#define BUFFER_LARGE_BYTES (72u * 1024) /* the largest head, and what forwarding adds to it */
+#define BUFFER_LARGE_BYTES (80u * 1024) /* the largest head, and what forwarding adds to it */
 #define BUFFER_CLASSES 4
 #define BUFFER_KEPT_FREE_MAX 256 /* of each class; more go back to the allocator */
 

@@ -10,6 +10,7 @@ const char *exchange_end_to_str(enum exchange_end end)
     static const char *const names[] = {
         "complete",
         "no-route",
+        "ambiguous-path",
         "no-endpoint",
         "refused-method",
         "refused-expectation",
@@ -197,6 +198,14 @@ static int refusal(struct exchange *x, const struct h1_request *request)
     return hops == FORWARD_HOPS_ENDS_HERE ? 200 : 400;
 }
 
+/* The path could be one of another service to who takes its encoded slashes for slashes: whichever of the two was meant to
+ * answer, the other could be asked in its place. */
+static bool is_path_ambiguous(const struct route_table *table, const struct h1_request *request, uint32_t slot)
+{
+    return request->has_encoded_slash && slot != UINT32_MAX &&
+           route_table_match_decoded(table, request->host, request->path) != slot;
+}
+
 /* The head is in its buffer, and no longer needed where it came in. */
 static void route(struct exchange *x, uint32_t slot)
 {
@@ -226,8 +235,13 @@ void exchange_start(struct conn *c)
     note_request(x, request);
     burn_for_a_request();
     int refused = refusal(x, request);
-    uint32_t slot = route_table_match(x->hold->snapshot->routes->table, request->host, request->path);
+    const struct route_table *routes = x->hold->snapshot->routes->table;
+    uint32_t slot = route_table_match(routes, request->host, request->path);
     const struct snapshot_service *service = slot == UINT32_MAX ? NULL : x->hold->snapshot->services[slot];
+    if (!refused && is_path_ambiguous(routes, request, slot)) {
+        x->end = EXCHANGE_END_AMBIGUOUS_PATH;
+        refused = 400;
+    }
     bool has_head = exchange_build_head(x, request, buffer_at(c->channel.in), service);
     channel_consume(&c->channel, &w->buffers, request->head_bytes);
     if (!has_head) {

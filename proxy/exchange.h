@@ -35,6 +35,7 @@ enum response_state { RESPONSE_AWAITED = 0, RESPONSE_RELAYING, RESPONSE_ENDED, R
 enum exchange_end {
     EXCHANGE_END_COMPLETE = 0,
     EXCHANGE_END_NO_ROUTE,
+    EXCHANGE_END_AMBIGUOUS_PATH, /* its encoded slashes would lead elsewhere if they were slashes */
     EXCHANGE_END_NO_ENDPOINT,
     EXCHANGE_END_REFUSED_METHOD,
     EXCHANGE_END_REFUSED_EXPECTATION,

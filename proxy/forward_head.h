@@ -46,7 +46,8 @@ enum forward_hops forward_max_forwards(const struct h1_request *request);
 static inline size_t forward_request_room(const struct h1_request *request)
 {
     size_t longer_ends = request->has_bare_lf ? 2 * (size_t)request->field_count : 0;
-    return request->head_bytes + FORWARD_HEAD_EXTRA_BYTES + 3 * request->authority.len + longer_ends;
+    size_t longer_target = request->target_rewritten ? request->forward_target.len : 0;
+    return request->head_bytes + FORWARD_HEAD_EXTRA_BYTES + 3 * request->authority.len + longer_ends + longer_target;
 }
 
 /* Writes to out and returns the length. head: the bytes that the message was parsed from. size: at least

@@ -1,6 +1,7 @@
 #include "proxy/route_table.h"
 
 #include "base/mem.h"
+#include "proxy/h1/target.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -195,10 +196,18 @@ static bool check_path(const char *path, struct error *error)
     return true;
 }
 
+#define NORMAL_PATH_MAX (3 * ROUTE_PATH_MAX)
+
 /* "/api/" and "/api" are one prefix, "/" is the empty one. */
-static struct slice canonical_path(const char *path)
+static struct slice canonical_path(const char *path, char out[NORMAL_PATH_MAX])
 {
-    struct slice s = slice_of(path);
+    struct slice s = { out, 0 };
+    for (; *path; path++) {
+        if (*path == '%')
+            out[s.len++] = *path;
+        else
+            s.len += h1_path_put(*path, out + s.len);
+    }
     while (s.len > 0 && s.at[s.len - 1] == '/')
         s.len--;
     return s;
@@ -244,10 +253,11 @@ bool route_table_add(struct route_table *table, const char *host, const char *pa
         return false;
     if (table->route_count >= ROUTE_COUNT_MAX)
         return error_set(error, "too many routes, allowed are %d", ROUTE_COUNT_MAX);
+    char normal_path[NORMAL_PATH_MAX];
     struct slice name = slice_of(host);
     const struct route_key *key = find(table, hash_host(name), 0, name);
     uint32_t host_id = key ? key->value : add_host(table, name);
-    if (!add_path(table, host_id, canonical_path(path), service_slot))
+    if (!add_path(table, host_id, canonical_path(path, normal_path), service_slot))
         return error_set(error, "host '%.80s' with path '%.80s' is there already, allowed is one route for each pair",
                          host, path);
     table->route_count++;
@@ -341,4 +351,23 @@ uint32_t route_table_match(const struct route_table *table, struct slice host, s
     if (service == UINT32_MAX && table->any_host_id)
         service = match_path(table, table->any_host_id, path);
     return service;
+}
+
+/* What is behind the longest path that a route can have does not count. */
+static struct slice decode_slashes(struct slice path, char out[NORMAL_PATH_MAX + 1])
+{
+    size_t len = 0;
+    const char *end = path.at + path.len;
+    for (const char *at = path.at; at < end && len <= NORMAL_PATH_MAX; len++) {
+        bool is_slash = h1_is_encoded_slash(at, end);
+        out[len] = is_slash ? '/' : *at;
+        at += is_slash ? 3 : 1;
+    }
+    return (struct slice){ out, len };
+}
+
+uint32_t route_table_match_decoded(const struct route_table *table, struct slice host, struct slice path)
+{
+    char decoded[NORMAL_PATH_MAX + 1];
+    return route_table_match(table, host, decode_slashes(path, decoded));
 }

@@ -1,7 +1,8 @@
 /* route_table: (host, path) -> service. Immutable once finished; shared by snapshots. Matching allocates nothing and
  * costs one hash of the host and one look-up for each segment of the path, however many routes there are. Exact host
  * beats the longest "*.suffix", which beats "*"; within a host the longest path prefix on a segment boundary wins.
- * Hosts are compared without case, port and one trailing dot (RFC 9110 4.2.3). */
+ * Hosts are compared without case, port and one trailing dot (RFC 9110 4.2.3). Paths are compared in the normal form of
+ * h1/target.h: what a route's path has unencoded that URIs have in encoded form only is encoded when it is added. */
 #ifndef PROXY_ROUTE_TABLE_H
 #define PROXY_ROUTE_TABLE_H
 
@@ -28,5 +29,7 @@ size_t route_table_count(const struct route_table *table);
 
 /* The service's slot, or UINT32_MAX. Any thread, once nothing is added any more. */
 uint32_t route_table_match(const struct route_table *table, struct slice host, struct slice path);
+/* The same if the encoded slashes and backslashes of the path were slashes, as some recipients have it. */
+uint32_t route_table_match_decoded(const struct route_table *table, struct slice host, struct slice path);
 
 #endif

@@ -14,12 +14,16 @@
 
 /* X(constant, word of the documents) */
 #define DESYNC_MODE_LIST(X) X(DEFENSIVE, "defensive") X(MONITOR, "monitor") X(STRICTEST, "strictest")
+#define ENCODED_SLASHES_LIST(X) X(PASS, "pass") X(REFUSE, "refuse")
 #define FORWARDED_FOR_LIST(X) X(APPEND, "append") X(REPLACE, "replace") X(PRESERVE, "preserve")
 #define LOG_FORMAT_LIST(X) X(JSON, "json") X(COMBINED, "combined")
 #define PROXY_PROTOCOL_LIST(X) X(OFF, "off") X(V1, "v1") X(V2, "v2")
 
 #define X(name, word) DESYNC_MODE_##name,
 enum desync_mode { DESYNC_MODE_LIST(X) DESYNC_MODE_COUNT };
+#undef X
+#define X(name, word) ENCODED_SLASHES_##name,
+enum encoded_slashes { ENCODED_SLASHES_LIST(X) ENCODED_SLASHES_COUNT };
 #undef X
 #define X(name, word) FORWARDED_FOR_##name,
 enum forwarded_for { FORWARDED_FOR_LIST(X) FORWARDED_FOR_COUNT };
@@ -49,7 +53,8 @@ struct proxy_settings {
     int64_t client_connections, client_requests_per_second, client_body_bytes_per_second;
     enum desync_mode desync;
     bool accepts_bare_lf;
-    enum forwarded_for forwarded_for; /* for trusted clients */
+    enum encoded_slashes encoded_slashes; /* in request paths */
+    enum forwarded_for forwarded_for;     /* for trusted clients */
     bool sends_forwarded;
     enum log_format log_format;
     int64_t log_every;

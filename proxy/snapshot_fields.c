@@ -49,6 +49,7 @@ static const struct setting clients[] = {
 
 #define X(name, word) word,
 static const char *const desync_modes[] = { DESYNC_MODE_LIST(X) NULL };
+static const char *const encoded_slashes_modes[] = { ENCODED_SLASHES_LIST(X) NULL };
 static const char *const forwarded_for_modes[] = { FORWARDED_FOR_LIST(X) NULL };
 static const char *const log_formats[] = { LOG_FORMAT_LIST(X) NULL };
 static const char *const proxy_protocols[] = { PROXY_PROTOCOL_LIST(X) NULL };
@@ -188,15 +189,18 @@ static bool read_listeners(json_t *list, struct proxy_settings *out, struct erro
 static bool read_policies(json_t *settings, struct proxy_settings *out, struct error *error)
 {
     int desync = (int)out->desync, forwarded_for = (int)out->forwarded_for, format = (int)out->log_format;
+    int slashes = (int)out->encoded_slashes;
     if (!read_word(settings, "desync", "settings", desync_modes, &desync, error) ||
         !read_word(settings, "forwardedFor", "settings", forwarded_for_modes, &forwarded_for, error) ||
         !read_word(settings, "accessLogFormat", "settings", log_formats, &format, error) ||
+        !read_word(settings, "encodedSlashes", "settings", encoded_slashes_modes, &slashes, error) ||
         !read_boolean(settings, "acceptBareLf", "settings", &out->accepts_bare_lf, error) ||
         !read_boolean(settings, "sendForwarded", "settings", &out->sends_forwarded, error) ||
         !read_trusted_proxies(json_object_get(settings, "trustedProxies"), out, error) ||
         !read_listeners(json_object_get(settings, "listeners"), out, error))
         return false;
     out->desync = (enum desync_mode)desync;
+    out->encoded_slashes = (enum encoded_slashes)slashes;
     out->forwarded_for = (enum forwarded_for)forwarded_for;
     out->log_format = (enum log_format)format;
     return true;
@@ -214,11 +218,22 @@ bool snapshot_read_proxy_protocol(json_t *service, const char *path, enum proxy_
 bool snapshot_read_settings(json_t *settings, struct proxy_settings *out, const struct balancer_ops **balancer,
                             struct error *error)
 {
-    static const char *const allowed[] = { "balancer",       "retries",       "retryBudgetPercent",
-                                           "timeouts",       "limits",        "clients",
-                                           "desync",         "acceptBareLf",  "trustedProxies",
-                                           "forwardedFor",   "sendForwarded", "accessLogFormat",
-                                           "accessLogEvery", "listeners",     NULL };
+    static const char *const allowed[] = { "balancer",
+                                           "retries",
+                                           "retryBudgetPercent",
+                                           "timeouts",
+                                           "limits",
+                                           "clients",
+                                           "desync",
+                                           "acceptBareLf",
+                                           "trustedProxies",
+                                           "forwardedFor",
+                                           "sendForwarded",
+                                           "accessLogFormat",
+                                           "accessLogEvery",
+                                           "listeners",
+                                           "encodedSlashes",
+                                           NULL };
     *out = (struct proxy_settings)PROXY_SETTINGS_DEFAULT;
     *balancer = &balancer_p2c;
     if (!settings)

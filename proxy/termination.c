@@ -19,6 +19,7 @@ static char who_ended(enum exchange_end end, enum termination_phase phase)
     case EXCHANGE_END_COMPLETE:
         return '-';
     case EXCHANGE_END_NO_ROUTE:
+    case EXCHANGE_END_AMBIGUOUS_PATH:
     case EXCHANGE_END_REFUSED_METHOD:
     case EXCHANGE_END_REFUSED_EXPECTATION:
     case EXCHANGE_END_LOOP:

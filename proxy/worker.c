@@ -80,6 +80,7 @@ static void apply_settings(struct worker *w, const struct proxy_settings *settin
     w->head_limits = (struct h1_limits){ .head_bytes = (size_t)settings->head_bytes,
                                          .target_bytes = H1_TARGET_MAX,
                                          .field_count = (uint16_t)settings->field_count,
+                                         .refuses_encoded_slashes = settings->encoded_slashes == ENCODED_SLASHES_REFUSE,
                                          .accepts_bare_lf = settings->accepts_bare_lf };
     w->splice_bytes_min = settings->splice_bytes_min;
     w->client_limits = (struct client_limits){ .connections = settings->client_connections,

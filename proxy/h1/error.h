@@ -11,7 +11,9 @@
     X(TARGET, 400, "request target is malformed")                                             \
     X(TARGET_TOO_LONG, 414, "request target is too long")                                     \
     X(TARGET_FORM, 400, "form of the request target does not fit the method")                 \
-    X(TARGET_PERCENT, 400, "path has an invalid or a forbidden percent-encoding")             \
+    X(TARGET_PERCENT, 400, "path has NUL, or a character in more bytes than it needs")        \
+    X(TARGET_SLASH, 400, "path has an encoded slash or a backslash")                          \
+    X(TARGET_DOT_SLASH, 400, "path has a dot segment beside an encoded slash")                \
     X(TARGET_ABOVE_ROOT, 400, "path climbs above the root")                                   \
     X(TARGET_AUTHORITY, 400, "authority in the request target is invalid")                    \
     X(VERSION, 400, "HTTP version is malformed")                                              \

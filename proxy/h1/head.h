@@ -27,6 +27,7 @@ struct h1_limits {
     size_t head_bytes; /* all of the head, with the empty line that ends it */
     size_t target_bytes;
     uint16_t field_count;
+    bool refuses_encoded_slashes; /* in the path of a request: %2F, %5C, and a backslash */
     bool accepts_bare_lf; /* of requests: the request line, field lines and the empty line may end in LF alone */
 };
 
@@ -66,6 +67,7 @@ struct h1_request {
     bool has_bare_lf;             /* a line ended in LF alone: send no line on as it was received */
     bool rewrites_content_length; /* all Content-Length lines are hop_by_hop: send one of content_length */
     bool target_rewritten;        /* forward_target differs from target */
+    bool has_encoded_slash; /* in path, as %2F or %5C in any case: part of its segment here, perhaps not elsewhere */
     bool authority_from_target; /* absolute-form: forward `authority` as Host, not the Host received (RFC 9112 3.2.2) */
     uint8_t desync;             /* enum h1_desync: the class of desync_reason */
     uint8_t desync_reason;      /* enum h1_desync_reason: the first of the list that was seen; NONE is compliant */
@@ -78,13 +80,14 @@ struct h1_request {
     struct slice method_text;
     struct slice target;         /* as received */
     struct slice forward_target; /* what to send on: path and query in origin-form, or "*" */
-    struct slice path;           /* what to route by, and the start of forward_target; no dot segments; or "*" */
-    struct slice query;          /* behind '?'; empty without one */
-    struct slice authority;      /* what to route by, with its port; empty only for HTTP/1.0 without Host */
-    struct slice host;           /* authority without its port; as received, so in any case; IPv6 keeps its brackets */
+    struct slice
+        path; /* what to route by, and the start of forward_target: in its normal form, without dot segments; or "*" */
+    struct slice query;     /* behind '?'; empty without one */
+    struct slice authority; /* what to route by, with its port; empty only for HTTP/1.0 without Host */
+    struct slice host;      /* authority without its port; as received, so in any case; IPv6 keeps its brackets */
     struct slice upgrade_protocol;              /* value of Upgrade when `upgrade`, otherwise empty */
     struct h1_field_line fields[H1_FIELDS_MAX]; /* only field_count are set */
-    char rewritten[H1_TARGET_MAX + 1];          /* scratch */
+    char rewritten[H1_TARGET_MAX + 3];          /* scratch, with room for one more byte in encoded form */
 };
 
 struct h1_response {

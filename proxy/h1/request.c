@@ -52,9 +52,9 @@ static enum h1_result step_method(struct h1_cursor *c, struct h1_request *reques
     return H1_DONE;
 }
 
-static enum h1_result step_target(struct h1_cursor *c, struct h1_request *request, size_t limit_bytes)
+static enum h1_result step_target(struct h1_cursor *c, struct h1_request *request, const struct h1_limits *limits)
 {
-    size_t target_max = limit_bytes < H1_TARGET_MAX ? limit_bytes : H1_TARGET_MAX;
+    size_t target_max = limits->target_bytes < H1_TARGET_MAX ? limits->target_bytes : H1_TARGET_MAX;
     bool can_end_here = (size_t)(c->end - c->at) > target_max;
     const char *end = can_end_here ? c->at + target_max + 1 : c->end;
     const char *stop = h1_scan_target(c->at, end);
@@ -65,7 +65,7 @@ static enum h1_result step_target(struct h1_cursor *c, struct h1_request *reques
         return h1_refuse(c, *stop == '\r' || *stop == '\n' ? H1_ERR_VERSION : H1_ERR_TARGET);
     }
     request->target = (struct slice){ c->at, (size_t)(stop - c->at) };
-    enum h1_error error = h1_target_read(request);
+    enum h1_error error = h1_target_read(request, limits->refuses_encoded_slashes);
     if (error != H1_OK) {
         return h1_refuse(c, error);
     }
@@ -80,7 +80,7 @@ static enum h1_result step_request_line(struct h1_cursor *c, struct h1_request *
         result = step_method(c, request);
     }
     if (result == H1_DONE) {
-        result = step_target(c, request, limits->target_bytes);
+        result = step_target(c, request, limits);
     }
     if (result == H1_DONE) {
         result = h1_step_version(c, &request->minor_version);

@@ -15,25 +15,14 @@ enum {
 };
 
 const uint8_t h1_char_classes[256] = {
-    ['\t'] = VALUE,       [' '] = VALUE,
-    ['"'] = SEEN,         ['#'] = TOKEN,
-    ['<'] = SEEN,         ['>'] = SEEN,
-    ['\\'] = SEEN,        ['!'] = TOKEN_PATH,
-    ['$'] = TOKEN_PATH,   ['&'] = TOKEN_PATH,
-    ['\''] = TOKEN_PATH,  ['*'] = TOKEN_PATH,
-    ['+'] = TOKEN_PATH,   ['('] = PATH,
-    [')'] = PATH,         [','] = PATH,
-    ['/'] = PATH,         [':'] = PATH,
-    [';'] = PATH,         ['='] = PATH,
-    ['@'] = PATH,         ['%'] = TOKEN_QUERY,
-    ['?'] = QUERY,        ['['] = QUERY,
-    [']'] = QUERY,        ['{'] = QUERY,
-    ['}'] = QUERY,        ['|'] = TOKEN_QUERY,
-    ['^'] = TOKEN_QUERY,  ['`'] = TOKEN_QUERY,
-    ['-'] = WORD,         ['~'] = WORD,
-    ['_'] = UNDERSCORE,   ['.'] = DOT,
-    ['0' ... '9'] = WORD, ['A' ... 'Z'] = WORD,
-    ['a' ... 'z'] = WORD, [0x80 ... 0xff] = VALUE,
+    ['\t'] = VALUE,       [' '] = VALUE,        ['"'] = SEEN,           ['#'] = TOKEN,      ['<'] = SEEN,
+    ['>'] = SEEN,         ['\\'] = SEEN,        ['!'] = TOKEN_PATH,     ['$'] = TOKEN_PATH, ['&'] = TOKEN_PATH,
+    ['\''] = TOKEN_PATH,  ['*'] = TOKEN_PATH,   ['+'] = TOKEN_PATH,     ['('] = PATH,       [')'] = PATH,
+    [','] = PATH,         ['/'] = PATH,         [':'] = PATH,           [';'] = PATH,       ['='] = PATH,
+    ['@'] = PATH,         ['%'] = TOKEN_QUERY,  ['?'] = QUERY,          ['['] = SEEN,       [']'] = SEEN,
+    ['{'] = SEEN,         ['}'] = SEEN,         ['|'] = TOKEN,          ['^'] = TOKEN,      ['`'] = TOKEN,
+    ['-'] = WORD,         ['~'] = WORD,         ['_'] = UNDERSCORE,     ['.'] = DOT,        ['0' ... '9'] = WORD,
+    ['A' ... 'Z'] = WORD, ['a' ... 'z'] = WORD, [0x80 ... 0xff] = SEEN,
 };
 
 enum h1_result h1_step_rare_line_end(struct h1_cursor *c, enum h1_error otherwise)

@@ -19,9 +19,9 @@
 enum h1_char_class {
     H1_CHAR_TOKEN = 1,  /* tchar */
     H1_CHAR_VALUE = 2,  /* field-vchar, obs-text, SP, HTAB */
-    H1_CHAR_TARGET = 4, /* visible ASCII */
+    H1_CHAR_TARGET = 4, /* whatever is not a control or space */
     H1_CHAR_PATH = 8,   /* pchar and '/', without '%' and '.', which need a closer look */
-    H1_CHAR_QUERY = 16, /* also what browsers leave as it is in a query, against RFC 3986: [ ] { | } ^ ` */
+    H1_CHAR_QUERY = 16, /* pchar, '/', '?', and '%' wherever it stands */
     H1_CHAR_HOST = 32,  /* of a name or an IPv4 address: unreserved */
     H1_CHAR_UNDERSCORE = 64
 };
@@ -83,15 +83,18 @@ static inline const char *h1_scan_target(const char *at, const char *end)
 {
 #if H1_HAS_SSE2
     while (end - at >= 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
-        __m128i visible =
-            _mm_andnot_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)),
-                             _mm_cmpgt_epi8(bytes, _mm_set1_epi8(0x20))); /* signed: above 0x7f is below 0 */
-        unsigned mask = (unsigned)_mm_movemask_epi8(visible) ^ 0xffff;
-        if (mask != 0) {
-            return at + __builtin_ctz(mask);
+        /* As above; space belongs to what ends it. */
+        __m128i bytes = _mm_add_epi8(_mm_loadu_si128((const __m128i *)at), _mm_set1_epi8(1));
+        unsigned mask = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x22)));
+        if (mask == 0) {
+            at += 16;
+            continue;
         }
-        at += 16;
+        at += __builtin_ctz(mask);
+        if (!h1_char_is(*at, H1_CHAR_TARGET)) {
+            return at;
+        }
+        at++;
     }
 #endif
     return h1_scan_class(at, end, H1_CHAR_TARGET);

@@ -20,43 +20,112 @@ static int decode_percent(const char *at, const char *end)
     return hex_digit(at[1]) * 16 + hex_digit(at[2]);
 }
 
-/* Would some backend read it as another path than we match? Separators, NUL, and UTF-8 in more bytes than needed. */
-static bool percent_is_forbidden(int byte, int byte_before)
+/* A path on its way into its normal form. */
+struct normal_path {
+    char *start, *to, *end; /* of the scratch: written so far, and all */
+    bool refuses_encoded_slashes;
+    bool has_encoded_slash;
+    bool has_unencoded; /* a character that URIs have in encoded form only, or a '%' that encodes nothing */
+};
+
+/* NUL, and UTF-8 in more bytes than needed: some backend reads it as another path than we match. */
+static bool byte_is_forbidden(int byte, int byte_before)
 {
-    bool is_overlong = byte == 0xc0 || byte == 0xc1 || (byte_before == 0xe0 && byte >= 0x80 && byte < 0xa0) ||
-                       (byte_before == 0xf0 && byte >= 0x80 && byte < 0x90);
-    return byte < 0 || byte == 0 || byte == '/' || byte == '\\' || is_overlong;
+    return byte == 0 || byte == 0xc0 || byte == 0xc1 || (byte_before == 0xe0 && byte >= 0x80 && byte < 0xa0) ||
+           (byte_before == 0xf0 && byte >= 0x80 && byte < 0x90);
+}
+
+static size_t put_encoded(char byte, char out[3])
+{
+    static const char digits[] = "0123456789ABCDEF";
+    out[0] = '%';
+    out[1] = digits[(unsigned char)byte >> 4];
+    out[2] = digits[byte & 15];
+    return 3;
+}
+
+size_t h1_path_put(char byte, char out[3])
+{
+    out[0] = byte;
+    return h1_char_is(byte, H1_CHAR_HOST | H1_CHAR_PATH) ? 1 : put_encoded(byte, out);
+}
+
+/* `at`: as received, three bytes of an encoding or one that was not encoded. What was encoded goes on as it came, also in
+ * lower case: no route has it, so that its spelling cannot lead anywhere else. */
+static enum h1_error put_slash(struct normal_path *normal, const char *at)
+{
+    if (normal->refuses_encoded_slashes) {
+        return H1_ERR_TARGET_SLASH;
+    }
+    normal->has_encoded_slash = true;
+    if (*at == '%') {
+        memcpy(normal->to, at, 3);
+    } else {
+        put_encoded(*at, normal->to);
+    }
+    normal->to += 3;
+    return H1_OK;
 }
 
 /* Writes one segment in its normal form (RFC 3986 6.2.2): unreserved characters as they are, other percent-encodings
- * in upper case. It never grows. */
-static enum h1_error copy_segment(const char *at, const char *end, char **out)
+ * in upper case, and encoded what a URI has in no other way. A '%' that encodes nothing becomes "%25": left alone it
+ * could encode something together with what was decoded behind it ("%%32f"). */
+static enum h1_error copy_segment(const char *at, const char *end, struct normal_path *normal)
 {
-    static const char digits[] = "0123456789ABCDEF";
-    char *to = *out;
     int byte_before = 0;
     while (at < end) {
-        if (*at != '%') {
-            byte_before = 0;
-            *to++ = *at++;
-            continue;
+        int decoded = *at == '%' ? decode_percent(at, end) : -1;
+        int byte = decoded >= 0 ? decoded : (unsigned char)*at;
+        if (normal->end - normal->to < 3) {
+            return H1_ERR_TARGET_TOO_LONG;
         }
-        int byte = decode_percent(at, end);
-        if (percent_is_forbidden(byte, byte_before)) {
+        if (byte_is_forbidden(byte, byte_before)) {
             return H1_ERR_TARGET_PERCENT;
         }
-        if (h1_char_is((char)byte, H1_CHAR_HOST)) {
-            *to++ = (char)byte;
+        if (byte == '\\' || byte == '/') {
+            enum h1_error error = put_slash(normal, at);
+            if (error != H1_OK) {
+                return error;
+            }
+        } else if (decoded < 0) {
+            normal->to += h1_path_put((char)byte, normal->to);
+        } else if (h1_char_is((char)byte, H1_CHAR_HOST)) {
+            *normal->to++ = (char)byte;
         } else {
-            *to++ = '%';
-            *to++ = digits[byte >> 4];
-            *to++ = digits[byte & 15];
+            normal->to += put_encoded((char)byte, normal->to);
         }
+        normal->has_unencoded |= decoded < 0 && !h1_char_is((char)byte, H1_CHAR_HOST | H1_CHAR_PATH);
         byte_before = byte;
-        at += 3;
+        at += decoded >= 0 ? 3 : 1;
     }
-    *out = to;
     return H1_OK;
+}
+
+bool h1_is_encoded_slash(const char *at, const char *end)
+{
+    int byte = *at == '%' ? decode_percent(at, end) : -1;
+    return byte == '/' || byte == '\\';
+}
+
+/* In normal form. Who takes its encoded slashes for slashes, as some do when they decode before they look for dot segments,
+ * would climb out of the path that was routed by. */
+static bool hides_dot_segment(const char *at, const char *end)
+{
+    const char *start = at;
+    bool is_dot = false, has_slash = false;
+    for (;; at++) {
+        if (at < end && !h1_is_encoded_slash(at, end)) {
+            continue;
+        }
+        struct slice part = { start, (size_t)(at - start) };
+        is_dot |= slice_equals(part, SLICE_LITERAL("..")) || slice_equals(part, SLICE_LITERAL("."));
+        if (at == end) {
+            return is_dot && has_slash;
+        }
+        has_slash = true;
+        at += 2;
+        start = at + 1;
+    }
 }
 
 /* The segment behind the '/' at `slash` is complete at `to`. Drops it if it is a dot segment, and for ".." the one
@@ -79,28 +148,32 @@ static char *drop_dot_segment(char *path, char *slash, char *to, bool is_last)
     return is_last ? slash + 1 : slash;
 }
 
-/* path starts with '/'; out has room for it. */
-static enum h1_error normalise_path(struct slice path, char *out, size_t *out_len)
+/* path starts with '/'. */
+static enum h1_error normalise_path(struct slice path, struct normal_path *normal)
 {
     const char *at = path.at;
     const char *path_end = path.at + path.len;
-    char *to = out;
     while (at < path_end) {
         const char *next = memchr(at + 1, '/', (size_t)(path_end - at - 1));
         const char *end = next != NULL ? next : path_end;
-        char *slash = to;
-        *to++ = '/';
-        enum h1_error error = copy_segment(at + 1, end, &to);
+        char *slash = normal->to;
+        if (slash == normal->end) {
+            return H1_ERR_TARGET_TOO_LONG;
+        }
+        *normal->to++ = '/';
+        enum h1_error error = copy_segment(at + 1, end, normal);
         if (error != H1_OK) {
             return error;
         }
-        to = drop_dot_segment(out, slash, to, end == path_end);
-        if (to == NULL) {
+        if (normal->has_encoded_slash && hides_dot_segment(slash + 1, normal->to)) {
+            return H1_ERR_TARGET_DOT_SLASH;
+        }
+        normal->to = drop_dot_segment(normal->start, slash, normal->to, end == path_end);
+        if (normal->to == NULL) {
             return H1_ERR_TARGET_ABOVE_ROOT;
         }
         at = end;
     }
-    *out_len = (size_t)(to - out);
     return H1_OK;
 }
 
@@ -115,40 +188,86 @@ static const char *scan_plain_path(const char *at, const char *end)
     }
 }
 
-static void use_as_received(struct h1_request *request, struct slice origin, size_t path_len)
+/* forward_target is path and tail, which is empty or starts with '?'. */
+static void use(struct h1_request *request, const char *at, size_t path_len, size_t tail_len)
 {
-    request->forward_target = origin;
-    request->path = (struct slice){ origin.at, path_len };
+    request->forward_target = (struct slice){ at, path_len + tail_len };
+    request->path = (struct slice){ at, path_len };
+    if (tail_len > 0) {
+        request->query = (struct slice){ at + path_len + 1, tail_len - 1 };
+    }
 }
 
-/* origin is not in its normal form, or has a byte that does not belong; path_len: up to its '?' or its end. */
-static enum h1_error rewrite(struct h1_request *request, struct slice origin, size_t path_len)
+/* ASCII goes on as it came, whatever it encodes: nobody here reads it. */
+static enum h1_error put_tail(struct normal_path *normal, struct slice tail)
 {
-    struct slice path = { origin.at, path_len };
-    for (size_t i = 0; i < path.len; i++) {
-        if (path.at[i] != '%' && path.at[i] != '.' && !h1_char_is(path.at[i], H1_CHAR_PATH)) {
-            return H1_ERR_TARGET;
+    for (size_t i = 0; i < tail.len; i++) {
+        if (normal->end - normal->to < 3) {
+            return H1_ERR_TARGET_TOO_LONG;
+        }
+        if (tail.at[i] & 0x80) {
+            normal->to += put_encoded(tail.at[i], normal->to);
+        } else {
+            *normal->to++ = tail.at[i];
         }
     }
-    size_t normal_len = 0;
-    enum h1_error error = normalise_path(path, request->rewritten, &normal_len);
-    if (error != H1_OK) {
-        return error;
-    }
-    if (slice_equals(path, (struct slice){ request->rewritten, normal_len })) {
-        use_as_received(request, origin, path_len);
-        return H1_OK;
-    }
-    size_t tail_len = origin.len - path_len;
-    memcpy(request->rewritten + normal_len, origin.at + path_len, tail_len);
-    use_as_received(request, (struct slice){ request->rewritten, normal_len + tail_len }, normal_len);
-    request->target_rewritten = true;
-    request->desync_reasons |= 1u << H1_DESYNC_PATH_NORMALISED;
     return H1_OK;
 }
 
+/* Into the scratch, and from there only what differs from what came: path and tail, if they came as one. */
+static enum h1_error rewrite(struct h1_request *request, struct slice path, struct slice tail,
+                             bool refuses_encoded_slashes)
+{
+    char *scratch = request->rewritten;
+    struct normal_path normal = { .start = scratch,
+                                  .to = scratch,
+                                  .end = scratch + sizeof(request->rewritten),
+                                  .refuses_encoded_slashes = refuses_encoded_slashes };
+    enum h1_error error = memchr(path.at, '#', path.len) != NULL ? H1_ERR_TARGET : normalise_path(path, &normal);
+    if (error != H1_OK) {
+        return error;
+    }
+    size_t path_len = (size_t)(normal.to - scratch);
+    if (!slice_equals(path, (struct slice){ scratch, path_len })) {
+        request->desync_reasons |= 1u << H1_DESYNC_PATH_NORMALISED;
+    }
+    if (normal.has_unencoded) {
+        request->desync_reasons |= 1u << H1_DESYNC_TARGET_UNENCODED;
+    }
+    request->has_encoded_slash = normal.has_encoded_slash;
+    error = put_tail(&normal, tail);
+    if (error != H1_OK) {
+        return error;
+    }
+    size_t len = (size_t)(normal.to - scratch);
+    bool is_one = path.at + path.len == tail.at;
+    if (is_one && slice_equals((struct slice){ path.at, path.len + tail.len }, (struct slice){ scratch, len })) {
+        use(request, path.at, path.len, tail.len);
+    } else {
+        use(request, scratch, path_len, len - path_len);
+        request->target_rewritten = true;
+    }
+    return H1_OK;
+}
+
+/* False with an error, or with H1_OK: it has bytes that do not go on as they came. */
+static bool query_is_ascii(struct h1_request *request, struct slice query, enum h1_error *error)
+{
+    const char *end = query.at + query.len;
+    bool is_ascii = true;
+    for (const char *at = query.at; (at = h1_scan_class(at, end, H1_CHAR_QUERY)) != end; at++) {
+        if (*at == '#') {
+            *error = H1_ERR_TARGET;
+            return false;
+        }
+        is_ascii = is_ascii && !(*at & 0x80);
+        request->desync_reasons |= 1u << H1_DESYNC_TARGET_UNENCODED;
+    }
+    return is_ascii;
+}
+
 /* origin starts with '/'. */
-static enum h1_error read_origin_form(struct h1_request *request, struct slice origin)
+static enum h1_error read_origin_form(struct h1_request *request, struct slice origin, bool refuses_encoded_slashes)
 {
     const char *end = origin.at + origin.len;
     const char *stop = scan_plain_path(origin.at, end);
@@ -157,18 +276,13 @@ static enum h1_error read_origin_form(struct h1_request *request, struct slice o
         const char *mark = memchr(stop, '?', (size_t)(end - stop));
         path_end = mark != NULL ? mark : end;
     }
-    size_t path_len = (size_t)(path_end - origin.at);
-    if (path_end != end) {
-        request->query = (struct slice){ path_end + 1, (size_t)(end - path_end - 1) };
-        if (h1_scan_class(request->query.at, end, H1_CHAR_QUERY) != end) {
-            return H1_ERR_TARGET;
-        }
-    }
-    if (stop == path_end) {
-        use_as_received(request, origin, path_len);
+    struct slice path = { origin.at, (size_t)(path_end - origin.at) }, tail = { path_end, (size_t)(end - path_end) };
+    enum h1_error error = H1_OK;
+    if (query_is_ascii(request, tail, &error) && stop == path_end) {
+        use(request, path.at, path.len, tail.len);
         return H1_OK;
     }
-    return rewrite(request, origin, path_len);
+    return error != H1_OK ? error : rewrite(request, path, tail, refuses_encoded_slashes);
 }
 
 static void use_asterisk(struct h1_request *request)
@@ -177,7 +291,8 @@ static void use_asterisk(struct h1_request *request)
 }
 
 /* after_scheme: what follows "http://". */
-static enum h1_error read_absolute_form(struct h1_request *request, struct slice after_scheme)
+static enum h1_error read_absolute_form(struct h1_request *request, struct slice after_scheme,
+                                        bool refuses_encoded_slashes)
 {
     const char *end = after_scheme.at + after_scheme.len;
     const char *authority_end = after_scheme.at;
@@ -192,15 +307,15 @@ static enum h1_error read_absolute_form(struct h1_request *request, struct slice
     }
     struct slice rest = { authority_end, (size_t)(end - authority_end) };
     if (rest.len > 0 && rest.at[0] == '/') {
-        return read_origin_form(request, rest);
+        return read_origin_form(request, rest, refuses_encoded_slashes);
     }
     if (rest.len == 0 && request->method == H1_METHOD_OPTIONS) {
         use_asterisk(request); /* RFC 9112 3.2.4 */
         return H1_OK;
     }
-    request->rewritten[0] = '/';
-    memcpy(request->rewritten + 1, rest.at, rest.len);
-    return read_origin_form(request, (struct slice){ request->rewritten, rest.len + 1 });
+    enum h1_error error = H1_OK;
+    query_is_ascii(request, rest, &error);
+    return error != H1_OK ? error : rewrite(request, SLICE_LITERAL("/"), rest, refuses_encoded_slashes);
 }
 
 static bool starts_with_ignoring_case(struct slice s, struct slice prefix)
@@ -234,17 +349,17 @@ static const char *scan_ip_literal(const char *at, const char *end)
     return stop < end && *stop == ']' && has_colon ? stop + 1 : at;
 }
 
-enum h1_error h1_target_read(struct h1_request *request)
+enum h1_error h1_target_read(struct h1_request *request, bool refuses_encoded_slashes)
 {
     struct slice target = request->target;
-    request->target_rewritten = request->authority_from_target = false;
+    request->target_rewritten = request->authority_from_target = request->has_encoded_slash = false;
     request->query = (struct slice){ target.at + target.len, 0 };
     request->authority = request->host = request->query;
     if (target.len == 0) {
         return H1_ERR_TARGET;
     }
     if (target.at[0] == '/') {
-        return read_origin_form(request, target);
+        return read_origin_form(request, target, refuses_encoded_slashes);
     }
     if (slice_equals(target, SLICE_LITERAL("*"))) {
         use_asterisk(request);
@@ -253,8 +368,8 @@ enum h1_error h1_target_read(struct h1_request *request)
     static const struct slice schemes[] = { { "http://", 7 }, { "https://", 8 } };
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
         if (starts_with_ignoring_case(target, schemes[i])) {
-            return read_absolute_form(request,
-                                      (struct slice){ target.at + schemes[i].len, target.len - schemes[i].len });
+            struct slice after_scheme = { target.at + schemes[i].len, target.len - schemes[i].len };
+            return read_absolute_form(request, after_scheme, refuses_encoded_slashes);
         }
     }
     return H1_ERR_TARGET_FORM;

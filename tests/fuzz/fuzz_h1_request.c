@@ -2,6 +2,10 @@
  * follow from the bytes. What is accepted must keep the parser's promises, and be one plain head when written anew. */
 #include "tests/fuzz/h1_rewrite.h"
 
+#include <ctype.h>
+
+#include "proxy/h1/target.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 #define REWRITTEN_FIELDS_MAX 20
@@ -77,6 +81,29 @@ static void check_class(void)
     check(whole.has_bare_lf == has_reason(&whole, H1_DESYNC_BARE_LF) && (!whole.has_bare_lf || limits.accepts_bare_lf));
 }
 
+static size_t slash_len(struct slice path, size_t at)
+{
+    if (at == path.len || path.at[at] == '/') {
+        return 1;
+    }
+    return h1_is_encoded_slash(path.at + at, path.at + path.len) ? 3 : 0;
+}
+
+/* At a slash, encoded or not, a dot segment begins. */
+static bool names_dot_segment(struct slice path, size_t at)
+{
+    size_t end = at + slash_len(path, at);
+    if (end == at) {
+        return false;
+    }
+    size_t start = end;
+    while (slash_len(path, end) == 0) {
+        end++;
+    }
+    struct slice part = { path.at + start, end - start };
+    return slice_equals(part, SLICE_LITERAL(".")) || slice_equals(part, SLICE_LITERAL(".."));
+}
+
 static void check_target(void)
 {
     check(whole.method != H1_METHOD_CONNECT);
@@ -84,6 +111,17 @@ static void check_target(void)
     check(whole.path.at == whole.forward_target.at && whole.path.len <= whole.forward_target.len);
     check(whole.target_rewritten == !slice_equals(whole.target, whole.forward_target));
     check(slice_equals(whole.path, SLICE_LITERAL("*")) || whole.path.at[0] == '/');
+    bool has_slash = false, has_dots = false;
+    for (size_t i = 0; i < whole.path.len; i++) {
+        char c = whole.path.at[i];
+        check(c > ' ' && c < 0x7f && strchr("\"#<>?[\\]^`{|}", c) == NULL);
+        check(c != '%' || (i + 2 < whole.path.len && isxdigit(whole.path.at[i + 1]) && isxdigit(whole.path.at[i + 2])));
+        has_slash |= h1_is_encoded_slash(whole.path.at + i, whole.path.at + whole.path.len);
+        has_dots |= names_dot_segment(whole.path, i);
+    }
+    check(has_slash == whole.has_encoded_slash || slice_equals(whole.path, SLICE_LITERAL("/")) ||
+          whole.has_encoded_slash);
+    check(!has_dots && (!has_slash || !limits.refuses_encoded_slashes));
 }
 
 /* Written anew it is read the same, and nothing about its framing is left to doubt. */
@@ -91,7 +129,7 @@ static void check_rewritten(void)
 {
     static struct text text;
     const struct h1_limits wider = { .head_bytes = sizeof(text.at),
-                                     .target_bytes = 257,
+                                     .target_bytes = H1_TARGET_MAX,
                                      .field_count = REWRITTEN_FIELDS_MAX };
     enum h1_error error;
     size_t resume_at = 0;

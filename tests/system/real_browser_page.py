@@ -8,6 +8,7 @@ import threading
 RESOURCES = 100
 EVENTS = 20
 MESSAGES = 50
+TARGETS = ["/report[1].txt", "/100%", "/a|b", "/?p=C:\\x", "/%C3%B6{1}", "/@scope%2fname", "/?q=\"<a>^`"]
 
 PAGE = """<!doctype html>
 <html><head><title>page</title><link rel="icon" href="data:,">
@@ -55,7 +56,14 @@ function socket() {
     };
     socket.onclose = e => report({sent, wrong, code: e.code, reason: e.reason, clean: e.wasClean, protocol: socket.protocol});
 }
-addEventListener('load', () => ({resources, events, socket})[task]());
+
+async function targets() {
+    const statuses = {};
+    for (const target of TARGETS)
+        statuses[target] = (await fetch(target)).status;
+    report({statuses});
+}
+addEventListener('load', () => ({resources, events, socket, targets})[task]());
 </script>
 LINKS
 </head><body>IMAGES SCRIPTS</body></html>
@@ -77,10 +85,13 @@ def write_site(folder):
             (folder / f"{i}.svg").write_text(f'<svg xmlns="http://www.w3.org/2000/svg" width="{i}" height="9"><!--{padding}--></svg>')
             images.append(f'<img data-width="{i}" src="/{i}.svg">')
     page = PAGE
-    for word, text in (("RESOURCES", str(RESOURCES)), ("MESSAGES", str(MESSAGES)), ("LINKS", "\n".join(links)),
+    for word, text in (("RESOURCES", str(RESOURCES)), ("MESSAGES", str(MESSAGES)), ("TARGETS", json.dumps(TARGETS)), ("LINKS", "\n".join(links)),
                        ("IMAGES", "\n".join(images)), ("SCRIPTS", "\n".join(scripts))):
         page = page.replace(word, text)
     (folder / "index.html").write_text(page)
+    (folder / "@scope").mkdir()
+    for name in ("report[1].txt", "100%", "a|b", "\u00f6{1}", "@scope/name"):
+        (folder / name).write_text(name)
     return len(scripts), len(links), len(images)
 
 

@@ -189,7 +189,7 @@ AMBIGUOUS = [
     b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     b"GET / HTTP/1.1\r\n\r\n",
     b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"GET /%2fadmin HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /..%2fadmin HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET /../x HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET / HTTP/2.0\r\nHost: a\r\n\r\n",
     b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n",

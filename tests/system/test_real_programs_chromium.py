@@ -8,7 +8,7 @@ import pytest
 
 from proxy_alone import endpoints
 from proxy_fixtures import proxy  # noqa: F401 (fixture)
-from real_browser_page import EVENTS, MESSAGES, RESOURCES, ReportServer, write_site
+from real_browser_page import EVENTS, MESSAGES, RESOURCES, TARGETS, ReportServer, write_site
 from real_programs import DEADLINE_S, environment, nginx, require, server, wait_until  # noqa: F401 (fixtures)
 
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -102,3 +102,10 @@ def test_a_web_socket_echoes_and_keeps_its_close_code(browse):
     report, _, _ = browse("socket")
     assert report == {"sent": MESSAGES, "wrong": 0, "code": 4001, "reason": "so long", "clean": True, "protocol": "echo",
                       "failed": []}
+
+
+def test_what_a_browser_leaves_unencoded_reaches_the_task(browse):
+    report, files, _ = browse("targets")
+    assert report == {"statuses": {target: 200 for target in TARGETS}, "failed": []}
+    for sent_on in ("/report%5B1%5D.txt", "/100%25", "/a%7Cb", "/?p=C:\\x5Cx", "/@scope%2fname"):
+        wait_until(lambda: [line for line in files.requests() if f'"GET {sent_on} ' in line], f"{sent_on} in nginx's access log")

@@ -89,7 +89,8 @@ static void every_key_reaches_its_field(void **state)
                       "  connectionsPerWorker: 7, requestsPerSecondPerWorker: 8, bodyBytesPerSecondPerWorker: 9KiB}]\n"
                       "proxy: {workers: 3, user: www-data, accessLog: /log, retries: 0, desync: strictest,\n"
                       "  trustedProxies: [10.0.0.0/8, '::1'], forwardedFor: replace, sendForwarded: true,\n"
-                      "  acceptBareLf: true, accessLogFormat: combined, accessLogEvery: 10, retryBudgetPercent: 5,\n"
+                      "  acceptBareLf: true, encodedSlashes: refuse, accessLogFormat: combined, accessLogEvery: 10, "
+                      "retryBudgetPercent: 5,\n"
                       "  timeouts: {request: 1m, tunnel: 2h}, limits: {replayBytes: 0, bodyBytesPerSecondMin: 1KiB},\n"
                       "  clients: {connections: 4, requestsPerSecond: 5, bodyBytesPerSecond: 6}}\n"
                       "admin: {address: 0.0.0.0:1, token: " TOKEN ", allowedHosts: [A.example, b]}\n"
@@ -116,6 +117,7 @@ static void every_key_reaches_its_field(void **state)
     assert_int_equal(c->proxy.trusted_proxy_count, 2);
     assert_string_equal(c->proxy.trusted_proxies[1], "::1");
     assert_string_equal(c->proxy.forwarded_for, "replace");
+    assert_string_equal(c->proxy.encoded_slashes, "refuse");
     assert_true(c->proxy.sends_forwarded && c->proxy.accepts_bare_lf);
     assert_string_equal(c->proxy.access_log_format, "combined");
     assert_int_equal(c->proxy.access_log_every, 10);

@@ -69,6 +69,7 @@ static int set_up(void **state)
                                  .service_count = 1,
                                  .proxy = { .balancer = (char *)"p2c",
                                             .desync = (char *)"defensive",
+                                            .encoded_slashes = (char *)"pass",
                                             .forwarded_for = (char *)"append",
                                             .access_log_format = (char *)"json" } };
     b->proxy = -1;

@@ -212,6 +212,53 @@ static void paths_that_no_request_could_have_are_refused(void **state)
     assert_int_equal(route_table_count(*state), 0);
 }
 
+static uint32_t match_decoded(const struct route_table *table, const char *host, const char *path)
+{
+    struct slice path_copy = copy_of(path, strlen(path));
+    uint32_t service = route_table_match_decoded(table, slice_of(host), path_copy);
+    free((char *)path_copy.at);
+    return service;
+}
+
+static void a_path_is_compared_in_its_normal_form(void **state)
+{
+    add(*state, "*", "/a|b", 1);
+    add(*state, "*", "/[c]/d", 2);
+    add(*state, "*", "/%C3%B6", 3);
+    assert_int_equal(match(*state, "a", "/a%7Cb/c"), 1);
+    assert_int_equal(match(*state, "a", "/%5Bc%5D/d"), 2);
+    assert_int_equal(match(*state, "a", "/%C3%B6"), 3);
+    assert_int_equal(match(*state, "a", "/a|b"), NOTHING); /* never the path of a parsed request */
+    char longest[ROUTE_PATH_MAX + 1], normal[3 * ROUTE_PATH_MAX + 1] = "/";
+    memset(longest, '|', ROUTE_PATH_MAX);
+    longest[0] = '/';
+    longest[ROUTE_PATH_MAX] = '\0';
+    for (int i = 1; i < ROUTE_PATH_MAX; i++)
+        strcat(normal, "%7C");
+    add(*state, "*", longest, 4);
+    assert_int_equal(match(*state, "a", normal), 4);
+    assert_int_equal(match_decoded(*state, "a", normal), 4);
+    strcat(normal, "/");
+    assert_int_equal(match_decoded(*state, "a", normal), 4);
+    normal[strlen(normal) - 1] = 'x';
+    assert_int_equal(match_decoded(*state, "a", normal), NOTHING);
+}
+
+static void encoded_slashes_can_be_read_as_slashes(void **state)
+{
+    add(*state, "*", "/", 1);
+    add(*state, "*", "/admin", 2);
+    add(*state, "*", "/a/b", 3);
+    assert_int_equal(match(*state, "a", "/admin%2fx"), 1);
+    assert_int_equal(match_decoded(*state, "a", "/admin%2fx"), 2);
+    assert_int_equal(match_decoded(*state, "a", "/admin%5Cx"), 2);
+    assert_int_equal(match_decoded(*state, "a", "/a%2Fb%5c"), 3);
+    assert_int_equal(match_decoded(*state, "a", "/a%2fbx"), 1);
+    assert_int_equal(match_decoded(*state, "a", "/a%252fb"), 1);
+    assert_int_equal(match_decoded(*state, "a", "/a%2"), 1);
+    assert_int_equal(match_decoded(*state, "a", "*"), 1);
+}
+
 static void a_host_of_a_request_may_be_anything(void **state)
 {
     char long_name[1000];
@@ -354,6 +401,8 @@ int main(void)
         TEST(a_slash_at_the_end_of_a_route_changes_nothing),
         TEST(hosts_that_no_request_could_have_are_refused),
         TEST(paths_that_no_request_could_have_are_refused),
+        TEST(a_path_is_compared_in_its_normal_form),
+        TEST(encoded_slashes_can_be_read_as_slashes),
         TEST(a_host_of_a_request_may_be_anything),
         TEST(a_path_deeper_than_any_route_may_be_still_matches_its_prefix),
         TEST(the_deepest_route_allowed_is_found),

@@ -140,6 +140,7 @@ static void every_setting_reaches_its_field(void **state)
                                      .client_body_bytes_per_second = 29,
                                      .desync = DESYNC_MODE_STRICTEST,
                                      .accepts_bare_lf = true,
+                                     .encoded_slashes = ENCODED_SLASHES_REFUSE,
                                      .forwarded_for = FORWARDED_FOR_PRESERVE,
                                      .sends_forwarded = true,
                                      .log_format = LOG_FORMAT_COMBINED,
@@ -158,6 +159,7 @@ static void every_setting_reaches_its_field(void **state)
               "\"connectionsPerWorker\":20,\"bufferBytesPerWorker\":2000021,\"upstreamIdlePerEndpoint\":22,"
               "\"replayBytes\":25,\"spliceBytesMin\":32,\"bodyBytesPerSecondMin\":26},\"clients\":{\"connections\":27,"
               "\"requestsPerSecond\":28,\"bodyBytesPerSecond\":29},\"desync\":\"strictest\",\"acceptBareLf\":true,"
+              "\"encodedSlashes\":\"refuse\","
               "\"forwardedFor\":\"preserve\",\"sendForwarded\":true,\"accessLogFormat\":\"combined\","
               "\"accessLogEvery\":30,\"trustedProxies\":[\"10.0.0.0/8\",\"::1\"],"
               "\"listeners\":[{\"connectionsPerWorker\":31},{\"proxyProtocol\":true,"
@@ -226,6 +228,7 @@ static void bad_settings_are_refused_with_their_path(void **state)
         { "{\"desync\":\"off\"}", "settings.desync:" },
         { "{\"desync\":1}", "settings.desync:" },
         { "{\"acceptBareLf\":1}", "settings.acceptBareLf:" },
+        { "{\"encodedSlashes\":\"decode\"}", "settings.encodedSlashes:" },
         { "{\"forwardedFor\":\"trust\"}", "settings.forwardedFor:" },
         { "{\"accessLogFormat\":\"xml\"}", "settings.accessLogFormat:" },
         { "{\"accessLogEvery\":0}", "settings.accessLogEvery:" },

@@ -15,6 +15,7 @@ static const struct {
 } rows[] = {
     { EXCHANGE_END_COMPLETE, { "--", "--", "--", "--", "--", "--" } },
     { EXCHANGE_END_NO_ROUTE, { "PR", "PC", "PH", "PD", "PD", "PT" } },
+    { EXCHANGE_END_AMBIGUOUS_PATH, { "PR", "PC", "PH", "PD", "PD", "PT" } },
     { EXCHANGE_END_NO_ENDPOINT, { "SC", "SC", "SC", "SC", "SC", "SC" } },
     { EXCHANGE_END_REFUSED_METHOD, { "PR", "PC", "PH", "PD", "PD", "PT" } },
     { EXCHANGE_END_REFUSED_EXPECTATION, { "PR", "PC", "PH", "PD", "PD", "PT" } },
