@@ -114,6 +114,8 @@ static void check_docker(const struct validation *v)
     } files[] = { { "docker.tls.ca", docker->tls_ca },
                   { "docker.tls.cert", docker->tls_cert },
                   { "docker.tls.key", docker->tls_key } };
+    if (docker->network && is_sound(v, "docker.network") && strcmp(docker->network, "none") == 0)
+        refuse(v, "docker.network", "'none' gives a task no address, write the name of a network, or leave it out");
     bool is_tcp = strncmp(docker->endpoint, "tcp:", 4) == 0,
          has_any = docker->tls_ca || docker->tls_cert || docker->tls_key;
     if (!is_sound(v, "docker.endpoint") || (!is_tcp && !has_any))

@@ -284,13 +284,21 @@ static void put_off_drain(struct controller *c, struct service *s, const struct 
     c->drains[c->drain_count++] = (struct drain){ s, *action };
 }
 
+/* What the registry could not take would be made again and again. */
+static int64_t create_budget(const struct controller *c, int64_t creating)
+{
+    if (c->actuator == NULL)
+        return 0;
+    int64_t all = actuator_creating_count(c->actuator, NULL), budget = ACTUATOR_CREATIONS_MAX - all,
+            room = (int64_t)task_registry_managed_room(c->parts.registry) - all;
+    if (budget < 1 && creating == 0)
+        budget = 1; /* services whose creations hang do not keep another from its first */
+    return budget < room ? budget : room;
+}
+
 static void act(struct controller *c, struct service *s, struct plan *plan)
 {
-    int64_t creating = creating_count(c, s), budget = 0;
-    if (c->actuator != NULL)
-        budget = ACTUATOR_CREATIONS_MAX - actuator_creating_count(c->actuator, NULL);
-    if (c->actuator != NULL && budget < 1 && creating == 0)
-        budget = 1; /* services whose creations hang do not keep another from its first */
+    int64_t creating = creating_count(c, s), budget = create_budget(c, creating);
     service_note_deployment(s, creating, c->events);
     service_plan(s, creating, budget, c->actuator != NULL, c->now_ms, plan);
     struct actuator_target target = {

@@ -133,7 +133,8 @@ void drain_book_follow(struct drain_book *book, drain_book_cb on_return, void *o
 /* A registry that is full leaves tasks out: what it does not have says nothing then. */
 static bool is_list_complete(const struct drain_book *book, const char *provider)
 {
-    if (task_registry_count(book->registry) >= TASK_REGISTRY_MAX)
+    if (task_registry_foreign_count(book->registry) >= TASK_REGISTRY_MAX ||
+        task_registry_managed_room(book->registry) == 0)
         return false;
     for (uint8_t i = 0; i < UINT8_MAX; i++) {
         const char *name = task_registry_provider_name(book->registry, i);

@@ -50,6 +50,7 @@ struct task_registry {
     struct provider_slot providers[PROVIDERS_MAX];
     uint8_t provider_count;
     struct listener listeners[LISTENER_COUNT];
+    size_t managed_count;
     unsigned walks; /* task_registry_each under way */
 };
 
@@ -131,6 +132,7 @@ static struct service *remove_entry(struct task_registry *r, struct entry *entry
     struct service *service = leave_service(entry);
     service->pins++;
     HASH_DELETE(hh, r->entries, entry); /* NOLINT(clang-analyzer-unix.Malloc): it does not follow uthash */
+    r->managed_count -= entry->task.spec.managed;
     free(entry);
     return service;
 }
@@ -154,6 +156,7 @@ static void terminate_texts(struct task_spec *spec)
     spec->revision[sizeof spec->revision - 1] = '\0';
     spec->proxy_protocol[sizeof spec->proxy_protocol - 1] = '\0';
     spec->check.path[sizeof spec->check.path - 1] = '\0';
+    spec->problem[sizeof spec->problem - 1] = '\0';
 }
 
 static bool checks_equal(const struct task_check *a, const struct task_check *b)
@@ -169,16 +172,23 @@ static bool specs_equal(const struct task_spec *a, const struct task_spec *b)
            a->managed == b->managed && a->weight == b->weight && a->state == b->state &&
            a->has_engine_health == b->has_engine_health && a->engine_health == b->engine_health &&
            a->started_at_wall_us == b->started_at_wall_us && a->exit_code == b->exit_code &&
-           a->start_period_ms == b->start_period_ms && checks_equal(&a->check, &b->check);
+           a->start_period_ms == b->start_period_ms && checks_equal(&a->check, &b->check) &&
+           a->is_signalled == b->is_signalled && strcmp(a->problem, b->problem) == 0;
+}
+
+static bool has_room(const struct task_registry *r, bool is_managed)
+{
+    return is_managed ? task_registry_managed_room(r) > 0 : task_registry_foreign_count(r) < TASK_REGISTRY_MAX;
 }
 
 static bool add_task(struct task_registry *r, uint8_t provider, const struct task_spec *spec)
 {
     struct provider_slot *slot = &r->providers[provider];
-    if (HASH_COUNT(r->entries) >= TASK_REGISTRY_MAX) {
+    if (!has_room(r, spec->managed)) {
         if (!slot->is_full_reported)
-            log_warn("tasks: %d are known, which is the limit; %s (%.12s) and later ones of %s are left out",
-                     TASK_REGISTRY_MAX, spec->name, spec->id, slot->name);
+            log_warn("tasks: %d%s are known, which is the limit; %s (%.12s) and later ones of %s are left out",
+                     spec->managed ? TASK_REGISTRY_MANAGED_MAX : TASK_REGISTRY_MAX, spec->managed ? " of our own" : "",
+                     spec->name, spec->id, slot->name);
         slot->is_full_reported = true;
         return false;
     }
@@ -188,6 +198,7 @@ static bool add_task(struct task_registry *r, uint8_t provider, const struct tas
     entry->task.sync_round = slot->round;
     entry->task.first_seen_at_ms = entry->task.probe_changed_at_ms = clock_now_ms();
     HASH_ADD_KEYPTR(hh, r->entries, entry->task.spec.id, strlen(entry->task.spec.id), entry);
+    r->managed_count += spec->managed;
     join_service(r, entry);
     tell(r, entry->service);
     return true;
@@ -209,6 +220,7 @@ static void update_task(struct task_registry *r, struct entry *entry, uint8_t pr
     old->pins++;
     if (moves)
         leave_service(entry);
+    r->managed_count += (size_t)spec->managed - (size_t)task->spec.managed;
     task->spec = *spec;
     if (!keeps_probe)
         set_probe(task, TASK_HEALTH_UNKNOWN);
@@ -391,10 +403,25 @@ size_t task_registry_count(const struct task_registry *r)
     return HASH_COUNT(r->entries);
 }
 
+size_t task_registry_foreign_count(const struct task_registry *r)
+{
+    return HASH_COUNT(r->entries) - r->managed_count;
+}
+
+size_t task_registry_managed_room(const struct task_registry *r)
+{
+    return r->managed_count < TASK_REGISTRY_MANAGED_MAX ? TASK_REGISTRY_MANAGED_MAX - r->managed_count : 0;
+}
+
+bool task_is_unusable(const struct task *task)
+{
+    return task->spec.problem[0] != '\0';
+}
+
 bool task_is_routable(const struct task *task)
 {
-    return task->spec.state == TASK_RUNNING && task->spec.address[0] && task->admin == TASK_ADMIN_READY &&
-           task_health_of(task) == TASK_HEALTH_UP;
+    return task->spec.state == TASK_RUNNING && !task_is_unusable(task) && task->spec.address[0] &&
+           task->admin == TASK_ADMIN_READY && task_health_of(task) == TASK_HEALTH_UP;
 }
 
 enum task_health task_health_of(const struct task *task)

@@ -9,7 +9,10 @@
  *                             publisher, controller
  *
  * Three axes, never merged: `state` is the provider's (does it run), `health` is what checks say, `admin` is what the
- * controller or an operator ordered. task_is_routable() joins them. */
+ * controller or an operator ordered. task_is_routable() joins them.
+ *
+ * A task that this installation created is never left out: what cannot be sent requests as it is (no address, labels
+ * that make no sense) enters as UNUSABLE, with the reason in `problem`, so that it is counted, shown and removed. */
 #ifndef DISCOVERY_TASK_REGISTRY_H
 #define DISCOVERY_TASK_REGISTRY_H
 
@@ -24,7 +27,10 @@
 #define TASK_PATH_SIZE 256
 #define TASK_REVISION_SIZE 36
 #define TASK_PROXY_PROTOCOL_SIZE 4
-#define TASK_REGISTRY_MAX 4096 /* tasks; one more is refused with a warning and counted */
+#define TASK_PROBLEM_SIZE 160
+#define TASK_REGISTRY_MAX 4096 /* tasks of others; one more is refused with a warning and counted */
+/* Our own, beside those: nobody else's containers take their places. Who creates asks task_registry_managed_room(). */
+#define TASK_REGISTRY_MANAGED_MAX 4096
 
 enum task_state { TASK_PENDING = 0, TASK_RUNNING, TASK_STOPPING, TASK_STOPPED, TASK_STATE_COUNT };
 enum task_health { TASK_HEALTH_UNKNOWN = 0, TASK_HEALTH_UP, TASK_HEALTH_DOWN, TASK_HEALTH_COUNT };
@@ -47,6 +53,7 @@ struct task_spec {
     char revision[TASK_REVISION_SIZE];             /* what our own containers were created from; empty for others */
     char proxy_protocol[TASK_PROXY_PROTOCOL_SIZE]; /* "off", "v1", "v2"; empty: not said */
     bool managed;                                  /* created by this installation of Portico */
+    char problem[TASK_PROBLEM_SIZE];               /* why no request can be sent to it as it is; empty: it is usable */
     uint32_t weight;                               /* 1..1000 */
     enum task_state state;
     bool has_engine_health;         /* the engine runs a health check in it */
@@ -55,6 +62,7 @@ struct task_spec {
     struct task_check check;
     int64_t started_at_wall_us; /* 0: unknown */
     int32_t exit_code;          /* of a stopped one */
+    bool is_signalled;          /* somebody had the engine send its stop signal, in this life of it */
 };
 
 struct task {
@@ -83,7 +91,8 @@ const char *task_registry_provider_name(const struct task_registry *r, uint8_t p
 bool task_registry_is_synced(const struct task_registry *r, uint8_t provider);
 
 /* Adds or updates. A changed address starts probe_health at UNKNOWN again; a task that leaves RUNNING loses it too.
- * What has history (probe health, admin) survives an update. Returns false when the registry is full. */
+ * What has history (probe health, admin) survives an update. Returns false when the registry is full for its kind
+ * (managed or not). */
 bool task_registry_apply(struct task_registry *r, uint8_t provider, const struct task_spec *spec);
 void task_registry_remove(struct task_registry *r, const char *id);
 
@@ -98,10 +107,14 @@ typedef void (*task_registry_each_cb)(void *owner, const struct task *task);
 void task_registry_each(const struct task_registry *r, task_registry_each_cb each, void *owner);
 void task_registry_each_of(const struct task_registry *r, const char *service, task_registry_each_cb each, void *owner);
 size_t task_registry_count(const struct task_registry *r);
+size_t task_registry_foreign_count(const struct task_registry *r);
+size_t task_registry_managed_room(const struct task_registry *r); /* so many more managed tasks can enter */
 
-/* RUNNING, has an address, admin READY, the engine's check (if any) not DOWN or UNKNOWN, and our own probe UP. */
+/* RUNNING, usable, has an address, admin READY, the engine's check (if any) not DOWN or UNKNOWN, and our own probe UP. */
 bool task_is_routable(const struct task *task);
 enum task_health task_health_of(const struct task *task); /* both checks joined */
+
+bool task_is_unusable(const struct task *task);
 
 const char *task_state_to_str(enum task_state state);
 const char *task_health_to_str(enum task_health health);

@@ -145,6 +145,7 @@ static void apply(struct container *c, struct docker_container *seen)
         c->is_killed = false;
     if (c->is_killed)
         spec->state = TASK_STOPPING;
+    spec->is_signalled = c->killed_life_us != 0 && spec->started_at_wall_us == c->killed_life_us;
     task_registry_apply(c->set->parts.registry, c->set->parts.provider, spec);
 }
 
@@ -251,6 +252,7 @@ static void take_state(struct container *c, const struct task_spec *known, const
     case DOCKER_EVENT_KILL:
         c->is_killed = true;
         c->killed_life_us = spec.started_at_wall_us;
+        spec.is_signalled = true;
         spec.state = TASK_STOPPING;
         break;
     case DOCKER_EVENT_PAUSE:

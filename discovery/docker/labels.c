@@ -38,9 +38,17 @@ struct reading {
     struct error *warning;
 };
 
+static void warn(struct reading *r, const char *reason)
+{
+    error_set(r->warning, "container %s (%.*s): %s", r->spec->name, SHORT_ID_LEN, r->spec->id, reason);
+}
+
 static bool refuse(struct reading *r, const char *reason)
 {
-    return error_set(r->warning, "container %s (%.*s): %s", r->spec->name, SHORT_ID_LEN, r->spec->id, reason);
+    if (r->spec->managed && !r->spec->problem[0])
+        snprintf(r->spec->problem, sizeof r->spec->problem, "%s", reason);
+    warn(r, reason);
+    return false;
 }
 
 static bool refuse_label(struct reading *r, const char *label, const char *value, const char *expected)
@@ -287,7 +295,7 @@ static void read_restart_policy(struct reading *r)
 static void warn_of_missing_route(struct reading *r)
 {
     if (!r->spec->managed && !r->spec->host[0] && !r->spec->path[0])
-        refuse(r, "neither " DOCKER_LABEL_HOST " nor " DOCKER_LABEL_PATH " is set: it asks for no route of its own");
+        warn(r, "neither " DOCKER_LABEL_HOST " nor " DOCKER_LABEL_PATH " is set: it asks for no route of its own");
 }
 
 /* A misspelt label would otherwise be silently without effect. */
@@ -305,11 +313,30 @@ static void warn_of_unknown_label(struct reading *r)
             continue;
         struct error reason;
         error_set(&reason, "label %.80s is not known and has no effect", label);
-        refuse(r, reason.text);
+        warn(r, reason.text);
         return;
     }
 }
 
+/* What a task of our own is, is said by the configuration: an image's labels have no say in it. */
+static bool read_managed(struct reading *r)
+{
+    r->spec->weight = 1;
+    bool is_named = read_service(r), is_stated = read_state(r), is_versioned = read_revision(r);
+    if (!is_named)
+        snprintf(r->spec->service, sizeof r->spec->service, "%s", DOCKER_SERVICE_UNKNOWN);
+    if (!is_stated)
+        r->spec->state = TASK_RUNNING; /* it has to be stopped before it can be removed */
+    return is_named && is_stated && is_versioned && read_address(r);
+}
+
+static bool read_foreign(struct reading *r)
+{
+    return read_service(r) && read_weight(r) && read_state(r) && read_address(r) && read_route(r) &&
+           read_proxy_protocol(r) && read_check(r);
+}
+
+/* One of our own is a task whatever is wrong with it: what we made is never left out of the count. */
 static enum docker_verdict read_container(struct reading *r)
 {
     r->config = json_find_object(r->root, "Config");
@@ -319,14 +346,14 @@ static enum docker_verdict read_container(struct reading *r)
         return DOCKER_VERDICT_INVALID;
     if (!read_ownership(r))
         return r->warning->text[0] ? DOCKER_VERDICT_INVALID : DOCKER_VERDICT_NOT_OURS;
-    if (!read_service(r) || !read_weight(r) || !read_state(r) || !read_address(r))
+    if (!r->spec->managed && !read_foreign(r))
         return DOCKER_VERDICT_INVALID;
-    /* What our own services are is in the configuration, and only there. */
-    if (r->spec->managed ? !read_revision(r) : !read_route(r) || !read_proxy_protocol(r) || !read_check(r))
-        return DOCKER_VERDICT_INVALID;
+    bool is_usable = !r->spec->managed || read_managed(r);
     read_engine_health(r);
     read_stop_signal(r);
     read_restart_policy(r);
+    if (!is_usable)
+        return DOCKER_VERDICT_TASK;
     warn_of_missing_route(r);
     warn_of_unknown_label(r);
     return DOCKER_VERDICT_TASK;

@@ -1,6 +1,6 @@
 /* labels: what a container's labels say, and what its inspect document makes of it as a task. Pure; any thread. Labels
  * are written by whoever builds the image: every value is checked, and a container that breaks a rule is left out with
- * a warning that names it.
+ * a warning that names it. One that Portico created is never left out: it becomes a task with a problem.
  *
  *   a container of somebody else        a container that Portico created (controller/runtime)
  *     portico.enable=true   required      portico.managed-by=portico
@@ -10,7 +10,10 @@
  *     portico.path          route's path prefix; default "/"
  *     portico.weight        1..1000       portico.revision=<what it was created from>
  *     portico.proxy-protocol  off, v1 or v2: the header that it wants in front of each connection
- *     portico.health-path, portico.health-interval, portico.health-timeout  discovery/docker/health_labels.h */
+ *     portico.health-path, portico.health-interval, portico.health-timeout  discovery/docker/health_labels.h
+ *
+ * host, path, weight, proxy-protocol and health-* have no say in a container that Portico created: its image may carry
+ * any. */
 #ifndef DISCOVERY_DOCKER_LABELS_H
 #define DISCOVERY_DOCKER_LABELS_H
 
@@ -30,6 +33,7 @@
 #define DOCKER_LABEL_MANAGED_BY_US "portico" /* its value on our own containers */
 #define DOCKER_LABEL_CLUSTER "portico.cluster"
 #define DOCKER_LABEL_REVISION "portico.revision"
+#define DOCKER_SERVICE_UNKNOWN "?" /* of a container of ours whose own label does not tell; no service can have it */
 
 /* What decides beside the container itself; all borrowed. */
 struct docker_label_scope {

@@ -141,7 +141,7 @@ static void a_task_is_found_by_id_or_by_a_unique_prefix(void **state)
     assert_true(json_is_true(json_object_get(document, "routable")));
     assert_string_equal(json_string_value(json_object_get(document, "provider")), "docker");
     assert_true(json_is_null(json_object_get(document, "inFlight")));
-    assert_int_equal(json_object_size(document), 14);
+    assert_int_equal(json_object_size(document), 15);
     json_decref(document);
     fake.plane_knows = true;
     fake.endpoint_traffic.in_flight = 3;

@@ -107,6 +107,7 @@ static void a_tcp_engine_needs_all_three_tls_files(void **state)
     assert_accepted("docker: {endpoint: 'tcp://[::1]:2376', tls: {ca: /a, cert: /c, key: /k}}");
     assert_problem_start("docker: {endpoint: 'http://h:1'}",
                          "t.yaml:1:20: docker.endpoint: 'http://h:1' is not a Docker endpoint");
+    assert_problem_start("docker: {network: none}", "t.yaml:1:19: docker.network: 'none' gives a task no address");
     assert_problem_start("docker: {endpoint: 'tcp://h'}", "t.yaml:1:20: docker.endpoint: ");
     assert_problem_start("docker: {endpoint: 'unix://run/x'}", "t.yaml:1:20: docker.endpoint: ");
 }

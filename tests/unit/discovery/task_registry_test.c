@@ -264,6 +264,48 @@ static void one_task_more_than_the_limit_is_refused(void **state)
     assert_true(task_registry_apply(b->r, b->docker, &s));
 }
 
+static void strangers_never_take_the_places_of_our_own(void **state)
+{
+    struct bench *b = *state;
+    char id[16];
+    for (int i = 0; i < TASK_REGISTRY_MAX; i++) {
+        snprintf(id, sizeof id, "t%d", i);
+        apply(b, id, "web", TASK_RUNNING);
+    }
+    assert_int_equal(task_registry_foreign_count(b->r), TASK_REGISTRY_MAX);
+    struct task_spec s = spec("ours", "web", TASK_RUNNING);
+    s.managed = true;
+    for (size_t room = TASK_REGISTRY_MANAGED_MAX; room > 0; room--) {
+        assert_int_equal(task_registry_managed_room(b->r), room);
+        snprintf(s.id, sizeof s.id, "own-%zu", room);
+        assert_true(task_registry_apply(b->r, b->docker, &s));
+    }
+    assert_int_equal(task_registry_managed_room(b->r), 0);
+    strcpy(s.id, "one more");
+    assert_false(task_registry_apply(b->r, b->docker, &s));
+    task_registry_remove(b->r, "own-7");
+    assert_int_equal(task_registry_managed_room(b->r), 1);
+    task_registry_remove(b->r, "t7");
+    assert_int_equal(task_registry_foreign_count(b->r), TASK_REGISTRY_MAX - 1);
+}
+
+static void one_with_a_problem_is_known_and_gets_no_requests(void **state)
+{
+    struct bench *b = *state;
+    struct task_spec s = spec("a", "web", TASK_RUNNING);
+    s.managed = true;
+    assert_true(task_registry_apply(b->r, b->docker, &s));
+    task_registry_set_probe(b->r, "a", TASK_HEALTH_UP);
+    assert_true(task_is_routable(task_registry_find(b->r, "a")));
+    strcpy(s.problem, "it has no address");
+    assert_true(task_registry_apply(b->r, b->docker, &s));
+    assert_true(task_is_unusable(task_registry_find(b->r, "a")));
+    assert_false(task_is_routable(task_registry_find(b->r, "a")));
+    s.problem[0] = '\0';
+    assert_true(task_registry_apply(b->r, b->docker, &s));
+    assert_true(task_is_routable(task_registry_find(b->r, "a")));
+}
+
 static void texts_without_an_end_are_cut(void **state)
 {
     struct bench *b = *state;
@@ -331,6 +373,8 @@ int main(void)
         TEST(an_empty_sync_empties_the_provider),
         TEST(a_listener_may_remove_what_it_is_told_of),
         TEST(one_task_more_than_the_limit_is_refused),
+        TEST(strangers_never_take_the_places_of_our_own),
+        TEST(one_with_a_problem_is_known_and_gets_no_requests),
         TEST(texts_without_an_end_are_cut),
         TEST(three_axes_decide_together_whether_it_gets_requests),
     };

@@ -369,6 +369,50 @@ static void what_is_known_stays_while_the_engine_is_away(void **state)
     assert_null(b->provider.ops->find_problem(&b->provider));
 }
 
+static bool is_usable(void *owner)
+{
+    struct bench *b = owner;
+    return !task_is_unusable(task(b, b->wanted));
+}
+
+static void our_own_container_without_address_is_listed_as_unusable(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN)->ip = "";
+    fake_engine_add(&b->fake, 2, OWN)->ip = "";
+    fake_engine_add(&b->fake, 3, OWN);
+    start(b);
+    assert_null(task(b, 1));
+    assert_true(task_is_unusable(task(b, 2)));
+    assert_int_equal(task(b, 2)->spec.state, TASK_RUNNING);
+    assert_int_equal(status_of(b).ignored_count, 1);
+    b->fake.containers[3].ip = ""; /* taken off its network while it runs */
+    fake_engine_emit(&b->fake, 3, "update", "");
+    b->wanted = 3;
+    scripted_run_while(b->loop, is_usable, b);
+    assert_non_null(strstr(task(b, 3)->spec.problem, "address"));
+}
+
+static void one_that_was_sent_its_stop_signal_says_so_until_its_next_life(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, OWN);
+    start(b);
+    fake_engine_emit(&b->fake, 1, "kill", "\"signal\":\"15\"");
+    fake_engine_emit(&b->fake, 1, "die", "\"exitCode\":\"0\"");
+    b->fake.containers[1].status = "exited";
+    wait_for_state(b, 1, TASK_STOPPED);
+    assert_true(task(b, 1)->spec.is_signalled);
+    b->fake.containers[1].status = "running";
+    b->fake.containers[1].started_at = "1970-01-01T00:01:00Z";
+    fake_engine_emit(&b->fake, 1, "start", "");
+    wait_for_state(b, 1, TASK_RUNNING);
+    assert_false(task(b, 1)->spec.is_signalled);
+    fake_engine_emit(&b->fake, 1, "die", "\"exitCode\":\"1\"");
+    wait_for_state(b, 1, TASK_STOPPED);
+    assert_false(task(b, 1)->spec.is_signalled);
+}
+
 static void a_container_that_starts_during_a_full_list_is_not_lost(void **state)
 {
     struct bench *b = *state;
@@ -494,6 +538,8 @@ int main(void)
         TEST(pause_takes_out_and_unpause_brings_back),
         TEST(the_health_event_is_enough),
         TEST(what_is_known_stays_while_the_engine_is_away),
+        TEST(our_own_container_without_address_is_listed_as_unusable),
+        TEST(one_that_was_sent_its_stop_signal_says_so_until_its_next_life),
         TEST(a_container_that_starts_during_a_full_list_is_not_lost),
         TEST(a_container_that_vanishes_during_a_full_list_does_not_hold_it_up),
         TEST(a_look_that_fails_keeps_what_is_known_and_is_repeated),
