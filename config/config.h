@@ -47,6 +47,7 @@ struct config_limits {
 
 /* Of one client address (IPv6: its /64), in each worker. 0: no limit. */
 struct config_clients {
+    int64_t share_percent; /* of connections_per_worker */
     int64_t connections;
     int64_t requests_per_second;
     int64_t body_bytes_per_second; /* of request bodies */

@@ -55,6 +55,7 @@ static json_t *write_limits(const struct config_limits *limits)
 static json_t *write_clients(const struct config_clients *clients)
 {
     json_t *out = json_object();
+    set_integer(out, "sharePercent", clients->share_percent);
     set_integer(out, "connections", clients->connections);
     set_integer(out, "requestsPerSecond", clients->requests_per_second);
     set_integer(out, "bodyBytesPerSecond", clients->body_bytes_per_second);

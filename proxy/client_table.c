@@ -10,22 +10,32 @@
 
 #define EXPIRIES_MAX 4 /* of one call: more than one, so that the idle list shrinks while entries come and go */
 
+/* Entries are kept by their number of connections: one list for each up to 15, then eight for each doubling. */
+#define RANK_IDLE 0
+#define RANK_EXEMPT 1
+#define RANK_FIRST 2
+#define EXACT_COUNTS 16
+#define RANK_COUNT (RANK_FIRST + EXACT_COUNTS + (32 - 4) * 8)
+
 struct client_entry {
     struct network_address key;
     uint32_t connection_count;
     uint32_t slot; /* of the chain that it is in */
+    uint32_t rank; /* the list that it is in */
     struct token_bucket requests, body_bytes;
     int64_t idle_at_ms;         /* when the last connection ended */
+    struct client_conns conns;  /* the caller's */
     struct client_entry *chain; /* next of the same slot, or next free one */
-    TAILQ_ENTRY(client_entry) idle;
+    TAILQ_ENTRY(client_entry) link;
 };
 
-TAILQ_HEAD(idle_list, client_entry);
+TAILQ_HEAD(client_list, client_entry);
 
 struct client_table {
-    struct client_entry **slots;         /* owned */
-    struct client_entry *entries, *free; /* owned */
-    struct idle_list idle;               /* those without connections, the longest first */
+    struct client_entry **slots;          /* owned */
+    struct client_entry *entries, *free;  /* owned */
+    struct client_list ranks[RANK_COUNT]; /* idle: the longest first */
+    uint32_t highest_rank;                /* none beyond it has an entry */
     size_t slot_mask, capacity, used_count, count;
     uint64_t seed, untracked_count;
 };
@@ -62,13 +72,36 @@ static struct client_entry *find(const struct client_table *table, const struct 
     return entry;
 }
 
+static uint32_t rank_of(uint32_t connection_count, bool is_exempt)
+{
+    if (connection_count == 0)
+        return RANK_IDLE;
+    if (is_exempt)
+        return RANK_EXEMPT;
+    if (connection_count < EXACT_COUNTS)
+        return RANK_FIRST + connection_count;
+    uint32_t doublings = 31 - (uint32_t)__builtin_clz(connection_count); /* 4 or more */
+    return RANK_FIRST + EXACT_COUNTS + (doublings - 4) * 8 + (connection_count >> (doublings - 3) & 7);
+}
+
+static void set_rank(struct client_table *table, struct client_entry *entry, uint32_t rank)
+{
+    if (entry->rank == rank)
+        return;
+    TAILQ_REMOVE(&table->ranks[entry->rank], entry, link);
+    TAILQ_INSERT_TAIL(&table->ranks[rank], entry, link);
+    entry->rank = rank;
+    if (rank > table->highest_rank)
+        table->highest_rank = rank;
+}
+
 static void drop(struct client_table *table, struct client_entry *entry)
 {
     struct client_entry **link = &table->slots[entry->slot];
     while (*link != entry)
         link = &(*link)->chain;
     *link = entry->chain;
-    TAILQ_REMOVE(&table->idle, entry, idle);
+    TAILQ_REMOVE(&table->ranks[RANK_IDLE], entry, link);
     entry->chain = table->free;
     table->free = entry;
     table->count--;
@@ -93,8 +126,10 @@ static struct client_entry *add(struct client_table *table, const struct network
         return NULL;
     struct token_bucket full = token_bucket_new(now_ms);
     *entry = (struct client_entry){
-        .key = *key, .slot = slot, .requests = full, .body_bytes = full, .chain = table->slots[slot]
+        .key = *key, .slot = slot, .rank = RANK_IDLE, .requests = full, .body_bytes = full, .chain = table->slots[slot]
     };
+    TAILQ_INIT(&entry->conns);
+    TAILQ_INSERT_TAIL(&table->ranks[RANK_IDLE], entry, link);
     table->slots[slot] = entry;
     table->count++;
     return entry;
@@ -102,8 +137,9 @@ static struct client_entry *add(struct client_table *table, const struct network
 
 static void expire_some(struct client_table *table, int64_t now_ms)
 {
+    struct client_list *idle = &table->ranks[RANK_IDLE];
     for (int i = 0; i < EXPIRIES_MAX; i++) {
-        struct client_entry *oldest = TAILQ_FIRST(&table->idle);
+        struct client_entry *oldest = TAILQ_FIRST(idle);
         if (!oldest || now_ms - oldest->idle_at_ms < TOKEN_BUCKET_WINDOW_MS)
             return;
         /* Whoever took more than was allowed cannot be rid of it by coming back a second later. */
@@ -111,9 +147,9 @@ static void expire_some(struct client_table *table, int64_t now_ms)
             drop(table, oldest);
             continue;
         }
-        TAILQ_REMOVE(&table->idle, oldest, idle);
+        TAILQ_REMOVE(idle, oldest, link);
         oldest->idle_at_ms = now_ms;
-        TAILQ_INSERT_TAIL(&table->idle, oldest, idle);
+        TAILQ_INSERT_TAIL(idle, oldest, link);
     }
 }
 
@@ -129,7 +165,8 @@ struct client_table *client_table_new(size_t capacity, uint64_t seed)
     table->slot_mask = slot_count - 1;
     table->capacity = capacity;
     table->seed = seed;
-    TAILQ_INIT(&table->idle);
+    for (size_t i = 0; i < RANK_COUNT; i++)
+        TAILQ_INIT(&table->ranks[i]);
     return table;
 }
 
@@ -153,8 +190,10 @@ enum client_admission client_table_enter(struct client_table *table, const struc
     struct client_entry *found = find(table, &key, slot);
     if (found && limits->connections && found->connection_count >= limits->connections)
         return CLIENT_REFUSED;
-    if (found && found->connection_count == 0)
-        TAILQ_REMOVE(&table->idle, found, idle);
+    if (found && limits->share && found->connection_count >= limits->share) {
+        *entry = found;
+        return CLIENT_OVER_SHARE;
+    }
     if (!found)
         found = add(table, &key, slot, now_ms);
     if (!found) {
@@ -162,6 +201,7 @@ enum client_admission client_table_enter(struct client_table *table, const struc
         return CLIENT_UNTRACKED;
     }
     found->connection_count++;
+    set_rank(table, found, rank_of(found->connection_count, limits->share == 0));
     *entry = found;
     return CLIENT_ADMITTED;
 }
@@ -171,11 +211,27 @@ void client_table_leave(struct client_table *table, struct client_entry *entry, 
     if (!entry)
         return;
     check(entry->connection_count > 0);
-    if (--entry->connection_count == 0) {
+    if (--entry->connection_count == 0)
         entry->idle_at_ms = now_ms;
-        TAILQ_INSERT_TAIL(&table->idle, entry, idle);
-    }
+    set_rank(table, entry, rank_of(entry->connection_count, entry->rank == RANK_EXEMPT));
     expire_some(table, now_ms);
+}
+
+struct client_entry *client_table_biggest(struct client_table *table)
+{
+    while (table->highest_rank >= RANK_FIRST && TAILQ_EMPTY(&table->ranks[table->highest_rank]))
+        table->highest_rank--;
+    return table->highest_rank >= RANK_FIRST ? TAILQ_FIRST(&table->ranks[table->highest_rank]) : NULL;
+}
+
+struct client_conns *client_entry_conns(struct client_entry *entry)
+{
+    return &entry->conns;
+}
+
+uint32_t client_entry_connection_count(const struct client_entry *entry)
+{
+    return entry->connection_count;
 }
 
 bool client_entry_take_request(struct client_entry *entry, const struct client_limits *limits, int64_t now_ms)
@@ -215,7 +271,7 @@ uint64_t client_table_untracked_count(const struct client_table *table)
 
 const char *client_admission_to_str(enum client_admission admission)
 {
-    static const char *const names[] = { "admitted", "untracked", "refused" };
+    static const char *const names[] = { "admitted", "untracked", "refused", "over share" };
     _Static_assert(sizeof names / sizeof *names == CLIENT_ADMISSION_COUNT, "a name for each");
     return (unsigned)admission < CLIENT_ADMISSION_COUNT ? names[admission] : "?";
 }

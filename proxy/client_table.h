@@ -1,6 +1,6 @@
 /* client_table: what each client address takes up in one worker: open connections, requests and request body bytes a
- * second. An address is all of an IPv4 address, the first 64 bits of an IPv6 one. One worker; entries are owned by the
- * table. Only used while a limit is set.
+ * second; and who has most. An address is all of an IPv4 address, the first 64 bits of an IPv6 one. One worker; entries
+ * are owned by the table.
  *
  *   (no entry) --enter--> OPEN (connections > 0) --last leave--> IDLE --one second--> (no entry)
  *                           ^------------- enter ------------------|
@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/network.h"
 
@@ -23,30 +24,41 @@
 /* 0: no limit. Bytes a second at most 2^40. May differ from call to call. */
 struct client_limits {
     int64_t connections;
+    int64_t share; /* connections that it may have only if none of them is idle; 0: also never the one with most */
     int64_t requests_per_second;
     int64_t body_bytes_per_second;
 };
 
-enum client_admission { CLIENT_ADMITTED = 0, CLIENT_UNTRACKED, CLIENT_REFUSED, CLIENT_ADMISSION_COUNT };
+enum client_admission {
+    CLIENT_ADMITTED = 0,
+    CLIENT_UNTRACKED,
+    CLIENT_REFUSED,
+    CLIENT_OVER_SHARE,
+    CLIENT_ADMISSION_COUNT
+};
 
 struct client_table;
 struct client_entry;
-
-static inline bool client_limits_are_set(const struct client_limits *limits)
-{
-    return limits->connections || limits->requests_per_second || limits->body_bytes_per_second;
-}
+struct conn; /* proxy/conn.h */
+TAILQ_HEAD(client_conns, conn);
 
 /* seed: random, so that nobody can choose addresses that collide. */
 struct client_table *client_table_new(size_t capacity, uint64_t seed);
 void client_table_free(struct client_table *table); /* null is fine; no entry may be used any more */
 
 /* A new connection. ADMITTED: *entry is set, and client_table_leave() must follow when the connection ends. UNTRACKED:
- * no room, *entry is null. REFUSED: it has its connections already, *entry is null. */
+ * no room, *entry is null. REFUSED: it has its connections already, *entry is null. OVER_SHARE: it has its share; *entry
+ * is set, for the caller to close one of its connections and ask again. */
 enum client_admission client_table_enter(struct client_table *table, const struct network_address *address,
                                          const struct client_limits *limits, int64_t now_ms,
                                          struct client_entry **entry);
 void client_table_leave(struct client_table *table, struct client_entry *entry, int64_t now_ms);
+
+/* The client with the most connections, give or take an eighth; null: nobody has any. */
+struct client_entry *client_table_biggest(struct client_table *table);
+/* The caller's list, by client_link: empty at first, and to be emptied again by the last leave. */
+struct client_conns *client_entry_conns(struct client_entry *entry);
+uint32_t client_entry_connection_count(const struct client_entry *entry);
 
 /* All of these take a null entry too, for which there is no limit. */
 

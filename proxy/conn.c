@@ -69,9 +69,7 @@ void conn_close(struct conn *c, enum conn_close_reason reason)
     c->proxied = NULL;
     TAILQ_REMOVE(&w->conns, c, link);
     TAILQ_INSERT_TAIL(&w->dead_conns, c, link);
-    if (c->client)
-        client_table_leave(w->clients, c->client, worker_now_ms(w));
-    c->client = NULL;
+    conn_leave_client_table(c);
     c->listener->conn_count--;
     w->conn_count--;
     STATS_SET(w->stats->connections_open, w->conn_count);

@@ -48,9 +48,9 @@ enum conn_close_reason {
     CONN_CLOSE_ABORTED_RESPONSE, /* the endpoint broke off: the client must see an incomplete message */
     CONN_CLOSE_NO_BUFFER,
     CONN_CLOSE_DRAINING,
-    CONN_CLOSE_SHED,         /* idle, and its descriptor was needed */
+    CONN_CLOSE_SHED,         /* idle, and its place or descriptor was needed */
     CONN_CLOSE_PROXY_HEADER, /* missing, malformed, or from a source that is not trusted */
-    CONN_CLOSE_CLIENT_LIMIT, /* its client has its connections already */
+    CONN_CLOSE_CLIENT_LIMIT, /* its client has its connections, or its share, already */
     CONN_CLOSE_REASON_COUNT
 };
 
@@ -75,7 +75,8 @@ struct conn {
     union endpoint_address source; /* the client: of the connection, or of its PROXY header */
     uint32_t resume_at;            /* of the head being read */
     struct listener *listener;     /* borrowed: outlives it */
-    struct client_entry *client;   /* null while no limit is set */
+    struct client_entry *client;   /* null: the table had no room, or who it is has not been said yet */
+    TAILQ_ENTRY(conn) client_link; /* of the client's connections */
     struct conn_proxied *proxied;  /* owned; of its PROXY header; null: it has not named a client */
     TAILQ_ENTRY(conn) link;        /* all, or dead */
 };
@@ -114,6 +115,7 @@ void conn_log_refusal(struct conn *c, enum conn_refusal refusal, int status);
 /* conn_admit.c: who the client is, and whether it may have one more connection. False: it has been closed. */
 bool conn_admit(struct conn *c, const union endpoint_address *source);
 bool conn_is_admitted(struct conn *c); /* takes the PROXY header off `in`; false: closed, or more must come */
+void conn_leave_client_table(struct conn *c);
 
 /* ---- from the worker ---- */
 

@@ -2,6 +2,7 @@
 
 #include "proxy/exchange.h"
 #include "proxy/proxy_protocol.h"
+#include "proxy/shedding.h"
 #include "proxy/worker.h"
 
 #include <arpa/inet.h>
@@ -30,37 +31,60 @@ static bool is_trusted(const struct worker *w, const union endpoint_address *sou
 /* Not while a request runs: that gets its answer first. One that only ends is left alone. */
 static void refuse(struct conn *c, enum conn_close_reason reason)
 {
-    STATS_ADD(c->worker->stats->proxy_headers_refused, reason == CONN_CLOSE_PROXY_HEADER);
-    STATS_ADD(c->worker->stats->connections_refused, reason == CONN_CLOSE_CLIENT_LIMIT);
     if (c->state == CONN_IN_EXCHANGE)
         exchange_end_connection(c->exchange);
     else if (c->state != CONN_REPLYING && c->state != CONN_LINGERING)
         conn_close(c, reason);
 }
 
-/* False: it has been refused. */
-static bool enter_client_table(struct conn *c)
+static void refuse_proxy_header(struct conn *c)
+{
+    STATS_ADD(c->worker->stats->proxy_headers_refused, 1);
+    refuse(c, CONN_CLOSE_PROXY_HEADER);
+}
+
+/* A proxy in front has the connections of all its clients: it has no share, and is no crowd. */
+static enum client_admission enter_client_table(struct conn *c, const struct network_address *address,
+                                                struct client_entry **entry)
+{
+    struct worker *w = c->worker;
+    struct client_limits limits = w->client_limits;
+    if (c->is_trusted)
+        limits.share = 0;
+    return client_table_enter(w->clients, address, &limits, worker_now_ms(w), entry);
+}
+
+/* may_shed: whoever has its share gives up an idle connection for this one. False: it has been refused. */
+static bool take_place(struct conn *c, bool may_shed)
 {
     struct worker *w = c->worker;
     struct network_address address;
-    if (!client_limits_are_set(&w->client_limits) || !network_address_of(&c->source.any, &address))
+    struct client_entry *entry;
+    if (!network_address_of(&c->source.any, &address))
         return true;
-    switch (client_table_enter(w->clients, &address, &w->client_limits, worker_now_ms(w), &c->client)) {
-    case CLIENT_REFUSED:
+    enum client_admission admission = enter_client_table(c, &address, &entry);
+    if (admission == CLIENT_OVER_SHARE && may_shed && shedding_make_place_of_client(w, entry))
+        admission = enter_client_table(c, &address, &entry);
+    STATS_ADD(w->stats->connections_over_share, admission == CLIENT_OVER_SHARE);
+    STATS_ADD(w->stats->connections_refused, admission == CLIENT_REFUSED);
+    STATS_ADD(w->stats->clients_untracked, admission == CLIENT_UNTRACKED);
+    if (admission == CLIENT_OVER_SHARE || admission == CLIENT_REFUSED) {
         refuse(c, CONN_CLOSE_CLIENT_LIMIT);
         return false;
-    case CLIENT_UNTRACKED:
-        STATS_ADD(w->stats->clients_untracked, 1);
-        return true;
-    default:
-        return true;
     }
+    if (admission == CLIENT_ADMITTED) {
+        c->client = entry;
+        TAILQ_INSERT_TAIL(client_entry_conns(entry), c, client_link);
+    }
+    return true;
 }
 
-static void leave_client_table(struct conn *c)
+void conn_leave_client_table(struct conn *c)
 {
-    if (c->client)
-        client_table_leave(c->worker->clients, c->client, worker_now_ms(c->worker));
+    if (!c->client)
+        return;
+    TAILQ_REMOVE(client_entry_conns(c->client), c, client_link);
+    client_table_leave(c->worker->clients, c->client, worker_now_ms(c->worker));
     c->client = NULL;
 }
 
@@ -69,9 +93,9 @@ bool conn_admit(struct conn *c, const union endpoint_address *source)
     set_source(c, source);
     c->is_trusted = is_trusted(c->worker, source);
     if (c->state != CONN_READING_PROXY_HEADER)
-        return enter_client_table(c);
+        return take_place(c, true);
     if (!c->is_trusted)
-        refuse(c, CONN_CLOSE_PROXY_HEADER);
+        refuse_proxy_header(c);
     return c->is_trusted;
 }
 
@@ -91,7 +115,7 @@ bool conn_is_admitted(struct conn *c)
     case PROXY_PROTOCOL_MORE:
         return false;
     case PROXY_PROTOCOL_BAD:
-        refuse(c, CONN_CLOSE_PROXY_HEADER);
+        refuse_proxy_header(c);
         return false;
     default:
         break;
@@ -103,7 +127,7 @@ bool conn_is_admitted(struct conn *c)
         set_source(c, &header.source);
         c->is_trusted = is_trusted(c->worker, &header.source);
     }
-    return enter_client_table(c);
+    return take_place(c, true);
 }
 
 static void readmit(struct conn *c)
@@ -112,16 +136,16 @@ static void readmit(struct conn *c)
     const union endpoint_address *sender = c->proxied ? &c->proxied->sender : &c->source;
     c->is_trusted = is_trusted(w, &c->source);
     if (worker_snapshot(w)->settings.listeners[c->listener->index].proxy_protocol && !is_trusted(w, sender))
-        refuse(c, CONN_CLOSE_PROXY_HEADER);
+        refuse_proxy_header(c);
     else if (c->state != CONN_READING_PROXY_HEADER)
-        enter_client_table(c);
+        take_place(c, false); /* the loop below stands on the others */
 }
 
 void conn_readmit_all(struct worker *w)
 {
     struct conn *c, *next;
     TAILQ_FOREACH (c, &w->conns, link)
-        leave_client_table(c);
+        conn_leave_client_table(c);
     for (c = TAILQ_FIRST(&w->conns); c; c = next) {
         next = TAILQ_NEXT(c, link);
         readmit(c);

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "proxy/conn.h"
+#include "proxy/shedding.h"
 #include "proxy/worker.h"
 
 #include <errno.h>
@@ -142,7 +143,7 @@ void exchange_try(struct exchange *x)
         return;
     }
     u = upstream_connect(w, view->endpoint, x);
-    if (!u && (errno == EMFILE || errno == ENFILE) && worker_shed_idle(w, true))
+    if (!u && (errno == EMFILE || errno == ENFILE) && shedding_free_descriptor_for_request(w))
         u = upstream_connect(w, view->endpoint, x);
     if (!u && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
         exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503); /* ours, not the endpoint's fault */

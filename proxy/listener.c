@@ -2,26 +2,38 @@
 
 #include "base/check.h"
 #include "proxy/conn.h"
+#include "proxy/shedding.h"
 #include "proxy/worker.h"
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define ACCEPT_BATCH 16 /* between two batches, accepted connections get their turn */
 
-enum accept_outcome { ACCEPT_ONE = 0, ACCEPT_NONE, ACCEPT_NO_DESCRIPTOR };
+#define QUEUE_MAX 4096 /* no more can have waited in the kernel's queue when it is closed */
+
+enum accept_outcome { ACCEPT_ONE = 0, ACCEPT_NONE, ACCEPT_NO_DESCRIPTOR, ACCEPT_LATER };
+
+static bool has_its_own_limit(const struct listener *l)
+{
+    int64_t limit = worker_snapshot(l->worker)->settings.listeners[l->index].connections_per_worker;
+    return limit > 0 && l->conn_count >= (uint64_t)limit;
+}
 
 static bool is_full(const struct listener *l)
 {
     const struct worker *w = l->worker;
-    const struct snapshot *snapshot = worker_snapshot(w);
-    if (!snapshot)
-        return false;
-    int64_t own_limit = snapshot->settings.listeners[l->index].connections_per_worker;
-    return w->conn_count >= (uint64_t)snapshot->settings.connections_per_worker ||
-           (own_limit > 0 && l->conn_count >= (uint64_t)own_limit);
+    return w->conn_count >= (uint64_t)worker_snapshot(w)->settings.connections_per_worker || has_its_own_limit(l);
+}
+
+/* Whether anybody waits: a place is only made for somebody. */
+static bool has_queue(const struct listener *l)
+{
+    struct pollfd queue = { .fd = l->fd, .events = POLLIN };
+    return poll(&queue, 1, 0) > 0;
 }
 
 static enum accept_outcome accept_one(struct listener *l)
@@ -43,6 +55,18 @@ static enum accept_outcome accept_one(struct listener *l)
     return ACCEPT_ONE;
 }
 
+/* Where all are busy, the new one is closed at once. Where some are only not idle for long enough, it waits. */
+static enum accept_outcome accept_with_place(struct listener *l)
+{
+    if (is_full(l)) {
+        if (!has_queue(l))
+            return ACCEPT_NONE;
+        if (shedding_make_place(l->worker, has_its_own_limit(l) ? l : NULL) == SHED_SOON)
+            return ACCEPT_LATER;
+    }
+    return accept_one(l);
+}
+
 static void pause_accepting(struct listener *l)
 {
     l->is_paused = true;
@@ -57,10 +81,10 @@ static void listener_on_acceptable(evutil_socket_t fd, short what, void *arg)
     struct listener *l = arg;
     worker_enter(l->worker);
     for (int i = 0; i < ACCEPT_BATCH; i++) {
-        enum accept_outcome outcome = accept_one(l);
-        if (outcome == ACCEPT_NO_DESCRIPTOR && worker_shed_idle(l->worker, false))
+        enum accept_outcome outcome = accept_with_place(l);
+        if (outcome == ACCEPT_NO_DESCRIPTOR && shedding_free_descriptors(l->worker))
             continue;
-        if (outcome == ACCEPT_NO_DESCRIPTOR)
+        if (outcome == ACCEPT_NO_DESCRIPTOR || outcome == ACCEPT_LATER)
             pause_accepting(l);
         if (outcome != ACCEPT_ONE)
             return;
@@ -88,7 +112,7 @@ void listener_close(struct listener *l)
         return;
     l->is_closed = true;
     event_del(&l->acceptable);
-    while (accept_one(l) == ACCEPT_ONE)
+    for (int i = 0; i < QUEUE_MAX && accept_one(l) == ACCEPT_ONE; i++)
         ;
     close(l->fd); /* kept, it would let new connections wait in a queue that nobody empties */
     l->fd = -1;

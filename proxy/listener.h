@@ -1,5 +1,6 @@
 /* listener: one listening socket of one worker (SO_REUSEPORT gives each worker its own). Accepts in small batches;
- * makes room when no descriptor is free, or else pauses, and the worker's tick tries again. One worker. */
+ * makes room when there is no place or no descriptor (proxy/shedding.h), or else pauses, and the worker's tick tries again.
+ * One worker. */
 #ifndef PROXY_LISTENER_H
 #define PROXY_LISTENER_H
 
@@ -27,7 +28,7 @@ struct listener {
 
 void listener_open(struct listener *l, struct worker *worker, int fd, uint32_t index);
 void listener_resume(struct listener *l); /* when paused */
-/* Takes what is queued already, then stops listening for good. */
+/* Takes what is queued already, not what keeps coming, then stops listening for good. */
 void listener_close(struct listener *l);
 
 #endif

@@ -49,6 +49,7 @@ struct proxy_settings {
     int64_t head_ms, body_ms, idle_ms, connect_ms, response_ms, request_ms, tunnel_ms, upstream_idle_ms, drain_ms;
     int64_t head_bytes, field_count, connections_per_worker, buffer_bytes_per_worker, upstream_idle_per_endpoint;
     int64_t replay_bytes, splice_bytes_min, body_bytes_per_second_min;
+    int64_t client_share_percent; /* of connections_per_worker, for one client address */
     /* of one client address; 0: no limit */
     int64_t client_connections, client_requests_per_second, client_body_bytes_per_second;
     enum desync_mode desync;
@@ -69,7 +70,7 @@ struct proxy_settings {
         .connect_ms = 2000, .response_ms = 60000, .request_ms = 0, .tunnel_ms = 600000, .upstream_idle_ms = 60000, \
         .drain_ms = 30000, .head_bytes = 32768, .field_count = 100, .connections_per_worker = 8192,                \
         .buffer_bytes_per_worker = 256 << 20, .upstream_idle_per_endpoint = 128, .replay_bytes = 16384,            \
-        .body_bytes_per_second_min = 100, .log_every = 1                                                           \
+        .body_bytes_per_second_min = 100, .client_share_percent = 50, .log_every = 1                               \
     }
 
 #endif

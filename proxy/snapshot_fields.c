@@ -41,6 +41,7 @@ static const struct setting limits[] = {
 };
 
 static const struct setting clients[] = {
+    ROW("sharePercent", client_share_percent, 1, 100),
     ROW("connections", client_connections, 0, 1000000),
     ROW("requestsPerSecond", client_requests_per_second, 0, 1000000),
     ROW("bodyBytesPerSecond", client_body_bytes_per_second, 0, INT64_C(1) << 40),

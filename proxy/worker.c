@@ -11,8 +11,6 @@
 #include <sys/random.h>
 
 #define LINGER_MS 2000
-#define SHED_BATCH 8
-#define SHED_GRACE_MS 200
 
 struct log_order {
     struct worker_mail mail;
@@ -62,6 +60,12 @@ void worker_unpin(struct worker *w, struct snapshot_hold *hold)
         return_hold(w, hold);
 }
 
+static int64_t client_share(const struct proxy_settings *settings)
+{
+    int64_t share = settings->connections_per_worker * settings->client_share_percent / 100;
+    return share > 0 ? share : 1;
+}
+
 static void apply_settings(struct worker *w, const struct proxy_settings *settings)
 {
     int64_t *span = w->deadlines.span_ms;
@@ -85,9 +89,8 @@ static void apply_settings(struct worker *w, const struct proxy_settings *settin
     w->splice_bytes_min = settings->splice_bytes_min;
     w->client_limits = (struct client_limits){ .connections = settings->client_connections,
                                                .requests_per_second = settings->client_requests_per_second,
+                                               .share = client_share(settings),
                                                .body_bytes_per_second = settings->client_body_bytes_per_second };
-    if (!w->clients && client_limits_are_set(&w->client_limits))
-        w->clients = client_table_new(CLIENT_TABLE_ENTRIES, worker_random(w));
     access_log_set_format(&w->access_log, settings->log_format, (uint32_t)settings->log_every);
 }
 
@@ -218,53 +221,6 @@ static void on_deadline(void *owner, struct deadline *d, enum deadline_kind kind
     }
 }
 
-/* Of that list the one that has been idle for longest, if that is so long. */
-static struct conn *find_idle(struct worker *w, enum deadline_kind kind, int64_t least_ms)
-{
-    struct deadline *oldest = TAILQ_FIRST(&w->deadlines.lists[kind]);
-    if (!oldest || worker_now_ms(w) - oldest->since_ms < least_ms)
-        return NULL;
-    return (struct conn *)((char *)oldest - offsetof(struct conn, deadline));
-}
-
-/* Those that have asked nothing yet go first, but the request of a new one may be on its way. */
-static struct conn *choose_to_shed(struct worker *w, bool is_for_request)
-{
-    struct conn *c = find_idle(w, DEADLINE_FRESH, SHED_GRACE_MS);
-    if (!c)
-        c = find_idle(w, DEADLINE_IDLE, is_for_request ? 0 : SHED_GRACE_MS);
-    return c || !is_for_request ? c : find_idle(w, DEADLINE_FRESH, 0);
-}
-
-static bool shed_upstream(struct worker *w)
-{
-    struct deadline *oldest = TAILQ_FIRST(&w->deadlines.lists[DEADLINE_UPSTREAM_IDLE]);
-    if (oldest)
-        upstream_close((struct upstream *)((char *)oldest - offsetof(struct upstream, deadline)));
-    return oldest != NULL;
-}
-
-static bool shed_conn(struct worker *w, bool is_for_request)
-{
-    struct conn *c = choose_to_shed(w, is_for_request);
-    if (c)
-        conn_close(c, CONN_CLOSE_SHED);
-    STATS_ADD(w->stats->connections_shed, c != NULL);
-    return c != NULL;
-}
-
-bool worker_shed_idle(struct worker *w, bool is_for_request)
-{
-    bool has_shed = false;
-    if (is_for_request)
-        return shed_upstream(w) || shed_conn(w, true); /* one descriptor is enough */
-    for (int i = 0; i < SHED_BATCH; i++) {
-        has_shed |= shed_upstream(w);
-        has_shed |= shed_conn(w, false);
-    }
-    return has_shed;
-}
-
 static void worker_on_tick(void *owner)
 {
     struct worker *w = owner;
@@ -344,6 +300,7 @@ struct worker *worker_new(const struct worker_options *options)
     w->via = slice_of(options->via);
     if (getrandom(&w->random_state, sizeof w->random_state, 0) != sizeof w->random_state || w->random_state == 0)
         w->random_state = (uint64_t)clock_wall_us() | 1;
+    w->clients = client_table_new(CLIENT_TABLE_ENTRIES, worker_random(w));
     timer_init(&w->tick, w->loop, worker_on_tick, w);
     timer_start_every(&w->tick, DEADLINE_TICK_MS);
     return w;

@@ -67,7 +67,7 @@ struct worker {
     uint32_t due_count;
     struct upstream_list dead_upstreams;
     uint32_t conn_count, exchange_count, retry_count; /* open, under way, under way and not at their first try */
-    struct client_table *clients;                     /* null until a limit is set for the first time */
+    struct client_table *clients;
     struct client_limits client_limits;
     bool limits_requests, limits_body_bytes; /* a rate of clients or of a listener is set: see conn_rates.c */
     int64_t splice_bytes_min;                /* 0: bodies are copied */
@@ -105,10 +105,6 @@ const struct snapshot *worker_snapshot(const struct worker *w); /* null before t
 struct snapshot_hold *worker_pin(struct worker *w);
 void worker_unpin(struct worker *w, struct snapshot_hold *hold);
 uint64_t worker_random(struct worker *w);
-/* No descriptor is free: closes the connections that have been idle for longest, of endpoints and of clients, first of
- * clients that have asked nothing yet. For a request that is there more is given up than to accept one more client.
- * False: there is none. */
-bool worker_shed_idle(struct worker *w, bool is_for_request);
 
 static inline void worker_read_clock(struct worker *w)
 {

@@ -234,8 +234,10 @@ class ProxyAlone:
         self.write()
         self.process.send_signal(signal.SIGHUP)
 
-    def connect(self, rcvbuf=None, port=None):
+    def connect(self, rcvbuf=None, port=None, source=None):
         sock = socket.socket()
+        if source:
+            sock.bind((source, 0))
         if rcvbuf:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         sock.connect(("127.0.0.1", port or self.port))

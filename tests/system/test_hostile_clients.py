@@ -49,6 +49,7 @@ def undisturbed(endpoint, tmp_path_factory):
 
 def start(proxy, endpoint, access_log="off", **settings):
     settings.setdefault("limits", {**LIMITS, "bufferBytesPerWorker": BUFFER_CEILING_MIB * MIB})
+    settings.setdefault("clients", {"sharePercent": 100})  # all of them come from one address
     return proxy([endpoint.port], settings=settings, access_log=str(access_log))
 
 

@@ -346,15 +346,17 @@ def test_running_out_of_descriptors_sheds_those_that_asked_nothing_and_serves_on
     assert p.get()[0] == 200
 
 
-def test_more_connections_than_allowed_are_closed_at_once(proxy, upstream):
-    up = upstream(answer_with(OK))
-    p = proxy([up.port], settings={"limits": {"connectionsPerWorker": 4}})
-    kept = []
-    for _ in range(4):
-        kept.append(p.connect())
-        kept[-1].send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert status(kept[-1].take_head()) == 200
+def test_more_connections_than_allowed_are_closed_at_once_when_all_are_busy(proxy, upstream):
+    go = threading.Event()
+    up = upstream(answer_and_hold(go))
+    p = proxy([up.port], settings={"limits": {"connectionsPerWorker": 4}, "clients": {"sharePercent": 100}})
+    kept = [p.connect() for _ in range(4)]
+    for peer in kept:
+        peer.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+    up.wait_for(lambda u: len(u.heads) == 4)
     assert p.connect().is_closed_by_peer()
+    go.set()
+    assert [status(peer.take_head()) for peer in kept] == [200] * 4
 
 
 def test_a_reload_under_load_fails_no_request(proxy, upstream):

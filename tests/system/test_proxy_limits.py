@@ -10,8 +10,11 @@ from proxy_fixtures import proxy, upstream  # noqa: F401 (fixtures)
 from real_programs import wait_until
 
 
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
 def is_served(peer):
-    peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    peer.send(GET)
     head = peer.take_head()
     return bool(head) and status(head) == 200 and peer.take(2) == b"ok"
 
@@ -145,10 +148,19 @@ def test_a_reader_slower_than_the_least_rate_is_cut_off(proxy, upstream):
 
 
 def test_a_listener_has_its_own_limit_of_connections(proxy, upstream):
-    p = proxy([upstream(answer_with(OK)).port], settings={"listeners": [{"connectionsPerWorker": 2}]})
-    peers = [connect_until_served(p) for _ in range(2)]
+    go, other = threading.Event(), free_port()
+    up = upstream(lambda peer, up: [(up.record(head), go.wait(DEADLINE_S), peer.send(OK)) for head in iter(peer.take_head, b"")])
+    p = proxy([up.port], other_ports=[other], settings={"listeners": [{"connectionsPerWorker": 2}, {}]})
+    peers = [p.connect() for _ in range(2)]
+    elsewhere = p.connect(port=other)  # idle, but no place at the other listener comes of that
+    for peer in peers:
+        peer.send(GET)
+    up.wait_for(lambda u: len(u.heads) == 2)
     assert p.connect().is_closed_by_peer()
-    assert all(is_served(peer) for peer in peers)
+    go.set()
+    assert [(status(peer.take_head()), peer.take(2)) for peer in peers] == [(200, b"ok")] * 2
+    assert is_served(elsewhere)
+    assert is_served(p.connect())  # takes the place of one that is idle now
 
 
 def ask(peer):

@@ -92,7 +92,7 @@ static void every_key_reaches_its_field(void **state)
                       "  acceptBareLf: true, encodedSlashes: refuse, accessLogFormat: combined, accessLogEvery: 10, "
                       "retryBudgetPercent: 5,\n"
                       "  timeouts: {request: 1m, tunnel: 2h}, limits: {replayBytes: 0, bodyBytesPerSecondMin: 1KiB},\n"
-                      "  clients: {connections: 4, requestsPerSecond: 5, bodyBytesPerSecond: 6}}\n"
+                      "  clients: {sharePercent: 3, connections: 4, requestsPerSecond: 5, bodyBytesPerSecond: 6}}\n"
                       "admin: {address: 0.0.0.0:1, token: " TOKEN ", allowedHosts: [A.example, b]}\n"
                       "docker: {enabled: false, endpoint: 'tcp://h:2376', network: n,\n"
                       "  tls: {ca: /ca, cert: /cert, key: /key}}\n"
@@ -125,6 +125,7 @@ static void every_key_reaches_its_field(void **state)
     assert_int_equal(c->proxy.timeouts.request_ms, 60000);
     assert_int_equal(c->proxy.timeouts.tunnel_ms, 7200000);
     assert_int_equal(c->proxy.limits.body_bytes_per_second_min, 1024);
+    assert_int_equal(c->proxy.clients.share_percent, 3);
     assert_int_equal(c->proxy.clients.body_bytes_per_second, 6);
     assert_string_equal(c->admin.token, TOKEN);
     assert_int_equal(c->admin.allowed_host_count, 2);

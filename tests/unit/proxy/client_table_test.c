@@ -148,8 +148,6 @@ static void without_limits_or_entry_everything_is_allowed(void **state)
     assert_int_equal(client_entry_allowed_bytes(NULL, &limits, 77, 0), 77);
     client_entry_take_bytes(NULL, &limits, 77);
     client_table_leave(table, NULL, 0);
-    assert_false(client_limits_are_set(&no_limits));
-    assert_true(client_limits_are_set(&limits));
     /* A limit that comes later finds a full bucket. */
     assert_int_equal(count_taken(entry, &limits, 0), 1);
     client_table_free(table);
@@ -282,6 +280,83 @@ static void many_clients_come_and_go_and_none_is_mistaken_for_another(void **sta
     client_table_free(table);
 }
 
+static void over_its_share_a_client_is_named_and_not_admitted(void **state)
+{
+    (void)state;
+    const struct client_limits limits = { .share = 2 };
+    struct network_address address = address_of("192.0.2.1");
+    struct client_table *table = client_table_new(16, 1);
+    struct client_entry *a = enter(table, "192.0.2.1", &limits, 0, CLIENT_ADMITTED), *entry = NULL;
+    enter(table, "192.0.2.1", &limits, 0, CLIENT_ADMITTED);
+    assert_int_equal(client_table_enter(table, &address, &limits, 0, &entry), CLIENT_OVER_SHARE);
+    assert_ptr_equal(entry, a);
+    assert_int_equal(client_entry_connection_count(a), 2);
+    assert_true(TAILQ_EMPTY(client_entry_conns(a)));
+    client_table_leave(table, a, 0);
+    enter(table, "192.0.2.1", &limits, 0, CLIENT_ADMITTED);
+    enter(table, "192.0.2.1", &no_limits, 0, CLIENT_ADMITTED); /* whoever stands for many has none */
+    client_table_free(table);
+}
+
+static void the_one_with_most_connections_is_known(void **state)
+{
+    (void)state;
+    const struct client_limits limits = { .share = 1000000 };
+    struct client_table *table = client_table_new(16, 1);
+    struct client_entry *entries[4];
+    assert_null(client_table_biggest(table));
+    for (unsigned client = 0; client < 4; client++) {
+        struct network_address address = address_number(client);
+        for (unsigned i = 0; i < 10u * (client + 1); i++)
+            assert_int_equal(client_table_enter(table, &address, &limits, 0, &entries[client]), CLIENT_ADMITTED);
+    }
+    for (unsigned client = 3; client > 0; client--) {
+        assert_ptr_equal(client_table_biggest(table), entries[client]);
+        for (unsigned i = 0; i < 10u * (client + 1); i++)
+            client_table_leave(table, entries[client], 0);
+    }
+    assert_ptr_equal(client_table_biggest(table), entries[0]);
+    for (unsigned i = 0; i < 10; i++)
+        client_table_leave(table, entries[0], 0);
+    assert_null(client_table_biggest(table));
+    client_table_free(table);
+}
+
+/* However many they are: up to an eighth more than another has makes no difference, more than that does. */
+static void an_eighth_more_is_more(void **state)
+{
+    (void)state;
+    const struct client_limits limits = { .share = 10000000 };
+    struct network_address few = address_number(1), many = address_number(2);
+    for (unsigned count = 1; count < 100000; count = count * 3 / 2 + 1) {
+        struct client_table *table = client_table_new(16, 1);
+        struct client_entry *entry;
+        for (unsigned i = 0; i < count; i++)
+            client_table_enter(table, &few, &limits, 0, &entry);
+        for (unsigned i = 0; i < count + count / 8 + 1; i++)
+            client_table_enter(table, &many, &limits, 0, &entry);
+        assert_ptr_equal(client_table_biggest(table), entry);
+        client_table_free(table);
+    }
+}
+
+static void whoever_stands_for_many_is_never_the_one_with_most(void **state)
+{
+    (void)state;
+    const struct client_limits limits = { .share = 1000 };
+    struct client_table *table = client_table_new(16, 1);
+    struct client_entry *exempt = enter(table, "192.0.2.1", &no_limits, 0, CLIENT_ADMITTED);
+    enter(table, "192.0.2.1", &no_limits, 0, CLIENT_ADMITTED);
+    assert_null(client_table_biggest(table));
+    struct client_entry *other = enter(table, "192.0.2.2", &limits, 0, CLIENT_ADMITTED);
+    assert_ptr_equal(client_table_biggest(table), other);
+    client_table_leave(table, exempt, 0);
+    assert_ptr_equal(client_table_biggest(table), other);
+    assert_ptr_equal(enter(table, "192.0.2.1", &limits, 0, CLIENT_ADMITTED), exempt); /* it is trusted no more */
+    assert_ptr_equal(client_table_biggest(table), exempt);
+    client_table_free(table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +368,10 @@ int main(void)
         cmocka_unit_test(the_largest_rates_do_not_overflow),
         cmocka_unit_test(without_limits_or_entry_everything_is_allowed),
         cmocka_unit_test(coming_back_at_once_does_not_fill_the_buckets),
+        cmocka_unit_test(over_its_share_a_client_is_named_and_not_admitted),
+        cmocka_unit_test(the_one_with_most_connections_is_known),
+        cmocka_unit_test(an_eighth_more_is_more),
+        cmocka_unit_test(whoever_stands_for_many_is_never_the_one_with_most),
         cmocka_unit_test(idle_entries_go_after_a_second_and_others_stay),
         cmocka_unit_test(a_debt_is_not_forgotten),
         cmocka_unit_test(a_full_table_lets_new_addresses_in_and_counts_them),

@@ -135,6 +135,7 @@ static void every_setting_reaches_its_field(void **state)
                                      .replay_bytes = 25,
                                      .splice_bytes_min = 32,
                                      .body_bytes_per_second_min = 26,
+                                     .client_share_percent = 35,
                                      .client_connections = 27,
                                      .client_requests_per_second = 28,
                                      .client_body_bytes_per_second = 29,
@@ -158,6 +159,7 @@ static void every_setting_reaches_its_field(void **state)
               "\"upstreamIdleMs\":16,\"drainMs\":17},\"limits\":{\"headBytes\":1018,\"fieldCount\":19,"
               "\"connectionsPerWorker\":20,\"bufferBytesPerWorker\":2000021,\"upstreamIdlePerEndpoint\":22,"
               "\"replayBytes\":25,\"spliceBytesMin\":32,\"bodyBytesPerSecondMin\":26},\"clients\":{\"connections\":27,"
+              "\"sharePercent\":35,"
               "\"requestsPerSecond\":28,\"bodyBytesPerSecond\":29},\"desync\":\"strictest\",\"acceptBareLf\":true,"
               "\"encodedSlashes\":\"refuse\","
               "\"forwardedFor\":\"preserve\",\"sendForwarded\":true,\"accessLogFormat\":\"combined\","
@@ -224,6 +226,8 @@ static void bad_settings_are_refused_with_their_path(void **state)
         { "{\"limits\":{\"replayBytes\":32769}}", "settings.limits.replayBytes:" },
         { "{\"retryBudgetPercent\":101}", "settings.retryBudgetPercent:" },
         { "{\"clients\":{\"connections\":-1}}", "settings.clients.connections:" },
+        { "{\"clients\":{\"sharePercent\":0}}", "settings.clients.sharePercent:" },
+        { "{\"clients\":{\"sharePercent\":101}}", "settings.clients.sharePercent:" },
         { "{\"clients\":{\"rate\":1}}", "settings.clients.rate:" },
         { "{\"desync\":\"off\"}", "settings.desync:" },
         { "{\"desync\":1}", "settings.desync:" },
