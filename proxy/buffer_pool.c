@@ -12,17 +12,38 @@ void buffer_pool_init(struct buffer_pool *pool, uint64_t limit_bytes, struct wor
     *pool = (struct buffer_pool){ .limit_bytes = limit_bytes, .stats = stats };
 }
 
+static struct buffer *take_free(struct buffer_pool *pool, uint32_t class)
+{
+    struct buffer *buffer = pool->free[class];
+    if (!buffer)
+        return NULL;
+    pool->free[class] = buffer->next_free;
+    if (--pool->free_count[class] < pool->spare_count[class])
+        pool->spare_count[class] = pool->free_count[class];
+    return buffer;
+}
+
 void buffer_pool_fini(struct buffer_pool *pool)
 {
     check(pool->used_bytes == 0);
     pipe_pool_fini(&pool->pipes);
-    for (int class = 0; class < BUFFER_CLASSES; class ++) {
-        while (pool->free[class]) {
-            struct buffer *next = pool->free[class]->next_free;
-            free(pool->free[class]);
-            pool->free[class] = next;
-        }
+    for (uint32_t class = 0; class < BUFFER_CLASSES; class ++) {
+        while (pool->free[class])
+            free(take_free(pool, class));
     }
+}
+
+size_t buffer_pool_trim(struct buffer_pool *pool)
+{
+    size_t bytes = 0;
+    for (uint32_t class = 0; class < BUFFER_CLASSES; class ++) {
+        uint32_t count = (pool->spare_count[class] + 1) / 2;
+        for (uint32_t i = 0; i < count; i++)
+            free(take_free(pool, class));
+        pool->spare_count[class] = pool->free_count[class];
+        bytes += (size_t)count * class_bytes[class];
+    }
+    return bytes;
 }
 
 static struct buffer *refuse(struct buffer_pool *pool)
@@ -39,11 +60,8 @@ struct buffer *buffer_take(struct buffer_pool *pool, size_t bytes)
                                                     : 3;
     if (bytes > BUFFER_LARGE_BYTES || pool->used_bytes + class_bytes[class] > pool->limit_bytes)
         return refuse(pool);
-    struct buffer *buffer = pool->free[class];
-    if (buffer) {
-        pool->free[class] = buffer->next_free;
-        pool->free_count[class]--;
-    } else {
+    struct buffer *buffer = take_free(pool, class);
+    if (!buffer) {
         buffer = malloc(sizeof *buffer + class_bytes[class]);
         if (!buffer)
             return refuse(pool);

@@ -41,7 +41,7 @@ static inline size_t buffer_room(const struct buffer *b)
 
 struct buffer_pool {
     struct buffer *free[BUFFER_CLASSES];
-    uint32_t free_count[BUFFER_CLASSES];
+    uint32_t free_count[BUFFER_CLASSES], spare_count[BUFFER_CLASSES]; /* spare: not needed since the last trim */
     uint64_t used_bytes, limit_bytes;
     struct pipe_pool pipes;
     struct worker_stats *stats; /* borrowed */
@@ -53,5 +53,7 @@ void buffer_pool_fini(struct buffer_pool *pool); /* every buffer must have been 
 /* Room for at least `bytes`; null when larger than the largest class or when the ceiling is reached (counted). */
 struct buffer *buffer_take(struct buffer_pool *pool, size_t bytes);
 void buffer_give_back(struct buffer_pool *pool, struct buffer *buffer); /* null is accepted */
+/* To be called now and then: frees half of what was not needed in between. Returns how many bytes. */
+size_t buffer_pool_trim(struct buffer_pool *pool);
 
 #endif

@@ -6,11 +6,14 @@
 #include "proxy/conn.h"
 #include "proxy/exchange.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #define LINGER_MS 2000
+#define TRIM_TICKS (1000 / DEADLINE_TICK_MS)
+#define TRIM_BYTES_MIN (1u << 20) /* for less, the allocator is not asked to give pages back */
 
 struct log_order {
     struct worker_mail mail;
@@ -221,6 +224,18 @@ static void on_deadline(void *owner, struct deadline *d, enum deadline_kind kind
     }
 }
 
+/* What a flood has left behind. The allocator keeps what is freed: once no more comes, it is asked to give that back too. */
+static void trim_memory(struct worker *w)
+{
+    size_t bytes = slab_trim(&w->conn_slab) + slab_trim(&w->exchange_slab) + slab_trim(&w->upstream_slab) +
+                   buffer_pool_trim(&w->buffers);
+    w->trimmed_bytes += bytes;
+    if (bytes >= TRIM_BYTES_MIN || w->trimmed_bytes < TRIM_BYTES_MIN)
+        return;
+    malloc_trim(0);
+    w->trimmed_bytes = 0;
+}
+
 static void worker_on_tick(void *owner)
 {
     struct worker *w = owner;
@@ -232,6 +247,8 @@ static void worker_on_tick(void *owner)
         access_log_flush(&w->access_log);
     if (w->is_draining)
         drain(w);
+    if (++w->tick_count % TRIM_TICKS == 0)
+        trim_memory(w);
 }
 
 /* Frees what was closed in this turn: no callback can name it any more. */

@@ -73,6 +73,8 @@ struct worker {
     int64_t splice_bytes_min;                /* 0: bodies are copied */
     struct slice via;
     struct slab conn_slab, exchange_slab, upstream_slab;
+    uint32_t tick_count;
+    size_t trimmed_bytes; /* freed since the allocator was last asked to give pages back */
     struct access_log access_log;
     uint64_t random_state;
     int64_t now_us;     /* monotonic; read when a turn begins, and when an exchange ends */

@@ -2,6 +2,9 @@
 import contextlib
 import threading
 
+import pytest
+from conftest import SANITIZED
+
 from proxy_alone import DEADLINE_S, OK, answer_with, status
 from proxy_fixtures import proxy, upstream  # noqa: F401 (fixtures)
 from real_programs import wait_until
@@ -106,3 +109,17 @@ def test_a_trusted_proxy_has_no_share(proxy, upstream):
     p = proxy([upstream(answer_with(OK)).port], settings={"limits": {"connectionsPerWorker": PLACES}, "trustedProxies": ["127.0.0.1"]})
     peers = [served_once(p, "127.0.0.1") for _ in range(PLACES)]
     assert all(is_served(peer) for peer in peers)
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer keeps what is freed")
+def test_memory_that_half_heads_took_is_given_back(proxy, upstream):
+    p = proxy([upstream(answer_with(OK)).port])
+    served_once(p, "127.0.0.2").close()
+    before = p.rss_kib()
+    crowd = [p.connect(source="127.0.0.1") for _ in range(600)]
+    for peer in crowd:
+        peer.send(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + bytes(b"x" * 14000))
+    wait_until(lambda: p.rss_kib() > before + 8000, "they take memory")
+    for peer in crowd:
+        peer.close()
+    wait_until(lambda: p.rss_kib() < before + 2000, "it is given back")

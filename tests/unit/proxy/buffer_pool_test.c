@@ -152,6 +152,26 @@ static void no_buffer_has_no_bytes_and_may_be_given_back(void **state)
     assert_int_equal(buffer_len(NULL), 0);
 }
 
+static void what_a_flood_has_left_behind_is_freed_bit_by_bit(void **state)
+{
+    struct bench *b = *state;
+    struct buffer *buffers[100];
+    for (int i = 0; i < 100; i++)
+        buffers[i] = buffer_take(&b->pool, BUFFER_MEDIUM_BYTES);
+    for (int i = 0; i < 100; i++)
+        buffer_give_back(&b->pool, buffers[i]);
+    assert_int_equal(buffer_pool_trim(&b->pool), 0); /* all of them were in use a moment ago */
+    buffer_give_back(&b->pool, buffer_take(&b->pool, BUFFER_MEDIUM_BYTES));
+    assert_int_equal(buffer_pool_trim(&b->pool), 50 * BUFFER_MEDIUM_BYTES);
+    for (int i = 0; i < 10; i++) {
+        buffer_give_back(&b->pool, buffer_take(&b->pool, BUFFER_MEDIUM_BYTES)); /* a steady load keeps its own */
+        buffer_pool_trim(&b->pool);
+    }
+    assert_int_equal(b->pool.free_count[1], 1);
+    assert_int_equal(buffer_pool_trim(&b->pool), BUFFER_MEDIUM_BYTES);
+    assert_int_equal(buffer_pool_trim(&b->pool), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -165,6 +185,7 @@ int main(void)
         TEST(what_no_size_fits_is_refused),
         TEST(only_so_many_free_ones_are_kept),
         TEST(no_buffer_has_no_bytes_and_may_be_given_back),
+        TEST(what_a_flood_has_left_behind_is_freed_bit_by_bit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
