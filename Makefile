@@ -90,6 +90,8 @@ $(OUT)/libtestsupport.a: $(TEST_SUPPORT)
 # System calls of the worker that go through tests/unit/proxy/conversation_wire.c.
 RIG_WRAPPED := socket connect getsockopt getsockname send sendmsg recv splice shutdown close
 RIG_TESTS := conversation exchange_time exchange_try reload
+WALK_WRAPPED := reconciler_plan actuator_creating record_book_take
+$(OUT)/tests/sim/reconciler_walk_test: LDFLAGS += $(WALK_WRAPPED:%=-Wl,--wrap=%)
 $(RIG_TESTS:%=$(OUT)/tests/unit/proxy/%_test): LDFLAGS += $(RIG_WRAPPED:%=-Wl,--wrap=%)
 $(BENCH_UNIT_TESTS): $(BENCH_LIBRARY)
 $(BENCH_UNIT_TESTS): TESTED := $(BENCH_LIBRARY)
@@ -141,7 +143,7 @@ system: all ## system tests: real processes and sockets, no Docker
 docker-test: all ## tests against a real Docker Engine
 	@tests/setup/run_pytest.sh $(OUT) tests/docker
 
-soak: all ## long-running tests, hours if need be; not part of `make test`
+soak: all $(OUT)/tests/sim/reconciler_walk_test ## long-running tests, hours if need be; not part of `make test`
 	@tests/setup/run_pytest.sh $(OUT) tests/soak
 
 test: ## everything, set-up included: the one test command

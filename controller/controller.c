@@ -13,6 +13,7 @@
 #include "controller/event_log.h"
 #include "controller/record_book.h"
 #include "controller/service.h"
+#include "controller/task_finder.h"
 
 #define TICK_MS 250
 #define SAMPLE_MIN_MS 200 /* turns that a change of the registry brought on take no sample */
@@ -231,25 +232,36 @@ static void observe(struct controller *c)
         actuator_begin_turn(c->actuator);
     task_registry_each(c->parts.registry, on_task, c);
     if (c->actuator != NULL)
-        actuator_end_turn(c->actuator, c->now_ms);
+        actuator_end_turn(c->actuator, task_registry_lists(c->parts.registry, c->parts.runtime_provider), c->now_ms);
     HASH_ITER (hh, c->services, s, next)
         service_end_turn(s, c->events, c->now_ms);
 }
 
-static int64_t creating_count(const struct controller *c, const struct service *s)
+static struct creating_count creating_of(const struct controller *c, const struct service *s)
 {
-    return c->actuator != NULL ? actuator_creating_count(c->actuator, s->name) : 0;
+    if (c->actuator == NULL)
+        return (struct creating_count){ 0 };
+    return actuator_creating(c->actuator, s->name, s->revision);
 }
 
+static int64_t creating_count(const struct controller *c, const struct service *s)
+{
+    struct creating_count creating = creating_of(c, s);
+    return creating.current + creating.outdated + creating.lingering;
+}
+
+/* What is desired is in the store. Only where it knows nothing do running tasks say it, once: the surplus of a
+ * replacement and tasks that were on their way out run too, and would raise it at every restart. */
 static void adopt(struct controller *c, struct service *s)
 {
-    if (s->is_adopted)
-        return;
-    s->is_adopted = true;
     int64_t before = s->scaler.state.desired, running = s->watch.counts.managed_running;
+    if (s->has_record || s->scaler.policy == NULL)
+        return;
     if (scaler_adopt(&s->scaler, running, c->now_ms))
-        event_log_add(c->events, s->name, "%lld tasks were running already: desired %lld -> %lld", (long long)running,
-                      (long long)before, (long long)s->scaler.state.desired);
+        event_log_add(c->events, s->name,
+                      "%lld tasks were running already, and nothing is stored: desired %lld -> %lld",
+                      (long long)running, (long long)before, (long long)s->scaler.state.desired);
+    refresh_record(c, s);
 }
 
 static void decide(struct controller *c, struct service *s)
@@ -289,7 +301,7 @@ static int64_t create_budget(const struct controller *c, int64_t creating)
 {
     if (c->actuator == NULL)
         return 0;
-    int64_t all = actuator_creating_count(c->actuator, NULL), budget = ACTUATOR_CREATIONS_MAX - all,
+    int64_t all = actuator_creations(c->actuator), budget = ACTUATOR_CREATIONS_MAX - all,
             room = (int64_t)task_registry_managed_room(c->parts.registry) - all;
     if (budget < 1 && creating == 0)
         budget = 1; /* services whose creations hang do not keep another from its first */
@@ -298,9 +310,14 @@ static int64_t create_budget(const struct controller *c, int64_t creating)
 
 static void act(struct controller *c, struct service *s, struct plan *plan)
 {
-    int64_t creating = creating_count(c, s), budget = create_budget(c, creating);
-    service_note_deployment(s, creating, c->events);
-    service_plan(s, creating, budget, c->actuator != NULL, c->now_ms, plan);
+    struct service_means means = {
+        .has_runtime = c->actuator != NULL,
+        .is_reachable = c->actuator == NULL || actuator_is_reachable(c->actuator),
+        .creating = creating_of(c, s),
+        .create_budget = create_budget(c, creating_count(c, s)),
+    };
+    service_note_deployment(s, creating_count(c, s), c->events);
+    service_plan(s, &means, c->now_ms, plan);
     struct actuator_target target = {
         .cluster = c->config->cluster,
         .service_name = s->name,
@@ -373,7 +390,9 @@ void controller_tick(struct controller *c, int64_t now_ms)
     struct plan plan;
     HASH_ITER (hh, c->services, s, next) {
         if (service_is_managed(s)) {
-            adopt(c, s);
+            if (!s->is_adopted)
+                adopt(c, s);
+            s->is_adopted = s->watch.is_taken_over = true;
             decide(c, s);
         }
         act(c, s, &plan);
@@ -457,48 +476,10 @@ enum controller_result controller_patch_service(struct controller *c, const char
     return CONTROLLER_OK;
 }
 
-struct task_search {
-    const char *prefix;
-    size_t len, found_count;
-    struct task found;
-};
-
-static void match_task(void *owner, const struct task *task)
-{
-    struct task_search *search = owner;
-    if (strncmp(task->spec.id, search->prefix, search->len) != 0)
-        return;
-    bool is_exact = task->spec.id[search->len] == '\0';
-    if (is_exact || search->found_count == 0)
-        search->found = *task;
-    search->found_count++;
-}
-
-static enum controller_result find_task(const struct controller *c, const char *task_id, struct task *out,
-                                        struct error *error)
-{
-    struct task_search search = { .prefix = task_id, .len = strlen(task_id) };
-    if (search.len < 12) {
-        error_set(error, "task id: %s is too short, give at least 12 characters", task_id);
-        return CONTROLLER_INVALID;
-    }
-    task_registry_each(c->parts.registry, match_task, &search);
-    if (search.found_count == 0) {
-        error_set(error, "there is no task %s", task_id);
-        return CONTROLLER_NOT_FOUND;
-    }
-    if (search.found_count > 1 && strcmp(search.found.spec.id, task_id) != 0) {
-        error_set(error, "task id: %s matches %zu tasks, give more of it", task_id, search.found_count);
-        return CONTROLLER_INVALID;
-    }
-    *out = search.found;
-    return CONTROLLER_OK;
-}
-
 enum controller_result controller_drain_task(struct controller *c, const char *task_id, struct error *error)
 {
     struct task task;
-    enum controller_result result = find_task(c, task_id, &task, error);
+    enum controller_result result = task_finder_find(c->parts.registry, task_id, &task, error);
     if (result != CONTROLLER_OK)
         return result;
     if (task.spec.state == TASK_STOPPED || task.spec.state == TASK_STOPPING) {

@@ -131,6 +131,10 @@ static void on_loss(void *owner, const struct task_loss *loss)
                  (double)loss->lived_ms / 1000);
     else
         snprintf(what, sizeof what, "task %.12s disappeared after %.1f s", loss->id, (double)loss->lived_ms / 1000);
+    if (loss->is_signalled) {
+        event_log_add(report->events, s->name, "%s: somebody had it stopped", what);
+        return;
+    }
     bool is_current = strcmp(loss->revision, s->revision) == 0;
     if (is_current && loss->lived_ms < SERVICE_PROVEN_MS) {
         service_note_failed_start(s, what, report->events, report->now_ms);
@@ -168,15 +172,17 @@ static int64_t start_grace_of(const struct config_service *config)
     return check->start_period_ms + check->interval_ms * (check->healthy_threshold + 1) + check->timeout_ms;
 }
 
-void service_plan(struct service *s, int64_t creating_count, int64_t budget, bool has_runtime, int64_t now_ms,
-                  struct plan *plan)
+void service_plan(struct service *s, const struct service_means *means, int64_t now_ms, struct plan *plan)
 {
     struct desired_service desired = {
         .count = s->scaler.state.desired,
         .revision = s->revision,
-        .may_create = s->config != NULL && has_runtime,
-        .creating_count = creating_count,
-        .create_budget = budget,
+        .may_create = s->config != NULL && means->has_runtime,
+        .is_unreachable = !means->is_reachable,
+        .creating_count = means->creating.current,
+        .creating_outdated_count = means->creating.outdated,
+        .lingering_count = means->creating.lingering,
+        .create_budget = means->create_budget,
         .failure_count = s->backoff.failure_count,
         .next_start_at_ms = s->backoff.next_start_at_ms,
         .start_grace_ms = start_grace_of(s->config),
@@ -184,7 +190,7 @@ void service_plan(struct service *s, int64_t creating_count, int64_t budget, boo
     };
     reconciler_plan(&desired, s->watch.observed, s->watch.observed_count, now_ms, plan);
     for (size_t i = 0; i < plan->action_count; i++)
-        if (plan->actions[i].kind != ACTION_CREATE)
+        if (plan->actions[i].task_id[0] != '\0')
             task_watch_expect_end(&s->watch, plan->actions[i].task_id);
 }
 
@@ -222,6 +228,12 @@ void service_note_outcome(struct service *s, const struct actuator_outcome *outc
                           outcome->task_id, outcome->text);
         return;
     }
+    if (outcome->task_id[0] != '\0') /* it is told of here, and not once more when it disappears */
+        task_watch_expect_end(&s->watch, outcome->task_id);
+    if (outcome->result == RUNTIME_CANCELLED || outcome->result == RUNTIME_UNREACHABLE) {
+        log_info("service %s: a creation came to nothing: %s", s->name, outcome->text);
+        return;
+    }
     char what[200];
     s->backoff.is_image_missing = outcome->result == RUNTIME_IMAGE_MISSING;
     if (s->backoff.is_image_missing)
@@ -243,7 +255,7 @@ static enum service_phase phase_of(const struct service *s, int64_t creating_cou
     if (s->backoff.is_image_missing || s->backoff.failure_count >= IMPAIRED_FAILURES)
         return counts->managed_healthy < desired || s->is_deploying ? SERVICE_IMPAIRED : SERVICE_CONVERGING;
     bool is_steady = counts->managed_healthy == desired && counts->on_their_way == 0 && creating_count == 0 &&
-                     counts->managed_draining == 0 && counts->other_revision == 0;
+                     counts->managed_draining == 0 && counts->managed_ended == 0 && counts->other_revision == 0;
     return is_steady ? SERVICE_STEADY : SERVICE_CONVERGING;
 }
 

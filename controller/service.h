@@ -65,9 +65,14 @@ void service_begin_turn(struct service *s);
 void service_see_task(struct service *s, const struct task *task, const struct task_facts *facts, int64_t now_ms);
 void service_end_turn(struct service *s, struct event_log *events, int64_t now_ms);
 
-/* creating_count: asked for and not seen; budget: at most so many more now. The plan's ids are copies. */
-void service_plan(struct service *s, int64_t creating_count, int64_t budget, bool has_runtime, int64_t now_ms,
-                  struct plan *plan);
+/* What there is to act with. */
+struct service_means {
+    bool has_runtime, is_reachable;
+    struct creating_count creating;
+    int64_t create_budget; /* at most so many more now */
+};
+/* The plan's ids are copies. */
+void service_plan(struct service *s, const struct service_means *means, int64_t now_ms, struct plan *plan);
 void service_note_deployment(struct service *s, int64_t creating_count, struct event_log *events);
 void service_note_outcome(struct service *s, const struct actuator_outcome *outcome, struct event_log *events,
                           int64_t now_ms);

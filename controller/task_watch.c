@@ -15,6 +15,8 @@ struct watched_task {
     bool is_ours_alive;   /* seen alive, or created by us: its end is news */
     bool is_end_expected; /* ordered, or reported already */
     bool is_stopped;
+    bool is_signalled; /* its stop signal was sent, by whomever */
+    bool is_inherited; /* it ran before this process looked */
     int32_t exit_code;
     int64_t first_seen_at_ms;
     int64_t healthy_since_ms, unhealthy_since_ms;
@@ -59,6 +61,7 @@ static struct watched_task *find_or_add(struct task_watch *w, const struct task 
     snprintf(t->id, sizeof t->id, "%s", task->spec.id);
     snprintf(t->revision, sizeof t->revision, "%s", task->spec.revision);
     t->is_managed = task->spec.managed;
+    t->is_inherited = !w->is_taken_over;
     t->first_seen_at_ms = now_ms;
     t->unhealthy_since_ms = now_ms;
     HASH_ADD_STR(w->tasks, id, t);
@@ -73,7 +76,8 @@ static bool is_alive(const struct task *task)
 static void update_history(struct watched_task *t, const struct task *task, const struct task_facts *facts,
                            int64_t now_ms)
 {
-    bool is_healthy = task->spec.state == TASK_RUNNING && task_health_of(task) == TASK_HEALTH_UP;
+    bool is_healthy =
+        task->spec.state == TASK_RUNNING && !task_is_unusable(task) && task_health_of(task) == TASK_HEALTH_UP;
     if (is_healthy && !t->is_healthy)
         t->healthy_since_ms = now_ms;
     if (!is_healthy && t->is_healthy)
@@ -85,6 +89,7 @@ static void update_history(struct watched_task *t, const struct task *task, cons
     if (task->spec.state == TASK_STOPPED && !t->is_stopped)
         t->stopped_since_ms = now_ms;
     t->is_stopped = task->spec.state == TASK_STOPPED;
+    t->is_signalled = task->spec.is_signalled;
     t->exit_code = task->spec.exit_code;
     bool is_ending = task->admin != TASK_ADMIN_READY || task->spec.state == TASK_STOPPING;
     if (is_ending && t->ending_since_ms == 0)
@@ -111,6 +116,7 @@ static void count_task(struct task_counts *counts, const struct task *task, cons
     counts->managed_pending += is_pending;
     counts->managed_healthy += is_healthy;
     counts->managed_draining += is_draining;
+    counts->managed_ended += task->spec.state == TASK_STOPPED || task->spec.state == TASK_STOPPING;
     counts->on_their_way += is_active && !is_healthy;
     bool is_current = strcmp(t->revision, revision) == 0;
     counts->other_revision += is_active && !is_current;
@@ -131,6 +137,7 @@ void task_watch_see(struct task_watch *w, const struct task *task, const struct 
         .task = task,
         .is_healthy = t->is_healthy,
         .was_healthy = t->was_healthy,
+        .is_inherited = t->is_inherited,
         .is_starting = facts->is_starting,
         .is_busy = facts->is_busy,
         .is_out_of_rotation = facts->is_out_of_rotation,
@@ -149,6 +156,7 @@ static void report(struct watched_task *t, int64_t now_ms, task_loss_cb on_loss,
     struct task_loss loss = {
         .has_exit_code = t->is_stopped,
         .exit_code = t->exit_code,
+        .is_signalled = t->is_signalled,
         .lived_ms = now_ms - t->first_seen_at_ms,
     };
     snprintf(loss.id, sizeof loss.id, "%s", t->id);

@@ -17,6 +17,7 @@ struct watched_task;
 struct task_counts {
     int64_t running, pending, healthy, draining; /* of all tasks */
     int64_t managed_running, managed_pending, managed_healthy, managed_draining;
+    int64_t managed_ended;   /* stopped or stopping, and still there */
     int64_t on_their_way;    /* managed, active, not healthy: a scale-in would be premature */
     int64_t other_revision;  /* managed, active, created from something else than `revision` */
     int64_t current_healthy; /* managed, active, healthy, of `revision` */
@@ -28,6 +29,7 @@ struct task_loss {
     char revision[TASK_REVISION_SIZE];
     bool has_exit_code; /* false: it just vanished */
     int32_t exit_code;
+    bool is_signalled; /* somebody had its stop signal sent */
     int64_t lived_ms;
 };
 typedef void (*task_loss_cb)(void *owner, const struct task_loss *loss);
@@ -37,6 +39,7 @@ struct task_watch {
     struct observed_task *observed; /* owned; of this turn */
     size_t observed_count, observed_size;
     struct task_counts counts; /* of this turn */
+    bool is_taken_over;        /* what was there before this process has been seen: the owner says so, once */
 };
 
 struct task_facts {

@@ -33,7 +33,7 @@ struct service {
 struct provider_slot {
     char name[TASK_NAME_SIZE];
     uint64_t round;
-    bool is_synced;
+    uint64_t ended_round;  /* of the newest complete list; 0: none yet */
     bool is_full_reported; /* since the last sync */
 };
 
@@ -289,7 +289,13 @@ const char *task_registry_provider_name(const struct task_registry *r, uint8_t p
 
 bool task_registry_is_synced(const struct task_registry *r, uint8_t provider)
 {
-    return provider < r->provider_count && r->providers[provider].is_synced;
+    return provider < r->provider_count && r->providers[provider].ended_round > 0;
+}
+
+struct task_lists task_registry_lists(const struct task_registry *r, uint8_t provider)
+{
+    check(provider < r->provider_count);
+    return (struct task_lists){ r->providers[provider].round, r->providers[provider].ended_round };
 }
 
 bool task_registry_apply(struct task_registry *r, uint8_t provider, const struct task_spec *spec)
@@ -326,7 +332,7 @@ void task_registry_end_sync(struct task_registry *r, uint8_t provider)
     struct entry *entry, *next_entry;
     struct service *service, *next_service;
     check(provider < r->provider_count);
-    r->providers[provider].is_synced = true;
+    r->providers[provider].ended_round = r->providers[provider].round;
     HASH_ITER (hh, r->entries, entry, next_entry) {
         if (entry->task.provider != provider || entry->task.sync_round == r->providers[provider].round)
             continue;

@@ -90,6 +90,13 @@ const char *task_registry_provider_name(const struct task_registry *r, uint8_t p
 /* False until the provider's first complete list: whoever would create or stop something must wait for it. */
 bool task_registry_is_synced(const struct task_registry *r, uint8_t provider);
 
+/* Complete lists count from 1. Something that may have happened unseen is known not to have once a list that was begun
+ * afterwards has ended without naming it. */
+struct task_lists {
+    uint64_t begun, ended; /* the newest that was begun; the newest that has ended, 0: none */
+};
+struct task_lists task_registry_lists(const struct task_registry *r, uint8_t provider);
+
 /* Adds or updates. A changed address starts probe_health at UNKNOWN again; a task that leaves RUNNING loses it too.
  * What has history (probe health, admin) survives an update. Returns false when the registry is full for its kind
  * (managed or not). */

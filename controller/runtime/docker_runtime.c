@@ -16,7 +16,8 @@ struct docker_runtime;
 /* One order under way: a few engine calls, one after the other.
  *
  *   create_and_start:  create -> start -> done          stop:    inspect -> stop -> done
- *                                  \-> remove -> done   remove:  inspect -> remove -> done */
+ *                          \        \-> remove -> done   remove:  inspect -> remove -> done
+ *                           \-> remove -> done (cancelled) */
 struct flight {
     struct docker_runtime *runtime;
     struct flight *prev, *next;
@@ -27,7 +28,8 @@ struct flight {
     runtime_start_cb started;
     runtime_done_cb done;
     void *owner;
-    enum runtime_result result; /* of a start that failed, while its container is being removed */
+    bool is_cancelled;          /* not to be started any more */
+    enum runtime_result result; /* of a start that came to nothing, while its container is being removed */
     char text[512];
 };
 
@@ -98,13 +100,14 @@ static bool label_is(const json_t *labels, const char *name, const char *value)
     return found != NULL && strcmp(found, value) == 0;
 }
 
-bool docker_runtime_is_ours(struct slice inspect_text, const char *task_id, const char *cluster)
+bool docker_runtime_is_ours(struct slice inspect_text, const char *id_or_name, const char *cluster)
 {
     json_t *container = json_parse_bounded(inspect_text, &json_limits_default, NULL);
     const json_t *labels = json_find_object(json_find_object(container, "Config"), "Labels");
-    const char *id = json_find_string(container, "Id");
-    bool is_ours = id != NULL && strcmp(id, task_id) == 0 &&
-                   label_is(labels, DOCKER_LABEL_MANAGED_BY, DOCKER_LABEL_MANAGED_BY_US) &&
+    const char *id = json_find_string(container, "Id"), *name = json_find_string(container, "Name");
+    bool is_meant = (id != NULL && strcmp(id, id_or_name) == 0) ||
+                    (name != NULL && name[0] == '/' && strcmp(name + 1, id_or_name) == 0);
+    bool is_ours = is_meant && label_is(labels, DOCKER_LABEL_MANAGED_BY, DOCKER_LABEL_MANAGED_BY_US) &&
                    label_is(labels, DOCKER_LABEL_CLUSTER, cluster);
     json_decref(container);
     return is_ours;
@@ -121,8 +124,9 @@ static enum runtime_result result_of(const struct docker_answer *answer)
     case DOCKER_REFUSED:
         return RUNTIME_REFUSED;
     case DOCKER_TIMEOUT:
-    case DOCKER_UNREACHABLE:
         return RUNTIME_UNKNOWN;
+    case DOCKER_UNREACHABLE:
+        return RUNTIME_UNREACHABLE;
     default:
         return RUNTIME_FAILED;
     }
@@ -173,17 +177,21 @@ static void on_failed_start_removed(void *owner, const struct docker_answer *ans
     flight_finish(f, f->result, text);
 }
 
+static void remove_unstarted(struct flight *f, enum runtime_result result, const char *text)
+{
+    f->result = result;
+    snprintf(f->text, sizeof f->text, "%s", text);
+    f->call = docker_engine_remove(f->runtime->engine, f->service, f->task_id, false, on_failed_start_removed, f);
+}
+
 static void on_start_answer(void *owner, const struct docker_answer *answer)
 {
     struct flight *f = owner;
     enum runtime_result result = result_of(answer);
-    if (result == RUNTIME_OK || result == RUNTIME_UNKNOWN) {
-        flight_finish(f, result, answer->text); /* unknown: it may be running, discovery will tell */
-        return;
-    }
-    f->result = result;
-    snprintf(f->text, sizeof f->text, "%s", answer->text);
-    f->call = docker_engine_remove(f->runtime->engine, f->service, f->task_id, false, on_failed_start_removed, f);
+    if (result == RUNTIME_OK || result == RUNTIME_UNKNOWN || result == RUNTIME_UNREACHABLE)
+        flight_finish(f, result, answer->text); /* not known: it may be running, discovery will tell */
+    else
+        remove_unstarted(f, result, answer->text);
 }
 
 static void on_create_answer(void *owner, const struct docker_answer *answer)
@@ -199,6 +207,10 @@ static void on_create_answer(void *owner, const struct docker_answer *answer)
         return;
     }
     snprintf(f->task_id, sizeof f->task_id, "%s", id);
+    if (f->is_cancelled) {
+        remove_unstarted(f, RUNTIME_CANCELLED, "cancelled before it was started");
+        return;
+    }
     f->call = docker_engine_start(f->runtime->engine, f->service, f->task_id, on_start_answer, f);
 }
 
@@ -212,6 +224,19 @@ static void docker_create_and_start(struct runtime *runtime, const struct task_o
     char *body = docker_runtime_body(order, d->cluster, d->network, docker_engine_remote_host(d->engine) != NULL);
     f->call = docker_engine_create(d->engine, f->service, order->name, slice_of(body), on_create_answer, f);
     free(body);
+}
+
+static void docker_cancel_start(struct runtime *runtime, const void *owner)
+{
+    for (struct flight *f = ((struct docker_runtime *)runtime)->flights; f != NULL; f = f->next)
+        f->is_cancelled |= f->started != NULL && f->owner == owner;
+}
+
+static bool docker_is_reachable(const struct runtime *runtime)
+{
+    struct docker_engine_status status;
+    docker_engine_status(((const struct docker_runtime *)runtime)->engine, &status);
+    return status.state == DOCKER_ENGINE_REACHABLE;
 }
 
 static void on_end_answer(void *owner, const struct docker_answer *answer)
@@ -293,8 +318,10 @@ const struct runtime_ops runtime_ops_docker = {
     .name = "docker",
     .summary = "containers of one Docker Engine",
     .create_and_start = docker_create_and_start,
+    .cancel_start = docker_cancel_start,
     .stop = docker_stop,
     .remove = docker_remove,
+    .is_reachable = docker_is_reachable,
     .abandon = docker_abandon,
     .close = docker_close,
 };

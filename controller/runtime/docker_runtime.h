@@ -18,7 +18,7 @@ struct runtime *docker_runtime_new(struct docker_engine *engine, const char *clu
  * of the host, because containers of another host have no address that we could reach. */
 char *docker_runtime_body(const struct task_order *order, const char *cluster, const char *network, bool publish);
 
-/* An inspect answer shows a container of this cluster with this id that Portico created. */
-bool docker_runtime_is_ours(struct slice inspect_text, const char *task_id, const char *cluster);
+/* An inspect answer shows a container of this cluster with this id, or this name, that Portico created. */
+bool docker_runtime_is_ours(struct slice inspect_text, const char *id_or_name, const char *cluster);
 
 #endif

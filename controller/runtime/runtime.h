@@ -20,6 +20,8 @@ enum runtime_result {
     RUNTIME_REFUSED,       /* the engine, or the runtime itself, will not do this */
     RUNTIME_FAILED,        /* the engine tried and could not, or its answer made no sense */
     RUNTIME_UNKNOWN,       /* no answer: it may or may not have happened */
+    RUNTIME_UNREACHABLE,   /* the engine is not there: not tried, or cut off, so that it may or may not have happened */
+    RUNTIME_CANCELLED,     /* a creation, as asked: nothing is left of it */
     RUNTIME_RESULT_COUNT
 };
 const char *runtime_result_to_str(enum runtime_result result);
@@ -45,12 +47,16 @@ struct runtime_ops {
     /* A task that could be created and not started is removed again before the answer. */
     void (*create_and_start)(struct runtime *runtime, const struct task_order *order, runtime_start_cb done,
                              void *owner);
+    /* The creation whose callback has this owner. What has not been started yet will not be: it answers
+     * RUNTIME_CANCELLED when it is gone. Otherwise it goes on as if nothing had been said. */
+    void (*cancel_start)(struct runtime *runtime, const void *owner);
     /* The stop signal, SIGKILL after timeout_ms; answers when the task has ended. A task that is gone is RUNTIME_OK.
-     * Both refuse a task that does not carry this installation's labels. */
+     * Both take its id or its name, and refuse a task that does not carry this installation's labels. */
     void (*stop)(struct runtime *runtime, const char *task_id, int64_t timeout_ms, runtime_done_cb done, void *owner);
     void (*remove)(struct runtime *runtime, const char *task_id, runtime_done_cb done, void *owner);
-    void (*abandon)(struct runtime *runtime); /* outstanding calls do not answer any more */
-    void (*close)(struct runtime *runtime);   /* abandons and frees */
+    bool (*is_reachable)(const struct runtime *runtime); /* false: an order given now would not be tried */
+    void (*abandon)(struct runtime *runtime);            /* outstanding calls do not answer any more */
+    void (*close)(struct runtime *runtime);              /* abandons and frees */
 };
 
 #define RUNTIME_DECLARE(name) extern const struct runtime_ops runtime_ops_##name;

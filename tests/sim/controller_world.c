@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "tests/sim/world_invariants.h"
 
 #define TICK_MS 250
 
@@ -18,12 +19,35 @@ static struct world *world_of(struct runtime *runtime)
     return (struct world *)((char *)runtime - offsetof(struct world, runtime));
 }
 
+void world_violated(struct world *w, const char *format, ...)
+{
+    char text[sizeof w->violation];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (!w->is_noting)
+        fail_msg("%s", text);
+    if (w->violation[0] == '\0')
+        snprintf(w->violation, sizeof w->violation, "at %lld ms: %.160s", (long long)w->now_ms, text);
+}
+
+static uint64_t random_below(struct world *w, uint64_t limit)
+{
+    w->random ^= w->random << 13;
+    w->random ^= w->random >> 7;
+    w->random ^= w->random << 17;
+    return (w->random >> 11) % limit;
+}
+
 /* ---- engine ---- */
 
 static void tell_registry(struct world *w, const struct world_container *c)
 {
     static const enum task_state states[] = { TASK_PENDING, TASK_RUNNING, TASK_STOPPED };
-    if (w->registry == NULL)
+    if (w->registry == NULL || w->is_engine_away || c->is_unlisted)
+        return;
+    if (w->hides_unusable && c->problem[0] != '\0')
         return;
     if (c->state == CONTAINER_GONE) {
         task_registry_remove(w->registry, c->id);
@@ -34,36 +58,70 @@ static void tell_registry(struct world *w, const struct world_container *c)
     snprintf(spec.name, sizeof spec.name, "%s", c->name);
     snprintf(spec.service, sizeof spec.service, "%s", c->service);
     snprintf(spec.revision, sizeof spec.revision, "%s", c->revision);
+    snprintf(spec.problem, sizeof spec.problem, "%s", c->problem);
     spec.started_at_wall_us = c->started_at_ms * 1000;
-    if (c->state == CONTAINER_RUNNING)
+    if (c->state == CONTAINER_RUNNING && c->problem[0] == '\0')
         snprintf(spec.address, sizeof spec.address, "172.17.%zu.%zu:8080", (size_t)(c - w->containers) / 250,
                  (size_t)(c - w->containers) % 250 + 2);
     task_registry_apply(w->registry, w->provider, &spec);
 }
 
+static bool has_op(const struct world *w, size_t container)
+{
+    for (size_t i = 0; i < WORLD_OPS_MAX; i++)
+        if (w->ops[i].is_live && w->ops[i].kind != OP_CREATE && w->ops[i].container == container)
+            return true;
+    return false;
+}
+
+/* Tests name containers by their index, so a place is used again only when there is no other. */
+static size_t free_container(struct world *w)
+{
+    if (w->container_count < WORLD_CONTAINERS_MAX)
+        return w->container_count++;
+    for (size_t i = 0; i < WORLD_CONTAINERS_MAX; i++)
+        if (w->containers[i].state == CONTAINER_GONE && !has_op(w, i))
+            return i;
+    fail_msg("too many containers");
+    return 0;
+}
+
 static size_t add_container(struct world *w, const struct world_container *wanted)
 {
-    assert_true(w->container_count < WORLD_CONTAINERS_MAX);
-    size_t i = w->container_count++;
+    size_t i = free_container(w);
     w->containers[i] = *wanted;
     struct world_container *c = &w->containers[i];
-    snprintf(c->id, sizeof c->id, "%060zx%04zx", i + 1, i + 1);
+    size_t serial = (size_t)++w->made_count;
+    snprintf(c->id, sizeof c->id, "%060zx%04zx", serial, serial & 0xffff);
     c->left_rotation_at_ms = w->now_ms;
     c->drain_seen_at_ms = -1;
     c->dies_at_ms = -1;
+    c->ready_ms = w->ready_ms;
+    c->service_index = 0;
+    while (c->service_index < w->config.service_count &&
+           strcmp(w->config.services[c->service_index].name, c->service) != 0)
+        c->service_index++;
+    if (c->service_index == w->config.service_count)
+        c->service_index = WORLD_SERVICES_MAX;
     tell_registry(w, c);
     return i;
 }
 
-struct world_container *world_find_container(struct world *w, const char *id, size_t *index)
+static struct world_container *find_container(struct world *w, const char *id_or_name)
 {
     for (size_t i = 0; i < w->container_count; i++)
-        if (strcmp(w->containers[i].id, id) == 0) {
-            *index = i;
+        if (strcmp(w->containers[i].id, id_or_name) == 0 || strcmp(w->containers[i].name, id_or_name) == 0)
             return &w->containers[i];
-        }
-    fail_msg("the engine was asked for a container it never had: %s", id);
     return NULL;
+}
+
+struct world_container *world_find_container(struct world *w, const char *id, size_t *index)
+{
+    struct world_container *c = find_container(w, id);
+    if (c == NULL)
+        fail_msg("a container that never was: %s", id);
+    *index = (size_t)(c - w->containers);
+    return c;
 }
 
 static struct world_op *add_op(struct world *w, enum op_kind kind, int64_t delay_ms)
@@ -81,8 +139,11 @@ static void world_create_and_start(struct runtime *runtime, const struct task_or
                                    void *owner)
 {
     struct world *w = world_of(runtime);
+    world_check_create(w, order->service->name);
     struct world_op *op = add_op(w, OP_CREATE, w->create_ms);
     w->create_calls++;
+    if (w->trouble_percent > 0 && random_below(w, 100) < (uint64_t)w->trouble_percent)
+        op->trouble = 1 + (enum trouble)random_below(w, TROUBLE_COUNT - 1);
     op->wanted = (struct world_container){ .is_managed = true, .state = CONTAINER_CREATED };
     snprintf(op->wanted.name, sizeof op->wanted.name, "%s", order->name);
     snprintf(op->wanted.service, sizeof op->wanted.service, "%s", order->service->name);
@@ -108,14 +169,16 @@ static void world_on_stop(struct world *w, struct world_container *c)
 static void world_stop(struct runtime *runtime, const char *id, int64_t timeout_ms, runtime_done_cb done, void *owner)
 {
     struct world *w = world_of(runtime);
-    size_t index = 0;
-    struct world_container *c = world_find_container(w, id, &index);
+    struct world_container *c = find_container(w, id);
     assert_int_equal(timeout_ms, w->service.stop_timeout_ms);
-    world_on_stop(w, c);
-    c->is_stop_asked = true;
+    world_check_reachable(w);
+    if (c != NULL && c->state == CONTAINER_RUNNING)
+        world_on_stop(w, c);
+    if (c != NULL)
+        c->is_stop_asked = true;
     w->stop_calls++;
     struct world_op *op = add_op(w, OP_STOP, w->stop_ms);
-    op->container = index;
+    snprintf(op->named, sizeof op->named, "%s", id);
     op->done = done;
     op->owner = owner;
 }
@@ -123,13 +186,16 @@ static void world_stop(struct runtime *runtime, const char *id, int64_t timeout_
 static void world_remove(struct runtime *runtime, const char *id, runtime_done_cb done, void *owner)
 {
     struct world *w = world_of(runtime);
-    size_t index = 0;
-    struct world_container *c = world_find_container(w, id, &index);
-    assert_true(c->is_managed);
-    assert_true(c->state == CONTAINER_EXITED || c->state == CONTAINER_CREATED);
+    struct world_container *c = find_container(w, id);
+    world_check_reachable(w);
+    if (c != NULL) {
+        assert_true(c->is_managed);
+        assert_int_not_equal(c->state, CONTAINER_RUNNING);
+        c->is_leaving = true;
+    }
     w->remove_calls++;
     struct world_op *op = add_op(w, OP_REMOVE, 20);
-    op->container = index;
+    snprintf(op->named, sizeof op->named, "%s", id);
     op->done = done;
     op->owner = owner;
 }
@@ -141,89 +207,195 @@ static void world_abandon(struct runtime *runtime)
     for (size_t i = 0; i < WORLD_OPS_MAX; i++) {
         w->ops[i].started = NULL;
         w->ops[i].done = NULL;
+        w->ops[i].trouble = TROUBLE_NONE; /* an event that is lost twice over would be seen by nobody, ever */
     }
     for (size_t i = 0; i < w->container_count; i++)
-        w->containers[i].is_stop_asked = false; /* who comes next cannot know */
+        w->containers[i].is_stop_asked = w->containers[i].is_leaving = false; /* who comes next cannot know */
+}
+
+static void world_cancel_start(struct runtime *runtime, const void *owner)
+{
+    struct world *w = world_of(runtime);
+    for (size_t i = 0; i < WORLD_OPS_MAX; i++) {
+        struct world_op *op = &w->ops[i];
+        if (!op->is_live || op->started == NULL || op->owner != owner)
+            continue;
+        op->is_cancelled = true;
+        if (op->kind == OP_START)
+            w->containers[op->container].is_leaving = true;
+    }
+}
+
+static bool world_is_reachable(const struct runtime *runtime)
+{
+    return !world_of((struct runtime *)runtime)->is_engine_away;
 }
 
 static const struct runtime_ops world_runtime_ops = {
     .name = "world",
     .summary = "a fake engine",
     .create_and_start = world_create_and_start,
+    .cancel_start = world_cancel_start,
+    .is_reachable = world_is_reachable,
     .stop = world_stop,
     .remove = world_remove,
     .abandon = world_abandon,
 };
 
+/* Taken out of the list first: the callback may ask for more. */
+static void answer_start(struct world_op *op, enum runtime_result result, const char *id, const char *text)
+{
+    struct world_op last = *op;
+    op->is_live = false;
+    if (last.started != NULL)
+        last.started(last.owner, result, id, text);
+}
+
 static void finish_create(struct world *w, struct world_op *op)
 {
-    if (w->is_image_missing) {
-        op->is_live = false;
-        if (op->started != NULL)
-            op->started(op->owner, RUNTIME_IMAGE_MISSING, "", "create: 404: No such image: web:2");
-        return;
+    bool is_lost = op->trouble == TROUBLE_CREATE_TIMED_OUT || op->trouble == TROUBLE_CREATE_LOST;
+    if (op->is_cancelled) {
+        answer_start(op, RUNTIME_CANCELLED, "", "cancelled");
+    } else if (w->is_image_missing) {
+        answer_start(op, RUNTIME_IMAGE_MISSING, "", "create: 404: No such image: web:2");
+    } else if (op->trouble == TROUBLE_CREATE_FAILS) {
+        answer_start(op, RUNTIME_FAILED, "", "create: 500: no space left");
+    } else {
+        op->wanted.is_unlisted = op->trouble == TROUBLE_UNLISTED || op->trouble == TROUBLE_CREATE_LOST;
+        op->container = add_container(w, &op->wanted);
+        op->kind = OP_START;
+        op->due_ms = w->now_ms + w->start_ms;
+        op->is_live = op->started != NULL;
+        if (is_lost)
+            answer_start(op, w->forgets_unanswered ? RUNTIME_FAILED : RUNTIME_UNKNOWN, "", "create: no answer in time");
     }
-    op->container = add_container(w, &op->wanted);
-    op->kind = OP_START;
-    op->due_ms = w->now_ms + w->start_ms;
-    op->is_live = op->started != NULL;
+}
+
+static void set_running(struct world *w, struct world_container *c, enum trouble trouble)
+{
+    c->state = CONTAINER_RUNNING;
+    c->is_leaving = false;
+    c->started_at_ms = w->now_ms;
+    c->dies_at_ms = w->lifetime_ms >= 0 ? w->now_ms + w->lifetime_ms : -1;
+    if (trouble == TROUBLE_DIES_YOUNG)
+        c->dies_at_ms = w->now_ms + 2000;
+    if (trouble == TROUBLE_NO_ADDRESS)
+        snprintf(c->problem, sizeof c->problem, "it has no address");
+    if (trouble == TROUBLE_VANISHES)
+        c->state = CONTAINER_GONE;
+    tell_registry(w, c);
 }
 
 static void finish_start(struct world *w, struct world_op *op)
 {
     struct world_container *c = &w->containers[op->container];
-    op->is_live = false;
-    if (op->started == NULL)
-        return; /* who would have started it is dead */
-    c->state = CONTAINER_RUNNING;
-    c->started_at_ms = w->now_ms;
-    c->dies_at_ms = w->lifetime_ms >= 0 ? w->now_ms + w->lifetime_ms : -1;
-    tell_registry(w, c);
-    op->started(op->owner, RUNTIME_OK, c->id, "ok");
+    if (op->started == NULL) { /* who would have started it is dead */
+        op->is_live = false;
+        return;
+    }
+    if (op->trouble == TROUBLE_START_FAILS) {
+        c->state = CONTAINER_GONE;
+        tell_registry(w, c);
+        answer_start(op, RUNTIME_FAILED, "", "start: 500: no such program");
+        return;
+    }
+    set_running(w, c, op->trouble);
+    answer_start(op, op->trouble == TROUBLE_START_TIMED_OUT ? RUNTIME_UNKNOWN : RUNTIME_OK, c->id, "start");
 }
 
 static void finish_op(struct world *w, struct world_op *op)
 {
-    struct world_container *c = &w->containers[op->container];
-    switch (op->kind) {
-    case OP_CREATE:
-        finish_create(w, op);
+    if (op->kind == OP_CREATE || op->kind == OP_START) {
+        if (op->kind == OP_CREATE)
+            finish_create(w, op);
+        else
+            finish_start(w, op);
         return;
-    case OP_START:
-        finish_start(w, op);
-        return;
-    case OP_STOP:
-        if (c->state == CONTAINER_RUNNING)
-            c->state = CONTAINER_EXITED;
-        break;
-    case OP_REMOVE:
-        c->state = CONTAINER_GONE;
-        break;
     }
+    struct world_op last = *op;
+    struct world_container *c = find_container(w, op->named);
     op->is_live = false;
+    if (c != NULL && last.kind == OP_STOP && c->state == CONTAINER_RUNNING)
+        c->state = CONTAINER_EXITED;
+    if (c != NULL && last.kind == OP_REMOVE)
+        c->state = CONTAINER_GONE;
+    if (c != NULL)
+        tell_registry(w, c);
+    if (last.done != NULL)
+        last.done(last.owner, RUNTIME_OK, "ok");
+}
+
+/* Whether it happened all the same, nobody knows: a coin is thrown. */
+static void cut_off(struct world *w, struct world_op *op)
+{
+    struct world_op last = *op;
+    bool has_happened = random_below(w, 2) == 0;
+    struct world_container *c = last.kind == OP_START ? &w->containers[last.container] : find_container(w, last.named);
+    op->is_live = false;
+    if (last.kind == OP_CREATE && has_happened)
+        add_container(w, &last.wanted);
+    else if (last.kind == OP_START && has_happened)
+        set_running(w, c, last.trouble);
+    else if (last.kind == OP_STOP && c != NULL && has_happened && c->state == CONTAINER_RUNNING)
+        c->state = CONTAINER_EXITED;
+    else if (last.kind == OP_REMOVE && c != NULL && has_happened)
+        c->state = CONTAINER_GONE;
+    if (c != NULL)
+        c->is_stop_asked = c->is_leaving = false;
+    if (last.started != NULL)
+        last.started(last.owner, RUNTIME_UNREACHABLE, last.kind == OP_START ? c->id : "", "cut off");
+    else if (last.done != NULL)
+        last.done(last.owner, RUNTIME_UNREACHABLE, "cut off");
+}
+
+void world_set_problem(struct world *w, struct world_container *c, const char *problem)
+{
+    snprintf(c->problem, sizeof c->problem, "%s", problem);
     tell_registry(w, c);
-    if (op->done != NULL)
-        op->done(op->owner, RUNTIME_OK, "ok");
+}
+
+void world_engine_leave(struct world *w, bool kills)
+{
+    w->is_engine_away = true;
+    for (size_t i = 0; i < WORLD_OPS_MAX; i++)
+        if (w->ops[i].is_live)
+            cut_off(w, &w->ops[i]);
+    for (size_t i = 0; i < w->container_count && kills; i++)
+        if (w->containers[i].state == CONTAINER_RUNNING) {
+            w->containers[i].state = CONTAINER_EXITED;
+            w->containers[i].queue = 0;
+        }
+}
+
+void world_engine_return(struct world *w)
+{
+    w->is_engine_away = false;
+    world_sync(w);
+}
+
+bool world_is_up(const struct world *w, const struct world_container *c)
+{
+    return c->state == CONTAINER_RUNNING && c->problem[0] == '\0' && !c->is_sick && !w->is_never_healthy &&
+           w->now_ms - c->started_at_ms >= c->ready_ms;
 }
 
 static void run_engine(struct world *w)
 {
-    for (size_t i = 0; i < WORLD_OPS_MAX && !w->is_engine_hung; i++)
+    for (size_t i = 0; i < WORLD_OPS_MAX && !w->is_engine_hung && !w->is_engine_away; i++)
         if (w->ops[i].is_live && w->now_ms >= w->ops[i].due_ms)
             finish_op(w, &w->ops[i]);
     for (size_t i = 0; i < w->container_count; i++) {
         struct world_container *c = &w->containers[i];
-        if (c->state != CONTAINER_RUNNING)
+        if (c->state == CONTAINER_GONE || c->state == CONTAINER_CREATED)
             continue;
-        if (c->dies_at_ms >= 0 && w->now_ms >= c->dies_at_ms) {
+        if (c->state == CONTAINER_RUNNING && c->dies_at_ms >= 0 && w->now_ms >= c->dies_at_ms) {
             c->state = CONTAINER_EXITED;
             c->queue = 0;
             tell_registry(w, c);
             continue;
         }
-        bool is_up = !c->is_sick && !w->is_never_healthy && w->now_ms - c->started_at_ms >= w->ready_ms;
-        if (w->registry != NULL)
-            task_registry_set_probe(w->registry, c->id, is_up ? TASK_HEALTH_UP : TASK_HEALTH_DOWN);
+        if (w->registry != NULL && w->now_ms >= w->blind_until_ms)
+            task_registry_set_probe(w->registry, c->id, world_is_up(w, c) ? TASK_HEALTH_UP : TASK_HEALTH_DOWN);
     }
 }
 
@@ -283,6 +455,18 @@ void world_scale_by_rate(struct world *w, double target, int64_t min, int64_t ma
     };
 }
 
+void world_add_services(struct world *w, size_t count)
+{
+    static char names[WORLD_SERVICES_MAX][8];
+    for (size_t i = 0; i < count; i++) {
+        snprintf(names[i], sizeof names[i], "s%zu", i);
+        w->services[i] = w->service;
+        w->services[i].name = names[i];
+    }
+    w->config.services = w->services;
+    w->config.service_count = count;
+}
+
 void world_start(struct world *w)
 {
     w->registry = task_registry_new();
@@ -302,9 +486,11 @@ void world_start(struct world *w)
 void world_sync(struct world *w)
 {
     task_registry_begin_sync(w->registry, w->provider);
-    for (size_t i = 0; i < w->container_count; i++)
+    for (size_t i = 0; i < w->container_count; i++) {
+        w->containers[i].is_unlisted = false;
         if (w->containers[i].state != CONTAINER_GONE)
             tell_registry(w, &w->containers[i]);
+    }
     task_registry_end_sync(w->registry, w->provider);
 }
 
@@ -320,7 +506,8 @@ void world_restart_control(struct world *w)
 {
     world_kill_control(w);
     world_start(w);
-    world_sync(w);
+    if (!w->is_engine_away)
+        world_sync(w);
 }
 
 void world_step(struct world *w)
@@ -331,7 +518,9 @@ void world_step(struct world *w)
     world_run_load(w);
     if (w->controller != NULL && w->now_ms - w->last_tick_ms >= TICK_MS) {
         w->last_tick_ms = w->now_ms;
+        world_check_before_tick(w);
         controller_tick(w->controller, w->now_ms);
+        world_check_after_tick(w);
     }
 }
 

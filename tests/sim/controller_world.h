@@ -1,6 +1,6 @@
 /* controller_world: everything around a controller, faked: the clock, a Docker Engine that takes its time, a data plane
  * with a load model, and the real task registry between them. One world at a time, one thread. The world checks by
- * itself what must never happen (see world_on_stop) and fails the test at that moment. */
+ * itself what must never happen (world_on_stop, tests/sim/world_invariants.h) and fails the test at that moment. */
 #ifndef TESTS_SIM_CONTROLLER_WORLD_H
 #define TESTS_SIM_CONTROLLER_WORLD_H
 
@@ -14,17 +14,24 @@
 #include "controller/store/store.h"
 
 #define WORLD_CONTAINERS_MAX 512
-#define WORLD_OPS_MAX 64
+#define WORLD_OPS_MAX 512
+#define WORLD_SERVICES_MAX 100
 
 enum container_state { CONTAINER_CREATED = 0, CONTAINER_RUNNING, CONTAINER_EXITED, CONTAINER_GONE };
 
 struct world_container {
     char id[TASK_ID_SIZE], name[TASK_NAME_SIZE], service[TASK_NAME_SIZE], revision[TASK_REVISION_SIZE];
     bool is_managed;
+    size_t service_index; /* in the configuration of then; WORLD_SERVICES_MAX: not in it */
     enum container_state state;
     int64_t started_at_ms, left_rotation_at_ms; /* left: -1 while in it */
     int64_t drain_seen_at_ms;                   /* -1 while not draining */
     int64_t dies_at_ms;                         /* -1: never by itself */
+    int64_t ready_ms;                           /* from running to healthy */
+    bool was_routable;                          /* the data plane has sent it requests */
+    bool is_unlisted;                           /* the registry was never told of it */
+    bool is_leaving;                            /* its creation is cancelled, or its removal is asked for */
+    char problem[TASK_PROBLEM_SIZE];            /* why it is UNUSABLE */
     double queue, in_service, spare;            /* fluid model: requests that wait, that are worked on, unused work */
     bool is_stuck;                              /* its requests never end */
     bool is_sick;                               /* its health check fails */
@@ -32,14 +39,31 @@ struct world_container {
     uint64_t requests;
 };
 
+/* What can go wrong with a creation. */
+enum trouble {
+    TROUBLE_NONE = 0,
+    TROUBLE_UNLISTED,   /* created and started, and the registry is not told (a lost event, a full registry) */
+    TROUBLE_NO_ADDRESS, /* runs, and nothing can be sent to it */
+    TROUBLE_CREATE_FAILS,
+    TROUBLE_CREATE_TIMED_OUT, /* no answer, and it was created all the same */
+    TROUBLE_CREATE_LOST,      /* the same, and the registry is not told either */
+    TROUBLE_START_FAILS,
+    TROUBLE_START_TIMED_OUT, /* no answer, and it runs */
+    TROUBLE_VANISHES,        /* gone as soon as it was started */
+    TROUBLE_DIES_YOUNG,
+    TROUBLE_COUNT
+};
+
 enum op_kind { OP_CREATE = 0, OP_START, OP_STOP, OP_REMOVE };
 
 struct world_op {
-    bool is_live;
+    bool is_live, is_cancelled;
     enum op_kind kind;
     int64_t due_ms;
     size_t container;
+    char named[TASK_ID_SIZE];      /* OP_STOP, OP_REMOVE: what was asked for */
     struct world_container wanted; /* OP_CREATE */
+    enum trouble trouble;
     runtime_start_cb started;
     runtime_done_cb done;
     void *owner;
@@ -48,14 +72,19 @@ struct world_op {
 struct world {
     int64_t now_ms, step_ms, last_tick_ms;
     /* engine */
-    int64_t create_ms, start_ms, stop_ms, ready_ms; /* ready: from running to healthy */
+    int64_t create_ms, start_ms, stop_ms, ready_ms; /* ready: of new containers */
+    int64_t trouble_percent;                        /* of the creations */
+    int64_t blind_until_ms;                         /* no probe answers before */
     bool is_image_missing, is_never_healthy, is_engine_hung;
+    bool is_engine_away; /* cannot be reached */
     int64_t lifetime_ms; /* of new containers; -1: for ever */
     struct world_container containers[WORLD_CONTAINERS_MAX];
     size_t container_count;
     struct world_op ops[WORLD_OPS_MAX];
     struct runtime runtime; /* the engine is reached from it by container_of */
-    uint64_t create_calls, stop_calls, remove_calls;
+    uint64_t create_calls, stop_calls, remove_calls, made_count;
+    bool hides_unusable;     /* a planted fault: the registry is not told of UNUSABLE containers */
+    bool forgets_unanswered; /* a planted fault: a create without answer is told as one that failed */
     /* data plane */
     bool is_fresh, has_service_traffic;
     double rate;     /* requests per second that arrive */
@@ -72,13 +101,20 @@ struct world {
     struct controller *controller;
     struct config config;
     struct config_service service;
+    struct config_service services[WORLD_SERVICES_MAX]; /* instead of `service`, after world_add_services() */
+    /* what went wrong */
+    bool is_noting;      /* violations are noted, not failed */
+    char violation[200]; /* the first one */
 };
+
+/* Fails the test, or notes it. */
+void world_violated(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* controller_world_load.c */
 extern const struct data_plane_ops world_data_plane_ops;
 void world_run_load(struct world *w);
-struct world_container *world_find_container(struct world *w, const char *id,
-                                             size_t *index); /* fails the test if none */
+/* By id or by name; fails the test if there never was one. */
+struct world_container *world_find_container(struct world *w, const char *id, size_t *index);
 
 extern struct world world;      /* large; one test at a time */
 int world_set_up(void **state); /* cmocka's, for `world` */
@@ -87,12 +123,19 @@ void world_init(struct world *w); /* service "web" of 1 task, no scaling, nothin
 void world_fini(struct world *w);
 void world_scale_by_rate(struct world *w, double target, int64_t min, int64_t max); /* before world_start */
 
+void world_add_services(struct world *w, size_t count); /* s0, s1, ... like `service`, instead of it */
+bool world_is_up(const struct world *w, const struct world_container *c); /* it would answer requests */
+
+void world_set_problem(struct world *w, struct world_container *c, const char *problem); /* "": it is usable again */
+void world_engine_leave(struct world *w, bool kills); /* what is under way is cut off; kills: all containers end */
+void world_engine_return(struct world *w);            /* with a full list */
+
 void world_start(struct world *w); /* a controller, config applied, registry not synced */
 void world_begin(struct world *w); /* both: start and sync */
 void world_sync(struct world *w);  /* the provider's first full list */
-void world_kill_control(
-    struct world *w); /* what the engine was doing, it finishes; creations are not started any more */
-void world_restart_control(struct world *w); /* kill, start, sync */
+/* What the engine was doing, it finishes; creations are not started any more. */
+void world_kill_control(struct world *w);
+void world_restart_control(struct world *w); /* kill, start, sync unless the engine is away */
 
 void world_step(struct world *w);
 void world_run(struct world *w, int64_t duration_ms);

@@ -24,6 +24,7 @@ static bool update_rotation(struct world *w, struct world_container *c)
     bool is_routable = task != NULL && task_is_routable(task);
     if (!is_routable && c->left_rotation_at_ms < 0)
         c->left_rotation_at_ms = w->now_ms;
+    c->was_routable |= is_routable;
     if (is_routable)
         c->left_rotation_at_ms = -1;
     return is_routable;

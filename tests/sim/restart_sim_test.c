@@ -23,15 +23,13 @@ static int64_t running_count(const struct world *w)
     return count;
 }
 
-/* What every restart must keep, whatever it interrupts. */
+/* What every restart must keep, whatever it interrupts: what is desired is in the store. Tasks that run beyond it were
+ * on their way out, or are the surplus of a replacement. */
 static void check_after_restart(struct world *w, int64_t desired_before)
 {
     world_step(w);
-    int64_t running = running_count(w);
     controller_tick(w->controller, w->now_ms);
-    int64_t desired = world_desired(w);
-    assert_true(desired >= desired_before);
-    assert_true(desired >= running || desired == w->service.scaling.max);
+    assert_int_equal(world_desired(w), desired_before);
 }
 
 static void run_and_kill_at(struct world *w, int64_t kill_at_ms)
@@ -163,6 +161,40 @@ static void control_killed_again_and_again_during_a_deployment_finishes_it(void 
         assert_int_equal(w->containers[i].state, CONTAINER_GONE);
 }
 
+static void a_scaled_service_killed_in_a_deployment_wants_no_more_than_before(void **state)
+{
+    (void)state;
+    struct world *w = &world;
+    world_scale_by_rate(w, 60, 4, 10);
+    world_begin(w); /* nothing is stored yet, and nothing was decided */
+    assert_true(world_run_until(w, world_is_steady, 10000));
+    w->service.image = (char *)"web:2";
+    for (int i = 0; i < 100; i++) {
+        world_restart_control(w);
+        world_run(w, 350 + i * 10);
+        assert_int_equal(world_desired(w), 4);
+    }
+    assert_true(world_run_until(w, world_is_steady, 60000));
+    assert_int_equal(running_count(w), 4);
+}
+
+static void running_tasks_say_what_is_desired_only_where_nothing_is_stored(void **state)
+{
+    (void)state;
+    struct world *w = &world;
+    world_scale_by_rate(w, 60, 1, 10);
+    for (int i = 0; i < 3; i++)
+        world_add_container(w, "web", true, "of another revision");
+    world_begin(w);
+    world_run(w, 1000);
+    assert_int_equal(world_desired(w), 3);
+    assert_true(world_has_event(w, "3 tasks were running already, and nothing is stored: desired 1 -> 3"));
+    world_restart_control(w);
+    world_run(w, 1000);
+    assert_int_equal(world_desired(w), 3);
+    assert_false(world_has_event(w, "running already"));
+}
+
 static void count_drain(void *owner, const struct store_drain *drain)
 {
     (void)drain;
@@ -252,6 +284,8 @@ int main(void)
         TEST(control_killed_at_any_moment_leaves_no_orphan_and_no_duplicate),
         TEST(an_acknowledged_drain_survives_control_killed_at_any_moment),
         TEST(control_killed_again_and_again_during_a_deployment_finishes_it),
+        TEST(a_scaled_service_killed_in_a_deployment_wants_no_more_than_before),
+        TEST(running_tasks_say_what_is_desired_only_where_nothing_is_stored),
     };
     return cmocka_run_group_tests_name("restart simulation", tests, NULL, NULL);
 }

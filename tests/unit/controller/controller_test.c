@@ -41,7 +41,15 @@ static void abandon(struct runtime *runtime)
     (void)runtime;
 }
 
-static const struct runtime_ops runtime_ops = { .name = "count", .create_and_start = count_create, .abandon = abandon };
+static bool is_reachable(const struct runtime *r)
+{
+    (void)r;
+    return true;
+}
+
+static const struct runtime_ops runtime_ops = {
+    .name = "count", .create_and_start = count_create, .is_reachable = is_reachable, .abandon = abandon
+};
 static struct runtime runtime = { &runtime_ops };
 
 static bool no_service(void *owner, const char *service, struct service_traffic *out)

@@ -414,6 +414,168 @@ static void a_plan_that_is_full_stops_there(void **state)
     assert_int_equal(plan.action_count, PLAN_ACTIONS_MAX);
 }
 
+static void see_starting(void)
+{
+    struct observed_task *o = see(TASK_PENDING, false);
+    o->is_starting = o->is_busy = true;
+}
+
+static void a_changed_mind_gives_up_what_serves_nobody(void **state)
+{
+    (void)state;
+    struct observed_task *healthy[2] = { see(TASK_RUNNING, true), see(TASK_RUNNING, true) };
+    struct observed_task *young = see(TASK_RUNNING, false), *sick = see(TASK_RUNNING, false);
+    sick->was_healthy = true;
+    sick->unhealthy_since_ms = NOW;
+    see_starting();
+    desired.creating_count = 3;
+    desired.count = 8; /* and then: */
+    desired.count = 2;
+    make_plan();
+    assert_int_equal(count_of(ACTION_CANCEL), 4);
+    assert_true(has(ACTION_START_DRAIN, young) && has(ACTION_START_DRAIN, sick));
+    assert_false(has(ACTION_START_DRAIN, healthy[0]) || has(ACTION_START_DRAIN, healthy[1]));
+    assert_int_equal(plan.action_count, 6);
+}
+
+static void who_goes_first_follows_the_order_of_standing(void **state)
+{
+    (void)state;
+    see(TASK_RUNNING, true);
+    struct observed_task *sick = see(TASK_RUNNING, false), *young = see(TASK_RUNNING, false),
+                         *failed = see(TASK_RUNNING, false);
+    sick->was_healthy = true;
+    sick->unhealthy_since_ms = NOW;
+    snprintf(task_of(failed)->spec.problem, TASK_PROBLEM_SIZE, "no address");
+    see_starting();
+    const struct observed_task *order[] = { failed, &seen[4], young, sick };
+    for (size_t i = 0; i < 4; i++) {
+        desired.count = 4 - (int64_t)i;
+        make_plan();
+        assert_int_equal(plan.action_count, i + 1);
+        for (size_t j = 0; j <= i; j++)
+            assert_string_equal(plan.actions[j].task_id, order[j]->task->spec.id);
+    }
+}
+
+static void the_last_healthy_task_stays_whatever_its_revision(void **state)
+{
+    (void)state;
+    desired.count = 1;
+    see_old();
+    struct observed_task *second = see(TASK_PENDING, false); /* a start of a revision that is outdated by now */
+    snprintf(task_of(second)->spec.revision, TASK_REVISION_SIZE, "middle");
+    second->is_starting = second->is_busy = true;
+    make_plan();
+    assert_true(has(ACTION_CANCEL, second));
+    assert_int_equal(count_of(ACTION_START_DRAIN), 0);
+    assert_int_equal(count_of(ACTION_CREATE), 1); /* its place is free at once */
+}
+
+static void creations_of_another_revision_are_cancelled(void **state)
+{
+    (void)state;
+    desired.creating_outdated_count = 2;
+    make_plan();
+    assert_int_equal(count_of(ACTION_CANCEL), 2);
+    assert_int_equal(count_of(ACTION_CREATE), 2);
+}
+
+static void healthy_surplus_of_a_scale_in_goes_and_no_more(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        see(TASK_RUNNING, true);
+    make_plan();
+    assert_int_equal(count_of(ACTION_START_DRAIN), 3);
+}
+
+static void what_was_not_started_is_removed_without_a_stop(void **state)
+{
+    (void)state;
+    see(TASK_RUNNING, true);
+    see(TASK_RUNNING, true);
+    struct observed_task *t = see(TASK_PENDING, false);
+    make_plan();
+    assert_int_equal(plan.action_count, 1);
+    assert_true(has(ACTION_REMOVE, t));
+    task_of(t)->admin = TASK_ADMIN_DRAINING; /* by an operator */
+    make_plan();
+    assert_int_equal(plan.action_count, 1);
+    assert_true(has(ACTION_REMOVE, t));
+}
+
+static void what_ran_before_us_is_not_given_up_before_it_was_looked_at(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        see(TASK_RUNNING, false)->is_inherited = true;
+    make_plan();
+    assert_int_equal(plan.action_count, 0); /* two too many, and any of them may be the last that serves */
+    task_of(&seen[0])->probe_health = TASK_HEALTH_DOWN;
+    make_plan();
+    assert_int_equal(plan.action_count, 1);
+    assert_true(has(ACTION_START_DRAIN, &seen[0]));
+    seen[1].is_healthy = seen[2].is_healthy = true;
+    make_plan();
+    assert_int_equal(plan.action_count, 2); /* enough others are known to serve */
+    assert_true(has(ACTION_START_DRAIN, &seen[3]));
+    desired.revision = "newer"; /* nor for a replacement */
+    seen[1].is_healthy = seen[2].is_healthy = false;
+    make_plan();
+    assert_false(has(ACTION_START_DRAIN, &seen[1]) || has(ACTION_START_DRAIN, &seen[2]));
+}
+
+static void an_engine_that_is_away_is_not_tried(void **state)
+{
+    (void)state;
+    see(TASK_STOPPED, false);
+    see_draining()->is_out_of_rotation = true;
+    for (int i = 0; i < 4; i++)
+        see(TASK_RUNNING, true);
+    desired.is_unreachable = true;
+    make_plan();
+    assert_int_equal(plan.action_count, 0);
+    desired.is_unreachable = false;
+    make_plan();
+    assert_int_equal(plan.action_count, 4);
+}
+
+static void one_that_cannot_be_used_is_a_start_that_failed(void **state)
+{
+    (void)state;
+    see(TASK_RUNNING, true);
+    struct observed_task *t = see(TASK_RUNNING, false);
+    snprintf(task_of(t)->spec.problem, TASK_PROBLEM_SIZE, "no address on the network blue");
+    task_of(t)->first_seen_at_ms = NOW - RECONCILER_UNUSABLE_MS + 1;
+    make_plan();
+    assert_int_equal(plan.action_count, 0); /* it holds its place meanwhile */
+    task_of(t)->first_seen_at_ms--;
+    make_plan();
+    assert_true(has(ACTION_START_DRAIN, t));
+    assert_true(plan.actions[0].is_start_failure);
+    assert_non_null(strstr(plan.actions[0].reason, "no address on the network blue"));
+    desired.next_start_at_ms = NOW + 1; /* the back-off of the last one */
+    make_plan();
+    assert_int_equal(plan.action_count, 0);
+}
+
+static void one_that_worked_and_lost_its_address_is_replaced_like_one_that_is_down(void **state)
+{
+    (void)state;
+    see(TASK_RUNNING, true);
+    struct observed_task *t = see(TASK_RUNNING, false);
+    snprintf(task_of(t)->spec.problem, TASK_PROBLEM_SIZE, "no address");
+    t->was_healthy = true;
+    t->unhealthy_since_ms = NOW - RECONCILER_DOWN_REPLACE_MS;
+    make_plan();
+    assert_int_equal(plan.action_count, 1);
+    assert_int_equal(count_of(ACTION_CREATE), 1);
+    see(TASK_RUNNING, true);
+    make_plan();
+    assert_true(has(ACTION_START_DRAIN, t));
+}
+
 static void the_same_input_gives_the_same_plan(void **state)
 {
     (void)state;
@@ -437,6 +599,16 @@ static void the_same_input_gives_the_same_plan(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_changed_mind_gives_up_what_serves_nobody),
+        TEST(who_goes_first_follows_the_order_of_standing),
+        TEST(the_last_healthy_task_stays_whatever_its_revision),
+        TEST(creations_of_another_revision_are_cancelled),
+        TEST(healthy_surplus_of_a_scale_in_goes_and_no_more),
+        TEST(what_was_not_started_is_removed_without_a_stop),
+        TEST(what_ran_before_us_is_not_given_up_before_it_was_looked_at),
+        TEST(an_engine_that_is_away_is_not_tried),
+        TEST(one_that_cannot_be_used_is_a_start_that_failed),
+        TEST(one_that_worked_and_lost_its_address_is_replaced_like_one_that_is_down),
         TEST(missing_tasks_are_created_and_pending_ones_count),
         TEST(creations_are_bounded),
         TEST(a_failed_start_is_tried_one_at_a_time_and_not_before_its_time),

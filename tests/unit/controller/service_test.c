@@ -163,7 +163,8 @@ static void a_retired_service_is_gone_with_its_last_task(void **state)
     service_retire(s, events, 1000);
     assert_false(service_is_gone(s));
     struct plan plan;
-    service_plan(s, 0, 10, true, 1000, &plan);
+    service_plan(s, &(struct service_means){ .has_runtime = true, .is_reachable = true, .create_budget = 10 }, 1000,
+                 &plan);
     assert_int_equal(plan.action_count, 1);
     assert_int_equal(plan.actions[0].kind, ACTION_START_DRAIN);
     assert_int_equal(s->stop_timeout_ms, 1000); /* its own timeouts stay with it */
