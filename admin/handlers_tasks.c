@@ -11,6 +11,7 @@ struct task_row {
     const char *provider;
     bool has_traffic;
     struct endpoint_traffic traffic;
+    char health_reason[TASK_REASON_SIZE];
 };
 
 struct task_listing {
@@ -29,6 +30,7 @@ static json_t *task_to_json(const struct admin_parts *parts, const struct task *
     struct task_row filled = { .task = task, .provider = task_registry_provider_name(parts->registry, task->provider) };
     const struct data_plane *plane = &parts->data_plane;
     filled.has_traffic = plane->ops && plane->ops->endpoint_traffic(plane->owner, task->spec.id, &filled.traffic);
+    task_health_explain(task, filled.health_reason);
     const struct task_row *row = &filled;
     json_t *object = json_object();
 #define ADMIN_FIELDS_OF_TASK

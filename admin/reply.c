@@ -2,6 +2,7 @@
 
 #include "admin/json_field.h"
 #include "base/check.h"
+#include "base/json.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@ void admin_reply_json(struct admin_reply *reply, int status, json_t *document)
     reply->status = status;
     reply->content_type = "application/json";
     buf_clear(&reply->body);
-    if (json_dump_callback(document, append_to_body, &reply->body, JSON_COMPACT) != 0) {
+    if (json_dump_callback(document, append_to_body, &reply->body, JSON_TEXT_FLAGS) != 0) {
         buf_clear(&reply->body);
         admin_reply_error(reply, 500, "too_large", NULL, "the answer is larger than %u bytes", REPLY_BODY_BYTES_MAX);
     } else {

@@ -102,7 +102,7 @@ bool json_find_bool(const json_t *object, const char *key, bool *out)
 
 char *json_to_text(const json_t *value)
 {
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *text = json_dumps(value, JSON_TEXT_FLAGS | JSON_ENCODE_ANY);
     check(text != NULL); /* only when out of memory */
     return text;
 }

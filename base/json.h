@@ -39,6 +39,7 @@ bool json_find_real(const json_t *object, const char *key, double *out); /* an i
 bool json_find_bool(const json_t *object, const char *key, bool *out);
 
 /* Compact text, keys in insertion order; owned by the caller, to free(). */
+#define JSON_TEXT_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(15)) /* 0.1, not 0.10000000000000001 */
 char *json_to_text(const json_t *value);
 
 #endif

@@ -80,6 +80,17 @@ static void on_registry_change(void *owner, const char *service)
     turn_soon(c);
 }
 
+static void on_health(void *owner, const struct task *task, enum task_health before)
+{
+    struct controller *c = owner;
+    enum task_health now = task_health_of(task);
+    char why[TASK_REASON_SIZE];
+    task_health_explain(task, why);
+    (now == TASK_HEALTH_DOWN ? event_log_warn : event_log_add)(
+        c->events, task->spec.service, "task %.12s (%s): %s -> %s: %s", task->spec.id, task->spec.name,
+        task_health_to_str(before), task_health_to_str(now), why);
+}
+
 static void on_outcome(void *owner, const struct actuator_outcome *outcome)
 {
     struct controller *c = owner;
@@ -118,12 +129,14 @@ struct controller *controller_new(const struct controller_parts *parts)
     c->ordered = drain_book_new(parts->store, parts->registry);
     drain_book_follow(c->ordered, on_return, c->events);
     task_registry_set_controller_listener(parts->registry, on_registry_change, c);
+    task_registry_set_health_reporter(parts->registry, on_health, c);
     return c;
 }
 
 void controller_free(struct controller *c)
 {
     task_registry_set_controller_listener(c->parts.registry, NULL, NULL);
+    task_registry_set_health_reporter(c->parts.registry, NULL, NULL);
     if (c->parts.loop != NULL) {
         timer_stop(&c->tick);
         timer_stop(&c->soon);
@@ -382,8 +395,10 @@ void controller_tick(struct controller *c, int64_t now_ms)
     observe(c);
     if (now_ms - c->sampled_at_ms >= SAMPLE_MIN_MS) {
         c->sampled_at_ms = now_ms;
-        HASH_ITER (hh, c->services, s, next)
+        HASH_ITER (hh, c->services, s, next) {
             scaler_sample(&s->scaler, &c->parts.data_plane, s->name, now_ms);
+            service_note_refusals(s, c->events, now_ms);
+        }
     }
     if (!may_act(c))
         return;

@@ -65,9 +65,9 @@ bool controller_find_service(const struct controller *c, const char *name, struc
 struct controller_event {
     int64_t at_wall_us;
     char service[TASK_NAME_SIZE];
-    char text[256];
+    char text[512];
 };
-/* Newest first; the last 256 are kept. Null service: all. */
+/* Newest first; the last 128 of each service are kept. Null service: the newest 256 of all. */
 typedef void (*controller_event_cb)(void *owner, const struct controller_event *event);
 void controller_each_event(const struct controller *c, const char *service, controller_event_cb each, void *owner);
 

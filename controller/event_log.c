@@ -4,23 +4,67 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
+
+#include <uthash.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
+#define TEXT_SIZE sizeof((struct controller_event *)NULL)->text
+
+struct entry {
+    struct ring *ring;
+    int64_t at_wall_us;
+    char *text; /* owned */
+    TAILQ_ENTRY(entry) of_all, of_ring;
+};
+
+TAILQ_HEAD(entry_list, entry); /* newest first */
+
+struct ring {
+    char service[TASK_NAME_SIZE]; /* key */
+    struct entry_list entries;
+    size_t count;
+    UT_hash_handle hh;
+};
+
 struct event_log {
-    struct controller_event events[EVENT_LOG_SIZE];
-    uint64_t added_count; /* the newest is at (added_count - 1) % EVENT_LOG_SIZE */
+    struct ring *rings; /* owned, by service */
+    struct entry_list all;
 };
 
 struct event_log *event_log_new(void)
 {
-    return mem_alloc(sizeof(struct event_log));
+    struct event_log *log = mem_alloc(sizeof *log);
+    TAILQ_INIT(&log->all);
+    return log;
+}
+
+static void entry_free(struct event_log *log, struct entry *entry)
+{
+    TAILQ_REMOVE(&log->all, entry, of_all);
+    TAILQ_REMOVE(&entry->ring->entries, entry, of_ring);
+    entry->ring->count--;
+    free(entry->text);
+    free(entry);
+}
+
+static void ring_free(struct event_log *log, struct ring *ring)
+{
+    struct entry *entry;
+    while ((entry = TAILQ_FIRST(&ring->entries)) != NULL) /* NOLINT(clang-analyzer-unix.Malloc): sys/queue.h */
+        entry_free(log, entry);
+    HASH_DEL(log->rings, ring);
+    free(ring);
 }
 
 void event_log_free(struct event_log *log)
 {
+    struct ring *ring, *next;
+    HASH_ITER (hh, log->rings, ring, next)
+        ring_free(log, ring);
     free(log);
 }
 
@@ -31,26 +75,69 @@ static void replace_control_characters(char *text)
             *text = '?';
 }
 
-static const struct controller_event *keep(struct event_log *log, const char *service, const char *text)
+/* The one whose last event is the oldest. */
+static struct ring *find_most_silent(const struct event_log *log)
 {
-    struct controller_event *event = &log->events[log->added_count++ % EVENT_LOG_SIZE];
-    event->at_wall_us = clock_wall_us();
-    snprintf(event->service, sizeof event->service, "%s", service);
-    snprintf(event->text, sizeof event->text, "%s", text);
-    replace_control_characters(event->service);
-    replace_control_characters(event->text);
-    return event;
+    struct entry *entry;
+    TAILQ_FOREACH_REVERSE(entry, &log->all, entry_list, of_all)
+    if (entry == TAILQ_FIRST(&entry->ring->entries))
+        return entry->ring;
+    return NULL;
+}
+
+static struct ring *find_or_add_ring(struct event_log *log, const char *service)
+{
+    struct ring *ring;
+    HASH_FIND_STR(log->rings, service, ring);
+    if (ring != NULL)
+        return ring;
+    if (HASH_COUNT(log->rings) >= EVENT_LOG_SERVICES_MAX)
+        ring_free(log, find_most_silent(log));
+    ring = mem_alloc(sizeof *ring);
+    snprintf(ring->service, sizeof ring->service, "%s", service);
+    TAILQ_INIT(&ring->entries);
+    HASH_ADD_STR(log->rings, service, ring);
+    return ring;
+}
+
+static const struct entry *keep(struct event_log *log, const char *service, const char *text)
+{
+    char name[TASK_NAME_SIZE], line[TEXT_SIZE];
+    snprintf(name, sizeof name, "%s", service);
+    snprintf(line, sizeof line, "%s", text);
+    replace_control_characters(name);
+    replace_control_characters(line);
+    struct ring *ring = find_or_add_ring(log, name);
+    if (ring->count == EVENT_LOG_OF_SERVICE)
+        entry_free(log, TAILQ_LAST(&ring->entries, entry_list));
+    struct entry *entry = mem_alloc(sizeof *entry);
+    *entry = (struct entry){ .ring = ring, .at_wall_us = clock_wall_us(), .text = mem_strdup(line) };
+    TAILQ_INSERT_HEAD(&ring->entries, entry, of_ring);
+    TAILQ_INSERT_HEAD(&log->all, entry, of_all);
+    ring->count++;
+    return entry;
 }
 
 void event_log_add(struct event_log *log, const char *service, const char *format, ...)
 {
-    char text[sizeof((struct controller_event *)NULL)->text];
+    char text[TEXT_SIZE];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    const struct controller_event *event = keep(log, service, text);
-    log_info("service %s: %s", event->service, event->text);
+    const struct entry *entry = keep(log, service, text);
+    log_info("service %s: %s", entry->ring->service, entry->text);
+}
+
+void event_log_warn(struct event_log *log, const char *service, const char *format, ...)
+{
+    char text[TEXT_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    const struct entry *entry = keep(log, service, text);
+    log_warn("service %s: %s", entry->ring->service, entry->text);
 }
 
 void event_log_keep(struct event_log *log, const char *service, const char *text)
@@ -58,12 +145,29 @@ void event_log_keep(struct event_log *log, const char *service, const char *text
     keep(log, service, text);
 }
 
+static void show(const struct entry *entry, controller_event_cb each, void *owner)
+{
+    struct controller_event event = { .at_wall_us = entry->at_wall_us };
+    snprintf(event.service, sizeof event.service, "%s", entry->ring->service);
+    snprintf(event.text, sizeof event.text, "%s", entry->text);
+    each(owner, &event);
+}
+
 void event_log_each(const struct event_log *log, const char *service, controller_event_cb each, void *owner)
 {
-    uint64_t kept = log->added_count < EVENT_LOG_SIZE ? log->added_count : EVENT_LOG_SIZE;
-    for (uint64_t back = 1; back <= kept; back++) {
-        const struct controller_event *event = &log->events[(log->added_count - back) % EVENT_LOG_SIZE];
-        if (service == NULL || strcmp(event->service, service) == 0)
-            each(owner, event);
+    const struct entry *entry;
+    size_t count = 0;
+    if (service == NULL) {
+        for (entry = TAILQ_FIRST(&log->all); entry != NULL && count < EVENT_LOG_READ_MAX; count++) {
+            show(entry, each, owner);
+            entry = TAILQ_NEXT(entry, of_all);
+        }
+        return;
     }
+    const struct ring *ring;
+    HASH_FIND_STR(log->rings, service, ring);
+    if (ring == NULL)
+        return;
+    TAILQ_FOREACH (entry, &ring->entries, of_ring)
+        show(entry, each, owner);
 }

@@ -1,5 +1,7 @@
-/* event_log: the last things that happened to services, for people: a ring of EVENT_LOG_SIZE, newest first when read.
- * Control thread only. Owned by the controller. Texts are cut at 255 bytes, control characters become '?'. */
+/* event_log: the last things that happened to services, for people: of each service the last EVENT_LOG_OF_SERVICE, so
+ * that a noisy one does not drive out the others'. Of more than EVENT_LOG_SERVICES_MAX names those that have been silent
+ * for longest are forgotten. Control thread only. Owned by the controller. Texts are cut at 511 bytes, control
+ * characters become '?'. */
 #ifndef CONTROLLER_EVENT_LOG_H
 #define CONTROLLER_EVENT_LOG_H
 
@@ -8,7 +10,9 @@
 
 #include "controller/controller.h"
 
-#define EVENT_LOG_SIZE 256
+#define EVENT_LOG_OF_SERVICE 128
+#define EVENT_LOG_SERVICES_MAX 2048
+#define EVENT_LOG_READ_MAX 256 /* of all services together */
 
 struct event_log;
 
@@ -19,9 +23,13 @@ void event_log_free(struct event_log *log);
 void event_log_add(struct event_log *log, const char *service, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same with a log_warn line: something is wrong, or may be. */
+void event_log_warn(struct event_log *log, const char *service, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 void event_log_keep(struct event_log *log, const char *service, const char *text); /* the same without a log line */
 
-/* Newest first; null service: all. The event is valid during the callback. */
+/* Newest first; null service: the newest EVENT_LOG_READ_MAX of all. The event is valid during the callback. */
 void event_log_each(const struct event_log *log, const char *service, controller_event_cb each, void *owner);
 
 #endif

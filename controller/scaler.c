@@ -97,9 +97,11 @@ void scaler_sample(struct scaler *s, const struct data_plane *data_plane, const 
         return;
     if (s->window == NULL)
         s->window = metrics_window_new();
-    if (is_known)
+    s->knows_refused |= is_known;
+    if (is_known) {
+        s->refused_count = traffic.no_endpoint;
         metrics_window_add(s->window, now_ms, &traffic);
-    else
+    } else
         metrics_window_add_gap(s->window);
 }
 

@@ -29,6 +29,8 @@ struct scaler {
     char last_decision[224];       /* "scale out 1 -> 3: ..." */
     int64_t last_decision_at_wall_us;
     uint64_t out_count, in_count;
+    bool knows_refused;
+    uint64_t refused_count; /* requests answered 503 for want of an endpoint, as the data plane last said */
 };
 
 void scaler_init(struct scaler *s, int64_t now_ms);

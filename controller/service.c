@@ -110,9 +110,9 @@ void service_note_failed_start(struct service *s, const char *what, struct event
         log_info("service %s: start failed too: %s", s->name, what);
         return;
     }
-    event_log_add(events, s->name, "start failed %lld time%s, next try in %g s: %s",
-                  (long long)s->backoff.failure_count, s->backoff.failure_count == 1 ? "" : "s",
-                  (double)(s->backoff.next_start_at_ms - now_ms) / 1000, what);
+    event_log_warn(events, s->name, "start failed %lld time%s, next try in %g s: %s",
+                   (long long)s->backoff.failure_count, s->backoff.failure_count == 1 ? "" : "s",
+                   (double)(s->backoff.next_start_at_ms - now_ms) / 1000, what);
 }
 
 struct loss_report {
@@ -212,6 +212,13 @@ void service_note_deployment(struct service *s, int64_t creating_count, struct e
     }
 }
 
+void service_note_refusals(struct service *s, struct event_log *events, int64_t now_ms)
+{
+    if (s->scaler.knows_refused)
+        outage_follow(&s->outage, s->scaler.refused_count, s->watch.observed, s->watch.observed_count, s->name, events,
+                      now_ms);
+}
+
 void service_note_outcome(struct service *s, const struct actuator_outcome *outcome, struct event_log *events,
                           int64_t now_ms)
 {
@@ -234,12 +241,12 @@ void service_note_outcome(struct service *s, const struct actuator_outcome *outc
         log_info("service %s: a creation came to nothing: %s", s->name, outcome->text);
         return;
     }
-    char what[200];
+    char what[480];
     s->backoff.is_image_missing = outcome->result == RUNTIME_IMAGE_MISSING;
     if (s->backoff.is_image_missing)
-        snprintf(what, sizeof what, "the image is missing: %.160s", outcome->text);
+        snprintf(what, sizeof what, "the image is missing: %s", outcome->text);
     else
-        snprintf(what, sizeof what, "%.180s", outcome->text);
+        snprintf(what, sizeof what, "%s", outcome->text);
     service_note_failed_start(s, what, events, now_ms);
 }
 

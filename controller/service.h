@@ -17,6 +17,7 @@
 #include "controller/actuator.h"
 #include "controller/controller.h"
 #include "controller/event_log.h"
+#include "controller/outage.h"
 #include "controller/reconciler.h"
 #include "controller/scaler.h"
 #include "controller/task_watch.h"
@@ -45,6 +46,7 @@ struct service {
     struct scaler scaler;
     struct task_watch watch;
     struct start_backoff backoff;
+    struct outage outage;
     char host[TASK_HOST_SIZE], path[TASK_PATH_SIZE]; /* of a discovered one: from its labels */
     UT_hash_handle hh;
 };
@@ -74,6 +76,8 @@ struct service_means {
 /* The plan's ids are copies. */
 void service_plan(struct service *s, const struct service_means *means, int64_t now_ms, struct plan *plan);
 void service_note_deployment(struct service *s, int64_t creating_count, struct event_log *events);
+/* After a sample: requests that were answered 503, and why. */
+void service_note_refusals(struct service *s, struct event_log *events, int64_t now_ms);
 void service_note_outcome(struct service *s, const struct actuator_outcome *outcome, struct event_log *events,
                           int64_t now_ms);
 /* what: "task 3f2a ended with exit code 1 after 0.2 s" */

@@ -51,6 +51,8 @@ struct task_registry {
     uint8_t provider_count;
     struct listener listeners[LISTENER_COUNT];
     size_t managed_count;
+    task_registry_health_cb on_health;
+    void *health_owner;
     unsigned walks; /* task_registry_each under way */
 };
 
@@ -137,6 +139,13 @@ static struct service *remove_entry(struct task_registry *r, struct entry *entry
     return service;
 }
 
+static void report_health(const struct task_registry *r, const struct task *task, enum task_health before)
+{
+    enum task_health now = task_health_of(task);
+    if (r->on_health && task->spec.state == TASK_RUNNING && now != TASK_HEALTH_UNKNOWN && now != before)
+        r->on_health(r->health_owner, task, before);
+}
+
 static void set_probe(struct task *task, enum task_health health)
 {
     if (task->probe_health == health)
@@ -157,6 +166,7 @@ static void terminate_texts(struct task_spec *spec)
     spec->proxy_protocol[sizeof spec->proxy_protocol - 1] = '\0';
     spec->check.path[sizeof spec->check.path - 1] = '\0';
     spec->problem[sizeof spec->problem - 1] = '\0';
+    spec->engine_words[sizeof spec->engine_words - 1] = '\0';
 }
 
 static bool checks_equal(const struct task_check *a, const struct task_check *b)
@@ -209,8 +219,10 @@ static void update_task(struct task_registry *r, struct entry *entry, uint8_t pr
     struct task *task = &entry->task;
     task->provider = provider;
     task->sync_round = r->providers[provider].round;
+    memcpy(task->spec.engine_words, spec->engine_words, sizeof task->spec.engine_words);
     if (specs_equal(&task->spec, spec))
         return;
+    enum task_health before = task_health_of(task);
     bool keeps_probe = spec->state == TASK_RUNNING && task->spec.state == TASK_RUNNING &&
                        strcmp(task->spec.address, spec->address) == 0 &&
                        task->spec.started_at_wall_us == spec->started_at_wall_us;
@@ -222,8 +234,11 @@ static void update_task(struct task_registry *r, struct entry *entry, uint8_t pr
         leave_service(entry);
     r->managed_count += (size_t)spec->managed - (size_t)task->spec.managed;
     task->spec = *spec;
-    if (!keeps_probe)
+    if (!keeps_probe) {
         set_probe(task, TASK_HEALTH_UNKNOWN);
+        task->probe_words[0] = '\0';
+    }
+    report_health(r, task, before);
     if (moves) {
         join_service(r, entry);
         tell(r, entry->service);
@@ -271,6 +286,12 @@ void task_registry_set_controller_listener(struct task_registry *r, task_registr
 void task_registry_set_health_listener(struct task_registry *r, task_registry_cb on_change, void *owner)
 {
     r->listeners[LISTENER_HEALTH] = (struct listener){ on_change, owner };
+}
+
+void task_registry_set_health_reporter(struct task_registry *r, task_registry_health_cb on_health, void *owner)
+{
+    r->on_health = on_health;
+    r->health_owner = owner;
 }
 
 uint8_t task_registry_add_provider(struct task_registry *r, const char *name)
@@ -354,13 +375,19 @@ void task_registry_end_sync(struct task_registry *r, uint8_t provider)
     } while (service);
 }
 
-void task_registry_set_probe(struct task_registry *r, const char *id, enum task_health health)
+void task_registry_set_probe(struct task_registry *r, const char *id, enum task_health health, const char *words)
 {
     struct entry *entry = find_entry(r, id);
     /* An answer that comes after the task stopped says nothing about its next life. */
-    if (!entry || entry->task.spec.state != TASK_RUNNING || entry->task.probe_health == health)
+    if (!entry || entry->task.spec.state != TASK_RUNNING)
         return;
-    set_probe(&entry->task, health);
+    struct task *task = &entry->task;
+    snprintf(task->probe_words, sizeof task->probe_words, "%s", words);
+    if (task->probe_health == health)
+        return;
+    enum task_health before = task_health_of(task);
+    set_probe(task, health);
+    report_health(r, task, before);
     tell(r, entry->service);
 }
 
@@ -436,6 +463,23 @@ enum task_health task_health_of(const struct task *task)
     if (engine == TASK_HEALTH_DOWN || task->probe_health == TASK_HEALTH_DOWN)
         return TASK_HEALTH_DOWN;
     return engine == TASK_HEALTH_UP && task->probe_health == TASK_HEALTH_UP ? TASK_HEALTH_UP : TASK_HEALTH_UNKNOWN;
+}
+
+void task_health_explain(const struct task *task, char out[TASK_REASON_SIZE])
+{
+    const struct task_spec *spec = &task->spec;
+    out[0] = '\0';
+    if (spec->state != TASK_RUNNING)
+        return;
+    bool engine_decides = spec->has_engine_health && spec->engine_health != TASK_HEALTH_UP &&
+                          (task->probe_health != TASK_HEALTH_DOWN || spec->engine_health == TASK_HEALTH_DOWN);
+    if (engine_decides)
+        snprintf(out, TASK_REASON_SIZE, "the engine's check: %s",
+                 spec->engine_words[0]                     ? spec->engine_words
+                 : spec->engine_health == TASK_HEALTH_DOWN ? "unhealthy"
+                                                           : "starting");
+    else
+        snprintf(out, TASK_REASON_SIZE, "%s", task->probe_words[0] ? task->probe_words : "not checked yet");
 }
 
 const char *task_state_to_str(enum task_state state)

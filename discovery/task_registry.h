@@ -31,6 +31,7 @@
 #define TASK_REGISTRY_MAX 4096 /* tasks of others; one more is refused with a warning and counted */
 /* Our own, beside those: nobody else's containers take their places. Who creates asks task_registry_managed_room(). */
 #define TASK_REGISTRY_MANAGED_MAX 4096
+#define TASK_WORDS_SIZE 160 /* what a check said */
 
 enum task_state { TASK_PENDING = 0, TASK_RUNNING, TASK_STOPPING, TASK_STOPPED, TASK_STATE_COUNT };
 enum task_health { TASK_HEALTH_UNKNOWN = 0, TASK_HEALTH_UP, TASK_HEALTH_DOWN, TASK_HEALTH_COUNT };
@@ -56,9 +57,10 @@ struct task_spec {
     char problem[TASK_PROBLEM_SIZE];               /* why no request can be sent to it as it is; empty: it is usable */
     uint32_t weight;                               /* 1..1000 */
     enum task_state state;
-    bool has_engine_health;         /* the engine runs a health check in it */
-    enum task_health engine_health; /* what that check says */
-    int64_t start_period_ms;        /* until when that check may fail; 0: none given */
+    bool has_engine_health;             /* the engine runs a health check in it */
+    enum task_health engine_health;     /* what that check says */
+    char engine_words[TASK_WORDS_SIZE]; /* the same in its own words; a change of them alone is no change */
+    int64_t start_period_ms;            /* until when that check may fail; 0: none given */
     struct task_check check;
     int64_t started_at_wall_us; /* 0: unknown */
     int32_t exit_code;          /* of a stopped one */
@@ -73,6 +75,7 @@ struct task {
     uint64_t sync_round; /* of the provider's last full list that named it */
     int64_t first_seen_at_ms;
     int64_t probe_changed_at_ms;
+    char probe_words[TASK_WORDS_SIZE]; /* what our last check said; empty before it */
 };
 
 struct task_registry;
@@ -84,6 +87,11 @@ void task_registry_set_listener(struct task_registry *r, task_registry_cb on_cha
 /* More listener slots would be an array of callbacks; there are exactly these three readers. */
 void task_registry_set_controller_listener(struct task_registry *r, task_registry_cb on_change, void *owner);
 void task_registry_set_health_listener(struct task_registry *r, task_registry_cb on_change, void *owner);
+
+/* Told of every task whose checks, joined, say something new: UP or DOWN of one that runs. Before the other listeners;
+ * it must not change the registry. */
+typedef void (*task_registry_health_cb)(void *owner, const struct task *task, enum task_health before);
+void task_registry_set_health_reporter(struct task_registry *r, task_registry_health_cb on_health, void *owner);
 
 uint8_t task_registry_add_provider(struct task_registry *r, const char *name);
 const char *task_registry_provider_name(const struct task_registry *r, uint8_t provider);
@@ -106,7 +114,8 @@ void task_registry_remove(struct task_registry *r, const char *id);
 void task_registry_begin_sync(struct task_registry *r, uint8_t provider);
 void task_registry_end_sync(struct task_registry *r, uint8_t provider); /* removes what the list did not name */
 
-void task_registry_set_probe(struct task_registry *r, const char *id, enum task_health health);
+/* words: why; what is said again may be said in other words. */
+void task_registry_set_probe(struct task_registry *r, const char *id, enum task_health health, const char *words);
 void task_registry_set_admin(struct task_registry *r, const char *id, enum task_admin admin);
 
 const struct task *task_registry_find(const struct task_registry *r, const char *id); /* whole id, or null */
@@ -120,6 +129,9 @@ size_t task_registry_managed_room(const struct task_registry *r); /* so many mor
 /* RUNNING, usable, has an address, admin READY, the engine's check (if any) not DOWN or UNKNOWN, and our own probe UP. */
 bool task_is_routable(const struct task *task);
 enum task_health task_health_of(const struct task *task); /* both checks joined */
+/* Why it is as it is: the words of the check that decides; empty when the task does not run. */
+#define TASK_REASON_SIZE (TASK_WORDS_SIZE + 32)
+void task_health_explain(const struct task *task, char out[TASK_REASON_SIZE]);
 
 bool task_is_unusable(const struct task *task);
 

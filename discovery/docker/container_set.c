@@ -264,6 +264,7 @@ static void take_state(struct container *c, const struct task_spec *known, const
     case DOCKER_EVENT_HEALTH:
         spec.has_engine_health = true;
         spec.engine_health = event->health;
+        spec.engine_words[0] = '\0'; /* of the state before; the look brings the new ones */
         break;
     case DOCKER_EVENT_DIE:
         c->is_killed = false;
@@ -294,6 +295,7 @@ static void take_known(struct container *c, const struct task *task, const struc
     bool has_address = task->spec.address[0];
     bool needs_look = event->action == DOCKER_EVENT_CREATE || event->action == DOCKER_EVENT_START ||
                       event->action == DOCKER_EVENT_CHANGED || event->action == DOCKER_EVENT_STOP ||
+                      (event->action == DOCKER_EVENT_HEALTH && event->health == TASK_HEALTH_DOWN) ||
                       (event->action == DOCKER_EVENT_UNPAUSE && !has_address);
     if (event->action == DOCKER_EVENT_START)
         c->is_killed = false;

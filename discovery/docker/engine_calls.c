@@ -149,6 +149,15 @@ enum docker_result docker_result_of(enum http_outcome outcome, int status)
     return status >= 500 ? DOCKER_FAILED : DOCKER_BAD_ANSWER;
 }
 
+/* The point of an engine's message is at its end: of a long one the middle goes. Owned by the caller. */
+static char *shorten(const char *message)
+{
+    size_t len = strlen(message), half = MESSAGE_LEN_MAX / 2;
+    if (len <= MESSAGE_LEN_MAX)
+        return mem_strdup(message);
+    return mem_printf("%.*s ... %s", (int)half, message, message + len - half);
+}
+
 char *docker_answer_describe(const char *what, const struct http_response *response)
 {
     if (response->outcome != HTTP_OUTCOME_ANSWERED)
@@ -157,8 +166,10 @@ char *docker_answer_describe(const char *what, const struct http_response *respo
         return mem_printf("%s: %d", what, response->status);
     json_t *body = json_parse_bounded(response->body, &json_limits_default, NULL);
     const char *message = json_find_string(body, "message");
-    char *text = message ? mem_printf("%s: %d: %.*s", what, response->status, MESSAGE_LEN_MAX, message)
-                         : mem_printf("%s: %d without a message", what, response->status);
+    char *words = message ? shorten(message) : NULL;
+    char *text = words ? mem_printf("%s: %d: %s", what, response->status, words)
+                       : mem_printf("%s: %d without a message", what, response->status);
+    free(words);
     json_decref(body);
     return text;
 }

@@ -53,3 +53,16 @@ int64_t docker_health_start_period_ms(const json_t *config)
         return START_PERIOD_MAX_MS;
     return start_ms + interval_ms;
 }
+
+void docker_health_words(const json_t *state, char out[TASK_WORDS_SIZE])
+{
+    const json_t *log = json_object_get(json_find_object(state, "Health"), "Log");
+    const json_t *last = json_array_get(log, json_array_size(log) - 1);
+    const char *output = json_find_string(last, "Output");
+    int64_t exit_code = 0;
+    out[0] = '\0';
+    if (!json_find_integer(last, "ExitCode", &exit_code))
+        return;
+    snprintf(out, TASK_WORDS_SIZE, "exit code %lld%s%.*s", (long long)exit_code, output && output[0] ? ": " : "",
+             output ? (int)strcspn(output, "\r\n") : 0, output ? output : "");
+}

@@ -271,6 +271,7 @@ static void read_engine_health(struct reading *r)
     if (!status || strcmp(status, "none") == 0)
         return;
     r->spec->has_engine_health = true;
+    docker_health_words(r->state, r->spec->engine_words);
     r->spec->engine_health = strcmp(status, "healthy") == 0     ? TASK_HEALTH_UP
                              : strcmp(status, "unhealthy") == 0 ? TASK_HEALTH_DOWN
                                                                 : TASK_HEALTH_UNKNOWN;

@@ -3,7 +3,6 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fair_queue.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "config/status_ranges.h"
 
@@ -55,7 +54,6 @@ struct watch {
     struct timer timer;     /* while sleeping */
     struct http_call *call; /* while asking */
     bool is_seen;           /* by the comparison under way */
-    char last_text[128];
     TAILQ_ENTRY(watch) of_group;
     UT_hash_handle hh;
 };
@@ -158,16 +156,16 @@ static enum check_outcome outcome_of(const struct config_health_check *check, co
     }
 }
 
-static void watch_note(struct watch *watch, const struct config_health_check *check, enum check_outcome outcome,
-                       const struct http_response *response)
+static void describe(const struct config_health_check *check, enum check_outcome outcome,
+                     const struct http_response *response, char out[TASK_WORDS_SIZE])
 {
     long long total_ms = (response->total_us + 999) / 1000;
     if (outcome == CHECK_PASSED && !check->path)
-        snprintf(watch->last_text, sizeof watch->last_text, "connected in %lld ms", total_ms);
+        snprintf(out, TASK_WORDS_SIZE, "connected in %lld ms", total_ms);
     else if (outcome == CHECK_PASSED || outcome == CHECK_BAD_STATUS)
-        snprintf(watch->last_text, sizeof watch->last_text, "status %d in %lld ms", response->status, total_ms);
+        snprintf(out, TASK_WORDS_SIZE, "status %d in %lld ms", response->status, total_ms);
     else
-        snprintf(watch->last_text, sizeof watch->last_text, "%.120s", response->cause);
+        snprintf(out, TASK_WORDS_SIZE, "%.120s", response->cause);
 }
 
 static void watch_on_answer(void *owner, const struct http_response *response)
@@ -175,22 +173,17 @@ static void watch_on_answer(void *owner, const struct http_response *response)
     struct watch *watch = owner;
     struct group *group = watch->group;
     struct health_checker *checker = group->checker;
-    enum task_health old = watch->state.health;
+    char words[TASK_WORDS_SIZE];
     struct config_health_check check = check_of(watch);
     enum check_outcome outcome = outcome_of(&check, response);
     fair_queue_leave(&checker->lanes[watch->lane], &watch->turn);
     watch->is_hung = outcome == CHECK_CONNECT_TIMEOUT || outcome == CHECK_NO_ANSWER;
     checker->outcomes[outcome]++;
-    watch_note(watch, &check, outcome, response);
+    describe(&check, outcome, response, words);
     watch->state = health_next(watch->state, outcome, &check, clock_now_ms());
     watch_sleep(watch, outcome == CHECK_NOT_SENT ? NOT_SENT_RETRY_MS : health_next_delay_ms(&watch->state, &check));
-    enum task_health health = watch->state.health;
-    if (health != old) {
-        log_write(health == TASK_HEALTH_DOWN ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "task %s (%s): %s -> %s, %s",
-                  watch->name, group->service, task_health_to_str(old), task_health_to_str(health), watch->last_text);
-        /* The last use of the watch: whoever is told may make the registry drop the task. */
-        task_registry_set_probe(checker->registry, watch->id, health);
-    }
+    /* The last use of the watch: whoever is told may make the registry drop the task. */
+    task_registry_set_probe(checker->registry, watch->id, watch->state.health, words);
     checker_pump(checker);
 }
 
@@ -303,7 +296,6 @@ static void watch_begin(struct watch *watch, const struct task *task)
     snprintf(watch->name, sizeof watch->name, "%s", task->spec.name);
     snprintf(watch->address, sizeof watch->address, "%s", task->spec.address);
     watch->own = task->spec.check;
-    snprintf(watch->last_text, sizeof watch->last_text, "not checked yet");
     watch->life_us = task->spec.started_at_wall_us;
     watch->state = (struct health_state){ .began_at_ms = clock_now_ms() };
     watch->is_hung = false;
@@ -430,10 +422,4 @@ void health_checker_status(const struct health_checker *checker, struct health_c
         out->waiting_count += checker->lanes[lane].waiting_count;
     }
     memcpy(out->outcomes, checker->outcomes, sizeof out->outcomes);
-}
-
-const char *health_checker_last_text(const struct health_checker *checker, const char *task_id)
-{
-    const struct watch *watch = find_watch(checker, task_id);
-    return watch ? watch->last_text : "not checked yet";
 }

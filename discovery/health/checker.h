@@ -42,8 +42,4 @@ struct health_checker_status {
 };
 void health_checker_status(const struct health_checker *checker, struct health_checker_status *out);
 
-/* The last outcome of a task's probe in words: "connected in 1 ms", "connection refused"; "not checked yet" when there
- * is none. Borrowed until the next turn. */
-const char *health_checker_last_text(const struct health_checker *checker, const char *task_id);
-
 #endif

@@ -1,5 +1,8 @@
 """When a container is believed to serve, and how the operator sees it."""
-from portico_run import IMAGE
+import pytest
+
+from engine import wait_until
+from portico_run import IMAGE, get_once
 
 
 def web(**check):
@@ -19,3 +22,47 @@ def test_a_start_period_that_is_too_short_is_a_failed_start_and_grows(portico):
     p.wait_routable(1)
     assert p.service()["startFailureCount"] >= 1
     assert any("not healthy within 2 s of its start" in e["text"] for e in p.api("/v1/services/web/events")["events"])
+
+
+@pytest.fixture
+def container(client):
+    made = []
+
+    def make(labels, **options):
+        made.append(client.containers.run(IMAGE, detach=True, labels=labels, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.remove(force=True)
+
+
+LABELS = {"portico.enable": "true", "portico.service": "api", "portico.port": "8080", "portico.path": "/api"}
+
+
+def wait_event(p, *parts):
+    """An event that has all of these, in the API and in the log."""
+    def found():
+        events = (p.api("/v1/events") or {}).get("events", [])
+        return next((e["text"] for e in events if all(part in e["text"] for part in parts)), None)
+    text = wait_until(found, f"an event with {parts}")
+    assert text in p.log()
+    return text
+
+
+def test_a_failing_check_and_the_503_that_follows_say_why(portico, container):
+    p = portico([])
+    one = container({**LABELS, "portico.health-path": "/?status=500", "portico.health-interval": "100ms"})
+    wait_event(p, one.id[:12], "UNKNOWN -> DOWN: status 500 in ")
+    task, = p.tasks("api")
+    assert task["health"] == "DOWN" and task["healthReason"].startswith("status 500 in ")
+    wait_until(lambda: get_once(p.port, "/api") == 503, "503")
+    text = wait_event(p, "answered 503, no task is routable: ", one.id[:12])
+    assert "DOWN: status 500 in " in text
+
+
+def test_the_engines_own_check_is_heard_with_its_words(portico, container):
+    p = portico([])
+    one = container(LABELS, healthcheck={"test": ["CMD", "/nothing"], "interval": 10**9, "retries": 1})
+    wait_event(p, one.id[:12], "UNKNOWN -> DOWN: the engine's check: ")
+    wait_until(lambda: p.tasks("api")[0]["healthReason"].startswith("the engine's check: exit code "), "its words")

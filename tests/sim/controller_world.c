@@ -395,7 +395,7 @@ static void run_engine(struct world *w)
             continue;
         }
         if (w->registry != NULL && w->now_ms >= w->blind_until_ms)
-            task_registry_set_probe(w->registry, c->id, world_is_up(w, c) ? TASK_HEALTH_UP : TASK_HEALTH_DOWN);
+            task_registry_set_probe(w->registry, c->id, world_is_up(w, c) ? TASK_HEALTH_UP : TASK_HEALTH_DOWN, "");
     }
 }
 

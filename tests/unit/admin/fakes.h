@@ -129,6 +129,11 @@ enum task_health task_health_of(const struct task *task)
     return task->probe_health;
 }
 
+void task_health_explain(const struct task *task, char out[TASK_REASON_SIZE])
+{
+    snprintf(out, TASK_REASON_SIZE, "%s", task->probe_words);
+}
+
 const char *task_state_to_str(enum task_state state)
 {
     return state == TASK_RUNNING ? "running" : "other";

@@ -136,12 +136,14 @@ static void a_task_is_found_by_id_or_by_a_unique_prefix(void **state)
     (void)state;
     struct admin_parts parts = fake_parts_init();
     int status;
+    strcpy(fake.tasks[0].probe_words, "status 200 in 2 ms");
     json_t *document = call(admin_get_task, &parts, WHOLE_ID, "", &status);
     assert_int_equal(status, 200);
     assert_true(json_is_true(json_object_get(document, "routable")));
     assert_string_equal(json_string_value(json_object_get(document, "provider")), "docker");
     assert_true(json_is_null(json_object_get(document, "inFlight")));
-    assert_int_equal(json_object_size(document), 15);
+    assert_string_equal(json_string_value(json_object_get(document, "healthReason")), "status 200 in 2 ms");
+    assert_int_equal(json_object_size(document), 16);
     json_decref(document);
     fake.plane_knows = true;
     fake.endpoint_traffic.in_flight = 3;

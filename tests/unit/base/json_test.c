@@ -133,6 +133,16 @@ static void text_keeps_the_order_of_keys(void **state)
     json_decref(o);
 }
 
+static void numbers_are_written_as_people_write_them(void **state)
+{
+    (void)state;
+    json_t *o = json_pack("[f,f,f]", 60817.407, 0.1, 2.0);
+    char *text = json_to_text(o);
+    assert_string_equal(text, "[60817.407,0.1,2.0]");
+    free(text);
+    json_decref(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +153,7 @@ int main(void)
         cmocka_unit_test(getters_tell_the_wrong_type_from_a_value),
         cmocka_unit_test(a_chain_of_missing_objects_ends_in_nothing),
         cmocka_unit_test(text_keeps_the_order_of_keys),
+        cmocka_unit_test(numbers_are_written_as_people_write_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,6 +82,26 @@ static void failures_of_one_batch_count_once(void **state)
     assert_int_equal(s->backoff.next_start_at_ms, 1300);
 }
 
+static void keep_newest(void *owner, const struct controller_event *event)
+{
+    char *newest = owner;
+    if (newest[0] == '\0')
+        snprintf(newest, 512, "%s", event->text);
+}
+
+static void a_long_reason_keeps_its_point(void **state)
+{
+    (void)state;
+    char text[340], newest[512] = "";
+    memset(text, 'x', sizeof text);
+    snprintf(text + sizeof text - 20, 20, " no space left");
+    struct actuator_outcome outcome = { ACTION_CREATE, RUNTIME_IMAGE_MISSING, "web", "", text };
+    service_note_outcome(s, &outcome, events, 1000);
+    event_log_each(events, "web", keep_newest, newest);
+    assert_non_null(strstr(newest, "the image is missing: xxx"));
+    assert_non_null(strstr(newest, "xxx no space left"));
+}
+
 static void a_task_healthy_for_ten_seconds_ends_the_backoff(void **state)
 {
     (void)state;
@@ -178,6 +198,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(failures_of_one_batch_count_once),
+        TEST(a_long_reason_keeps_its_point),
         TEST(a_task_healthy_for_ten_seconds_ends_the_backoff),
         TEST(a_new_revision_forgets_what_the_old_one_did),
         TEST(an_engines_refusal_becomes_an_event_in_its_own_words),

@@ -79,7 +79,7 @@ static void put_task_that_wants(struct bench *b, const char *id, const char *ser
     snprintf(spec.path, sizeof spec.path, "%s", host[0] ? "/" : "");
     snprintf(spec.proxy_protocol, sizeof spec.proxy_protocol, "%s", proxy_protocol);
     assert_true(task_registry_apply(b->registry, b->provider, &spec));
-    task_registry_set_probe(b->registry, id, TASK_HEALTH_UP);
+    task_registry_set_probe(b->registry, id, TASK_HEALTH_UP, "");
 }
 
 static void put_task(struct bench *b, const char *id, const char *service, const char *address, const char *host)
@@ -231,8 +231,8 @@ static void a_change_that_changes_nothing_for_the_data_plane_makes_no_frame(void
     struct bench *b = *state;
     put_task(b, "1", "web", "10.0.0.1:80", "a.test");
     skip_snapshot(b, 1);
-    task_registry_set_probe(b->registry, "1", TASK_HEALTH_DOWN);
-    task_registry_set_probe(b->registry, "1", TASK_HEALTH_UP);
+    task_registry_set_probe(b->registry, "1", TASK_HEALTH_DOWN, "");
+    task_registry_set_probe(b->registry, "1", TASK_HEALTH_UP, "");
     assert_patch(b, 2, NULL);
 }
 

@@ -173,7 +173,7 @@ static void put_task(struct bench *b, const char *id, enum task_health health)
     snprintf(spec.address, sizeof spec.address, "10.0.0.1:80");
     assert_true(task_registry_apply(b->registry, b->provider, &spec));
     if (health != TASK_HEALTH_UNKNOWN)
-        task_registry_set_probe(b->registry, id, health);
+        task_registry_set_probe(b->registry, id, health, "");
 }
 
 static struct publisher_status status_of(const struct bench *b)
@@ -238,7 +238,7 @@ static void a_proxy_that_serves_keeps_its_snapshot_until_every_task_was_probed(v
     assert_true(status_of(b).is_holding);
     assert_false(publisher_is_out_of_rotation(b->publisher, "a"));
     assert_false(publisher_is_out_of_rotation(b->publisher, "unheard of"));
-    task_registry_set_probe(b->registry, "a", TASK_HEALTH_UP);
+    task_registry_set_probe(b->registry, "a", TASK_HEALTH_UP, "");
     uint64_t serial = expect_frame(b, "snapshot");
     assert_true(serial > 41);
     assert_false(publisher_is_out_of_rotation(b->publisher, "unheard of"));

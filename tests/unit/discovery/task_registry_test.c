@@ -144,7 +144,7 @@ static void history_survives_an_update_but_not_another_address(void **state)
 {
     struct bench *b = *state;
     apply(b, "a", "web", TASK_RUNNING);
-    task_registry_set_probe(b->r, "a", TASK_HEALTH_UP);
+    task_registry_set_probe(b->r, "a", TASK_HEALTH_UP, "");
     task_registry_set_admin(b->r, "a", TASK_ADMIN_DRAINING);
     struct task_spec s = spec("a", "web", TASK_RUNNING);
     s.weight = 9;
@@ -167,14 +167,14 @@ static void another_life_begins_with_unknown_health(void **state)
 {
     struct bench *b = *state;
     apply(b, "a", "web", TASK_RUNNING);
-    task_registry_set_probe(b->r, "a", TASK_HEALTH_UP);
+    task_registry_set_probe(b->r, "a", TASK_HEALTH_UP, "");
     apply(b, "a", "web", TASK_STOPPING);
     const struct task *task = task_registry_find(b->r, "a");
     assert_int_equal(task->probe_health, TASK_HEALTH_UNKNOWN);
-    task_registry_set_probe(b->r, "a", TASK_HEALTH_UP); /* a late answer */
+    task_registry_set_probe(b->r, "a", TASK_HEALTH_UP, ""); /* a late answer */
     assert_int_equal(task->probe_health, TASK_HEALTH_UNKNOWN);
     apply(b, "a", "web", TASK_RUNNING);
-    task_registry_set_probe(b->r, "a", TASK_HEALTH_UP);
+    task_registry_set_probe(b->r, "a", TASK_HEALTH_UP, "");
     struct task_spec s = spec("a", "web", TASK_RUNNING);
     s.started_at_wall_us = 99; /* a restart of which no event told */
     task_registry_apply(b->r, b->docker, &s);
@@ -295,7 +295,7 @@ static void one_with_a_problem_is_known_and_gets_no_requests(void **state)
     struct task_spec s = spec("a", "web", TASK_RUNNING);
     s.managed = true;
     assert_true(task_registry_apply(b->r, b->docker, &s));
-    task_registry_set_probe(b->r, "a", TASK_HEALTH_UP);
+    task_registry_set_probe(b->r, "a", TASK_HEALTH_UP, "");
     assert_true(task_is_routable(task_registry_find(b->r, "a")));
     strcpy(s.problem, "it has no address");
     assert_true(task_registry_apply(b->r, b->docker, &s));
@@ -357,6 +357,59 @@ static void three_axes_decide_together_whether_it_gets_requests(void **state)
     }
 }
 
+struct report {
+    size_t count;
+    enum task_health before, now;
+    char why[TASK_REASON_SIZE];
+};
+
+static void on_health(void *owner, const struct task *task, enum task_health before)
+{
+    struct report *report = owner;
+    report->count++;
+    report->before = before;
+    report->now = task_health_of(task);
+    task_health_explain(task, report->why);
+}
+
+static void each_change_of_health_is_reported_with_its_reason(void **state)
+{
+    struct bench *b = *state;
+    struct report report = { 0 };
+    struct task_spec spec = {
+        .id = "a", .service = "web", .weight = 1, .address = "10.0.0.1:80", .state = TASK_RUNNING
+    };
+    task_registry_set_health_reporter(b->r, on_health, &report);
+    task_registry_apply(b->r, b->docker, &spec);
+    task_registry_set_probe(b->r, "a", TASK_HEALTH_UNKNOWN, "cannot connect");
+    assert_int_equal(report.count, 0);
+    task_health_explain(task_registry_find(b->r, "a"), report.why);
+    assert_string_equal(report.why, "cannot connect");
+    task_registry_set_probe(b->r, "a", TASK_HEALTH_UP, "status 200");
+    assert_int_equal(report.count, 1);
+    assert_int_equal(report.now, TASK_HEALTH_UP);
+    assert_string_equal(report.why, "status 200");
+    b->told_count = 0;
+    task_registry_set_probe(b->r, "a", TASK_HEALTH_UP, "status 204");
+    assert_int_equal(report.count, 1); /* other words are no change, but are kept */
+    assert_int_equal(b->told_count, 0);
+    task_health_explain(task_registry_find(b->r, "a"), report.why);
+    assert_string_equal(report.why, "status 204");
+    spec.has_engine_health = true;
+    spec.engine_health = TASK_HEALTH_DOWN;
+    strcpy(spec.engine_words, "exit code 1: no database");
+    task_registry_apply(b->r, b->docker, &spec);
+    assert_int_equal(report.count, 2);
+    assert_int_equal(report.before, TASK_HEALTH_UP);
+    assert_int_equal(report.now, TASK_HEALTH_DOWN);
+    assert_string_equal(report.why, "the engine's check: exit code 1: no database");
+    spec.state = TASK_STOPPED;
+    task_registry_apply(b->r, b->docker, &spec);
+    assert_int_equal(report.count, 2); /* its end is no change of health */
+    task_health_explain(task_registry_find(b->r, "a"), report.why);
+    assert_string_equal(report.why, "");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -366,6 +419,7 @@ int main(void)
         TEST(all_three_listeners_are_told),
         TEST(a_task_that_changes_its_service_is_told_to_both),
         TEST(each_of_walks_one_service),
+        TEST(each_change_of_health_is_reported_with_its_reason),
         TEST(history_survives_an_update_but_not_another_address),
         TEST(another_life_begins_with_unknown_health),
         TEST(a_sync_removes_what_it_does_not_name),

@@ -195,6 +195,22 @@ static void the_engines_own_words_are_passed_on(void **state)
     }
 }
 
+static void a_long_message_keeps_its_end(void **state)
+{
+    struct bench *b = *state;
+    char message[700], answer[760];
+    memset(message, 'x', sizeof message);
+    snprintf(message + sizeof message - 15, 15, " no such file");
+    snprintf(answer, sizeof answer, "{\"message\":\"%s\"}", message);
+    b->fake.next_status = 400;
+    b->fake.next_answer = answer;
+    wait_for_answer(b, docker_engine_start(b->engine, NULL, "x", on_answer, b));
+    assert_int_equal(strncmp(b->text, "start x: 400: xxxx", 18), 0);
+    assert_non_null(strstr(b->text, "xx ... xx"));
+    assert_string_equal(b->text + strlen(b->text) - 13, " no such file");
+    assert_true(strlen(b->text) < 340);
+}
+
 static void each_call_asks_what_the_api_wants(void **state)
 {
     struct bench *b = *state;
@@ -409,6 +425,7 @@ int main(void)
         TEST(calls_fail_at_once_while_it_is_away_and_work_when_it_is_back),
         TEST(a_refused_connection_of_a_call_is_noticed_before_the_next_ping),
         TEST(the_engines_own_words_are_passed_on),
+        TEST(a_long_message_keeps_its_end),
         TEST(each_call_asks_what_the_api_wants),
         TEST(malformed_names_are_never_sent),
         TEST(stops_do_not_wait_behind_inspects_nor_the_other_way_round),

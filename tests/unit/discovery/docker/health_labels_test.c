@@ -67,11 +67,35 @@ static void the_start_period_of_an_image_includes_its_first_check(void **state)
     assert_int_equal(docker_health_start_period_ms(NULL), 0);
 }
 
+static void the_last_words_of_the_engines_check_are_one_line(void **state)
+{
+    static const struct {
+        const char *json, *words;
+    } rows[] = {
+        { "{\"Health\":{\"Log\":[{\"ExitCode\":0,\"Output\":\"old\"},{\"ExitCode\":1,\"Output\":\"no db\\nmore\"}]}}",
+          "exit code 1: no db" },
+        { "{\"Health\":{\"Log\":[{\"ExitCode\":-1}]}}", "exit code -1" },
+        { "{\"Health\":{\"Log\":[{\"Output\":\"x\"}]}}", "" },
+        { "{\"Health\":{\"Log\":[]}}", "" },
+        { "{\"Health\":{\"Log\":null}}", "" },
+        { "{}", "" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char words[TASK_WORDS_SIZE];
+        json_t *document = json_loads(rows[i].json, 0, NULL);
+        docker_health_words(document, words);
+        assert_string_equal(words, rows[i].words);
+        json_decref(document);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(labels_say_path_interval_and_timeout),
         cmocka_unit_test(a_label_that_breaks_a_rule_is_named_with_what_is_allowed),
+        cmocka_unit_test(the_last_words_of_the_engines_check_are_one_line),
         cmocka_unit_test(the_start_period_of_an_image_includes_its_first_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

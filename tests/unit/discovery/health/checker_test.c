@@ -134,7 +134,7 @@ static void a_task_that_accepts_is_up_at_once(void **state)
     assert_int_equal(status_of(b).watched_count, 1);
     wait_for(b, "a", TASK_HEALTH_UP);
     assert_true(task_is_routable(task_registry_find(b->registry, "a")));
-    assert_non_null(strstr(health_checker_last_text(b->checker, "a"), "connected in "));
+    assert_non_null(strstr(task_registry_find(b->registry, "a")->probe_words, "connected in "));
     assert_int_equal(status_of(b).outcomes[CHECK_PASSED], 1);
     assert_int_equal(b->server.request_count, 0);
 }
@@ -148,7 +148,7 @@ static void a_path_is_asked_for_and_the_status_counts(void **state)
     wait_for(b, "a", TASK_HEALTH_DOWN);
     assert_non_null(strstr(b->head, "GET /health?x=1 HTTP/1.1\r\n"));
     assert_non_null(strstr(b->head, "Connection: close\r\n"));
-    assert_non_null(strstr(health_checker_last_text(b->checker, "a"), "status 503 in "));
+    assert_non_null(strstr(task_registry_find(b->registry, "a")->probe_words, "status 503 in "));
     assert_true(status_of(b).outcomes[CHECK_BAD_STATUS] >= 2);
     b->reply = "HTTP/1.1 302 X\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n";
     wait_for(b, "a", TASK_HEALTH_UP);
@@ -209,7 +209,7 @@ static void a_task_that_wants_a_proxy_header_gets_one_in_front_of_the_request(vo
     assert_non_null(strstr(b->head, "\r\nGET /health HTTP/1.1\r\n"));
     b->head[0] = '\0';
     configure_with(b, NULL, 50, 2, true);
-    task_registry_set_probe(b->registry, "a", TASK_HEALTH_UNKNOWN);
+    task_registry_set_probe(b->registry, "a", TASK_HEALTH_UNKNOWN, "");
     wait_for(b, "a", TASK_HEALTH_UP);
     assert_string_equal(b->head, "");
 }
@@ -239,7 +239,7 @@ static void a_refused_task_goes_down_and_comes_back(void **state)
     wait_for(b, "a", TASK_HEALTH_UP);
     scripted_server_stop(&other);
     wait_for(b, "a", TASK_HEALTH_DOWN);
-    assert_string_equal(health_checker_last_text(b->checker, "a"), "cannot connect: Connection refused");
+    assert_string_equal(task_registry_find(b->registry, "a")->probe_words, "cannot connect: Connection refused");
     snprintf(spec.address, sizeof spec.address, "127.0.0.1:%u", b->server.port); /* another address is another peer */
     task_registry_apply(b->registry, b->provider, &spec);
     assert_int_equal(task_registry_find(b->registry, "a")->probe_health, TASK_HEALTH_UNKNOWN);
