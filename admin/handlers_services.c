@@ -99,7 +99,7 @@ void admin_get_service_events(const struct admin_parts *parts, const struct admi
 {
     struct service_status status;
     if (controller_find_service(parts->controller, request->parameter, &status))
-        reply_events(parts, request->parameter, reply);
+        reply_events(parts, status.name, reply);
     else
         reply_no_service(reply, request->parameter);
 }

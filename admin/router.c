@@ -37,6 +37,13 @@ static bool is_path_byte(char c)
     return isalnum((unsigned char)c) || (c && strchr("-._~:[]", c));
 }
 
+/* The slash inside a service's name, "project%2Fweb" (RFC 3986 2.1); nothing else needs encoding. */
+static bool is_encoded_slash(struct slice path, size_t at)
+{
+    return path.len - at >= 3 && path.at[at] == '%' && path.at[at + 1] == '2' &&
+           (path.at[at + 2] == 'F' || path.at[at + 2] == 'f');
+}
+
 static bool is_dot_segment(struct slice s)
 {
     return slice_equals(s, SLICE_LITERAL(".")) || slice_equals(s, SLICE_LITERAL(".."));
@@ -52,7 +59,9 @@ static bool split_path(struct slice path, struct segments *out)
     size_t start = 1;
     for (size_t i = 1; i <= path.len; i++) {
         if (i < path.len && path.at[i] != '/') {
-            if (!is_path_byte(path.at[i]))
+            if (is_encoded_slash(path, i))
+                i += 2;
+            else if (!is_path_byte(path.at[i]))
                 return false;
             continue;
         }
@@ -85,13 +94,23 @@ static bool is_provider_name(struct slice s)
     return s.len <= 16;
 }
 
-static bool is_service_name(struct slice s)
+static bool is_name_part(struct slice s)
 {
     for (size_t i = 0; i < s.len; i++) {
         if (!isalnum((unsigned char)s.at[i]) && !strchr("-._", s.at[i]))
             return false;
     }
-    return s.len <= NAME_MAX_BYTES;
+    return s.len > 0 && s.len <= NAME_MAX_BYTES && !is_dot_segment(s);
+}
+
+/* "web" or "project%2Fweb". */
+static bool is_service_name(struct slice s)
+{
+    const char *percent = memchr(s.at, '%', s.len);
+    if (!percent)
+        return is_name_part(s);
+    size_t len = (size_t)(percent - s.at);
+    return is_name_part((struct slice){ s.at, len }) && is_name_part((struct slice){ percent + 3, s.len - len - 3 });
 }
 
 /* How many segments of `path` from `at` on make a parameter of this kind; 0: they do not. */
@@ -112,10 +131,12 @@ static bool copy_parameter(const struct segments *path, size_t at, size_t count,
 {
     const char *start = path->at[at].at;
     const char *end = path->at[at + count - 1].at + path->at[at + count - 1].len;
-    size_t len = (size_t)(end - start);
-    if (len >= ROUTER_PARAMETER_SIZE)
-        return false;
-    memcpy(out, start, len);
+    size_t len = 0;
+    for (; start < end; start += *start == '%' ? 3 : 1) {
+        if (len + 1 >= ROUTER_PARAMETER_SIZE)
+            return false;
+        out[len++] = *start == '%' ? '/' : *start; /* split_path() has let no other escape through */
+    }
     out[len] = '\0';
     return true;
 }

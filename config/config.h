@@ -116,7 +116,7 @@ struct config_health_check {
 /* A service whose tasks Portico creates. */
 struct config_service {
     char *name;
-    char *host; /* exact host name, "*.example.com", or "*" for any */
+    char *host; /* exact host name, "*.example.com", or "*" for any; several with commas between (config/form.h) */
     char *path; /* path prefix on segment boundaries; "/" by default */
     char *image;
     char **command;

@@ -6,6 +6,7 @@
 #include "config/status_ranges.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -183,10 +184,72 @@ char *form_accept_host_pattern(const char *text)
         strlen(text) <= FORM_HOST_BYTES_MAX && is_host_name(strncmp(text, "*.", 2) == 0 ? text + 2 : text), text);
 }
 
+/* Appends the pattern of `len` bytes to the list of `used` bytes; 0 when it is none or does not fit. */
+static size_t append_host(char out[FORM_HOSTS_BYTES_MAX + 1], size_t used, const char *at, size_t len)
+{
+    char item[FORM_HOST_BYTES_MAX + 1];
+    while (len > 0 && *at == ' ') {
+        at++;
+        len--;
+    }
+    while (len > 0 && at[len - 1] == ' ')
+        len--;
+    if (len >= sizeof item)
+        return 0;
+    memcpy(item, at, len);
+    item[len] = '\0';
+    char *host = form_accept_host_pattern(item);
+    size_t needed = len + (used ? 1 : 0);
+    bool fits = host && used + needed <= FORM_HOSTS_BYTES_MAX;
+    if (fits) {
+        out[used] = ',';
+        memcpy(out + used + (used ? 1 : 0), host, len + 1);
+    }
+    free(host);
+    return fits ? used + needed : 0;
+}
+
+char *form_accept_hosts(const char *text)
+{
+    char out[FORM_HOSTS_BYTES_MAX + 1];
+    size_t used = 0;
+    do {
+        size_t len = strcspn(text, ",");
+        used = append_host(out, used, text, len);
+        text += len;
+    } while (used > 0 && *text++ == ',');
+    return used > 0 ? mem_strdup(out) : NULL;
+}
+
+bool form_next_host(const char **at, char out[FORM_HOST_BYTES_MAX + 1])
+{
+    size_t len = strcspn(*at, ",");
+    if (len == 0 || len > FORM_HOST_BYTES_MAX)
+        return false;
+    memcpy(out, *at, len);
+    out[len] = '\0';
+    *at += len + ((*at)[len] == ',');
+    return true;
+}
+
+bool form_suggest_path_prefix(const char *text, char out[FORM_PATH_BYTES_MAX + 1])
+{
+    size_t len = strlen(text);
+    if (len > FORM_PATH_BYTES_MAX || !strchr(text, '*'))
+        return false;
+    while (len > 1 && (text[len - 1] == '*' || text[len - 1] == '/'))
+        len--;
+    memcpy(out, text, len);
+    out[len] = '\0';
+    char *accepted = form_accept_path_prefix(out);
+    free(accepted);
+    return accepted != NULL;
+}
+
 char *form_accept_path_prefix(const char *text)
 {
     size_t len = strlen(text);
-    if (text[0] != '/' || len > FORM_PATH_BYTES_MAX || !is_visible_ascii(text) || strpbrk(text, "%?#\\;") ||
+    if (text[0] != '/' || len > FORM_PATH_BYTES_MAX || !is_visible_ascii(text) || strpbrk(text, "%?#\\;*") ||
         !has_plain_segments(text))
         return NULL;
     return mem_strndup(text, len > 1 && text[len - 1] == '/' ? len - 1 : len);

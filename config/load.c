@@ -67,7 +67,8 @@ static void refuse_value(struct problems *problems, struct node *node, const str
                          enum value_result result)
 {
     char excerpt[PROBLEM_EXCERPT_SIZE];
-    const char *meant = value_suggest(row, node->text);
+    char scratch[VALUE_SUGGESTION_SIZE];
+    const char *meant = value_suggest(row, node->text, scratch);
     struct buf what, allowed;
     buf_init(&what, 0);
     buf_init(&allowed, 0);
@@ -96,11 +97,42 @@ static void refuse_container(struct problems *problems, struct node *node, const
     buf_fini(&allowed);
 }
 
+static void load_value(struct problems *problems, const struct schema_row *row, void *field, struct node *node);
+
+/* A list where one value is usual: each is checked by itself, then all are read as one text with commas. */
+static void load_value_from_list(struct problems *problems, const struct schema_row *row, void *field,
+                                 struct node *list)
+{
+    struct buf all;
+    size_t before = problems->count;
+    buf_init(&all, 0);
+    if (list->count == 0)
+        refuse(problems, list, "is empty, write %s", value_noun(row));
+    for (size_t i = 0; i < list->count; i++) {
+        struct node *child = list->children[i];
+        char *one = NULL;
+        if (child->is_null || child->kind != NODE_SCALAR)
+            refuse(problems, child, "is %s, write %s", child->is_null ? "empty" : node_kind_to_str(child->kind),
+                   value_noun(row));
+        else
+            load_value(problems, row, &one, child);
+        buf_printf(&all, "%s%s", i ? "," : "", one ? one : "");
+        free(one);
+    }
+    if (problems->count == before && value_parse(row, buf_text(&all), field) != VALUE_OK)
+        refuse(problems, list, "is too long, write %s", value_noun(row));
+    buf_fini(&all);
+}
+
 /* One value of a row, which may be an element of its list or map. */
 static void load_value(struct problems *problems, const struct schema_row *row, void *field, struct node *node)
 {
     if (node->is_bad)
         return;
+    if (node->kind == NODE_LIST && value_takes_list(row)) {
+        load_value_from_list(problems, row, field, node);
+        return;
+    }
     if (node->kind != NODE_SCALAR) {
         refuse_container(problems, node, row);
         return;

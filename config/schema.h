@@ -35,7 +35,7 @@
     X(LISTEN_ADDRESS, char *)  \
     X(DOCKER_ENDPOINT, char *) \
     X(HOST_NAME, char *)       \
-    X(HOST_PATTERN, char *)    \
+    X(HOSTS, char *)           \
     X(PATH_PREFIX, char *)     \
     X(PROBE_PATH, char *)      \
     X(STATUS_RANGES, char *)   \

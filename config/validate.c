@@ -1,5 +1,6 @@
 #include "config/validate.h"
 
+#include "config/form.h"
 #include "config/listen_address.h"
 
 #include <inttypes.h>
@@ -148,18 +149,37 @@ static void check_service_name(const struct validation *v, size_t index)
     }
 }
 
+static bool has_host(const char *hosts, const char *wanted)
+{
+    char host[FORM_HOST_BYTES_MAX + 1];
+    while (form_next_host(&hosts, host)) {
+        if (strcmp(host, wanted) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool find_shared_host(const char *hosts, const char *others, char out[FORM_HOST_BYTES_MAX + 1])
+{
+    while (form_next_host(&hosts, out)) {
+        if (has_host(others, out))
+            return true;
+    }
+    return false;
+}
+
 static void check_service_route(const struct validation *v, size_t index)
 {
     const struct config_service *services = v->config->services, *mine = &services[index];
-    char path[FIELD_PATH_SIZE], other[FIELD_PATH_SIZE];
+    char path[FIELD_PATH_SIZE], other[FIELD_PATH_SIZE], host[FORM_HOST_BYTES_MAX + 1];
     if (!has_sound_route(v, index))
         return;
     for (size_t i = 0; i < index; i++) {
-        if (strcmp(services[i].host, mine->host) == 0 && strcmp(services[i].path, mine->path) == 0 &&
-            has_sound_route(v, i)) {
+        if (strcmp(services[i].path, mine->path) == 0 && has_sound_route(v, i) &&
+            find_shared_host(mine->host, services[i].host, host)) {
             refuse(v, path_of(path, "services", index, "path"),
                    "'%s' on host '%s' is the route of services[%zu] too (line %u), write another host or path",
-                   mine->path, mine->host, i, line_of(v, path_of(other, "services", i, "path")));
+                   mine->path, host, i, line_of(v, path_of(other, "services", i, "path")));
             return;
         }
     }

@@ -54,12 +54,13 @@ static const struct value_type types[] = {
         WORDS("a Docker endpoint", "unix:///path/of/the/socket or tcp://host:port", form_accept_docker_endpoint),
     [SCHEMA_TYPE_HOST_NAME] =
         WORDS("a host name", "a name such as www.example.com, without port", form_accept_host_name),
-    [SCHEMA_TYPE_HOST_PATTERN] =
-        WORDS("a host", "a name such as www.example.com without port, *.example.com, or *", form_accept_host_pattern),
+    [SCHEMA_TYPE_HOSTS] =
+        WORDS("a host", "a name such as www.example.com without port, *.example.com, *, or a list of them",
+              form_accept_hosts),
     [SCHEMA_TYPE_PATH_PREFIX] =
         WORDS("a path prefix",
               "'/' and up to 255 visible ASCII characters in up to 64 segments, without empty or dot "
-              "segments and '%', '?', '#', ';', '\\'",
+              "segments and '%', '?', '#', ';', '\\', '*'",
               form_accept_path_prefix),
     [SCHEMA_TYPE_PROBE_PATH] =
         WORDS("a request path", "'/' and up to 255 visible ASCII characters without '#'", form_accept_probe_path),
@@ -86,6 +87,8 @@ static const struct value_type types[] = {
     [SCHEMA_TYPE_REAL] = WORDS("a number", "digits, with a decimal point if needed,", NULL),
 };
 static_assert(sizeof types / sizeof types[0] == SCHEMA_TYPE_COUNT, "a line for each");
+
+static_assert(VALUE_SUGGESTION_SIZE > FORM_PATH_BYTES_MAX, "room for a path");
 
 static bool is_text(const struct schema_row *row)
 {
@@ -237,9 +240,16 @@ void value_write_allowed(const struct schema_row *row, struct buf *out)
         buf_printf(out, " between %s and %s", row->min, row->max);
 }
 
-const char *value_suggest(const struct schema_row *row, const char *text)
+bool value_takes_list(const struct schema_row *row)
+{
+    return row->type == SCHEMA_TYPE_HOSTS;
+}
+
+const char *value_suggest(const struct schema_row *row, const char *text, char scratch[VALUE_SUGGESTION_SIZE])
 {
     const struct value_type *type = &types[row->type];
+    if (row->type == SCHEMA_TYPE_PATH_PREFIX)
+        return form_suggest_path_prefix(text, scratch) ? scratch : NULL;
     if (!type->has_choices)
         return NULL;
     size_t count;

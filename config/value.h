@@ -19,8 +19,11 @@ const char *value_result_to_str(enum value_result result);
 const char *value_noun(const struct schema_row *row);
 void value_write_allowed(const struct schema_row *row, struct buf *out);
 
-/* The word of a list of words that was probably meant; null: none. */
-const char *value_suggest(const struct schema_row *row, const char *text);
+/* What was probably meant: a word of the type's list of words, or another spelling, which is then in scratch; null: no
+ * idea. */
+#define VALUE_SUGGESTION_SIZE 256
+const char *value_suggest(const struct schema_row *row, const char *text, char scratch[VALUE_SUGGESTION_SIZE]);
+bool value_takes_list(const struct schema_row *row); /* of such texts, with commas between, in one text */
 
 /* True for numbers and booleans: quotes round them are a mistake. Durations and sizes may have them (JSON needs them).
  */

@@ -436,9 +436,26 @@ void controller_each_service(const struct controller *c, controller_service_cb e
     }
 }
 
+/* "project/web" may be called "web" while no other service is. */
+static struct service *find_service_by_short_name(const struct controller *c, const char *name)
+{
+    struct service *found = NULL;
+    for (struct service *s = c->services; s != NULL; s = s->hh.next) {
+        const char *slash = strchr(s->name, '/');
+        if (slash == NULL || strcmp(slash + 1, name) != 0)
+            continue;
+        if (found != NULL)
+            return NULL;
+        found = s;
+    }
+    return found;
+}
+
 bool controller_find_service(const struct controller *c, const char *name, struct service_status *out)
 {
     struct service *s = find_service(c, name);
+    if (s == NULL)
+        s = find_service_by_short_name(c, name);
     if (s == NULL)
         return false;
     service_fill_status(s, creating_count(c, s), clock_now_ms(), out);

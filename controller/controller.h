@@ -60,6 +60,7 @@ struct service_status {
 
 typedef void (*controller_service_cb)(void *owner, const struct service_status *status);
 void controller_each_service(const struct controller *c, controller_service_cb each, void *owner);
+/* name: whole, or without its project while that is unique. */
 bool controller_find_service(const struct controller *c, const char *name, struct service_status *out);
 
 struct controller_event {

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/form.h"
 #include "daemon/rotation.h"
 #include "daemon/snapshot_writer.h"
 
@@ -16,6 +17,7 @@ struct published_service {
     bool is_routed;         /* some route leads to it: it belongs into the document */
     bool has_new_endpoints; /* its tasks, or what they want, have changed since `sent` */
     bool has_new_claims;    /* ... since the route book was told */
+    bool is_mixed;          /* its tasks ask for different routes; told once */
     json_t *sent;           /* as in the newest frame; null: not in it */
     UT_hash_handle by_name;
 };
@@ -71,18 +73,43 @@ static void note_task(void *owner, const struct task *task)
 struct claims {
     struct route_book *routes;
     bool has_tasks;
+    const struct task *first, *other; /* two that ask for different routes; null until there are */
 };
 
 /* A stopped one asks too: providers keep those that will start again. */
 static void claim_route(void *owner, const struct task *task)
 {
     struct claims *claims = owner;
-    const char *host = task->spec.host, *path = task->spec.path;
+    const struct task_spec *spec = &task->spec;
     claims->has_tasks = true;
+    if (!spec->host[0] && !spec->path[0])
+        return;
     /* Either says that the task asks for a route; the other then means any. */
-    if (host[0] || path[0])
-        route_book_claim(claims->routes, task->spec.service, host[0] ? host : "*", path[0] ? path : "/",
-                         task->spec.name);
+    const char *at = spec->host[0] ? spec->host : "*";
+    char host[FORM_HOST_BYTES_MAX + 1];
+    while (form_next_host(&at, host))
+        route_book_claim(claims->routes, spec->service, host, spec->path[0] ? spec->path : "/", spec->name);
+    if (!claims->first)
+        claims->first = task;
+    else if (strcmp(spec->host, claims->first->spec.host) != 0 || strcmp(spec->path, claims->first->spec.path) != 0)
+        claims->other = task;
+}
+
+/* Requests for one of the routes reach the other's containers too: two that share a name by mistake, say. */
+static void tell_of_mixed_claims(struct publication *p, struct published_service *service, const struct claims *claims)
+{
+    char text[400];
+    bool was_mixed = service->is_mixed;
+    service->is_mixed = claims->other != NULL;
+    if (!service->is_mixed || was_mixed)
+        return;
+    const struct task_spec *a = &claims->first->spec, *b = &claims->other->spec;
+    snprintf(text, sizeof text,
+             "containers %.40s (%.40s%.20s) and %.40s (%.40s%.20s) ask for different routes, and each leads to both",
+             a->name, a->host, a->path, b->name, b->host, b->path);
+    log_warn("service %s: %s", service->name, text);
+    if (p->on_refusal)
+        p->on_refusal(p->listener, service->name, text);
 }
 
 /* True: what another service asked for in vain could be granted now. */
@@ -100,6 +127,7 @@ static bool make_claims(struct publication *p)
         route_book_begin(p->routes, service->name);
         task_registry_each_of(p->registry, service->name, claim_route, &claims);
         others_may_claim |= route_book_end(p->routes, service->name, claims.has_tasks);
+        tell_of_mixed_claims(p, service, &claims);
     }
     return others_may_claim;
 }
@@ -133,7 +161,7 @@ static void mark_routed_anew(struct publication *p)
 
 static void mark_all_routed(struct publication *p)
 {
-    char before[TASK_NAME_SIZE], text[200];
+    char before[TASK_NAME_SIZE], text[320];
     memcpy(before, p->left_out, sizeof before);
     mark_routed_anew(p);
     if (p->left_out_count > 0) { /* those without a container make room for those with one */

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/form.h"
 #include "discovery/task_registry.h"
 #include "proxy/route_table.h"
 
@@ -13,7 +14,7 @@
 
 #define KEY_SIZE (ROUTE_HOST_MAX + ROUTE_PATH_MAX + 2)
 #define REFUSAL_KEY_SIZE (TASK_NAME_SIZE + KEY_SIZE)
-#define REFUSAL_TEXT_SIZE 256
+#define REFUSAL_TEXT_SIZE 512
 
 struct route {
     char key[KEY_SIZE]; /* "host path": a host has no space */
@@ -148,7 +149,7 @@ static void refuse(struct route_book *book, const char *service, const char *hos
 
 static void refuse_held(struct route_book *book, struct route *holder, const char *service, const char *by)
 {
-    char why[160];
+    char why[TASK_NAME_SIZE + 80];
     snprintf(why, sizeof why, "%s service '%s' has it",
              holder->is_from_config ? "in the configuration," : "for as long as its containers ask for it,",
              holder->service);
@@ -198,6 +199,22 @@ void route_book_set_listener(struct route_book *book, route_book_refusal_cb on_r
     book->listener = owner;
 }
 
+static void add_from_config(struct route_book *book, const struct config_service *service, const char *host)
+{
+    char key[KEY_SIZE], path[ROUTE_PATH_MAX + 1];
+    struct error error;
+    if (!make_key(key, path, host, service->path, &error)) {
+        log_error("service %s: no route: %s", service->name, error.text); /* its own check lets none through */
+        return;
+    }
+    struct route *route = find(book, key);
+    if (route)
+        drop(book, route);
+    route = add(book, key, host, path, service->name);
+    route->is_from_config = true;
+    book->claimed_count--;
+}
+
 void route_book_apply_config(struct route_book *book, const struct config *config)
 {
     struct route *route, *next;
@@ -206,20 +223,10 @@ void route_book_apply_config(struct route_book *book, const struct config *confi
             drop(book, route);
     }
     for (size_t i = 0; i < config->service_count; i++) {
-        const struct config_service *service = &config->services[i];
-        char key[KEY_SIZE], path[ROUTE_PATH_MAX + 1];
-        struct error error;
-        if (!make_key(key, path, service->host, service->path, &error)) {
-            log_error("services[%zu]: no route: %s", i,
-                      error.text); /* the configuration's own check lets none through */
-            continue;
-        }
-        route = find(book, key);
-        if (route)
-            drop(book, route);
-        route = add(book, key, service->host, path, service->name);
-        route->is_from_config = true;
-        book->claimed_count--;
+        const char *at = config->services[i].host;
+        char host[FORM_HOST_BYTES_MAX + 1];
+        while (form_next_host(&at, host))
+            add_from_config(book, &config->services[i], host);
     }
     book->has_changed = true;
 }

@@ -141,8 +141,8 @@ static void read_endpoint(const struct node *endpoint, struct task_spec *spec, s
         take(spec->address, sizeof spec->address, accept_address(address->text), address,
              "is no address, write an IP address and a port", problems);
     if (host)
-        take(spec->host, sizeof spec->host, form_accept_host_pattern(host->text), host,
-             "is no host, write a name, *.suffix or *", problems);
+        take(spec->host, sizeof spec->host, form_accept_hosts(host->text), host,
+             "is no host, write a name, *.suffix or *, or several with commas between", problems);
     if (path)
         take(spec->path, sizeof spec->path, form_accept_path_prefix(path->text), path,
              "is no path prefix, write /, /api or the like", problems);

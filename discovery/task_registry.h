@@ -21,9 +21,9 @@
 #include <stdint.h>
 
 #define TASK_ID_SIZE 72      /* a container id (64 hex digits) or "file/<service>/<address>", and a NUL */
-#define TASK_NAME_SIZE 64    /* service, container name */
+#define TASK_NAME_SIZE 128   /* service ("web", "project/web"), container name */
 #define TASK_ADDRESS_SIZE 64 /* "172.17.0.2:8080", "[fd00::2]:8080" */
-#define TASK_HOST_SIZE 256
+#define TASK_HOST_SIZE 1024  /* "a.example,b.example" */
 #define TASK_PATH_SIZE 256
 #define TASK_REVISION_SIZE 36
 #define TASK_PROXY_PROTOCOL_SIZE 4
@@ -49,8 +49,9 @@ struct task_spec {
     char name[TASK_NAME_SIZE]; /* container name, for people */
     char service[TASK_NAME_SIZE];
     char address[TASK_ADDRESS_SIZE]; /* empty while unknown */
-    char host[TASK_HOST_SIZE];       /* route asked for by labels; both empty: the service's own routes only; else an */
-    char path[TASK_PATH_SIZE];       /* empty host means "*" and an empty path "/" */
+    char host
+        [TASK_HOST_SIZE]; /* routes asked for, hosts with commas between (config/form.h); both empty: the service's own routes only; else an */
+    char path[TASK_PATH_SIZE];                     /* empty host means "*" and an empty path "/" */
     char revision[TASK_REVISION_SIZE];             /* what our own containers were created from; empty for others */
     char proxy_protocol[TASK_PROXY_PROTOCOL_SIZE]; /* "off", "v1", "v2"; empty: not said */
     bool managed;                                  /* created by this installation of Portico */

@@ -351,6 +351,11 @@ void container_set_free(struct container_set *set)
     free(set);
 }
 
+void container_set_set_joinable(struct container_set *set, struct joinable_services joinable)
+{
+    set->parts.scope.joinable = joinable;
+}
+
 void container_set_take_event(struct container_set *set, const struct docker_event *event)
 {
     size_t listed_before = set->listed_count;

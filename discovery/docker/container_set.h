@@ -36,6 +36,8 @@ struct container_set_parts {
 
 struct container_set *container_set_new(const struct container_set_parts *parts);
 void container_set_free(struct container_set *set);
+/* Of the label scope, for what is looked at from now on. Borrowed until the next call. */
+void container_set_set_joinable(struct container_set *set, struct joinable_services joinable);
 
 void container_set_take_event(struct container_set *set, const struct docker_event *event);
 

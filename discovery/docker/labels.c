@@ -74,6 +74,16 @@ static bool word_is_valid(const char *text, size_t size)
     return len > 0 && len < size && strspn(text, alphanumeric) == len && isalnum((unsigned char)text[0]);
 }
 
+static const char *const yes_words[] = { "true", "1", "yes", "on", NULL };
+static const char *const no_words[] = { "false", "0", "no", "off", NULL };
+
+static bool word_is_among(const char *word, const char *const *words)
+{
+    while (*words && strcasecmp(*words, word) != 0)
+        words++;
+    return *words != NULL;
+}
+
 static bool read_identity(struct reading *r)
 {
     const char *id = json_find_string(r->root, "Id");
@@ -102,9 +112,10 @@ static bool read_ownership(struct reading *r)
         r->spec->managed = true;
         return cluster && strcmp(cluster, r->scope->cluster) == 0;
     }
-    if (!enable || strcmp(enable, "false") == 0)
+    if (!enable || word_is_among(enable, no_words))
         return false;
-    return strcmp(enable, "true") == 0 || refuse_label(r, DOCKER_LABEL_ENABLE, enable, "true or false");
+    return word_is_among(enable, yes_words) ||
+           refuse_label(r, DOCKER_LABEL_ENABLE, enable, "true, 1, yes or on, or false, 0, no or off");
 }
 
 /* ---- where its requests come from and go to ---- */
@@ -121,13 +132,15 @@ static bool accept(struct reading *r, const char *label, const char *value, char
 
 static bool read_service(struct reading *r)
 {
-    const char *service;
-    if (!find_label(r, DOCKER_LABEL_SERVICE, &service))
+    struct service_labels labels;
+    struct error reason;
+    if (!find_label(r, DOCKER_LABEL_SERVICE, &labels.service) ||
+        !find_label(r, DOCKER_LABEL_COMPOSE_PROJECT, &labels.compose_project) ||
+        !find_label(r, DOCKER_LABEL_COMPOSE_SERVICE, &labels.compose_service))
         return false;
-    if (!service)
-        return refuse(r, "label " DOCKER_LABEL_SERVICE " is missing");
-    return accept(r, DOCKER_LABEL_SERVICE, service, form_accept_name(service), r->spec->service,
-                  sizeof r->spec->service, "a name of a-z, 0-9 and -, at most 63");
+    if (r->spec->managed) /* by its own name; what compose's labels its image has means nothing */
+        labels.compose_project = labels.compose_service = NULL;
+    return service_name_read(&labels, &r->scope->joinable, r->spec->service, &reason) || refuse(r, reason.text);
 }
 
 static bool read_route(struct reading *r)
@@ -135,13 +148,14 @@ static bool read_route(struct reading *r)
     const char *host, *path;
     if (!find_label(r, DOCKER_LABEL_HOST, &host) || !find_label(r, DOCKER_LABEL_PATH, &path))
         return false;
-    if (host && !accept(r, DOCKER_LABEL_HOST, host, form_accept_host_pattern(host), r->spec->host, sizeof r->spec->host,
-                        "a host name, *.suffix or *"))
+    if (host && !accept(r, DOCKER_LABEL_HOST, host, form_accept_hosts(host), r->spec->host, sizeof r->spec->host,
+                        "a host name, *.suffix or *, or several with commas between"))
         return false;
-    if (path && !accept(r, DOCKER_LABEL_PATH, path, form_accept_path_prefix(path), r->spec->path, sizeof r->spec->path,
-                        "a path prefix"))
-        return false;
-    return true;
+    char expected[FORM_PATH_BYTES_MAX + 60] = "a path prefix", suggestion[FORM_PATH_BYTES_MAX + 1];
+    if (path && form_suggest_path_prefix(path, suggestion))
+        snprintf(expected, sizeof expected, "%s, which takes all below it,", suggestion);
+    return !path || accept(r, DOCKER_LABEL_PATH, path, form_accept_path_prefix(path), r->spec->path,
+                           sizeof r->spec->path, expected);
 }
 
 static bool read_weight(struct reading *r)

@@ -4,9 +4,10 @@
  *
  *   a container of somebody else        a container that Portico created (controller/runtime)
  *     portico.enable=true   required      portico.managed-by=portico
- *     portico.service       required      portico.cluster=<cluster>   others' clusters are left alone
+ *     portico.service       see discovery/docker/service_name.h
+ *                                         portico.cluster=<cluster>   others' clusters are left alone
  *     portico.port          port inside the container; may be left out when the image exposes exactly one
- *     portico.host          route; default: no route of its own
+ *     portico.host          route, several with commas between; default: no route of its own
  *     portico.path          route's path prefix; default "/"
  *     portico.weight        1..1000       portico.revision=<what it was created from>
  *     portico.proxy-protocol  off, v1 or v2: the header that it wants in front of each connection
@@ -19,6 +20,7 @@
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "discovery/docker/service_name.h"
 #include "discovery/task_registry.h"
 
 #define DOCKER_LABEL_PREFIX "portico."
@@ -40,6 +42,7 @@ struct docker_label_scope {
     const char *cluster;     /* ours */
     const char *network;     /* config docker.network; null: any that is reachable */
     const char *remote_host; /* host of a tcp:// engine, where only published ports can be reached; null: this host */
+    struct joinable_services joinable;
 };
 
 struct docker_container {

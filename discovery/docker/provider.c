@@ -34,7 +34,9 @@ struct docker_provider {
     struct docker_engine *engine; /* borrowed */
     struct docker_event_stream *stream;
     struct container_set *set;
-    char *cluster, *network;  /* owned; the latter may be null */
+    char *cluster, *network; /* owned; the latter may be null */
+    char **joinable;         /* owned, each too: names of the configuration's services, sorted */
+    size_t joinable_count;
     struct docker_call *list; /* null: none under way */
     size_t lists_done;
     bool is_syncing;
@@ -169,6 +171,32 @@ static void on_engine_state(void *owner, enum docker_engine_state state)
         docker_event_stream_retry_now(p->stream);
 }
 
+/* ---- the configuration's services ---- */
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void free_joinable(struct docker_provider *p)
+{
+    for (size_t i = 0; i < p->joinable_count; i++)
+        free(p->joinable[i]);
+    free(p->joinable);
+}
+
+static void set_joinable(struct docker_provider *p, const struct config *config)
+{
+    free_joinable(p);
+    p->joinable_count = config->service_count;
+    p->joinable = mem_alloc_array(p->joinable_count + 1, sizeof *p->joinable);
+    for (size_t i = 0; i < p->joinable_count; i++)
+        p->joinable[i] = mem_strdup(config->services[i].name);
+    qsort(p->joinable, p->joinable_count, sizeof *p->joinable, compare_names);
+    container_set_set_joinable(p->set,
+                               (struct joinable_services){ (const char *const *)p->joinable, p->joinable_count });
+}
+
 /* ---- ops ---- */
 
 static bool docker_is_configured(const struct config *config)
@@ -197,6 +225,7 @@ static bool docker_start(struct provider *provider, const struct config *config,
         .on_lost = on_lost,
         .owner = p,
     });
+    set_joinable(p, config);
     p->stream = docker_event_stream_new(
         provider->parts.loop, p->engine,
         &(struct docker_event_stream_callbacks){ .on_gap = on_gap, .on_event = on_event, .owner = p });
@@ -208,9 +237,10 @@ static bool docker_start(struct provider *provider, const struct config *config,
 
 static bool docker_reload(struct provider *provider, const struct config *config, struct error *error)
 {
-    (void)config; /* all keys of `docker` need a restart */
     (void)error;
     struct docker_provider *p = provider->state;
+    if (p)
+        set_joinable(p, config); /* all keys of `docker` need a restart */
     if (p && docker_event_stream_is_open(p->stream))
         sync_start(p);
     return true;
@@ -227,6 +257,7 @@ static void docker_stop(struct provider *provider)
     sync_abort(p);
     docker_event_stream_free(p->stream);
     container_set_free(p->set);
+    free_joinable(p);
     free(p->cluster);
     free(p->network);
     free(p);

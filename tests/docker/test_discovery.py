@@ -74,6 +74,38 @@ def test_a_route_that_is_not_given_is_told_where_the_operator_looks(portico, con
     assert second.name in p.api("/readyz")["warning"]
 
 
+def compose(project, service):
+    """What compose writes on its containers."""
+    return {"com.docker.compose.project": project, "com.docker.compose.service": service}
+
+
+def test_two_compose_projects_with_the_same_names_do_not_mix(portico, container):
+    p = portico([])
+    labels = {"portico.enable": "true", "portico.service": "api", "portico.port": "8080"}
+    made = {name: container({**labels, **compose(name, "api"), "portico.host": f"{name}.test, www.{name}.test"})
+            for name in ("staging", "production")}
+    unnamed = container({"portico.enable": "yes", "portico.port": "8080", "portico.host": "jobs.test", **compose("staging", "jobs")})
+    for name, one in made.items():
+        assert [t["id"] for t in p.wait_routable(1, f"{name}/api")] == [one.id]
+        events = p.api(f"/v1/services/{name}%2Fapi/events")["events"]
+        assert not any("different routes" in event["text"] for event in events)
+    assert [t["id"] for t in p.wait_routable(1, "staging/jobs")] == [unnamed.id]
+    wait_until(lambda: {(r["host"], r["service"]) for r in p.api("/v1/routes")["routes"]} == {
+        ("staging.test", "staging/api"), ("www.staging.test", "staging/api"), ("production.test", "production/api"),
+        ("www.production.test", "production/api"), ("jobs.test", "staging/jobs")}, "each project's routes lead to its own")
+    assert p.service("jobs")["name"] == "staging/jobs"
+    assert p.service("api").get("error"), "two have that short name"
+
+
+def test_containers_that_share_a_name_and_ask_for_different_hosts_are_told_of(portico, container):
+    p = portico([])
+    labels = {"portico.enable": "true", "portico.service": "api", "portico.port": "8080"}
+    one = container({**labels, "portico.host": "one.test"})
+    two = container({**labels, "portico.host": "two.test"})
+    wait_until(lambda: any(one.name in e["text"] and two.name in e["text"] for e in
+                           (p.api("/v1/services/api/events") or {}).get("events", [])), "an event that names both")
+
+
 def test_a_foreign_container_is_never_stopped_or_removed(portico, container, client):
     p = portico([])
     one = container(LABELS)

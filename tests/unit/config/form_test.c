@@ -72,10 +72,9 @@ static void path_prefixes_mean_what_they_say(void **state)
     assert_form(form_accept_path_prefix, "/", "/");
     assert_form(form_accept_path_prefix, "/api/", "/api");
     assert_form(form_accept_path_prefix, "/a/.b/..c/d..", "/a/.b/..c/d..");
-    static const char *const bad[] = {
-        "",      "a",      "//",   "/a//b", "/a//", "/.",    "/..",  "/./a", "/a/..",
-        "/a/./", "/a%2fb", "/a?b", "/a#b",  "/a b", "/a\\b", "/a;b", "/\t",  "/\xc3\xa9"
-    };
+    static const char *const bad[] = { "",      "a",     "//",    "/a//b",     "/a//", "/.",   "/..",
+                                       "/./a",  "/a/..", "/a/./", "/a%2fb",    "/a?b", "/a#b", "/a b",
+                                       "/a\\b", "/a;b",  "/\t",   "/\xc3\xa9", "/a/*", "/a*b" };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_form(form_accept_path_prefix, bad[i], NULL);
     char deep[2 * FORM_PATH_SEGMENTS_MAX + 3] = "";
@@ -88,6 +87,46 @@ static void path_prefixes_mean_what_they_say(void **state)
     assert_form(form_accept_probe_path, "/h x", NULL);
     assert_form(form_accept_probe_path, "/h\r\nX: y", NULL);
     assert_form(form_accept_probe_path, "h", NULL);
+}
+
+static void a_star_behind_a_path_prefix_is_not_needed(void **state)
+{
+    static const struct {
+        const char *written, *meant;
+    } rows[] = { { "/api/*", "/api" }, { "/api*", "/api" }, { "/a/b/**", "/a/b" }, { "/*", "/" },
+                 { "/a/*/b", NULL },   { "api/*", NULL },   { "/api", NULL },      { "*", NULL } };
+    char meant[FORM_PATH_BYTES_MAX + 1];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(form_suggest_path_prefix(rows[i].written, meant), rows[i].meant != NULL);
+        if (rows[i].meant)
+            assert_string_equal(meant, rows[i].meant);
+    }
+}
+
+static void several_hosts_are_one_text_with_commas(void **state)
+{
+    char host[FORM_HOST_BYTES_MAX + 1];
+    const char *at = "a.test,*.b,*";
+    (void)state;
+    assert_form(form_accept_hosts, "A.test", "a.test");
+    assert_form(form_accept_hosts, " A.test ,  *.B,*", "a.test,*.b,*");
+    static const char *const bad[] = { "", ",", "a,", ",a", "a,,b", "a b", "a;b", "a, b c", "a\n,b" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_form(form_accept_hosts, bad[i], NULL);
+    char many[2 * FORM_HOSTS_BYTES_MAX];
+    memset(many, 0, sizeof many);
+    for (int i = 0; i < FORM_HOSTS_BYTES_MAX; i++)
+        many[i] = i % 2 ? ',' : 'a';
+    assert_form(form_accept_hosts, many, many);
+    strcat(many, ",a");
+    assert_form(form_accept_hosts, many, NULL);
+    assert_true(form_next_host(&at, host));
+    assert_string_equal(host, "a.test");
+    assert_true(form_next_host(&at, host));
+    assert_true(form_next_host(&at, host));
+    assert_string_equal(host, "*");
+    assert_false(form_next_host(&at, host));
 }
 
 static void addresses_get_one_spelling(void **state)
@@ -163,6 +202,8 @@ int main(void)
         cmocka_unit_test(names_are_dns_labels),
         cmocka_unit_test(hosts_are_lower_cased_and_may_have_one_star_in_front),
         cmocka_unit_test(path_prefixes_mean_what_they_say),
+        cmocka_unit_test(a_star_behind_a_path_prefix_is_not_needed),
+        cmocka_unit_test(several_hosts_are_one_text_with_commas),
         cmocka_unit_test(addresses_get_one_spelling),
         cmocka_unit_test(docker_endpoints_are_sockets_or_hosts),
         cmocka_unit_test(secrets_images_and_logs_have_their_forms),

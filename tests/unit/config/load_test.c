@@ -97,7 +97,8 @@ static void every_key_reaches_its_field(void **state)
                       "docker: {enabled: false, endpoint: 'tcp://h:2376', network: n,\n"
                       "  tls: {ca: /ca, cert: /cert, key: /key}}\n"
                       "discovery: {endpointsFile: e.json}\n"
-                      "services:\n- name: api\n  host: '*.Example.COM'\n  path: /v1/\n  image: i@sha256:00\n"
+                      "services:\n- name: api\n  host: [Example.com, '*.Example.COM']\n"
+                      "  path: /v1/\n  image: i@sha256:00\n"
                       "  command: [/bin/api, '', -x]\n  environment: {B: '2', A: 1}\n  port: 65535\n  cpu: 512\n"
                       "  memory: 2GiB\n  desiredCount: 4\n  stopTimeout: 120s\n  deregistrationDelay: 1h\n"
                       "  healthCheck: {path: '/h?x=%20', interval: 1s, timeout: 500ms, healthyThreshold: 2,\n"
@@ -134,7 +135,7 @@ static void every_key_reaches_its_field(void **state)
     assert_string_equal(c->docker.tls_key, "/key");
     assert_string_equal(c->docker.network, "n");
     assert_string_equal(c->discovery.endpoints_file, "e.json");
-    assert_string_equal(s->host, "*.example.com");
+    assert_string_equal(s->host, "example.com,*.example.com");
     assert_string_equal(s->path, "/v1");
     assert_int_equal(s->command_count, 3);
     assert_string_equal(s->command[1], "");
@@ -183,7 +184,7 @@ static void all_problems_are_named_at_once_with_line_and_column(void **state)
         "'desiredCount'?",
         "t.yaml:13:11: services[0].path: '/a/../b' is not a path prefix, write '/' and up to 255 visible ASCII "
         "characters in up "
-        "to 64 segments, without empty or dot segments and '%', '?', '#', ';', '\\'",
+        "to 64 segments, without empty or dot segments and '%', '?', '#', ';', '\\', '*'",
         "t.yaml:14:5: services[1]: is a value, write a map with the keys of services[]",
     };
     assert_problems("stateDri: /x\n"

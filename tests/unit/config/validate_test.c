@@ -18,6 +18,14 @@ static void two_services_may_not_share_a_name_or_a_route(void **state)
         "- {name: b, host: x.Y, path: /p, image: a, port: 1}\n",
         "t.yaml:3:30: services[1].path: '/p' on host 'x.y' is the route of services[0] too (line 2), write another "
         "host or path");
+    assert_problem("services:\n- {name: a, host: [a.b, x.y], image: a, port: 1}\n"
+                   "- {name: b, host: 'x.y, c.d', path: /, image: a, port: 1}\n",
+                   "t.yaml:3:37: services[1].path: '/' on host 'x.y' is the route of services[0] too (line 2), write "
+                   "another host or path");
+    assert_problem_start("services:\n- {name: a, path: '/api/*', image: a, port: 1}\n",
+                         "t.yaml:2:19: services[0].path: '/api/*' is not a path prefix");
+    assert_accepted(
+        "services:\n- {name: a, host: [x.y, www.x.y], image: a, port: 1}\n- {name: b, host: x.z, image: a, port: 1}\n");
     assert_accepted(
         "services:\n- {name: a, host: x.y, image: a, port: 1}\n- {name: b, host: x.z, image: a, port: 1}\n");
 }

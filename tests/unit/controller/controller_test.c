@@ -260,6 +260,24 @@ static void add_theirs(void)
     task_registry_apply(registry, provider, &spec);
 }
 
+static void a_service_of_a_project_has_a_short_name_while_that_is_unique(void **state)
+{
+    (void)state;
+    struct service_status status;
+    struct task_spec spec = { .id = "aaaabbbbccccdddd", .service = "staging/api", .weight = 1, .state = TASK_RUNNING };
+    task_registry_apply(registry, provider, &spec);
+    controller_tick(controller, clock_now_ms());
+    assert_true(controller_find_service(controller, "api", &status));
+    assert_string_equal(status.name, "staging/api");
+    assert_true(controller_find_service(controller, "staging/api", &status));
+    snprintf(spec.id, sizeof spec.id, "aaaabbbbccccffff");
+    snprintf(spec.service, sizeof spec.service, "production/api");
+    task_registry_apply(registry, provider, &spec);
+    controller_tick(controller, clock_now_ms());
+    assert_false(controller_find_service(controller, "api", &status));
+    assert_true(controller_find_service(controller, "production/api", &status));
+}
+
 static void discovered_services_are_listed_as_not_managed(void **state)
 {
     (void)state;
@@ -403,6 +421,7 @@ int main(void)
         TEST(it_acts_within_a_period_of_the_first_full_list),
         TEST(an_order_is_acted_on_before_the_next_period),
         TEST(creations_that_hang_do_not_keep_another_service_from_its_first),
+        TEST(a_service_of_a_project_has_a_short_name_while_that_is_unique),
         TEST(discovered_services_are_listed_as_not_managed),
         TEST(a_task_is_named_by_a_unique_prefix),
         TEST(a_drain_is_ordered_again_after_a_restart),

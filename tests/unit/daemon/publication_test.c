@@ -278,6 +278,41 @@ static void a_changed_host_leaves_no_route_behind(void **state)
         "\"routes\":[{\"host\":\"new.test\",\"path\":\"/\",\"service\":\"web\"}],\"type\":\"patch\",\"serial\":2}");
 }
 
+static void a_task_may_ask_for_several_hosts(void **state)
+{
+    struct bench *b = *state;
+    skip_snapshot(b, 1);
+    put_task(b, "1", "web", "10.0.0.1:80", "example.org,www.example.org");
+    assert_patch(
+        b, 2,
+        "{\"services\":[{\"name\":\"web\",\"endpoints\":[{\"id\":\"1\",\"address\":\"10.0.0.1:80\",\"weight\":1}]}],"
+        "\"routes\":[{\"host\":\"example.org\",\"path\":\"/\",\"service\":\"web\"},"
+        "{\"host\":\"www.example.org\",\"path\":\"/\",\"service\":\"web\"}],\"type\":\"patch\",\"serial\":2}");
+}
+
+static void keep_text(void *owner, const char *service, const char *text)
+{
+    snprintf(owner, 600, "%s: %s", service, text);
+}
+
+static void tasks_of_one_service_that_ask_for_different_routes_are_told_of_once(void **state)
+{
+    struct bench *b = *state;
+    char told[600] = "";
+    publication_set_listener(b->publication, keep_text, told);
+    put_task(b, "1", "api", "10.0.0.1:80", "staging.test");
+    put_task(b, "3", "api", "10.0.0.3:80", "");
+    skip_snapshot(b, 1);
+    assert_string_equal(told, "");
+    put_task(b, "2", "api", "10.0.0.2:80", "production.test");
+    skip_snapshot(b, 2);
+    assert_non_null(strstr(told, "api: containers container-1 (staging.test/) and container-2 (production.test/)"));
+    told[0] = '\0';
+    put_task(b, "4", "api", "10.0.0.4:80", "staging.test");
+    skip_snapshot(b, 3);
+    assert_string_equal(told, "");
+}
+
 static void a_service_that_nobody_brings_back_goes_with_its_route(void **state)
 {
     struct bench *b = *state;
@@ -291,16 +326,11 @@ static void a_service_that_nobody_brings_back_goes_with_its_route(void **state)
     assert_patch(b, 3, "{\"removedServices\":[\"web\"],\"routes\":[],\"type\":\"patch\",\"serial\":3}");
 }
 
-static void keep_text(void *owner, const char *service, const char *text)
-{
-    snprintf(owner, 400, "%s: %s", service, text);
-}
-
 /* Some of them without a container, and one that the configuration brings last. */
 static void beyond_the_limit_of_services_those_with_containers_count_and_the_refusal_is_told(void **state)
 {
     struct bench *b = *state;
-    char told[400] = "", id[16], service[16], host[32];
+    char told[600] = "", id[16], service[16], host[32];
     struct publication_status status;
     publication_set_listener(b->publication, keep_text, told);
     for (int i = 0; i < SNAPSHOT_SERVICES_MAX; i++) {
@@ -519,6 +549,8 @@ int main(void)
         TEST(a_service_without_any_route_is_not_published),
         TEST(a_service_that_lost_its_last_task_stays_with_its_route),
         TEST(a_changed_host_leaves_no_route_behind),
+        TEST(a_task_may_ask_for_several_hosts),
+        TEST(tasks_of_one_service_that_ask_for_different_routes_are_told_of_once),
         TEST(a_service_that_nobody_brings_back_goes_with_its_route),
         TEST(beyond_the_limit_of_services_those_with_containers_count_and_the_refusal_is_told),
         TEST(a_service_that_left_the_configuration_is_removed_with_its_route),

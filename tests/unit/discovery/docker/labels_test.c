@@ -171,7 +171,7 @@ static void hostile_labels_are_refused_with_a_warning_that_names_the_container(v
     static const struct {
         const char *labels, *named;
     } rows[] = {
-        { "\"portico.enable\":\"yes\"", "portico.enable" },
+        { "\"portico.enable\":\"maybe\"", "portico.enable" },
         { "\"portico.enable\":true", "portico.enable" },
         { "\"portico.enable\":\"\"", "portico.enable" },
         { "\"portico.enable\":\"true\",\"portico.port\":\"80\"", "portico.service is missing" },
@@ -190,7 +190,8 @@ static void hostile_labels_are_refused_with_a_warning_that_names_the_container(v
         { "\"portico.enable\":\"true\",\"portico.service\":\"web\",\"portico.port\":80", "portico.port" },
         { ENABLED ",\"portico.host\":\"a b\"", "portico.host" },
         { ENABLED ",\"portico.host\":\"a.example:80\"", "portico.host" },
-        { ENABLED ",\"portico.host\":\"a,b\"", "portico.host" },
+        { ENABLED ",\"portico.host\":\"a,,b\"", "portico.host" },
+        { ENABLED ",\"portico.host\":\"a,b c\"", "portico.host" },
         { ENABLED ",\"portico.host\":\"*.*.example\"", "portico.host" },
         { ENABLED ",\"portico.host\":\"\"", "portico.host" },
         { ENABLED ",\"portico.path\":\"api\"", "portico.path" },
@@ -200,6 +201,7 @@ static void hostile_labels_are_refused_with_a_warning_that_names_the_container(v
         { ENABLED ",\"portico.proxy-protocol\":2", "portico.proxy-protocol" },
         { ENABLED ",\"portico.path\":\"/a/../b\"", "portico.path" },
         { ENABLED ",\"portico.path\":\"/%2e%2e\"", "portico.path" },
+        { ENABLED ",\"portico.path\":\"/api/*\"", "/api, which takes all below it, is expected" },
         { ENABLED ",\"portico.path\":\"/a?b\"", "portico.path" },
         { ENABLED ",\"portico.path\":\"/a\\u0001\"", "portico.path" },
         { ENABLED ",\"portico.weight\":\"0\"", "portico.weight" },
@@ -364,6 +366,41 @@ static void a_container_that_asks_for_no_route_is_a_task_with_a_warning(void **s
     assert_string_equal(warning.text, "");
 }
 
+static void several_hosts_and_the_words_of_compose_files_are_understood(void **state)
+{
+    static const char *const words[] = { "true", "1", "yes", "on", "True", "YES" };
+    struct docker_container seen;
+    struct error warning;
+    (void)state;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char labels[256];
+        snprintf(labels, sizeof labels,
+                 "\"portico.enable\":\"%s\",\"portico.service\":\"web\",\"portico.port\":\"80\","
+                 "\"portico.host\":\"Example.org, www.example.org ,*.example.net\"",
+                 words[i]);
+        assert_int_equal(parse_labels(labels, &seen, &warning), DOCKER_VERDICT_TASK);
+        assert_string_equal(warning.text, "");
+        assert_string_equal(seen.spec.host, "example.org,www.example.org,*.example.net");
+    }
+    assert_int_equal(parse_labels("\"portico.enable\":\"0\"", &seen, &warning), DOCKER_VERDICT_NOT_OURS);
+    assert_int_equal(parse_labels("\"portico.enable\":\"no\"", &seen, &warning), DOCKER_VERDICT_NOT_OURS);
+}
+
+static void a_compose_project_is_part_of_the_name(void **state)
+{
+#define IN_SHOP ",\"com.docker.compose.project\":\"shop\",\"com.docker.compose.service\":\"Web_1\""
+    struct docker_container seen;
+    struct error warning;
+    (void)state;
+    assert_int_equal(parse_labels(ROUTED IN_SHOP, &seen, &warning), DOCKER_VERDICT_TASK);
+    assert_string_equal(seen.spec.service, "shop/web");
+    assert_int_equal(parse_labels("\"portico.enable\":\"1\",\"portico.port\":\"80\"" IN_SHOP, &seen, &warning),
+                     DOCKER_VERDICT_TASK);
+    assert_string_equal(seen.spec.service, "shop/Web_1");
+    assert_int_equal(parse_labels(OWN IN_SHOP, &seen, &warning), DOCKER_VERDICT_TASK);
+    assert_string_equal(seen.spec.service, "web"); /* the image may have been built by compose */
+}
+
 static void a_restart_policy_says_that_a_container_will_be_back(void **state)
 {
     static const struct {
@@ -436,6 +473,8 @@ int main(void)
         cmocka_unit_test(the_engines_own_health_check_is_read),
         cmocka_unit_test(a_misspelt_label_is_mentioned_and_the_rest_counts),
         cmocka_unit_test(a_container_that_asks_for_no_route_is_a_task_with_a_warning),
+        cmocka_unit_test(several_hosts_and_the_words_of_compose_files_are_understood),
+        cmocka_unit_test(a_compose_project_is_part_of_the_name),
         cmocka_unit_test(a_restart_policy_says_that_a_container_will_be_back),
         cmocka_unit_test(the_stop_signal_of_the_image_is_known),
         cmocka_unit_test(a_name_that_is_no_name_is_replaced_by_the_id),
