@@ -30,6 +30,7 @@ struct publisher {
     size_t provider_count;
     struct frame_link *link; /* null: none */
     struct timer flush, relink, age;
+    int64_t flush_at_ms; /* 0: not scheduled */
     int64_t started_at_ms, synced_at_ms; /* synced: 0 until all first lists are complete */
     bool is_greeted;                     /* hello came on this link */
     bool has_sent;                       /* anything, in the life of this process: from then on nothing is held back */
@@ -149,16 +150,21 @@ static void send_patch(struct publisher *p)
     send_frame(p, frame);
 }
 
+/* At the latest then: who is in a hurry does not wait for somebody's back-off. */
 static void schedule(struct publisher *p, int64_t delay_ms)
 {
-    if (!event_pending(&p->flush.event, EV_TIMEOUT, NULL))
-        timer_start(&p->flush, delay_ms);
+    int64_t at_ms = clock_now_ms() + delay_ms;
+    if (p->flush_at_ms != 0 && p->flush_at_ms <= at_ms)
+        return;
+    p->flush_at_ms = at_ms;
+    timer_start(&p->flush, delay_ms);
 }
 
 static void publisher_on_flush(void *owner)
 {
     struct publisher *p = owner;
     int64_t now_ms = clock_now_ms();
+    p->flush_at_ms = 0;
     publication_refresh(p->publication);
     int64_t next_age_ms = publication_age(p->publication, now_ms);
     if (next_age_ms >= 0)

@@ -351,6 +351,20 @@ static void a_restarted_proxy_gets_everything_at_once(void **state)
     assert_false(publisher_is_out_of_rotation(b->publisher, "a"));
 }
 
+static void a_restarted_proxy_does_not_wait_for_the_back_off_of_the_one_before(void **state)
+{
+    struct bench *b = *state;
+    sync_provider(b);
+    connect_proxy(b);
+    say_number(b, "hello", 0);
+    say_number(b, "rejected", expect_frame(b, "snapshot"));
+    say_number(b, "rejected", expect_frame(b, "snapshot"));
+    expect_no_frame(b);
+    connect_proxy(b);
+    say_number(b, "hello", 0);
+    expect_frame(b, "snapshot");
+}
+
 static void a_new_link_to_the_same_proxy_keeps_what_is_known(void **state)
 {
     struct bench *b = *state;
@@ -444,6 +458,7 @@ int main(void)
         TEST(a_snapshot_that_is_refused_again_and_again_is_sent_more_and_more_slowly),
         TEST(changes_wait_while_too_many_frames_are_unanswered_and_then_come_as_one),
         TEST(a_restarted_proxy_gets_everything_at_once),
+        TEST(a_restarted_proxy_does_not_wait_for_the_back_off_of_the_one_before),
         TEST(a_new_link_to_the_same_proxy_keeps_what_is_known),
         TEST(an_answer_to_an_earlier_control_is_not_taken_for_ours),
         TEST(a_frame_against_the_protocol_ends_the_link),
