@@ -54,7 +54,11 @@ static bool is_known(unsigned char byte)
     case CHILD_MESSAGE_STARTED:
     case CHILD_MESSAGE_RELOAD:
     case CHILD_MESSAGE_DRAIN:
+    case CHILD_MESSAGE_RETIRE:
+    case CHILD_MESSAGE_COMMIT:
+    case CHILD_MESSAGE_ENDED:
     case CHILD_MESSAGE_READY:
+    case CHILD_MESSAGE_SERVING:
     case CHILD_MESSAGE_RELINK:
     case CHILD_MESSAGE_LOG:
     case CHILD_MESSAGE_REOPEN_LOG:
@@ -105,6 +109,11 @@ void child_channel_free(struct child_channel *channel)
     event_del(&channel->event);
     close(channel->fd);
     free(channel);
+}
+
+int child_channel_fd(const struct child_channel *channel)
+{
+    return channel->fd;
 }
 
 bool child_channel_send(struct child_channel *channel, enum child_message message, int fd)

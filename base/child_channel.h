@@ -13,8 +13,12 @@ enum child_message {
     CHILD_MESSAGE_STARTED = 'S',    /* parent: your peer was started, or started again */
     CHILD_MESSAGE_RELOAD = 'R',     /* parent: read your configuration again */
     CHILD_MESSAGE_DRAIN = 'D',      /* parent: finish what you do, take nothing new, then exit */
+    CHILD_MESSAGE_RETIRE = 'T',     /* parent: your successor serves; finish what you have, for as long as it takes */
+    CHILD_MESSAGE_COMMIT = 'C',     /* parent: there is no way back to who came before you */
+    CHILD_MESSAGE_ENDED = 'E',      /* parent: a proxy that had retired, whose counters you cannot read, has ended */
     CHILD_MESSAGE_LOG = 'G',        /* whoever has the rights: here is the access log, opened anew */
-    CHILD_MESSAGE_READY = 'Y',      /* child: I do my work now */
+    CHILD_MESSAGE_READY = 'Y',      /* child: I have started */
+    CHILD_MESSAGE_SERVING = 'V',    /* child: all of me serves clients now; once */
     CHILD_MESSAGE_RELINK = 'N',     /* child: my stream broke though my peer may live; give both of us a new one */
     CHILD_MESSAGE_REOPEN_LOG = 'O', /* to whoever has the rights: open the access log anew for me */
 };
@@ -32,6 +36,8 @@ bool child_channel_open_pair(int fds[2]); /* both close-on-exec and non-blocking
 struct child_channel *child_channel_new(struct loop *loop, int fd, const struct child_channel_callbacks *callbacks,
                                         void *owner);
 void child_channel_free(struct child_channel *channel); /* closes the descriptor; no callback */
+
+int child_channel_fd(const struct child_channel *channel); /* borrowed */
 
 /* fd: -1 or one to pass along (borrowed). False when the other side is gone or does not read. */
 bool child_channel_send(struct child_channel *channel, enum child_message message, int fd);

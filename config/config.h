@@ -23,15 +23,16 @@ struct config_listener {
 };
 
 struct config_timeouts {
-    int64_t head_ms;          /* first byte of a request to the end of its head */
-    int64_t body_ms;          /* between two pieces of a body, either direction */
-    int64_t idle_ms;          /* keep-alive client connection without a request */
-    int64_t connect_ms;       /* to an endpoint */
-    int64_t response_ms;      /* request sent to response head, of one try */
-    int64_t request_ms;       /* request head to response head, all tries together; 0: no limit */
-    int64_t tunnel_ms;        /* upgraded connection without a byte in either direction */
-    int64_t upstream_idle_ms; /* pooled upstream connection */
-    int64_t drain_ms;         /* SIGTERM to exit, at most */
+    int64_t head_ms;           /* first byte of a request to the end of its head */
+    int64_t body_ms;           /* between two pieces of a body, either direction */
+    int64_t idle_ms;           /* keep-alive client connection without a request */
+    int64_t connect_ms;        /* to an endpoint */
+    int64_t response_ms;       /* request sent to response head, of one try */
+    int64_t request_ms;        /* request head to response head, all tries together; 0: no limit */
+    int64_t tunnel_ms;         /* upgraded connection without a byte in either direction */
+    int64_t upstream_idle_ms;  /* pooled upstream connection */
+    int64_t drain_ms;          /* SIGTERM to exit, at most */
+    int64_t retired_tunnel_ms; /* upgraded connections of a proxy that was replaced by an upgrade */
 };
 
 struct config_limits {

@@ -44,6 +44,8 @@ static void inherit(int fd)
 __attribute__((noreturn)) static void become(const struct child_command *command, int channel_fd)
 {
     setpgid(0, 0);
+    signal(SIGHUP, SIG_IGN); /* meant for the supervisor, also when somebody sends it to all */
+    signal(SIGUSR2, SIG_IGN);
     for (size_t i = 0; i < command->fd_count; i++) {
         if (command->fds[i] >= 0)
             inherit(command->fds[i]);
@@ -74,6 +76,15 @@ bool child_start(struct child *child, struct loop *loop, struct child_command *c
     child->start_count++;
     child->channel = child_channel_new(loop, fds[0], callbacks, owner);
     return true;
+}
+
+void child_adopt(struct child *child, struct loop *loop, pid_t pid, int channel_fd,
+                 const struct child_channel_callbacks *callbacks, void *owner)
+{
+    child->pid = pid;
+    child->started_at_ms = clock_now_ms();
+    child->was_ready = true;
+    child->channel = channel_fd >= 0 ? child_channel_new(loop, channel_fd, callbacks, owner) : NULL;
 }
 
 void child_forget(struct child *child)

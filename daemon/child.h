@@ -42,6 +42,10 @@ struct child {
 bool child_start(struct child *child, struct loop *loop, struct child_command *command,
                  const struct child_channel_callbacks *callbacks, void *owner);
 
+/* One that an earlier program of this process started. channel_fd: taken; -1: it has closed its side. */
+void child_adopt(struct child *child, struct loop *loop, pid_t pid, int channel_fd,
+                 const struct child_channel_callbacks *callbacks, void *owner);
+
 void child_forget(struct child *child); /* after waitpid: no pid, no channel */
 
 /* 0 for the first death in a while, then 100 ms doubling to 5 s. Counts the death. */

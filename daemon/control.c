@@ -38,6 +38,7 @@ struct control {
     struct child_channel *supervisor;
     struct signals signals;
     struct stats_region *stats;
+    struct stats_region *earlier_stats[PROXY_VIEW_EARLIER_MAX];
     struct http_client *http;
     struct task_registry *registry;
     struct docker_engine *engine; /* null: docker is off */
@@ -186,6 +187,10 @@ static void control_on_message(void *owner, enum child_message message, int fd)
         reload(c);
     else if (message == CHILD_MESSAGE_STARTED)
         count_proxy_start(c);
+    else if (message == CHILD_MESSAGE_COMMIT && !c->status.is_config_fallback)
+        save_copy(c);
+    else if (message == CHILD_MESSAGE_ENDED)
+        proxy_view_forget_unreadable(&c->view);
 }
 
 static void control_on_supervisor_close(void *owner)
@@ -299,25 +304,45 @@ static void fill_status(struct control *c)
     c->status.docker = c->docker;
     c->status.checker = c->checker;
     c->status.control_restart_count = (uint64_t)c->options->control_restarts;
+    c->status.upgrade_count = (uint64_t)c->options->upgrades;
     c->proxy_start_count = (uint64_t)c->options->proxy_starts;
     c->status.proxy_restart_count = c->proxy_start_count > 0 ? c->proxy_start_count - 1 : 0;
 }
 
-static bool start_parts(struct control *c, struct error *error)
+/* Of our proxy, and of those before it, which may be of another version. */
+static bool map_counters(struct control *c, struct error *error)
 {
-    c->stats = stats_map_reader(c->options->stats_fd, error);
+    const struct control_options *options = c->options;
+    c->stats = stats_map_reader(options->stats_fds[0], error);
     if (!c->stats)
         return false;
-    close(c->options->stats_fd);
+    c->view = (struct proxy_view){ .stats = c->stats, .unreadable_count = (uint32_t)options->unreadable_proxies };
+    for (size_t i = 1; i < options->stats_fd_count && c->view.earlier_count < PROXY_VIEW_EARLIER_MAX; i++) {
+        struct stats_region *region = stats_map_reader(options->stats_fds[i], NULL);
+        if (region)
+            c->earlier_stats[c->view.earlier_count] = region;
+        if (region)
+            c->view.earlier[c->view.earlier_count++] = region;
+    }
+    for (size_t i = 0; i < options->stats_fd_count; i++)
+        close(options->stats_fds[i]);
+    return true;
+}
+
+static bool start_parts(struct control *c, struct error *error)
+{
+    if (!map_counters(c, error))
+        return false;
     c->registry = task_registry_new();
     c->http = http_client_new(c->loop, HTTP_CALLS_MAX);
     c->publisher = publisher_new(&(struct publisher_parts){ .loop = c->loop,
                                                             .registry = c->registry,
                                                             .bound_listeners = c->options->listeners,
+                                                            .succeeds = c->options->succeeds,
                                                             .ask_for_link = ask_for_link,
                                                             .on_refusal = on_refusal,
                                                             .owner = c });
-    c->view = (struct proxy_view){ .stats = c->stats, .publisher = c->publisher };
+    c->view.publisher = c->publisher;
     c->checker = health_checker_new(c->loop, c->http, c->registry);
     configure_checks(c, NULL);
     publisher_apply_config(c->publisher, c->config);
@@ -364,6 +389,8 @@ static void stop_parts(struct control *c)
     if (c->registry)
         task_registry_free(c->registry);
     stats_unmap(c->stats);
+    for (size_t i = 0; i < c->view.earlier_count; i++)
+        stats_unmap(c->earlier_stats[i]);
 }
 
 int control_run(const struct control_options *options)
@@ -379,7 +406,7 @@ int control_run(const struct control_options *options)
     log_init("control", config_file_log_level(c.config->log_level));
     c.loop = loop_new();
     if (start_parts(&c, &error)) {
-        if (!c.status.is_config_fallback)
+        if (!c.status.is_config_fallback && !options->succeeds)
             save_copy(&c);
         start_links(&c);
         loop_run(c.loop);

@@ -4,6 +4,8 @@
 #ifndef DAEMON_CONTROL_H
 #define DAEMON_CONTROL_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct control_options {
@@ -13,9 +15,12 @@ struct control_options {
     int link_fd;           /* to the proxy; -1: the supervisor sends one */
     int supervisor_fd;     /* base/child_channel.h */
     int admin_fd;          /* bound and listening */
-    int stats_fd;          /* proxy/stats.h */
+    int *stats_fds;        /* proxy/stats.h: our proxy's, then those of earlier ones */
+    size_t stats_fd_count;
     int64_t control_restarts; /* 0: the first start, which may be refused; later ones must come up */
-    int64_t proxy_starts;
+    int64_t proxy_starts, upgrades;
+    int64_t unreadable_proxies; /* earlier ones at work whose counters are of another version */
+    bool succeeds; /* an earlier proxy serves until ours does: there is a way back until the supervisor commits */
 };
 
 /* Returns the exit code: 0 when told to stop, 2 when the first start is refused, 1 when another one is better. */

@@ -36,13 +36,14 @@ static bool set_flag(int fd, int level, int option)
 }
 
 /* SO_REUSEADDR lets us bind while old connections of the port are in TIME_WAIT; a listening socket still conflicts. */
-static int bind_one(const struct address *address, bool shares_port, struct error *error)
+static int bind_one(const struct address *address, bool shares_port, bool listens, struct error *error)
 {
     int family = address->storage.ss_family;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0 && set_flag(fd, SOL_SOCKET, SO_REUSEADDR) && (!shares_port || set_flag(fd, SOL_SOCKET, SO_REUSEPORT)) &&
         (family != AF_INET6 || set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY)) &&
-        bind(fd, (const struct sockaddr *)&address->storage, address->len) == 0 && listen(fd, BACKLOG) == 0)
+        bind(fd, (const struct sockaddr *)&address->storage, address->len) == 0 &&
+        (!listens || listen(fd, BACKLOG) == 0))
         return fd;
     error_set(error, "%s", strerror(errno));
     if (fd >= 0)
@@ -51,30 +52,70 @@ static int bind_one(const struct address *address, bool shares_port, struct erro
 }
 
 /* Without SO_REUSEPORT it fails when anybody listens there, also with SO_REUSEPORT and our own user id. */
-static bool probe(const struct address *address, struct error *error)
+static bool probe(const struct address *address, bool shares_port, bool listens, struct error *error)
 {
-    int fd = bind_one(address, false, error);
+    int fd = bind_one(address, shares_port, listens, error);
     if (fd < 0)
         return false;
     close(fd);
     return true;
 }
 
-bool listen_sockets_open(const char *address, size_t count, int *fds, struct error *error)
+bool listen_sockets_open(const char *address, enum listen_mode mode, size_t count, int *fds, struct error *error)
 {
     struct address parsed = { .len = 0 };
     if (!parse(address, &parsed, error))
         return false;
-    if (count > 1 && !probe(&parsed, error))
+    if (mode == LISTEN_SHARED && !probe(&parsed, false, true, error))
         return false;
     for (size_t i = 0; i < count; i++) {
-        fds[i] = bind_one(&parsed, count > 1, error);
+        fds[i] = bind_one(&parsed, mode != LISTEN_ALONE, true, error);
         if (fds[i] < 0) {
             listen_sockets_close(fds, i);
             return false;
         }
     }
     return true;
+}
+
+bool listen_sockets_try(const char *address, enum listen_mode mode, struct error *error)
+{
+    struct address parsed = { .len = 0 };
+    return parse(address, &parsed, error) && probe(&parsed, mode == LISTEN_JOINING, false, error);
+}
+
+/* Family, port and, of IPv4 and IPv6 alike, the bytes of the address. */
+static bool compare(int fd, const char *text, bool *is_same_port, bool *is_same_address)
+{
+    struct address wanted = { .len = 0 };
+    struct sockaddr_storage bound = { 0 };
+    socklen_t len = sizeof bound;
+    struct error error;
+    if (!parse(text, &wanted, &error) || getsockname(fd, (struct sockaddr *)&bound, &len) < 0 ||
+        bound.ss_family != wanted.storage.ss_family)
+        return false;
+    if (bound.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)&bound, *b = (void *)&wanted.storage;
+        *is_same_port = a->sin6_port == b->sin6_port;
+        *is_same_address = memcmp(&a->sin6_addr, &b->sin6_addr, sizeof a->sin6_addr) == 0;
+    } else {
+        const struct sockaddr_in *a = (const struct sockaddr_in *)&bound, *b = (void *)&wanted.storage;
+        *is_same_port = a->sin_port == b->sin_port;
+        *is_same_address = a->sin_addr.s_addr == b->sin_addr.s_addr;
+    }
+    return true;
+}
+
+bool listen_sockets_is_on(int fd, const char *address)
+{
+    bool is_same_port, is_same_address;
+    return compare(fd, address, &is_same_port, &is_same_address) && is_same_port && is_same_address;
+}
+
+bool listen_sockets_has_port(int fd, const char *address)
+{
+    bool is_same_port, is_same_address;
+    return compare(fd, address, &is_same_port, &is_same_address) && is_same_port;
 }
 
 void listen_sockets_close(int *fds, size_t count)

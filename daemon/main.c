@@ -7,6 +7,8 @@
 #include "daemon/config_file.h"
 #include "daemon/control.h"
 #include "daemon/supervisor.h"
+#include "daemon/upgrade.h"
+#include "daemon/upgrade_order.h"
 #include "proxy/balance/balancer.h"
 #include "proxy/jail.h"
 #include "proxy/proxy.h"
@@ -33,17 +35,31 @@ struct command {
     int (*run)(int argc, char **argv);  /* what follows the name; returns the exit code */
 };
 
+/* argv[-2] is the program's own name. */
 static int run_supervisor(int argc, char **argv)
 {
-    const char *path = NULL;
-    const struct argument table[] = { { .name = "--config", .text = &path, .is_required = true } };
-    return arguments_parse("run", table, COUNT_OF(table), argc, argv) ? supervisor_run(path) : EXIT_USAGE;
+    struct supervisor_options options = { .handover_fd = -1 };
+    int64_t handover_fd = -1;
+    bool is_trial = false;
+    const struct argument table[] = { { .name = "--config", .text = &options.config_path, .is_required = true },
+                                      { .name = "--handover-fd", .number = &handover_fd },
+                                      { .name = "--refused", .text = &options.refused },
+                                      { .name = "--trial", .flag = &is_trial } };
+    if (!arguments_parse("run", table, COUNT_OF(table), argc, argv))
+        return EXIT_USAGE;
+    options.handover_fd = (int)handover_fd;
+    char *program = upgrade_find_program(argv[-2]);
+    options.program = program;
+    int exit_code = is_trial ? supervisor_try(&options) : supervisor_run(&options);
+    free(program);
+    return exit_code;
 }
 
 static int run_control(int argc, char **argv)
 {
     struct control_options options = { .config_path = NULL };
-    int64_t link_fd = -1, supervisor_fd = -1, admin_fd = -1, stats_fd = -1;
+    const char *stats_fds = NULL;
+    int64_t link_fd = -1, supervisor_fd = -1, admin_fd = -1;
     const struct argument table[] = {
         { .name = "--config", .text = &options.config_path, .is_required = true },
         { .name = "--state-dir", .text = &options.state_dir, .is_required = true },
@@ -51,17 +67,22 @@ static int run_control(int argc, char **argv)
         { .name = "--link-fd", .number = &link_fd },
         { .name = "--supervisor-fd", .number = &supervisor_fd, .is_required = true },
         { .name = "--admin-fd", .number = &admin_fd, .is_required = true },
-        { .name = "--stats-fd", .number = &stats_fd, .is_required = true },
+        { .name = "--stats-fds", .text = &stats_fds, .is_required = true },
         { .name = "--control-restarts", .number = &options.control_restarts },
         { .name = "--proxy-starts", .number = &options.proxy_starts },
+        { .name = "--upgrades", .number = &options.upgrades },
+        { .name = "--unreadable-proxies", .number = &options.unreadable_proxies },
+        { .name = "--succeeds", .flag = &options.succeeds },
     };
     if (!arguments_parse("control", table, COUNT_OF(table), argc, argv))
         return EXIT_USAGE;
     options.link_fd = (int)link_fd;
     options.supervisor_fd = (int)supervisor_fd;
     options.admin_fd = (int)admin_fd;
-    options.stats_fd = (int)stats_fd;
-    return control_run(&options);
+    options.stats_fds = arguments_parse_fds(stats_fds, &options.stats_fd_count);
+    int exit_code = options.stats_fds ? control_run(&options) : EXIT_USAGE;
+    free(options.stats_fds);
+    return exit_code;
 }
 
 /* Started by the supervisor: everything comes by descriptor. */
@@ -71,7 +92,9 @@ static int run_supervised_proxy(struct proxy_options *options, const char *liste
     options->listen_fds = arguments_parse_fds(listen_fds ? listen_fds : "", &options->listen_fd_count);
     options->workers = (uint32_t)workers;
     if (options->listen_fds && workers >= 1 && workers <= STATS_WORKERS_MAX &&
-        options->listen_fd_count % (size_t)workers == 0 && options->link_fd >= 0 && options->stats_fd >= 0)
+        options->sockets_per_listener >= (size_t)workers &&
+        options->listen_fd_count % options->sockets_per_listener == 0 && options->link_fd >= 0 &&
+        options->stats_fd >= 0)
         exit_code = proxy_run(options);
     else
         fprintf(stderr, "portico proxy: --snapshot FILE, or what only 'portico run' can give; see 'portico help'\n");
@@ -95,7 +118,7 @@ static int run_proxy(int argc, char **argv)
 {
     struct proxy_options options = { .link_fd = -1, .access_log = "off" };
     const char *listen_fds = NULL, *log_level = "info";
-    int64_t workers = 0, link_fd = -1, supervisor_fd = -1, stats_fd = -1;
+    int64_t workers = 0, sockets = 0, link_fd = -1, supervisor_fd = -1, stats_fd = -1;
     const struct argument table[] = {
         { .name = "--snapshot", .text = &options.snapshot_path },
         { .name = "--user", .text = &options.user },
@@ -103,6 +126,7 @@ static int run_proxy(int argc, char **argv)
         { .name = "--access-log", .text = &options.access_log },
         { .name = "--listen-fds", .text = &listen_fds },
         { .name = "--workers", .number = &workers },
+        { .name = "--sockets-per-listener", .number = &sockets },
         { .name = "--link-fd", .number = &link_fd },
         { .name = "--supervisor-fd", .number = &supervisor_fd },
         { .name = "--stats-fd", .number = &stats_fd },
@@ -113,9 +137,24 @@ static int run_proxy(int argc, char **argv)
     options.link_fd = (int)link_fd;
     options.supervisor_fd = (int)supervisor_fd;
     options.stats_fd = (int)stats_fd;
+    options.sockets_per_listener = sockets > 0 ? (size_t)sockets : 0;
     if (options.snapshot_path)
         return run_proxy_alone(options.snapshot_path, options.user);
     return run_supervised_proxy(&options, listen_fds, workers);
+}
+
+static int run_upgrade(int argc, char **argv)
+{
+    const char *path = NULL;
+    const struct argument table[] = { { .name = "--config", .text = &path, .is_required = true } };
+    if (!arguments_parse("upgrade", table, COUNT_OF(table), argc, argv))
+        return EXIT_USAGE;
+    struct config *config = config_file_load_or_complain(path);
+    if (!config)
+        return EXIT_USAGE;
+    int exit_code = upgrade_order(config->state_dir);
+    config_free(config);
+    return exit_code;
 }
 
 static int run_check(int argc, char **argv)
@@ -209,6 +248,10 @@ static int run_help(int argc, char **argv);
 
 static const struct command commands[] = {
     { "run", "--config FILE", "the reverse proxy, discovery and the controller, until SIGTERM", run_supervisor },
+    { "upgrade", "--config FILE",
+      "replaces the program and configuration of the one that runs, without a lost connection; exit code 1 when "
+      "refused",
+      run_upgrade },
     { "check", "FILE", "says what is wrong with a configuration; exit code 2 when anything is", run_check },
     { "config show", "FILE [--secrets]", "the configuration with all defaults filled in", run_config },
     { "config reference", "", "every key of the configuration, in Markdown", run_config },

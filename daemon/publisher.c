@@ -30,7 +30,7 @@ struct publisher {
     size_t provider_count;
     struct frame_link *link; /* null: none */
     struct timer flush, relink, age;
-    int64_t flush_at_ms; /* 0: not scheduled */
+    int64_t flush_at_ms;                 /* 0: not scheduled */
     int64_t started_at_ms, synced_at_ms; /* synced: 0 until all first lists are complete */
     bool is_greeted;                     /* hello came on this link */
     bool has_sent;                       /* anything, in the life of this process: from then on nothing is held back */
@@ -89,7 +89,7 @@ static bool may_send_first(struct publisher *p, int64_t now_ms)
 {
     if (p->synced_at_ms == 0 && all_synced(p))
         p->synced_at_ms = now_ms;
-    if (p->peer_serial == 0)
+    if (p->peer_serial == 0 && !p->parts.succeeds)
         return p->synced_at_ms != 0 || now_ms - p->started_at_ms >= COLD_START_WAIT_MS;
     if (p->synced_at_ms != 0 && (all_probed(p) || now_ms - p->synced_at_ms >= PROBE_WAIT_MS))
         return true;

@@ -3,7 +3,8 @@
  *
  *   hello (serial 0: it serves nothing)  --> as soon as the providers' first lists are complete, or after 1 s
  *   hello (serial n: it serves an old one) --> once the lists are complete and every running task was probed, or 3 s
- * later: a restart of this process must not take endpoints out that are fine
+ * later: a restart of this process must not take endpoints out that are fine. The same when another proxy serves until
+ * ours does (an upgrade).
  *
  * At most PUBLISHER_UNACKED_MAX frames are under way; later changes wait for an acknowledgement and are then sent as
  * one. */
@@ -28,6 +29,7 @@ struct publisher_parts {
     struct loop *loop;
     struct task_registry *registry;    /* borrowed; its listener slot is taken */
     const char *bound_listeners;       /* borrowed; of snapshot_write_settings() */
+    bool succeeds;                     /* while our proxy serves nothing, an earlier one serves */
     void (*ask_for_link)(void *owner); /* the link broke and nobody has brought a new one for a second */
     route_book_refusal_cb on_refusal;  /* of publication_set_listener(); null: nobody wants to know */
     void *owner;

@@ -35,6 +35,7 @@ static json_t *write_timeouts(const struct config_timeouts *timeouts)
     set_integer(out, "tunnelMs", timeouts->tunnel_ms);
     set_integer(out, "upstreamIdleMs", timeouts->upstream_idle_ms);
     set_integer(out, "drainMs", timeouts->drain_ms);
+    set_integer(out, "retiredTunnelMs", timeouts->retired_tunnel_ms);
     return out;
 }
 

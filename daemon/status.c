@@ -73,10 +73,10 @@ static void put(const struct metric_sink *sink, enum admin_metric_type type, con
 #define PUT_COUNTER(name, value, help) put(sink, ADMIN_METRIC_COUNTER, "portico_" name "_total", (double)(value), help)
 #define PUT_GAUGE(name, value, help) put(sink, ADMIN_METRIC_GAUGE, "portico_" name, (double)(value), help)
 
-static void put_workers(const struct metric_sink *sink, const struct stats_region *stats)
+static void put_workers(const struct metric_sink *sink, const struct proxy_view *view)
 {
     struct worker_stats totals;
-    stats_read_worker_totals(stats, &totals);
+    proxy_view_worker_totals(view, &totals);
 #define COUNTER(name, help) PUT_COUNTER("proxy_" #name, totals.name, help);
 #define GAUGE(name, help) PUT_GAUGE("proxy_" #name, totals.name, help);
 #define X(name, kind, help) kind(name, help)
@@ -84,8 +84,8 @@ static void put_workers(const struct metric_sink *sink, const struct stats_regio
 #undef X
 #undef GAUGE
 #undef COUNTER
-    PUT_GAUGE("proxy_workers", stats_workers(stats), "worker threads of the proxy");
-    int64_t beat_ms = stats_last_beat_ms(stats);
+    PUT_GAUGE("proxy_workers", stats_workers(view->stats), "worker threads of the proxy");
+    int64_t beat_ms = stats_last_beat_ms(view->stats);
     if (beat_ms > 0)
         PUT_GAUGE("proxy_heartbeat_age_seconds", (double)(clock_now_ms() - beat_ms) / 1000,
                   "since the proxy's main thread last said that it lives");
@@ -150,12 +150,14 @@ static void status_each_metric(void *owner, admin_metric_cb each, void *each_own
 {
     const struct status *s = owner;
     const struct metric_sink sink_of_caller = { each, each_owner }, *sink = &sink_of_caller;
-    put_workers(sink, s->view->stats);
+    put_workers(sink, s->view);
     put_publisher(sink, s->publisher);
     put_docker(sink, s);
     put_checks(sink, s->checker);
     PUT_COUNTER("control_restarts", s->control_restart_count, "times that the control process was started again");
     PUT_COUNTER("proxy_restarts", s->proxy_restart_count, "times that the proxy process was started again");
+    PUT_COUNTER("upgrades", s->upgrade_count,
+                "programs and configurations that took over while the one before served on");
     PUT_COUNTER("config_reloads", s->reload_count, "configurations taken over while running");
     PUT_COUNTER("config_reload_failures", s->reload_failure_count, "configurations refused while running");
     PUT_GAUGE("config_fallback", s->is_config_fallback, "1 while the last good copy stands in for a bad file, else 0");

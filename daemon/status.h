@@ -21,7 +21,7 @@ struct status {
     const struct provider *docker;      /* null: docker is off */
     const struct health_checker *checker;
     uint64_t reload_count, reload_failure_count;
-    uint64_t control_restart_count, proxy_restart_count;
+    uint64_t control_restart_count, proxy_restart_count, upgrade_count;
     bool is_config_fallback; /* the file was bad at the start: the last good copy is in force */
     bool is_store_missing;   /* nothing may be created or stopped */
 };

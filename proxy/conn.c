@@ -111,7 +111,7 @@ static bool conn_put(struct conn *c, const char *bytes, size_t len)
 void conn_reply(struct conn *c, int status, bool keep_alive, bool is_head_request)
 {
     char answer[REPLY_BYTES_MAX];
-    keep_alive = keep_alive && !c->worker->is_draining;
+    keep_alive = keep_alive && !worker_is_leaving(c->worker);
     size_t len = reply_write(status, keep_alive, is_head_request, answer);
     check(!c->channel.out);
     if (!conn_put(c, answer, len))

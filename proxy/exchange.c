@@ -28,6 +28,7 @@ const char *exchange_end_to_str(enum exchange_end end)
         "body-malformed",
         "client-gone",
         "no-buffer",
+        "drain-limit",
     };
     _Static_assert(sizeof names / sizeof *names == EXCHANGE_END_COUNT, "a name for each end");
     return names[end];
@@ -97,7 +98,7 @@ static void dispose(struct exchange *x)
 void exchange_finish(struct exchange *x)
 {
     struct conn *c = x->conn;
-    bool keep_alive = x->keep_alive && x->request_body.is_complete && !x->worker->is_draining;
+    bool keep_alive = x->keep_alive && x->request_body.is_complete && !worker_is_leaving(x->worker);
     bool is_reusable = x->upstream_keep_alive && x->request_state == REQUEST_SENT;
     worker_read_clock(x->worker);
     exchange_release_upstream(x, is_reusable);

@@ -53,6 +53,7 @@ enum exchange_end {
     EXCHANGE_END_BODY_MALFORMED,
     EXCHANGE_END_CLIENT_GONE,
     EXCHANGE_END_NO_BUFFER,
+    EXCHANGE_END_DRAIN_LIMIT, /* the proxy had to end */
     EXCHANGE_END_COUNT
 };
 

@@ -21,7 +21,7 @@ static void malformed(struct exchange *x)
 static bool decide_keep_alive(const struct exchange *x, const struct h1_response *response)
 {
     bool open_ended = response->body == H1_BODY_CHUNKED || response->body == H1_BODY_UNTIL_CLOSE;
-    return x->client_keep_alive && !x->closes_both && x->request_body.is_complete && !x->worker->is_draining &&
+    return x->client_keep_alive && !x->closes_both && x->request_body.is_complete && !worker_is_leaving(x->worker) &&
            !(open_ended && x->client_is_1_0);
 }
 

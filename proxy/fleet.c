@@ -30,12 +30,12 @@ struct access_log_switch {
 
 struct fleet {
     struct fleet_worker *workers;
-    uint32_t worker_count, running_count;
+    uint32_t worker_count, running_count, draining_count;
     struct mailbox *mailbox;
     struct snapshot_builder *builder;
     struct snapshot *newest;
     uint32_t living_snapshots;
-    bool is_draining;
+    enum worker_phase phase; /* of the last order to all */
     struct access_log_switch access_log;
     char via[24];
     struct fleet_callbacks callbacks;
@@ -110,6 +110,10 @@ static void fleet_on_mail(void *owner, struct mail *mail)
     case WORKER_TOOK_LOG:
         worker_took_log(fleet);
         break;
+    case WORKER_DRAINS:
+        if (++fleet->draining_count == fleet->worker_count)
+            fleet->callbacks.on_draining(fleet->owner);
+        break;
     case WORKER_STOPPED:
         worker_has_stopped(fleet);
         break;
@@ -135,13 +139,17 @@ static void start_thread(struct fleet_worker *fw)
 static void start_worker(struct fleet *fleet, uint32_t index, const struct fleet_options *options)
 {
     struct fleet_worker *fw = &fleet->workers[index];
-    fw->listen_fds = mem_alloc_array(options->listener_count, sizeof *fw->listen_fds);
-    for (size_t l = 0; l < options->listener_count; l++)
-        fw->listen_fds[l] = options->listen_fds[l * options->workers + index];
+    size_t count = 0;
+    fw->listen_fds = mem_alloc_array(options->listener_count * options->sockets_per_listener, sizeof *fw->listen_fds);
+    for (size_t l = 0; l < options->listener_count; l++) {
+        for (size_t i = index; i < options->sockets_per_listener; i += options->workers)
+            fw->listen_fds[count++] = options->listen_fds[l * options->sockets_per_listener + i];
+    }
     fw->worker = worker_new(&(struct worker_options){ .index = index,
                                                       .worker_count = options->workers,
                                                       .listen_fds = fw->listen_fds,
-                                                      .listen_fd_count = options->listener_count,
+                                                      .listen_fd_count = count,
+                                                      .listener_count = options->listener_count,
                                                       .stats = options->stats,
                                                       .main_mailbox = fleet->mailbox,
                                                       .access_log_fd = options->access_log_fd,
@@ -211,14 +219,14 @@ static bool publish(struct fleet *fleet, struct snapshot *snapshot)
 
 bool fleet_publish(struct fleet *fleet, json_t *document, struct error *error)
 {
-    if (fleet->is_draining)
+    if (fleet->phase != WORKER_SERVING)
         return error_set(error, "draining");
     return publish(fleet, snapshot_build(fleet->builder, document, fleet->newest, error));
 }
 
 bool fleet_publish_patch(struct fleet *fleet, json_t *patch, struct error *error)
 {
-    if (fleet->is_draining)
+    if (fleet->phase != WORKER_SERVING)
         return error_set(error, "draining");
     return publish(fleet, snapshot_build_patch(fleet->builder, patch, fleet->newest, error));
 }
@@ -233,13 +241,36 @@ int64_t fleet_drain_ms(const struct fleet *fleet)
     return fleet->newest ? fleet->newest->settings.drain_ms : 0;
 }
 
+static void order_phase(struct fleet *fleet, enum worker_phase phase)
+{
+    if (phase <= fleet->phase)
+        return;
+    fleet->phase = phase;
+    for (uint32_t w = 0; w < fleet->worker_count; w++)
+        worker_post_phase(fleet->workers[w].worker, phase);
+}
+
+void fleet_retire(struct fleet *fleet)
+{
+    order_phase(fleet, WORKER_RETIRING);
+}
+
 void fleet_drain(struct fleet *fleet)
 {
-    if (fleet->is_draining)
-        return;
-    fleet->is_draining = true;
+    order_phase(fleet, WORKER_DRAINING);
+}
+
+void fleet_end(struct fleet *fleet)
+{
+    order_phase(fleet, WORKER_OVER);
+}
+
+uint32_t fleet_cut_off_count(const struct fleet *fleet)
+{
+    uint32_t sum = 0;
     for (uint32_t w = 0; w < fleet->worker_count; w++)
-        worker_post_drain(fleet->workers[w].worker);
+        sum += fleet->workers[w].worker->cut_off_count;
+    return sum;
 }
 
 void fleet_switch_access_log(struct fleet *fleet, int fd)

@@ -17,14 +17,15 @@ struct fleet;
 
 struct fleet_callbacks {
     void (*on_taken)(void *owner, uint64_t serial); /* every worker serves by it now */
-    void (*on_stopped)(void *owner);                /* every worker has drained and ended */
+    void (*on_draining)(void *owner);               /* no worker begins anything new any more */
+    void (*on_stopped)(void *owner);                /* every worker has drained, or was ended, and its thread is gone */
 };
 
 struct fleet_options {
     struct loop *loop; /* borrowed, like everything here */
     struct stats_region *stats;
-    const int *listen_fds; /* worker w of listener l: [l * workers + w] */
-    size_t listener_count;
+    const int *listen_fds; /* socket i of listener l: [l * sockets_per_listener + i]; worker i % workers has it */
+    size_t listener_count, sockets_per_listener; /* no fewer than workers */
     uint32_t workers;
     int access_log_fd; /* -1: off; the fleet's to close */
 };
@@ -37,7 +38,11 @@ bool fleet_publish(struct fleet *fleet, json_t *document, struct error *error);
 bool fleet_publish_patch(struct fleet *fleet, json_t *patch, struct error *error);
 uint64_t fleet_serial(const struct fleet *fleet);  /* of the newest published; 0: none */
 int64_t fleet_drain_ms(const struct fleet *fleet); /* how long a drain may take */
-void fleet_drain(struct fleet *fleet);
+/* Each goes further than the one before (proxy/worker.h); on_stopped ends them. */
+void fleet_retire(struct fleet *fleet); /* a successor has the listening sockets */
+void fleet_drain(struct fleet *fleet);  /* nothing new; what is under way ends by itself */
+void fleet_end(struct fleet *fleet);    /* now, with a line in the access log for each request that is cut off */
+uint32_t fleet_cut_off_count(const struct fleet *fleet); /* of these; after on_stopped */
 /* Every worker flushes to the present descriptor and goes on with this one; when the last has done so, the old one is
  * closed. Owned by the fleet from here on. Nothing when there is no access log. */
 void fleet_switch_access_log(struct fleet *fleet, int fd);

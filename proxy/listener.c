@@ -20,7 +20,7 @@ enum accept_outcome { ACCEPT_ONE = 0, ACCEPT_NONE, ACCEPT_NO_DESCRIPTOR, ACCEPT_
 static bool has_its_own_limit(const struct listener *l)
 {
     int64_t limit = worker_snapshot(l->worker)->settings.listeners[l->index].connections_per_worker;
-    return limit > 0 && l->conn_count >= (uint64_t)limit;
+    return limit > 0 && l->first->conn_count >= (uint64_t)limit;
 }
 
 static bool is_full(const struct listener *l)
@@ -51,7 +51,7 @@ static enum accept_outcome accept_one(struct listener *l)
         close(fd);
         return ACCEPT_ONE;
     }
-    conn_open(l, fd, &peer);
+    conn_open(l->first, fd, &peer);
     return ACCEPT_ONE;
 }
 
@@ -61,7 +61,7 @@ static enum accept_outcome accept_with_place(struct listener *l)
     if (is_full(l)) {
         if (!has_queue(l))
             return ACCEPT_NONE;
-        if (shedding_make_place(l->worker, has_its_own_limit(l) ? l : NULL) == SHED_SOON)
+        if (shedding_make_place(l->worker, has_its_own_limit(l) ? l->first : NULL) == SHED_SOON)
             return ACCEPT_LATER;
     }
     return accept_one(l);
@@ -91,11 +91,16 @@ static void listener_on_acceptable(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-void listener_open(struct listener *l, struct worker *worker, int fd, uint32_t index)
+void listener_init(struct listener *l, struct worker *worker, int fd, uint32_t index, struct listener *first)
 {
-    struct token_bucket full = token_bucket_new(worker_now_ms(worker));
-    *l = (struct listener){ .worker = worker, .fd = fd, .index = index, .requests = full, .body_bytes = full };
-    check(event_assign(&l->acceptable, worker->base, fd, EV_READ | EV_PERSIST, listener_on_acceptable, l) == 0);
+    *l = (struct listener){ .worker = worker, .fd = fd, .index = index, .first = first };
+}
+
+void listener_open(struct listener *l)
+{
+    struct worker *w = l->worker;
+    l->requests = l->body_bytes = token_bucket_new(worker_now_ms(w));
+    check(event_assign(&l->acceptable, w->base, l->fd, EV_READ | EV_PERSIST, listener_on_acceptable, l) == 0);
     check(event_add(&l->acceptable, NULL) == 0);
 }
 
@@ -112,7 +117,8 @@ void listener_close(struct listener *l)
         return;
     l->is_closed = true;
     event_del(&l->acceptable);
-    for (int i = 0; i < QUEUE_MAX && accept_one(l) == ACCEPT_ONE; i++)
+    /* Beyond its places the rest of the queue is a successor's, if there is one. */
+    for (int i = 0; i < QUEUE_MAX && !is_full(l) && accept_one(l) == ACCEPT_ONE; i++)
         ;
     close(l->fd); /* kept, it would let new connections wait in a queue that nobody empties */
     l->fd = -1;

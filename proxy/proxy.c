@@ -21,6 +21,9 @@
 #include <unistd.h>
 
 #define BEAT_MS 500
+#define END_GRACE_MS 2000 /* for the workers to close and log what is left */
+
+enum proxy_phase { PROXY_SERVING = 0, PROXY_RETIRING, PROXY_DRAINING, PROXY_ENDING };
 
 struct proxy {
     struct loop *loop;
@@ -32,7 +35,8 @@ struct proxy {
     const struct proxy_options *options; /* borrowed */
     struct timer beat, drain_limit;
     struct event on_term, on_int, on_hup, on_usr1;
-    bool is_draining;
+    enum proxy_phase phase;
+    bool has_served; /* every worker has taken a snapshot, at some time */
     int exit_code;
 };
 
@@ -62,6 +66,15 @@ static void on_taken(void *owner, uint64_t serial)
 {
     struct proxy *p = owner;
     send_text(p, mem_printf("{\"type\":\"ack\",\"serial\":%llu}", (unsigned long long)serial));
+    if (!p->has_served && p->supervisor)
+        child_channel_send(p->supervisor, CHILD_MESSAGE_SERVING, -1);
+    p->has_served = true;
+}
+
+static void on_draining(void *owner)
+{
+    struct proxy *p = owner;
+    stats_set_ending(p->stats);
 }
 
 static void on_stopped(void *owner)
@@ -128,19 +141,34 @@ static void open_link(struct proxy *p, int fd)
 static void on_drain_limit(void *owner)
 {
     struct proxy *p = owner;
+    if (p->phase == PROXY_ENDING) {
+        log_error("workers do not end, leaving without them; their last access log lines are lost");
+        _exit(PROXY_EXIT_CUT_OFF);
+    }
     log_warn("drain time is over, closing what is left");
-    p->exit_code = 0;
-    _exit(0); /* workers are busy by definition; the kernel closes their sockets */
+    p->phase = PROXY_ENDING;
+    timer_start(&p->drain_limit, END_GRACE_MS);
+    fleet_end(p->fleet);
 }
 
 static void drain(struct proxy *p)
 {
-    if (p->is_draining)
+    if (p->phase >= PROXY_DRAINING)
         return;
     log_info("draining, for at most %lld ms", (long long)fleet_drain_ms(p->fleet));
-    p->is_draining = true;
+    p->phase = PROXY_DRAINING;
     timer_start(&p->drain_limit, fleet_drain_ms(p->fleet));
     fleet_drain(p->fleet);
+}
+
+/* Without a limit: what has no time-out of its own is a tunnel, and the workers end those. */
+static void retire(struct proxy *p)
+{
+    if (p->phase >= PROXY_RETIRING)
+        return;
+    log_info("a new proxy serves: finishing what is under way");
+    p->phase = PROXY_RETIRING;
+    fleet_retire(p->fleet);
 }
 
 static void supervisor_on_message(void *owner, enum child_message message, int fd)
@@ -156,6 +184,8 @@ static void supervisor_on_message(void *owner, enum child_message message, int f
     }
     if (message == CHILD_MESSAGE_DRAIN)
         drain(p);
+    else if (message == CHILD_MESSAGE_RETIRE)
+        retire(p);
     if (fd >= 0)
         close(fd);
 }
@@ -297,6 +327,8 @@ static void stop(struct proxy *p)
         frame_link_free(p->link);
     child_channel_free(p->supervisor);
     child_channel_free(p->log_opener);
+    if (p->exit_code == 0 && fleet_cut_off_count(p->fleet) > 0)
+        p->exit_code = PROXY_EXIT_CUT_OFF;
     fleet_free(p->fleet);
     stats_unmap(p->stats);
     loop_free(p->loop);
@@ -326,7 +358,7 @@ static void hold_back_usr1(bool on)
 
 int proxy_run(const struct proxy_options *options)
 {
-    static const struct fleet_callbacks callbacks = { on_taken, on_stopped };
+    static const struct fleet_callbacks callbacks = { on_taken, on_draining, on_stopped };
     struct proxy p = { .options = options };
     struct error error;
     int log_fd = -1, opener_fd = -1;
@@ -339,13 +371,15 @@ int proxy_run(const struct proxy_options *options)
         return 1;
     }
     p.loop = loop_new();
-    p.fleet = fleet_new(&(struct fleet_options){ .loop = p.loop,
-                                                 .stats = p.stats,
-                                                 .listen_fds = options->listen_fds,
-                                                 .listener_count = options->listen_fd_count / options->workers,
-                                                 .workers = options->workers,
-                                                 .access_log_fd = log_fd },
-                        &callbacks, &p);
+    p.fleet =
+        fleet_new(&(struct fleet_options){ .loop = p.loop,
+                                           .stats = p.stats,
+                                           .listen_fds = options->listen_fds,
+                                           .listener_count = options->listen_fd_count / options->sockets_per_listener,
+                                           .sockets_per_listener = options->sockets_per_listener,
+                                           .workers = options->workers,
+                                           .access_log_fd = log_fd },
+                  &callbacks, &p);
     start_timers(&p);
     watch_signals(&p);
     hold_back_usr1(false);

@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 struct proxy_options {
-    int *listen_fds;        /* worker w of listener l has listen_fds[l * workers + w]; owned by the process */
-    size_t listen_fd_count; /* listeners * workers */
+    int *listen_fds;             /* socket i of listener l: [l * sockets_per_listener + i]; owned by the process */
+    size_t listen_fd_count;      /* listeners * sockets_per_listener */
+    size_t sockets_per_listener; /* no fewer than workers; more after an upgrade to fewer */
     uint32_t workers;
     int link_fd;               /* frames of proxy/snapshot_document.md; -1: none */
     int supervisor_fd;         /* base/child_channel.h; -1: none */
@@ -21,7 +22,10 @@ struct proxy_options {
     const char *user;          /* null: stay */
 };
 
-/* Returns the exit code: 0 after a drain, 1 when something failed, 2 for a bad snapshot file. */
+#define PROXY_EXIT_CUT_OFF 3
+
+/* Returns the exit code: 0 after a drain, 1 when something failed, 2 for a bad snapshot file, PROXY_EXIT_CUT_OFF when
+ * requests were cut off because the time to drain was over. */
 int proxy_run(const struct proxy_options *options);
 
 /* Reads `listeners`, `workers` and `accessLog` of a snapshot file, binds the listeners and fills the options; the caller then

@@ -25,6 +25,7 @@ static const struct setting timeouts[] = {
     ROW("tunnelMs", tunnel_ms, 1, 24 * HOUR_MS),
     ROW("upstreamIdleMs", upstream_idle_ms, 1, 24 * HOUR_MS),
     ROW("drainMs", drain_ms, 0, HOUR_MS),
+    ROW("retiredTunnelMs", retired_tunnel_ms, 0, 7 * 24 * HOUR_MS),
     { NULL, 0, 0, 0 },
 };
 

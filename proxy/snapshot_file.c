@@ -99,6 +99,7 @@ static bool fill_options(json_t *document, struct proxy_options *options, struct
     if (!snapshot_read_integer(document, "workers", "document", 1, STATS_WORKERS_MAX, &workers, error))
         return false;
     options->workers = (uint32_t)workers;
+    options->sockets_per_listener = options->workers;
     const char *where = "off";
     if (json_object_get(document, "accessLog"))
         where = snapshot_read_text(document, "accessLog", "document", error);

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STATS_MAGIC 0x3173746174736f70ull /* changes with the layout */
+#define STATS_MAGIC 0x3273746174736f70ull /* changes with the layout */
 
 enum stats_row_state {
     STATS_ROW_FREE = 0,
@@ -23,7 +23,7 @@ enum stats_row_state {
 struct stats_header {
     uint64_t magic;
     uint32_t workers;
-    uint32_t unused;
+    uint32_t is_ending; /* nothing new begins */
     int64_t beat_ms;
     uint64_t release_count;
 } __attribute__((aligned(64)));
@@ -80,6 +80,12 @@ static struct stats_region *region_new(void *mapping, uint32_t workers)
     at = lay_out_rows(&region->services, at, STATS_SERVICES_MAX);
     region->worker_blocks = lay_out_rows(&region->endpoints, at, STATS_ENDPOINTS_MAX);
     return region;
+}
+
+static bool read_header(int fd, struct stats_header *header)
+{
+    return pread(fd, header, sizeof *header, 0) == (ssize_t)sizeof *header && header->magic == STATS_MAGIC &&
+           header->workers >= 1 && header->workers <= STATS_WORKERS_MAX;
 }
 
 static struct stats_region *map_region(int fd, uint32_t workers, int protection, struct error *error)
@@ -158,6 +164,7 @@ static void zero_worker_gauges(struct worker_stats *worker)
  */
 static void begin_again(struct stats_region *region)
 {
+    __atomic_store_n(&region->header->is_ending, 0, __ATOMIC_RELAXED);
     for (uint32_t worker = 0; worker < region->workers; worker++) {
         zero_worker_gauges(stats_worker(region, worker));
         for (uint32_t row = 0; row < region->services.rows; row++) {
@@ -232,8 +239,7 @@ struct stats_region *stats_map_writer(int fd, uint32_t workers, struct error *er
 struct stats_region *stats_map_reader(int fd, struct error *error)
 {
     struct stats_header header;
-    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header || header.magic != STATS_MAGIC ||
-        header.workers == 0 || header.workers > STATS_WORKERS_MAX) {
+    if (!read_header(fd, &header)) {
         error_set(error, "shared counters: descriptor %d is not a region of this version", fd);
         return NULL;
     }
@@ -351,6 +357,36 @@ void stats_beat(struct stats_region *region, int64_t now_ms)
 int64_t stats_last_beat_ms(const struct stats_region *region)
 {
     return __atomic_load_n(&region->header->beat_ms, __ATOMIC_RELAXED);
+}
+
+void stats_set_ending(struct stats_region *region)
+{
+    __atomic_store_n(&region->header->is_ending, 1, __ATOMIC_RELAXED);
+}
+
+bool stats_is_ending(const struct stats_region *region)
+{
+    return __atomic_load_n(&region->header->is_ending, __ATOMIC_RELAXED) != 0;
+}
+
+uint32_t stats_workers_of(int fd)
+{
+    struct stats_header header;
+    struct stat status;
+    bool is_whole = read_header(fd, &header) && fstat(fd, &status) == 0 &&
+                    (uint64_t)status.st_size == stats_region_bytes(header.workers);
+    return is_whole ? header.workers : 0;
+}
+
+bool stats_reset(int fd, struct error *error)
+{
+    uint32_t workers = stats_workers_of(fd);
+    struct stats_region *region = workers ? stats_map_writer(fd, workers, error) : NULL;
+    if (!region)
+        return workers ? false : error_set(error, "shared counters: descriptor %d is not of this version", fd);
+    stats_set_ending(region);
+    stats_unmap(region);
+    return true;
 }
 
 bool stats_read_service(const struct stats_region *region, const char *name, struct service_stats *sum)

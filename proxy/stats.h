@@ -77,8 +77,16 @@ uint32_t stats_find_service(const struct stats_region *region, const char *name)
 void stats_release_service(struct stats_region *region, uint32_t slot); /* keeps counters until the row is needed */
 void stats_release_endpoint(struct stats_region *region, uint32_t slot);
 void stats_beat(struct stats_region *region, int64_t now_ms); /* main thread, twice a second: "I am alive" */
+void stats_set_ending(struct stats_region *region);           /* main thread: no request will begin any more */
+
+/* ---- supervisor ---- */
+/* Its writer has died, in whatever state: nothing is in flight and nothing will begin. False: see the error. */
+bool stats_reset(int fd, struct error *error);
+uint32_t stats_workers_of(int fd); /* how many it is for; 0: it is no region of this version of the program */
 
 /* ---- control ---- */
+/* False: a worker may yet begin a request, as far as its process says. */
+bool stats_is_ending(const struct stats_region *region);
 int64_t stats_last_beat_ms(const struct stats_region *region); /* monotonic; 0: never */
 /* Sums over workers. False when no row carries the name. */
 bool stats_read_service(const struct stats_region *region, const char *name, struct service_stats *sum);

@@ -43,6 +43,8 @@ static char who_ended(enum exchange_end end, enum termination_phase phase)
         return 'C';
     case EXCHANGE_END_NO_BUFFER:
         return 'R';
+    case EXCHANGE_END_DRAIN_LIMIT:
+        return 'K';
     case EXCHANGE_END_COUNT:
         break;
     }

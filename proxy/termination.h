@@ -7,7 +7,8 @@
  *                         P  the proxy refused                                           D  response body
  *                         c  the client took too long                                    T  tunnel
  *                         s  the endpoint took too long                                  -  nothing
- *                         R  the proxy had no memory left for it */
+ *                         R  the proxy had no memory left for it
+ *                         K  the proxy had to end, and the time to drain was over */
 #ifndef PROXY_TERMINATION_H
 #define PROXY_TERMINATION_H
 

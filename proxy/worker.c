@@ -15,6 +15,11 @@
 #define TRIM_TICKS (1000 / DEADLINE_TICK_MS)
 #define TRIM_BYTES_MIN (1u << 20) /* for less, the allocator is not asked to give pages back */
 
+struct phase_order {
+    struct worker_mail mail;
+    enum worker_phase phase;
+};
+
 struct log_order {
     struct worker_mail mail;
     int fd; /* borrowed */
@@ -103,8 +108,8 @@ static void apply_listeners(struct worker *w, const struct proxy_settings *setti
     w->limits_body_bytes = w->client_limits.body_bytes_per_second > 0;
     for (size_t i = 0; i < w->listener_count; i++) {
         struct listener *l = &w->listeners[i];
-        l->requests_per_second = settings->listeners[i].requests_per_second_per_worker;
-        l->body_bytes_per_second = settings->listeners[i].body_bytes_per_second_per_worker;
+        l->requests_per_second = settings->listeners[l->index].requests_per_second_per_worker;
+        l->body_bytes_per_second = settings->listeners[l->index].body_bytes_per_second_per_worker;
         w->limits_requests |= l->requests_per_second > 0;
         w->limits_body_bytes |= l->body_bytes_per_second > 0;
     }
@@ -127,7 +132,7 @@ static void apply_pools(struct worker *w, const struct snapshot *snapshot)
 static void open_listeners(struct worker *w)
 {
     for (size_t i = 0; i < w->listener_count; i++)
-        listener_open(&w->listeners[i], w, w->listeners[i].fd, (uint32_t)i);
+        listener_open(&w->listeners[i]);
 }
 
 /* False: connections that are open have to hear of it. */
@@ -153,26 +158,62 @@ static void take_snapshot(struct worker *w, struct snapshot_hold *hold)
         old->superseded = true;
         if (old->pins == 0)
             return_hold(w, old);
-    } else if (!w->is_draining) {
+    } else if (w->phase == WORKER_SERVING) {
         open_listeners(w); /* before this, connections wait in the kernel's queue */
     }
     apply_listeners(w, &hold->snapshot->settings);
 }
 
-static void drain(struct worker *w)
+static void close_listeners(struct worker *w)
+{
+    for (size_t i = 0; w->hold && i < w->listener_count; i++)
+        listener_close(&w->listeners[i]);
+}
+
+void worker_set_phase(struct worker *w, enum worker_phase phase)
+{
+    if (phase <= w->phase)
+        return;
+    if (w->phase == WORKER_SERVING) {
+        close_listeners(w);
+        w->left_at_ms = worker_now_ms(w);
+    }
+    w->phase = phase;
+    if (phase == WORKER_DRAINING)
+        notify_main(w, WORKER_DRAINS, NULL);
+}
+
+static void drain_conns(struct worker *w)
 {
     struct conn *c, *next;
-    if (!w->is_draining && w->hold) {
-        for (size_t i = 0; i < w->listener_count; i++)
-            listener_close(&w->listeners[i]);
-    }
-    w->is_draining = true;
     for (c = TAILQ_FIRST(&w->conns); c; c = next) {
         next = TAILQ_NEXT(c, link);
         conn_drain(c);
     }
+}
+
+static void end_tunnels(struct worker *w)
+{
+    struct conn *c, *next;
+    for (c = TAILQ_FIRST(&w->conns); c; c = next) {
+        next = TAILQ_NEXT(c, link);
+        if (c->exchange && c->exchange->response_state == RESPONSE_TUNNELLING)
+            exchange_on_deadline(c->exchange, DEADLINE_TUNNEL);
+    }
+}
+
+/* One step of leaving, at each tick. */
+static void go_on_leaving(struct worker *w)
+{
+    int64_t since_ms = worker_now_ms(w) - w->left_at_ms;
+    if (w->phase == WORKER_RETIRING && since_ms >= WORKER_RETIRE_MS)
+        worker_set_phase(w, WORKER_DRAINING);
+    if (w->phase == WORKER_DRAINING)
+        drain_conns(w);
+    if (w->hold && since_ms >= worker_snapshot(w)->settings.retired_tunnel_ms)
+        end_tunnels(w);
     if (w->conn_count == 0)
-        w->has_stopped = true;
+        worker_set_phase(w, WORKER_OVER);
 }
 
 static void worker_on_mail(void *owner, struct mail *mail)
@@ -183,9 +224,10 @@ static void worker_on_mail(void *owner, struct mail *mail)
     case WORKER_MAIL_SNAPSHOT:
         take_snapshot(w, (struct snapshot_hold *)mail);
         break;
-    case WORKER_MAIL_DRAIN:
+    case WORKER_MAIL_PHASE:
+        worker_set_phase(w, ((struct phase_order *)mail)->phase);
         free(mail);
-        drain(w);
+        go_on_leaving(w);
         break;
     case WORKER_MAIL_LOG:
         access_log_switch(&w->access_log, ((struct log_order *)mail)->fd);
@@ -245,8 +287,8 @@ static void worker_on_tick(void *owner)
         listener_resume(&w->listeners[i]);
     if (access_log_is_on(&w->access_log))
         access_log_flush(&w->access_log);
-    if (w->is_draining)
-        drain(w);
+    if (worker_is_leaving(w))
+        go_on_leaving(w);
     if (++w->tick_count % TRIM_TICKS == 0)
         trim_memory(w);
 }
@@ -312,8 +354,10 @@ struct worker *worker_new(const struct worker_options *options)
     w->cursors = mem_alloc_array(STATS_SERVICES_MAX, sizeof *w->cursors);
     w->listeners = mem_alloc_array(options->listen_fd_count, sizeof *w->listeners);
     w->listener_count = options->listen_fd_count;
-    for (size_t i = 0; i < w->listener_count; i++)
-        w->listeners[i] = (struct listener){ .worker = w, .fd = options->listen_fds[i], .index = (uint32_t)i };
+    for (size_t i = 0; i < w->listener_count; i++) {
+        size_t each = options->listen_fd_count / options->listener_count, index = i / each;
+        listener_init(&w->listeners[i], w, options->listen_fds[i], (uint32_t)index, &w->listeners[index * each]);
+    }
     w->via = slice_of(options->via);
     if (getrandom(&w->random_state, sizeof w->random_state, 0) != sizeof w->random_state || w->random_state == 0)
         w->random_state = (uint64_t)clock_wall_us() | 1;
@@ -323,10 +367,20 @@ struct worker *worker_new(const struct worker_options *options)
     return w;
 }
 
+static void cut_off(struct worker *w, struct exchange *x)
+{
+    w->cut_off_count++;
+    x->end = EXCHANGE_END_DRAIN_LIMIT;
+}
+
 static void close_all(struct worker *w)
 {
-    while (!TAILQ_EMPTY(&w->conns))
+    worker_read_clock(w);
+    while (!TAILQ_EMPTY(&w->conns)) {
+        if (TAILQ_FIRST(&w->conns)->exchange)
+            cut_off(w, TAILQ_FIRST(&w->conns)->exchange);
         conn_close(TAILQ_FIRST(&w->conns), CONN_CLOSE_DRAINING);
+    }
     for (size_t i = 0; i < STATS_ENDPOINTS_MAX; i++)
         upstream_pool_evict_idle(&w->pools[i]);
     reap(w);
@@ -342,7 +396,7 @@ void worker_turn(struct worker *w, bool waits)
 
 void worker_run(struct worker *w)
 {
-    while (!w->has_stopped)
+    while (w->phase != WORKER_OVER)
         worker_turn(w, true);
     close_all(w);
     timer_stop(&w->tick);
@@ -372,11 +426,12 @@ void worker_post_snapshot(struct worker *w, struct snapshot_hold *hold)
     mailbox_post(w->mailbox, &hold->mail.mail);
 }
 
-void worker_post_drain(struct worker *w)
+void worker_post_phase(struct worker *w, enum worker_phase phase)
 {
-    struct worker_mail *order = mem_alloc(sizeof *order);
-    order->kind = WORKER_MAIL_DRAIN;
-    mailbox_post(w->mailbox, &order->mail);
+    struct phase_order *order = mem_alloc(sizeof *order);
+    order->mail.kind = WORKER_MAIL_PHASE;
+    order->phase = phase;
+    mailbox_post(w->mailbox, &order->mail.mail);
 }
 
 void worker_post_log(struct worker *w, int fd)

@@ -30,10 +30,21 @@ TAILQ_HEAD(conn_list, conn);
 TAILQ_HEAD(exchange_list, exchange);
 STAILQ_HEAD(exchange_queue, exchange);
 
+/* SERVING --> RETIRING: a successor has the listening sockets. Who is connected still has WORKER_RETIRE_MS to ask
+ *    |           |      something, and is told to close: a connection closed while a request is on its way would be a
+ *    |           v      reset for its client.
+ *    +-----> DRAINING: connections that wait for a request are closed
+ *                |
+ *                v
+ *              OVER: the last connection has gone, or it was told to end: then what is under way is cut off */
+enum worker_phase { WORKER_SERVING = 0, WORKER_RETIRING, WORKER_DRAINING, WORKER_OVER };
+
+#define WORKER_RETIRE_MS 3000
+
 struct worker_options {
     uint32_t index, worker_count;
-    const int *listen_fds; /* borrowed; this worker's own */
-    size_t listen_fd_count;
+    const int *listen_fds; /* borrowed; this worker's own, those of one listener side by side, as many of each */
+    size_t listen_fd_count, listener_count;
     struct stats_region *stats;   /* borrowed */
     struct mailbox *main_mailbox; /* borrowed: takes holds back and notices */
     int access_log_fd;            /* -1: off */
@@ -46,8 +57,10 @@ struct worker {
     struct event_base *base;
     struct mailbox *mailbox;
     struct mailbox *main_mailbox; /* borrowed */
-    bool is_draining, has_stopped;
-    struct snapshot_hold *hold; /* current snapshot; null before the first */
+    enum worker_phase phase;      /* worker_set_phase() is the only writer */
+    int64_t left_at_ms;           /* when it ceased to be SERVING */
+    uint32_t cut_off_count;       /* exchanges that were under way when it was told to end */
+    struct snapshot_hold *hold;   /* current snapshot; null before the first */
 
     struct worker_stats *stats; /* shared memory: this worker's rows */
     struct service_stats *services;
@@ -60,7 +73,7 @@ struct worker {
     struct deadline_table deadlines;
     struct timer tick;
     struct listener *listeners;
-    size_t listener_count;
+    size_t listener_count; /* sockets, that is */
     struct conn_list conns, dead_conns;
     struct exchange_list dead_exchanges;
     struct exchange_queue due_exchanges; /* to be sent when this turn ends */
@@ -85,7 +98,13 @@ struct worker {
 };
 
 /* Mail from a worker to the main thread. */
-enum worker_notice_kind { WORKER_TOOK_SNAPSHOT = 0, WORKER_RETURNED_SNAPSHOT, WORKER_TOOK_LOG, WORKER_STOPPED };
+enum worker_notice_kind {
+    WORKER_TOOK_SNAPSHOT = 0,
+    WORKER_RETURNED_SNAPSHOT,
+    WORKER_TOOK_LOG,
+    WORKER_DRAINS, /* no request will begin on a connection that had none under way */
+    WORKER_STOPPED
+};
 struct worker_notice {
     struct mail mail;
     enum worker_notice_kind kind;
@@ -95,18 +114,25 @@ struct worker_notice {
 struct worker *worker_new(const struct worker_options *options);
 void worker_free(struct worker *w);             /* after worker_run has returned */
 void worker_turn(struct worker *w, bool waits); /* one turn of the loop; tests turn it by hand */
-void worker_run(struct worker *w);              /* the thread's body: turns until drained */
+void worker_run(struct worker *w);              /* the thread's body: turns until it is OVER */
 
 /* Any thread. */
 void worker_post_snapshot(struct worker *w, struct snapshot_hold *hold);
-void worker_post_drain(struct worker *w);
+void worker_post_phase(struct worker *w, enum worker_phase phase); /* an earlier one than the present is no order */
 void worker_post_log(struct worker *w, int fd); /* borrowed; answered by WORKER_TOOK_LOG: the one before is not used */
 
 /* Its own thread. */
-const struct snapshot *worker_snapshot(const struct worker *w); /* null before the first */
+void worker_set_phase(struct worker *w, enum worker_phase phase); /* only onwards */
+const struct snapshot *worker_snapshot(const struct worker *w);   /* null before the first */
 struct snapshot_hold *worker_pin(struct worker *w);
 void worker_unpin(struct worker *w, struct snapshot_hold *hold);
 uint64_t worker_random(struct worker *w);
+
+/* Each answer is the last one of its connection. */
+static inline bool worker_is_leaving(const struct worker *w)
+{
+    return w->phase != WORKER_SERVING;
+}
 
 static inline void worker_read_clock(struct worker *w)
 {

@@ -151,7 +151,7 @@ void upstream_give_back(struct upstream *u, bool is_reusable)
     struct upstream_pool *pool = &w->pools[u->slot];
     const struct snapshot *snapshot = worker_snapshot(w);
     check(u->state != UPSTREAM_IDLE);
-    if (!is_reusable || u->is_personal || u->state != UPSTREAM_BUSY || pool->is_gone || w->is_draining ||
+    if (!is_reusable || u->is_personal || u->state != UPSTREAM_BUSY || pool->is_gone || worker_is_leaving(w) ||
         u->channel.in || u->channel.out ||
         pool->idle_count >= (uint64_t)snapshot->settings.upstream_idle_per_endpoint) {
         upstream_close(u);

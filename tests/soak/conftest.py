@@ -1,11 +1,27 @@
-"""Long-running tests, by `make soak` only. They have the fixtures of tests/docker and the modules of tests/system."""
+"""Long-running tests, by `make soak` only. They have the fixtures of tests/docker and the modules and factories of
+tests/system."""
 import importlib.util
 import os
+import sys
 
-_path = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docker", "conftest.py")
-_spec = importlib.util.spec_from_file_location("docker_fixtures", _path)
-_module = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_module)
+_tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-engine, private_engine, client = _module.engine, _module.private_engine, _module.client
-cluster, portico, load = _module.cluster, _module.portico, _module.load
+
+def _load(folder, name):
+    spec = importlib.util.spec_from_file_location(name, os.path.join(_tests, folder, "conftest.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+_docker = _load("docker", "docker_fixtures")
+engine, private_engine, client = _docker.engine, _docker.private_engine, _docker.client
+cluster, portico, load = _docker.cluster, _docker.portico, _docker.load
+
+_system = _load("system", "system_fixtures")
+make_portico, backend, backends = _system.make_portico, _system.backend, _system.backends
+
+
+def pytest_configure(config):
+    sys.modules["conftest"] = _system  # the modules beside it know it by that name

@@ -104,6 +104,7 @@ class Portico:
             "discovery": {"endpointsFile": str(self.endpoints_path)},
             **overrides,
         }
+        self.program = OUT / "portico"
         self.process = None
         self.sanitizer_may_complain = False
         self.write_config()
@@ -128,7 +129,7 @@ class Portico:
 
     def start(self, *wrapper):
         with open(self.log_path, "ab") as log:
-            command = [*wrapper, OUT / "portico", "run", "--config", self.config_path]
+            command = [*wrapper, self.program, "run", "--config", self.config_path]
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         return self
 

@@ -40,7 +40,7 @@ static void several_sockets_share_one_port(void **state)
     int fds[3];
     (void)state;
     find_free_address(address);
-    assert_true(listen_sockets_open(address, 3, fds, &error));
+    assert_true(listen_sockets_open(address, LISTEN_SHARED, 3, fds, &error));
     for (int i = 0; i < 3; i++) {
         assert_int_equal(fcntl(fds[i], F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
         assert_int_equal(fcntl(fds[i], F_GETFL) & O_NONBLOCK, O_NONBLOCK);
@@ -56,13 +56,13 @@ static void a_port_in_use_is_refused_even_when_it_could_be_shared(void **state)
     int first[2], second[2] = { -1, -1 };
     (void)state;
     find_free_address(address);
-    assert_true(listen_sockets_open(address, 2, first, &error));
-    assert_false(listen_sockets_open(address, 2, second, &error));
+    assert_true(listen_sockets_open(address, LISTEN_SHARED, 2, first, &error));
+    assert_false(listen_sockets_open(address, LISTEN_SHARED, 2, second, &error));
     assert_string_equal(error.text, "Address already in use");
-    assert_false(listen_sockets_open(address, 1, second, &error));
+    assert_false(listen_sockets_open(address, LISTEN_ALONE, 1, second, &error));
     listen_sockets_close(first, 2);
-    assert_true(listen_sockets_open(address, 1, first, &error));
-    assert_false(listen_sockets_open(address, 2, second, &error));
+    assert_true(listen_sockets_open(address, LISTEN_ALONE, 1, first, &error));
+    assert_false(listen_sockets_open(address, LISTEN_SHARED, 2, second, &error));
     listen_sockets_close(first, 1);
 }
 
@@ -77,8 +77,8 @@ static void both_families_may_have_the_same_port(void **state)
     assert_int_equal(sscanf(v4, "127.0.0.1:%u", &port), 1);
     snprintf(v4, sizeof v4, "*:%u", port);
     snprintf(v6, sizeof v6, "[::]:%u", port);
-    assert_true(listen_sockets_open(v4, 1, &fds[0], &error));
-    assert_true(listen_sockets_open(v6, 1, &fds[1], &error));
+    assert_true(listen_sockets_open(v4, LISTEN_ALONE, 1, &fds[0], &error));
+    assert_true(listen_sockets_open(v6, LISTEN_ALONE, 1, &fds[1], &error));
     listen_sockets_close(fds, 2);
 }
 
@@ -89,7 +89,7 @@ static void what_is_no_address_is_refused(void **state)
     int fd;
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_false(listen_sockets_open(bad[i], 1, &fd, &error));
+        assert_false(listen_sockets_open(bad[i], LISTEN_ALONE, 1, &fd, &error));
 }
 
 int main(void)

@@ -212,6 +212,70 @@ static void every_number_of_a_service_arrives_in_its_place(void **state)
     assert_int_equal(histogram_count(&t.duration), 2);
 }
 
+/* A region of a proxy that an upgrade replaced; the test's to unmap. */
+static struct stats_region *add_earlier(struct bench *b)
+{
+    int fd = stats_create_fd(1, NULL);
+    struct stats_region *writer = stats_map_writer(fd, 1, NULL);
+    b->view.earlier[b->view.earlier_count++] = stats_map_reader(fd, NULL);
+    close(fd);
+    return writer;
+}
+
+static void remove_earlier(struct bench *b, struct stats_region *writer)
+{
+    stats_unmap((struct stats_region *)b->view.earlier[--b->view.earlier_count]);
+    stats_unmap(writer);
+}
+
+static void what_earlier_proxies_have_counted_and_have_in_flight_is_added(void **state)
+{
+    struct bench *b = *state;
+    struct stats_region *earlier = add_earlier(b);
+    struct service_traffic service;
+    struct endpoint_traffic endpoint;
+    struct worker_stats totals;
+    stats_services(b->writer, 0)[stats_claim_service(b->writer, "web")].requests = 5;
+    stats_services(earlier, 0)[stats_claim_service(earlier, "web")].requests = 7;
+    stats_endpoints(earlier, 0)[stats_claim_endpoint(earlier, "a", "10.0.0.1:80")].in_flight = 1;
+    stats_worker(b->writer, 1)->connections_accepted = 2;
+    stats_worker(earlier, 0)->connections_accepted = 3;
+    assert_true(b->plane.ops->service_traffic(b->plane.owner, "web", &service));
+    assert_int_equal(service.requests, 12);
+    assert_true(b->plane.ops->endpoint_traffic(b->plane.owner, "a", &endpoint)); /* our own proxy never heard of it */
+    assert_int_equal(endpoint.in_flight, 1);
+    proxy_view_worker_totals(&b->view, &totals);
+    assert_int_equal(totals.connections_accepted, 5);
+    remove_earlier(b, earlier);
+}
+
+static void no_task_is_out_while_an_earlier_proxy_may_begin_something(void **state)
+{
+    struct bench *b = *state;
+    link_up(b);
+    link_down(b);
+    pass(b, PROXY_DEAD_MS + 1);
+    assert_true(is_out(b, "a"));
+    struct stats_region *earlier = add_earlier(b);
+    assert_false(is_out(b, "a"));
+    stats_set_ending(earlier);
+    assert_true(is_out(b, "a"));
+    remove_earlier(b, earlier);
+}
+
+static void what_cannot_be_read_counts_as_in_flight_until_its_proxy_has_ended(void **state)
+{
+    struct bench *b = *state;
+    struct endpoint_traffic endpoint;
+    b->view.unreadable_count = 1;
+    assert_true(b->plane.ops->endpoint_traffic(b->plane.owner, "a", &endpoint));
+    assert_int_equal(endpoint.in_flight, 1);
+    proxy_view_forget_unreadable(&b->view);
+    proxy_view_forget_unreadable(&b->view);
+    assert_false(b->plane.ops->endpoint_traffic(b->plane.owner, "a", &endpoint));
+    assert_int_equal(endpoint.in_flight, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -222,6 +286,9 @@ int main(void)
         TEST(a_dead_proxy_has_nothing_in_flight),
         TEST(what_the_data_plane_does_not_know_is_missing),
         TEST(every_number_of_a_service_arrives_in_its_place),
+        TEST(what_earlier_proxies_have_counted_and_have_in_flight_is_added),
+        TEST(no_task_is_out_while_an_earlier_proxy_may_begin_something),
+        TEST(what_cannot_be_read_counts_as_in_flight_until_its_proxy_has_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -114,6 +114,7 @@ struct rig *rig_new(const char *document)
     clock_set_fake(rig->now_us);
     rig->worker = worker_new(&(struct worker_options){ .worker_count = 1,
                                                        .listen_fds = &rig->listen_fd,
+                                                       .listener_count = 1,
                                                        .listen_fd_count = 1,
                                                        .stats = rig->stats,
                                                        .main_mailbox = rig->main_mailbox,
@@ -129,7 +130,7 @@ struct rig *rig_new(const char *document)
 
 void rig_free(struct rig *rig)
 {
-    worker_post_drain(rig->worker);
+    worker_post_phase(rig->worker, WORKER_DRAINING);
     worker_run(rig->worker);
     worker_free(rig->worker);
     mailbox_free(rig->main_mailbox);
@@ -404,7 +405,7 @@ void rig_end(struct rig *rig, bool leaves_it_to_time)
     promise(rig->worker->conn_count == 0, "time ends everything");
     close_everything(rig);
     rig_settle(rig);
-    rig->worker->is_draining = rig->worker->has_stopped = false;
+    rig->worker->phase = WORKER_SERVING;
     check_nothing_is_left(rig);
 }
 

@@ -239,7 +239,8 @@ static void arrange(struct script *s, char what, uint8_t n)
         rig->worker->buffers.limit_bytes = (uint64_t)(n & 15) * 16384;
         break;
     case 'd':
-        rig->worker->is_draining = true;
+        rig->worker->phase = WORKER_DRAINING; /* the rig keeps the listening socket */
+        rig->worker->left_at_ms = worker_now_ms(rig->worker);
         rig_pass_time(rig, 0);
         break;
     case 's':

@@ -28,6 +28,7 @@ struct bench {
     struct tiny_upstream a, b;
     int listen_fds[WORKERS], port;
     uint64_t serial, taken_serial;
+    int draining_count;
     bool has_stopped;
 };
 
@@ -45,9 +46,16 @@ static void on_stopped(void *owner)
     loop_stop(b->loop);
 }
 
+static void on_draining(void *owner)
+{
+    struct bench *b = owner;
+    b->draining_count++;
+}
+
+static const struct fleet_callbacks callbacks = { on_taken, on_draining, on_stopped };
+
 static int set_up(void **state)
 {
-    static const struct fleet_callbacks callbacks = { .on_taken = on_taken, .on_stopped = on_stopped };
     struct bench *b = mem_alloc(sizeof *b);
     int stats_fd = stats_create_fd(WORKERS, NULL);
     b->loop = loop_new();
@@ -62,6 +70,7 @@ static int set_up(void **state)
                                                   .stats = b->stats,
                                                   .listen_fds = b->listen_fds,
                                                   .listener_count = 1,
+                                                  .sockets_per_listener = WORKERS,
                                                   .workers = WORKERS,
                                                   .access_log_fd = -1 },
                          &callbacks, b);
@@ -340,7 +349,6 @@ static size_t count_open(const char *path)
 static void a_log_that_is_switched_is_closed_when_no_worker_writes_to_it(void **state)
 {
     struct bench *b = *state;
-    static const struct fleet_callbacks callbacks = { .on_taken = on_taken, .on_stopped = on_stopped };
     struct bench own = { .loop = loop_new() };
     char paths[4][40];
     int fds[4];
@@ -353,6 +361,7 @@ static void a_log_that_is_switched_is_closed_when_no_worker_writes_to_it(void **
                                                              .stats = b->stats,
                                                              .listen_fds = b->listen_fds,
                                                              .listener_count = 0,
+                                                             .sockets_per_listener = WORKERS,
                                                              .workers = WORKERS,
                                                              .access_log_fd = fds[0] },
                                     &callbacks, &own);

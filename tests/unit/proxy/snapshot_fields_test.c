@@ -127,6 +127,7 @@ static void every_setting_reaches_its_field(void **state)
                                      .tunnel_ms = 24,
                                      .upstream_idle_ms = 16,
                                      .drain_ms = 17,
+                                     .retired_tunnel_ms = 18,
                                      .head_bytes = 1018,
                                      .field_count = 19,
                                      .connections_per_worker = 20,
@@ -153,19 +154,19 @@ static void every_setting_reaches_its_field(void **state)
                                                       .body_bytes_per_second_per_worker = 34 } } };
     struct proxy_settings settings;
     const struct balancer_ops *balancer = NULL;
-    json_t *object =
-        parse("{\"balancer\":\"least_conn\",\"retries\":1,\"retryBudgetPercent\":2,\"timeouts\":{\"headMs\":11,"
-              "\"bodyMs\":12,\"idleMs\":13,\"connectMs\":14,\"responseMs\":15,\"requestMs\":23,\"tunnelMs\":24,"
-              "\"upstreamIdleMs\":16,\"drainMs\":17},\"limits\":{\"headBytes\":1018,\"fieldCount\":19,"
-              "\"connectionsPerWorker\":20,\"bufferBytesPerWorker\":2000021,\"upstreamIdlePerEndpoint\":22,"
-              "\"replayBytes\":25,\"spliceBytesMin\":32,\"bodyBytesPerSecondMin\":26},\"clients\":{\"connections\":27,"
-              "\"sharePercent\":35,"
-              "\"requestsPerSecond\":28,\"bodyBytesPerSecond\":29},\"desync\":\"strictest\",\"acceptBareLf\":true,"
-              "\"encodedSlashes\":\"refuse\","
-              "\"forwardedFor\":\"preserve\",\"sendForwarded\":true,\"accessLogFormat\":\"combined\","
-              "\"accessLogEvery\":30,\"trustedProxies\":[\"10.0.0.0/8\",\"::1\"],"
-              "\"listeners\":[{\"connectionsPerWorker\":31},{\"proxyProtocol\":true,"
-              "\"requestsPerSecondPerWorker\":33,\"bodyBytesPerSecondPerWorker\":34}]}");
+    json_t *object = parse(
+        "{\"balancer\":\"least_conn\",\"retries\":1,\"retryBudgetPercent\":2,\"timeouts\":{\"headMs\":11,"
+        "\"bodyMs\":12,\"idleMs\":13,\"connectMs\":14,\"responseMs\":15,\"requestMs\":23,\"tunnelMs\":24,"
+        "\"upstreamIdleMs\":16,\"drainMs\":17,\"retiredTunnelMs\":18},\"limits\":{\"headBytes\":1018,\"fieldCount\":19,"
+        "\"connectionsPerWorker\":20,\"bufferBytesPerWorker\":2000021,\"upstreamIdlePerEndpoint\":22,"
+        "\"replayBytes\":25,\"spliceBytesMin\":32,\"bodyBytesPerSecondMin\":26},\"clients\":{\"connections\":27,"
+        "\"sharePercent\":35,"
+        "\"requestsPerSecond\":28,\"bodyBytesPerSecond\":29},\"desync\":\"strictest\",\"acceptBareLf\":true,"
+        "\"encodedSlashes\":\"refuse\","
+        "\"forwardedFor\":\"preserve\",\"sendForwarded\":true,\"accessLogFormat\":\"combined\","
+        "\"accessLogEvery\":30,\"trustedProxies\":[\"10.0.0.0/8\",\"::1\"],"
+        "\"listeners\":[{\"connectionsPerWorker\":31},{\"proxyProtocol\":true,"
+        "\"requestsPerSecondPerWorker\":33,\"bodyBytesPerSecondPerWorker\":34}]}");
     assert_true(network_parse("10.0.0.0/8", &wanted.trusted_proxies[0]));
     assert_true(network_parse("::1", &wanted.trusted_proxies[1]));
     assert_true(snapshot_read_settings(object, &settings, &balancer, NULL));

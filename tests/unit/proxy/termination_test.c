@@ -33,6 +33,7 @@ static const struct {
     { EXCHANGE_END_BODY_MALFORMED, { "PR", "PR", "PR", "PD", "PD", "PR" } },
     { EXCHANGE_END_CLIENT_GONE, { "CR", "CC", "CH", "CD", "CD", "CT" } },
     { EXCHANGE_END_NO_BUFFER, { "RR", "RC", "RH", "RD", "RD", "RT" } },
+    { EXCHANGE_END_DRAIN_LIMIT, { "KR", "KC", "KH", "KD", "KD", "KT" } },
 };
 
 static void every_pair_of_end_and_phase_has_its_letters(void **state)

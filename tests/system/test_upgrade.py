@@ -1,0 +1,205 @@
+"""`portico upgrade` and SIGUSR2: what stands at the program's path takes over, with the configuration as it is now."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import threading
+
+import pytest
+
+from conftest import free_port, get, try_get, wait_until
+from faults import Legitimate
+from proxy_fixtures import upstream  # noqa: F401 (fixture)
+from upgrades import Download, Programs, WebSocket, proxies, streaming_task, upgrade
+
+
+@pytest.fixture
+def over():
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def serving(make_portico, backend, upstream, over, tmp_path):  # noqa: F811
+    """(portico, programs): a service on every host, and a streaming one on ws.test."""
+    p, programs = make_portico(), Programs(tmp_path)
+    p.program = programs.path
+    up = upstream(streaming_task(over))
+    stream = {"service": "stream", "address": f"127.0.0.1:{up.port}", "host": "ws.test", "path": "/"}
+    p.write_endpoints([("web", backend.address), stream])
+    p.start_and_wait()
+    p.wait_serving()
+    return p, programs
+
+
+def is_refused(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 60).close()
+    except ConnectionError:
+        return True
+    return False
+
+
+def test_upgrades_under_load_fail_no_request_and_cut_no_socket(serving, over):
+    p, programs = serving
+    pid, first_proxy = p.process.pid, p.child("proxy")
+    sockets, download = [WebSocket(p.port) for _ in range(4)], Download(p.port)
+    load = Legitimate(p.port, duration_s=4, rate=300)
+    assert upgrade(p) == (0, f"upgraded, process {pid}\n")
+    programs.put_text("#!/bin/sh\necho this is not it >&2\nexit 1\n")
+    assert upgrade(p) == (1, "portico upgrade: refused: this is not it\n")
+    programs.put_good()
+    assert upgrade(p)[0] == 0
+    before = download.bytes
+    wait_until(lambda: download.bytes > before, "the download goes on")
+    report = load.result()
+    assert report["requests"]["failed"] == 0, report
+    assert all(s.echoes(b"still there") for s in sockets)
+    assert first_proxy in proxies(p)  # it has the sockets
+    over.set()
+    download.join(60)
+    assert download.is_whole
+    for s in sockets:
+        s.sock.close()
+    wait_until(lambda: len(proxies(p)) == 1, "the old proxies have ended")
+    assert p.metric("portico_upgrades_total") == 2
+    assert p.metric("portico_proxy_tunnels_open") == 0
+
+
+def test_listeners_workers_and_the_admin_address_follow_an_upgrade(serving):
+    p, _ = serving
+    old_port, old_admin = p.port, p.admin_port
+    kept, new, admin = p.port, free_port(), free_port()
+    p.config["listeners"].append({"name": "second", "address": f"127.0.0.1:{new}"})
+    p.config["proxy"]["workers"] = 4
+    p.config["admin"]["address"] = f"127.0.0.1:{admin}"
+    p.write_config()
+    assert upgrade(p)[0] == 0
+    p.admin_port = admin
+    assert p.metric("portico_proxy_workers") == 4
+    assert try_get(new) == 200 and try_get(kept) == 200
+    assert is_refused(old_admin)
+    # Fewer workers, and a listener less. The sockets of one that stays are all kept: somebody may wait in each.
+    p.config["listeners"] = p.config["listeners"][1:]
+    p.config["proxy"]["workers"] = 1
+    p.write_config()
+    assert upgrade(p)[0] == 0
+    assert p.metric("portico_proxy_workers") == 1
+    assert all(try_get(new) == 200 for _ in range(20))
+    wait_until(lambda: is_refused(old_port), "the listener that is gone is closed")
+
+
+@pytest.mark.parametrize("fault, said", [
+    ("program", "Exec format error"),
+    ("configuration", "listeners: "),
+    ("port", "Address already in use"),
+    ("account", "the new proxy ended before it served"),
+])
+def test_what_cannot_serve_leaves_the_old_one_serving(serving, fault, said):
+    p, programs = serving
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        if fault == "program":
+            programs.put_text("not a program")
+        elif fault == "configuration":
+            p.write_config('{"listeners": [], "stateDir": "%s"}' % p.config["stateDir"])
+        elif fault == "port":
+            p.config["listeners"].append({"name": "b", "address": f"127.0.0.1:{taken.getsockname()[1]}"})
+            p.write_config()
+        else:
+            if os.getuid() != 0:
+                pytest.skip("only root changes accounts")
+            p.config["proxy"]["user"] = "no-such-account"
+            p.write_config()
+        old = p.child("proxy")
+        p.send(signal.SIGUSR2)
+        wait_until(lambda: "upgrade refused: " in p.log(), "the refusal")
+    refusal = [line for line in p.log().splitlines() if "upgrade refused: " in line]
+    assert len(refusal) == 1 and said in refusal[0]
+    assert p.child("proxy") == old and try_get(p.port) == 200
+    wait_until(p.is_ready, "and control, which may have been started again")
+    # All is as before: the next one works.
+    p.config["proxy"].pop("user", None)
+    p.config["listeners"] = p.config["listeners"][:1]
+    p.write_config()
+    programs.put_good()
+    assert upgrade(p)[0] == 0
+    assert try_get(p.port) == 200
+
+
+def test_a_configuration_with_problems_is_told_to_who_asks_for_the_upgrade(serving):
+    p, _ = serving
+    p.write_config("{broken")
+    code, said = upgrade(p)
+    assert code == 2 and "portico.json:2:1: document" in said
+    assert "upgrade" not in p.log()
+
+
+def test_an_upgrade_of_nobody_says_so(make_portico):
+    p = make_portico()
+    code, said = upgrade(p)
+    assert code == 1 and "no supervisor" in said
+
+
+def test_counters_survive_an_upgrade(serving):
+    p, _ = serving
+    for _ in range(10):
+        get(p.port)
+    before = p.metric("portico_proxy_connections_accepted_total")
+    for _ in range(3):
+        assert upgrade(p)[0] == 0
+        get(p.port)
+    assert p.metric("portico_proxy_connections_accepted_total") >= before + 3
+
+
+def test_a_stop_ends_the_proxies_of_earlier_upgrades_too(serving):
+    p, _ = serving
+    p.config["proxy"]["timeouts"]["drain"] = "100ms"
+    p.write_config()
+    kept = WebSocket(p.port)
+    assert upgrade(p)[0] == 0
+    assert len(proxies(p)) == 2
+    p.send(signal.SIGTERM)
+    assert p.wait_exit() == 3  # the tunnel was cut off
+    assert kept.sock.recv(1) == b""
+
+
+def test_tunnels_of_a_proxy_that_was_replaced_have_a_limit_of_their_own(make_portico, upstream, over):  # noqa: F811
+    p = make_portico(proxy={"workers": 1, "timeouts": {"retiredTunnel": "1s"}})
+    up = upstream(streaming_task(over))
+    p.write_endpoints([{"service": "stream", "address": f"127.0.0.1:{up.port}", "host": "ws.test", "path": "/"}])
+    p.start_and_wait()
+    wait_until(lambda: p.routes().get(("ws.test", "/")) == "stream", "the route")
+    p.wait_metric("portico_published_endpoints", lambda v: v == 1)
+    kept, download = WebSocket(p.port), Download(p.port)
+    assert upgrade(p)[0] == 0
+    assert kept.sock.recv(1) == b""
+    before = download.bytes
+    wait_until(lambda: download.bytes > before, "the download goes on")
+    over.set()
+    download.join(60)
+    assert download.is_whole
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="a process id namespace needs root")
+def test_process_1_upgrades_itself(make_portico, backend, tmp_path):
+    p = make_portico()
+    p.write_endpoints([("web", backend.address)])
+    p.start_and_wait("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+    p.wait_serving()
+    task = pathlib.Path(f"/proc/{p.process.pid}/task/{p.process.pid}/children")
+    inner = int(task.read_text().split()[0])
+    with contextlib.closing(socket.create_connection(("127.0.0.1", p.port))) as kept:
+        os.kill(inner, signal.SIGUSR2)
+        wait_until(lambda: "upgrade done" in p.log(), "the upgrade")
+        kept.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert kept.recv(12) == b"HTTP/1.1 200"
+    assert get(p.port)[0] == 200
+    os.kill(inner, signal.SIGTERM)
+    assert p.wait_exit() == 0
+    assert json.loads(p.config_path.read_text())["listeners"]
