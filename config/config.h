@@ -63,6 +63,7 @@ struct config_proxy {
     char *balancer;               /* a name of BALANCER_LIST */
     int64_t retries;              /* further endpoints to try when nothing was processed; 0..3 */
     int64_t retry_budget_percent; /* retries under way, of the requests under way */
+    bool fails_open;              /* without a healthy task, requests go to those that were */
     char *desync;                 /* "monitor", "defensive" or "strictest" */
     char *encoded_slashes;        /* "pass" or "refuse" */
     bool accepts_bare_lf;

@@ -18,6 +18,7 @@ struct published_service {
     bool has_new_endpoints; /* its tasks, or what they want, have changed since `sent` */
     bool has_new_claims;    /* ... since the route book was told */
     bool is_mixed;          /* its tasks ask for different routes; told once */
+    bool is_failing_open;   /* `sent` has tasks of last resort only */
     json_t *sent;           /* as in the newest frame; null: not in it */
     UT_hash_handle by_name;
 };
@@ -31,6 +32,7 @@ struct publication {
     json_t *settings;
     json_t *proxy_protocols; /* service -> word, of those that the configuration describes */
     size_t routed_count;
+    bool may_fail_open;
     bool has_new_settings, has_new_routes;
     size_t left_out_count;         /* routes whose service is beyond the limit of services */
     char left_out[TASK_NAME_SIZE]; /* the first such service; "" when there is none */
@@ -226,13 +228,29 @@ static void set_sent(struct publication *p, struct published_service *service, j
     service->has_new_endpoints = false;
 }
 
+static void set_failing_open(struct published_service *service, bool on, const json_t *current)
+{
+    if (service->is_failing_open == on)
+        return;
+    service->is_failing_open = on;
+    if (on)
+        log_warn("service '%s': no task is healthy, requests go to the %zu that were (proxy.failOpen)", service->name,
+                 json_array_size(json_object_get(current, "endpoints")));
+    else
+        log_info("service '%s': requests go to healthy tasks only again", service->name);
+}
+
 /* Has the service anything that the data plane does not know? */
 static bool update_sent(struct publication *p, struct published_service *service, uint64_t serial)
 {
     if (service->sent && !service->has_new_endpoints)
         return false;
-    const char *proxy_protocol = json_string_value(json_object_get(p->proxy_protocols, service->name));
-    json_t *current = snapshot_write_service(p->registry, service->name, proxy_protocol);
+    struct snapshot_service_rules rules = { .proxy_protocol =
+                                                json_string_value(json_object_get(p->proxy_protocols, service->name)),
+                                            .may_fail_open = p->may_fail_open };
+    bool is_failing_open;
+    json_t *current = snapshot_write_service(p->registry, service->name, &rules, &is_failing_open);
+    set_failing_open(service, is_failing_open, current);
     bool is_new = !service->sent || !json_equal(service->sent, current);
     if (is_new)
         set_sent(p, service, current, serial);
@@ -321,6 +339,7 @@ void publication_apply_config(struct publication *p, const struct config *config
     p->has_new_settings |= !json_equal(settings, p->settings);
     json_decref(p->settings);
     p->settings = settings;
+    p->may_fail_open = config->proxy.fails_open;
     note_proxy_protocols(p, config);
     route_book_apply_config(p->routes, config);
     task_registry_each(p->registry, note_task, p);
@@ -426,11 +445,20 @@ void publication_each_route(struct publication *p, route_book_cb each, void *own
     route_book_each(p->routes, each, owner);
 }
 
+static size_t count_failing_open(const struct publication *p)
+{
+    size_t count = 0;
+    for (const struct published_service *service = p->services; service; service = service->by_name.next)
+        count += service->is_failing_open;
+    return count;
+}
+
 void publication_status(const struct publication *p, struct publication_status *out)
 {
     *out = (struct publication_status){ .service_count = p->routed_count,
                                         .route_count = route_book_count(p->routes),
                                         .endpoint_count = rotation_count(p->rotation),
+                                        .failing_open_count = count_failing_open(p),
                                         .left_out_count = p->left_out_count };
     snprintf(out->left_out, sizeof out->left_out, "%s", p->left_out);
     route_book_refusals(p->routes, &out->refusals);

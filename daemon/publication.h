@@ -46,8 +46,9 @@ void publication_each_route(struct publication *p, route_book_cb each, void *own
 
 struct publication_status {
     size_t service_count, route_count, endpoint_count; /* endpoint_count: those not out of rotation */
-    size_t left_out_count;                             /* routes of services beyond SNAPSHOT_SERVICES_MAX */
-    char left_out[TASK_NAME_SIZE];                     /* one of those services */
+    size_t failing_open_count;     /* services without a healthy task that are sent to all the same */
+    size_t left_out_count;         /* routes of services beyond SNAPSHOT_SERVICES_MAX */
+    char left_out[TASK_NAME_SIZE]; /* one of those services */
     struct route_book_refusals refusals;
 };
 void publication_status(const struct publication *p, struct publication_status *out);

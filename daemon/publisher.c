@@ -386,6 +386,7 @@ void publisher_status(const struct publisher *p, struct publisher_status *out)
                                       .service_count = publication.service_count,
                                       .route_count = publication.route_count,
                                       .endpoint_count = publication.endpoint_count,
+                                      .failing_open_count = publication.failing_open_count,
                                       .left_out_count = publication.left_out_count,
                                       .refusals = publication.refusals };
     snprintf(out->left_out, sizeof out->left_out, "%s", publication.left_out);

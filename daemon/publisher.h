@@ -57,7 +57,8 @@ struct publisher_status {
     int64_t oldest_unacked_at_ms; /* 0: all acknowledged */
     int64_t unlinked_at_ms;       /* 0: linked */
     size_t service_count, route_count, endpoint_count;
-    size_t left_out_count;               /* of struct publication_status */
+    size_t failing_open_count;           /* of struct publication_status */
+    size_t left_out_count;               /* the same */
     char left_out[TASK_NAME_SIZE];       /* the same */
     struct route_book_refusals refusals; /* borrowed until the next turn */
     char last_rejection[256];            /* empty: none */

@@ -130,13 +130,10 @@ struct endpoint_list {
     size_t count;
 };
 
-static void collect_routable(void *owner, const struct task *task)
+static void collect(struct endpoint_list *list, const struct task *task)
 {
-    struct endpoint_list *list = owner;
     union endpoint_address address;
     socklen_t len;
-    if (!task_is_routable(task))
-        return;
     if (!task->spec.id[0] || strlen(task->spec.id) > ENDPOINT_ID_MAX || !is_printable(task->spec.id) ||
         !endpoint_parse_address(task->spec.address, &address, &len)) {
         log_warn("task '%s' of service '%s' is left out: '%s' is no address to send to", task->spec.id,
@@ -145,6 +142,18 @@ static void collect_routable(void *owner, const struct task *task)
     }
     list->tasks = mem_grow_array(list->tasks, list->count + 1, sizeof *list->tasks);
     list->tasks[list->count++] = task;
+}
+
+static void collect_routable(void *owner, const struct task *task)
+{
+    if (task_is_routable(task))
+        collect(owner, task);
+}
+
+static void collect_last_resort(void *owner, const struct task *task)
+{
+    if (task_is_last_resort(task))
+        collect(owner, task);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -232,11 +241,17 @@ json_t *snapshot_write_settings(const struct config *config, const char *bound_l
     return out;
 }
 
-json_t *snapshot_write_service(const struct task_registry *registry, const char *name, const char *proxy_protocol)
+json_t *snapshot_write_service(const struct task_registry *registry, const char *name,
+                               const struct snapshot_service_rules *rules, bool *is_failing_open)
 {
     struct endpoint_list list = { NULL, 0 };
     json_t *out = json_object(), *endpoints = json_array();
+    const char *proxy_protocol = rules->proxy_protocol;
     task_registry_each_of(registry, name, collect_routable, &list);
+    bool has_routable = list.count > 0;
+    if (!has_routable && rules->may_fail_open)
+        task_registry_each_of(registry, name, collect_last_resort, &list);
+    *is_failing_open = !has_routable && list.count > 0;
     if (!proxy_protocol) {
         proxy_protocol = choose_proxy_protocol(&list);
         leave_out_others(&list, proxy_protocol);

@@ -16,10 +16,15 @@
 /* bound_listeners: what the sockets are, in their order, which no reload changes: names, with a comma between them and
  * "+proxy" behind those that expect a PROXY header. */
 json_t *snapshot_write_settings(const struct config *config, const char *bound_listeners);
-/* With its routable tasks, sorted by id. proxy_protocol: config's word; null: what the tasks say of themselves. Where they
- * differ, the most of them count (of as many, the older version), and the others are left out: what the proxy would send them
- * could not be understood. */
-json_t *snapshot_write_service(const struct task_registry *registry, const char *name, const char *proxy_protocol);
+struct snapshot_service_rules {
+    const char *proxy_protocol; /* of the configuration; null: what the tasks say of themselves */
+    bool may_fail_open;         /* without a routable task, those of last resort take their place */
+};
+
+/* With its routable tasks, sorted by id. Where they differ in what PROXY header they want, the most of them count (of as
+ * many, the older version), and the others are left out: what the proxy would send them could not be understood. */
+json_t *snapshot_write_service(const struct task_registry *registry, const char *name,
+                               const struct snapshot_service_rules *rules, bool *is_failing_open);
 /* Without the routes of services that `is_published` denies. */
 typedef bool (*snapshot_filter_cb)(void *owner, const char *service);
 json_t *snapshot_write_routes(const struct route_book *routes, snapshot_filter_cb is_published, void *owner);

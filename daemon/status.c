@@ -106,6 +106,8 @@ static void put_publisher(const struct metric_sink *sink, const struct publisher
     PUT_GAUGE("published_services", s.service_count, "services that some route leads to");
     PUT_GAUGE("published_routes", s.route_count, "routes");
     PUT_GAUGE("published_endpoints", s.endpoint_count, "tasks that may get requests, or may not but still could");
+    PUT_GAUGE("services_failing_open", s.failing_open_count,
+              "services without a healthy task whose requests go to those that were healthy");
     PUT_COUNTER("routes_refused", s.refusals.total_count, "routes asked for by tasks and not given");
     PUT_GAUGE("routes_refused_now", s.refusals.current_count, "routes that tasks ask for now and are not given");
     PUT_GAUGE("routes_left_out", s.left_out_count, "routes of services beyond the limit of services");

@@ -154,6 +154,19 @@ static void set_probe(struct task *task, enum task_health health)
     task->probe_changed_at_ms = clock_now_ms();
 }
 
+static void note_health(struct task *task)
+{
+    task->was_healthy |= task_health_of(task) == TASK_HEALTH_UP;
+}
+
+/* Found running by a control process that has just started, and for longer than it may take to become healthy: an earlier
+ * process has seen it healthy, or given it up. */
+static bool ran_long_before_us(const struct task_registry *r, uint8_t provider, const struct task_spec *spec)
+{
+    return !task_registry_is_synced(r, provider) && spec->state == TASK_RUNNING && spec->started_at_wall_us > 0 &&
+           clock_wall_us() - spec->started_at_wall_us > spec->start_period_ms * 1000;
+}
+
 static void terminate_texts(struct task_spec *spec)
 {
     spec->id[sizeof spec->id - 1] = '\0';
@@ -207,6 +220,7 @@ static bool add_task(struct task_registry *r, uint8_t provider, const struct tas
     entry->task.provider = provider;
     entry->task.sync_round = slot->round;
     entry->task.first_seen_at_ms = entry->task.probe_changed_at_ms = clock_now_ms();
+    entry->task.was_healthy = ran_long_before_us(r, provider, spec);
     HASH_ADD_KEYPTR(hh, r->entries, entry->task.spec.id, strlen(entry->task.spec.id), entry);
     r->managed_count += spec->managed;
     join_service(r, entry);
@@ -234,10 +248,12 @@ static void update_task(struct task_registry *r, struct entry *entry, uint8_t pr
         leave_service(entry);
     r->managed_count += (size_t)spec->managed - (size_t)task->spec.managed;
     task->spec = *spec;
+    task->was_healthy &= keeps_probe;
     if (!keeps_probe) {
         set_probe(task, TASK_HEALTH_UNKNOWN);
         task->probe_words[0] = '\0';
     }
+    note_health(task);
     report_health(r, task, before);
     if (moves) {
         join_service(r, entry);
@@ -387,6 +403,7 @@ void task_registry_set_probe(struct task_registry *r, const char *id, enum task_
         return;
     enum task_health before = task_health_of(task);
     set_probe(task, health);
+    note_health(task);
     report_health(r, task, before);
     tell(r, entry->service);
 }
@@ -451,10 +468,20 @@ bool task_is_unusable(const struct task *task)
     return task->spec.problem[0] != '\0';
 }
 
-bool task_is_routable(const struct task *task)
+static bool may_be_sent_to(const struct task *task)
 {
     return task->spec.state == TASK_RUNNING && !task_is_unusable(task) && task->spec.address[0] &&
-           task->admin == TASK_ADMIN_READY && task_health_of(task) == TASK_HEALTH_UP;
+           task->admin == TASK_ADMIN_READY;
+}
+
+bool task_is_routable(const struct task *task)
+{
+    return may_be_sent_to(task) && task_health_of(task) == TASK_HEALTH_UP;
+}
+
+bool task_is_last_resort(const struct task *task)
+{
+    return may_be_sent_to(task) && task->was_healthy && task_health_of(task) == TASK_HEALTH_DOWN;
 }
 
 enum task_health task_health_of(const struct task *task)

@@ -71,6 +71,7 @@ struct task_spec {
 struct task {
     struct task_spec spec;
     enum task_health probe_health; /* what our own checks say; UNKNOWN until the first answer */
+    bool was_healthy;              /* since it has this address and runs; presumed of what ran long before us */
     enum task_admin admin;
     uint8_t provider;    /* index given by task_registry_add_provider */
     uint64_t sync_round; /* of the provider's last full list that named it */
@@ -133,6 +134,8 @@ enum task_health task_health_of(const struct task *task); /* both checks joined 
 /* Why it is as it is: the words of the check that decides; empty when the task does not run. */
 #define TASK_REASON_SIZE (TASK_WORDS_SIZE + 32)
 void task_health_explain(const struct task *task, char out[TASK_REASON_SIZE]);
+/* Would be routable, and was, but for a check that says no: better than nothing when no task of its service is routable. */
+bool task_is_last_resort(const struct task *task);
 
 bool task_is_unusable(const struct task *task);
 

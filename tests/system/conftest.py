@@ -73,7 +73,12 @@ class Backend:
 
     def __init__(self, *options):
         self.port = free_port()
-        self.process = subprocess.Popen([OUT / "bench" / "backend", "--port", str(self.port), *options])
+        self.options = options
+        self.start()
+
+    def start(self):
+        """Again after stop(): on the same port."""
+        self.process = subprocess.Popen([OUT / "bench" / "backend", "--port", str(self.port), *self.options])
         wait_until(lambda: try_get(self.port, "/health") == 200, "the backend answers")
 
     @property

@@ -156,6 +156,18 @@ def test_a_dead_endpoint_is_kept_out_by_its_health_check(portico, backends):
     assert load.failures == []
 
 
+def test_without_a_healthy_task_requests_go_to_those_that_were(portico, backend):
+    """The only task is away for longer than its checks put up with; when it is back it serves, whatever they say by then."""
+    backend.stop()
+    portico.wait_metric("portico_services_failing_open", lambda v: v == 1)
+    assert get(portico.port)[0] == 502  # it was tried
+    assert "no task is healthy, requests go to the 1 that were" in portico.log()
+    backend.start()
+    assert get(portico.port)[0] == 200
+    portico.wait_metric("portico_services_failing_open", lambda v: v == 0)
+    assert get(portico.port)[0] == 200
+
+
 def test_a_new_admin_token_is_in_force_after_a_reload(portico):
     portico.config["admin"]["token"] = "a-new-token-of-some-length"
     portico.write_config()

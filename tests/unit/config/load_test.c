@@ -28,6 +28,7 @@ static void an_empty_map_gives_every_default(void **state)
     assert_string_equal(c->proxy.access_log, "off");
     assert_string_equal(c->proxy.balancer, "p2c");
     assert_int_equal(c->proxy.retries, 2);
+    assert_true(c->proxy.fails_open);
     assert_int_equal(c->proxy.timeouts.head_ms, 10000);
     assert_int_equal(c->proxy.timeouts.body_ms, 30000);
     assert_int_equal(c->proxy.timeouts.idle_ms, 75000);
@@ -90,6 +91,7 @@ static void every_key_reaches_its_field(void **state)
                       "proxy: {workers: 3, user: www-data, accessLog: /log, retries: 0, desync: strictest,\n"
                       "  trustedProxies: [10.0.0.0/8, '::1'], forwardedFor: replace, sendForwarded: true,\n"
                       "  acceptBareLf: true, encodedSlashes: refuse, accessLogFormat: combined, accessLogEvery: 10, "
+                      "failOpen: false, "
                       "retryBudgetPercent: 5,\n"
                       "  timeouts: {request: 1m, tunnel: 2h}, limits: {replayBytes: 0, bodyBytesPerSecondMin: 1KiB},\n"
                       "  clients: {sharePercent: 3, connections: 4, requestsPerSecond: 5, bodyBytesPerSecond: 6}}\n"
@@ -123,6 +125,7 @@ static void every_key_reaches_its_field(void **state)
     assert_string_equal(c->proxy.access_log_format, "combined");
     assert_int_equal(c->proxy.access_log_every, 10);
     assert_int_equal(c->proxy.retry_budget_percent, 5);
+    assert_false(c->proxy.fails_open);
     assert_int_equal(c->proxy.timeouts.request_ms, 60000);
     assert_int_equal(c->proxy.timeouts.tunnel_ms, 7200000);
     assert_int_equal(c->proxy.limits.body_bytes_per_second_min, 1024);

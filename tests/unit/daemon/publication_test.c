@@ -433,6 +433,78 @@ static void a_drained_task_is_out_of_rotation_with_the_acknowledgement(void **st
     assert_true(publication_is_out_of_rotation(b->publication, "1"));
 }
 
+static void assert_endpoints(struct bench *b, uint64_t serial, const char *wanted)
+{
+    char text[64] = "";
+    json_t *frame = publication_write_snapshot(b->publication, serial);
+    json_t *services = json_object_get(json_object_get(frame, "document"), "services"), *endpoint;
+    size_t i;
+    json_array_foreach (json_object_get(json_array_get(services, 0), "endpoints"), i, endpoint)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s ",
+                 json_string_value(json_object_get(endpoint, "id")));
+    assert_string_equal(text, wanted);
+    json_decref(frame);
+}
+
+static size_t failing_open_count(const struct bench *b)
+{
+    struct publication_status status;
+    publication_status(b->publication, &status);
+    return status.failing_open_count;
+}
+
+static void without_a_healthy_task_requests_go_to_those_that_were(void **state)
+{
+    struct bench *b = *state;
+    put_task(b, "1", "web", "10.0.0.1:80", "a.test");
+    put_task(b, "2", "web", "10.0.0.2:80", "a.test");
+    assert_endpoints(b, 1, "1 2 ");
+    task_registry_set_probe(b->registry, "1", TASK_HEALTH_DOWN, "");
+    assert_endpoints(b, 2, "2 ");
+    assert_int_equal(failing_open_count(b), 0);
+    task_registry_set_probe(b->registry, "2", TASK_HEALTH_DOWN, "");
+    assert_endpoints(b, 3, "1 2 ");
+    assert_int_equal(failing_open_count(b), 1);
+    task_registry_set_probe(b->registry, "1", TASK_HEALTH_UP, "");
+    assert_endpoints(b, 4, "1 ");
+    assert_int_equal(failing_open_count(b), 0);
+}
+
+static void without_a_healthy_task_and_without_failing_open_requests_go_to_nobody(void **state)
+{
+    struct bench *b = *state;
+    put_task(b, "1", "web", "10.0.0.1:80", "a.test");
+    configure(b, "proxy: {failOpen: false}");
+    task_registry_set_probe(b->registry, "1", TASK_HEALTH_DOWN, "");
+    assert_endpoints(b, 1, "");
+    configure(b, "proxy: {failOpen: true}");
+    assert_endpoints(b, 2, "1 ");
+}
+
+static void who_is_drained_or_stopping_or_was_never_healthy_is_no_last_resort(void **state)
+{
+    struct bench *b = *state;
+    for (char id[2] = "1"; id[0] <= '4'; id[0]++) {
+        put_task(b, id, "web", "10.0.0.1:80", "a.test");
+        task_registry_set_probe(b->registry, id, TASK_HEALTH_DOWN, "");
+    }
+    assert_endpoints(b, 1, "1 2 3 4 ");
+    task_registry_set_admin(b->registry, "1", TASK_ADMIN_DRAINING);
+    assert_endpoints(b, 2, "2 3 4 ");
+    publication_acknowledge(b->publication, 2);
+    assert_true(publication_is_out_of_rotation(b->publication, "1"));
+    struct task_spec spec = task_registry_find(b->registry, "2")->spec;
+    spec.state = TASK_STOPPING;
+    task_registry_apply(b->registry, b->provider, &spec);
+    assert_endpoints(b, 3, "3 4 ");
+    spec.state = TASK_RUNNING; /* it did not stop: it has to be healthy once more */
+    task_registry_apply(b->registry, b->provider, &spec);
+    task_registry_set_probe(b->registry, "2", TASK_HEALTH_DOWN, "");
+    assert_endpoints(b, 4, "3 4 ");
+    put_task(b, "3", "web", "10.0.0.9:80", "a.test"); /* healthy at another address */
+    assert_endpoints(b, 5, "3 ");
+}
+
 static void a_task_that_changed_its_address_stays_in_rotation(void **state)
 {
     struct bench *b = *state;
@@ -558,6 +630,9 @@ int main(void)
         TEST(settings_travel_when_they_change),
         TEST(what_is_no_endpoint_is_left_out),
         TEST(a_drained_task_is_out_of_rotation_with_the_acknowledgement),
+        TEST(without_a_healthy_task_requests_go_to_those_that_were),
+        TEST(without_a_healthy_task_and_without_failing_open_requests_go_to_nobody),
+        TEST(who_is_drained_or_stopping_or_was_never_healthy_is_no_last_resort),
         TEST(a_task_that_changed_its_address_stays_in_rotation),
         TEST(a_data_plane_that_started_again_gets_everything_again),
         TEST(the_data_plane_accepts_every_frame_of_a_long_random_history),

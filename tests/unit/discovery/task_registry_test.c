@@ -410,6 +410,71 @@ static void each_change_of_health_is_reported_with_its_reason(void **state)
     assert_string_equal(report.why, "");
 }
 
+static struct task_spec running(const char *id, int64_t started_at_wall_us)
+{
+    struct task_spec spec = { .state = TASK_RUNNING,
+                              .start_period_ms = 60000,
+                              .started_at_wall_us = started_at_wall_us };
+    snprintf(spec.id, sizeof spec.id, "%s", id);
+    snprintf(spec.address, sizeof spec.address, "10.0.0.1:80");
+    return spec;
+}
+
+static bool is_last_resort_when_down(struct task_registry *r, const char *id)
+{
+    task_registry_set_probe(r, id, TASK_HEALTH_DOWN, "");
+    return task_is_last_resort(task_registry_find(r, id));
+}
+
+static void a_task_that_was_healthy_is_a_last_resort_until_another_life_begins(void **state)
+{
+    (void)state;
+    struct task_registry *r = task_registry_new();
+    uint8_t provider = task_registry_add_provider(r, "p");
+    struct task_spec spec = running("a", 0);
+    task_registry_begin_sync(r, provider);
+    task_registry_end_sync(r, provider);
+    task_registry_apply(r, provider, &spec);
+    assert_false(is_last_resort_when_down(r, "a"));
+    task_registry_set_probe(r, "a", TASK_HEALTH_UP, "");
+    assert_false(task_is_last_resort(task_registry_find(r, "a"))); /* it is routable */
+    assert_true(is_last_resort_when_down(r, "a"));
+    spec.weight = 7;
+    task_registry_apply(r, provider, &spec);
+    assert_true(task_is_last_resort(task_registry_find(r, "a")));
+    spec.has_engine_health = true;
+    spec.engine_health = TASK_HEALTH_DOWN; /* the other check says no as well */
+    task_registry_apply(r, provider, &spec);
+    assert_true(task_is_last_resort(task_registry_find(r, "a")));
+    spec.started_at_wall_us = 5;
+    task_registry_apply(r, provider, &spec);
+    assert_false(is_last_resort_when_down(r, "a"));
+    task_registry_free(r);
+}
+
+/* Else everything that fails a check would be lost with a restart of control. */
+static void what_ran_long_before_us_is_presumed_to_have_been_healthy(void **state)
+{
+    (void)state;
+    struct task_registry *r = task_registry_new();
+    uint8_t provider = task_registry_add_provider(r, "p");
+    int64_t now_us = clock_wall_us();
+    struct task_spec old = running("old", now_us - 3600 * INT64_C(1000000)), young = running("young", now_us - 1000000),
+                     late = running("late", now_us - 3600 * INT64_C(1000000)), undated = running("undated", 0);
+    task_registry_begin_sync(r, provider);
+    task_registry_apply(r, provider, &old);
+    task_registry_apply(r, provider, &young);
+    task_registry_apply(r, provider, &undated);
+    task_registry_end_sync(r, provider);
+    task_registry_apply(r, provider, &late);                         /* not in the first list */
+    assert_false(task_is_last_resort(task_registry_find(r, "old"))); /* nobody has asked it yet */
+    assert_true(is_last_resort_when_down(r, "old"));
+    assert_false(is_last_resort_when_down(r, "young"));
+    assert_false(is_last_resort_when_down(r, "undated"));
+    assert_false(is_last_resort_when_down(r, "late"));
+    task_registry_free(r);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -431,6 +496,8 @@ int main(void)
         TEST(one_with_a_problem_is_known_and_gets_no_requests),
         TEST(texts_without_an_end_are_cut),
         TEST(three_axes_decide_together_whether_it_gets_requests),
+        TEST(a_task_that_was_healthy_is_a_last_resort_until_another_life_begins),
+        TEST(what_ran_long_before_us_is_presumed_to_have_been_healthy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
