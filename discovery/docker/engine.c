@@ -60,6 +60,7 @@ struct docker_engine {
     struct fair_queue lanes[DOCKER_LANE_COUNT];
     uint64_t calls_count, failures_count;
     struct http_call *ping;
+    int64_t pinged_at_ms, answered_at_ms; /* of the last ping, and of the last answer to any call */
     unsigned failed_pings;
     unsigned short random_seed[3];
     struct timer ping_timer;
@@ -186,6 +187,8 @@ static void call_on_response(void *owner, const struct http_response *response)
     default:
         break;
     }
+    if (response->status > 0)
+        engine->answered_at_ms = clock_now_ms();
     char *text = docker_answer_describe(call->spec.what, response);
     struct docker_answer answer = { .result = docker_result_of(response->outcome, response->status),
                                     .status = response->status,
@@ -266,6 +269,12 @@ static void engine_on_ping(void *owner, const struct http_response *response)
     char old[DOCKER_VERSION_SIZE];
     memcpy(old, engine->version, sizeof old);
     engine->ping = NULL;
+    if (engine->state == DOCKER_ENGINE_REACHABLE &&
+        docker_ping_says_nothing(response->outcome, engine->pinged_at_ms, engine->answered_at_ms)) {
+        log_warn("docker engine: ping: %s, but other calls are answered", response->cause);
+        timer_start(&engine->ping_timer, 0);
+        return;
+    }
     if (response->outcome != HTTP_OUTCOME_ANSWERED || response->status != 200) {
         char *text = docker_answer_describe("ping", response);
         engine_lose(engine, text);
@@ -299,6 +308,7 @@ static void engine_on_ping_timer(void *owner)
         .owner = engine,
     };
     engine_set_transport(engine, &request);
+    engine->pinged_at_ms = clock_now_ms();
     engine->ping = http_client_send(engine->http, &request);
     free(url);
 }

@@ -40,6 +40,9 @@ struct docker_call *docker_engine_submit(struct docker_engine *engine, const str
 /* status and outcome of an exchange as one result. Pure. */
 enum docker_result docker_result_of(enum http_outcome outcome, int status);
 
+/* A ping that got no answer in time, while another call was answered after it was sent: the engine is there. Pure. */
+bool docker_ping_says_nothing(enum http_outcome outcome, int64_t pinged_at_ms, int64_t answered_at_ms);
+
 /* "what: 409: <message field of the body>" or "what: <cause>". Pure; owned by the caller. */
 char *docker_answer_describe(const char *what, const struct http_response *response);
 

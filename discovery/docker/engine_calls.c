@@ -149,6 +149,11 @@ enum docker_result docker_result_of(enum http_outcome outcome, int status)
     return status >= 500 ? DOCKER_FAILED : DOCKER_BAD_ANSWER;
 }
 
+bool docker_ping_says_nothing(enum http_outcome outcome, int64_t pinged_at_ms, int64_t answered_at_ms)
+{
+    return outcome == HTTP_OUTCOME_TIMEOUT && answered_at_ms >= pinged_at_ms;
+}
+
 /* The point of an engine's message is at its end: of a long one the middle goes. Owned by the caller. */
 static char *shorten(const char *message)
 {

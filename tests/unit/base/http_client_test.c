@@ -447,6 +447,21 @@ static void connections_are_reused_unless_told_otherwise(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void a_silent_reused_connection_is_no_failed_connect(void **state)
+{
+    struct bench *b = *state;
+    struct http_request request = request_to(b);
+    b->reply = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    send_and_wait(b, &request);
+    assert_int_equal(b->outcome, HTTP_OUTCOME_ANSWERED);
+    b->reply = NULL;
+    request.total_timeout_ms = 30;
+    send_and_wait(b, &request);
+    assert_int_equal(b->server.accepted_count, 1);
+    assert_int_equal(b->outcome, HTTP_OUTCOME_TIMEOUT);
+    assert_string_equal(b->cause, "no whole answer within 30 ms");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -469,6 +484,7 @@ int main(void)
         TEST(a_cancelled_call_calls_nobody),
         TEST(a_malformed_request_is_not_sent),
         TEST(calls_beyond_the_limit_are_not_sent),
+        TEST(a_silent_reused_connection_is_no_failed_connect),
         TEST(connections_are_reused_unless_told_otherwise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -355,6 +355,15 @@ static void a_cancelled_call_calls_nobody(void **state)
     assert_int_equal(status.in_flight_count + status.waiting_count, 0);
 }
 
+static void a_ping_that_is_late_while_other_calls_are_answered_says_nothing(void **state)
+{
+    (void)state;
+    assert_true(docker_ping_says_nothing(HTTP_OUTCOME_TIMEOUT, 1000, 1001));
+    assert_false(docker_ping_says_nothing(HTTP_OUTCOME_TIMEOUT, 1000, 999));
+    assert_false(docker_ping_says_nothing(HTTP_OUTCOME_CONNECT_FAILED, 1000, 1001));
+    assert_false(docker_ping_says_nothing(HTTP_OUTCOME_CONNECT_TIMEOUT, 1000, 1001));
+}
+
 static void every_outcome_has_its_result(void **state)
 {
     (void)state;
@@ -432,6 +441,7 @@ int main(void)
         TEST(stops_that_hang_starve_neither_creations_nor_removals_nor_other_services),
         TEST(too_many_waiting_calls_are_refused),
         TEST(a_cancelled_call_calls_nobody),
+        cmocka_unit_test(a_ping_that_is_late_while_other_calls_are_answered_says_nothing),
         cmocka_unit_test(every_outcome_has_its_result),
         TEST(endpoints_that_are_not_safe_are_refused),
         cmocka_unit_test(the_back_off_grows_to_five_seconds_with_jitter),
