@@ -228,7 +228,9 @@ void service_note_outcome(struct service *s, const struct actuator_outcome *outc
         return;
     }
     if (outcome->kind != ACTION_CREATE) {
-        if (outcome->result == RUNTIME_OK)
+        if (outcome->kind == ACTION_REMOVE && outcome->result == RUNTIME_OK && outcome->text[0] != '\0')
+            event_log_warn(events, s->name, "task %.12s had ended: %s", outcome->task_id, outcome->text);
+        else if (outcome->result == RUNTIME_OK)
             log_info("service %s: %s %.12s: done", s->name, action_kind_to_str(outcome->kind), outcome->task_id);
         else
             event_log_add(events, s->name, "%s of task %.12s failed: %s", action_kind_to_str(outcome->kind),

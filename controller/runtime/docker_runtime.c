@@ -8,15 +8,18 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "controller/runtime/last_words.h"
 #include "discovery/docker/engine.h"
 #include "discovery/docker/labels.h"
+
+#define LAST_LINES 20
 
 struct docker_runtime;
 
 /* One order under way: a few engine calls, one after the other.
  *
  *   create_and_start:  create -> start -> done          stop:    inspect -> stop -> done
- *                          \        \-> remove -> done   remove:  inspect -> remove -> done
+ *                          \        \-> remove -> done   remove:  inspect [-> logs] -> remove -> done
  *                           \-> remove -> done (cancelled) */
 struct flight {
     struct docker_runtime *runtime;
@@ -30,7 +33,7 @@ struct flight {
     void *owner;
     bool is_cancelled;          /* not to be started any more */
     enum runtime_result result; /* of a start that came to nothing, while its container is being removed */
-    char text[512];
+    char text[512];             /* of such a start, or how a task that is removed ended */
 };
 
 struct docker_runtime {
@@ -242,16 +245,35 @@ static bool docker_is_reachable(const struct runtime *runtime)
 static void on_end_answer(void *owner, const struct docker_answer *answer)
 {
     struct flight *f = owner;
-    flight_finish(f, answer->result == DOCKER_NOT_FOUND ? RUNTIME_OK : result_of(answer), answer->text);
+    enum runtime_result result = answer->result == DOCKER_NOT_FOUND ? RUNTIME_OK : result_of(answer);
+    char words[sizeof f->text];
+    snprintf(words, sizeof words, "%s", f->stop_timeout_ms < 0 ? f->text : "");
+    flight_finish(f, result, result == RUNTIME_OK ? words : answer->text);
 }
 
-static void read_service(struct slice inspect_text, char out[TASK_NAME_SIZE])
+/* Whose it is, and how it ended. */
+static void read_container(struct slice inspect_text, struct flight *f)
 {
     json_t *container = json_parse_bounded(inspect_text, &json_limits_default, NULL);
     const json_t *labels = json_find_object(json_find_object(container, "Config"), "Labels");
     const char *service = json_find_string(labels, DOCKER_LABEL_SERVICE);
-    snprintf(out, TASK_NAME_SIZE, "%s", service != NULL ? service : "");
+    snprintf(f->service, sizeof f->service, "%s", service != NULL ? service : "");
+    last_words_begin(container, f->text);
     json_decref(container);
+}
+
+static void begin_removal(struct flight *f)
+{
+    f->call = docker_engine_remove(f->runtime->engine, f->service, f->task_id, false, on_end_answer, f);
+}
+
+/* Without an answer it goes without its last lines: a log driver may have none. */
+static void on_logs(void *owner, const struct docker_answer *answer)
+{
+    struct flight *f = owner;
+    if (answer->result == DOCKER_OK)
+        last_words_add_log(answer->body, f->text);
+    begin_removal(f);
 }
 
 static void on_inspected(void *owner, const struct docker_answer *answer)
@@ -265,12 +287,14 @@ static void on_inspected(void *owner, const struct docker_answer *answer)
         flight_finish(f, RUNTIME_REFUSED, "the container does not carry our labels");
         return;
     }
-    read_service(answer->body, f->service);
+    read_container(answer->body, f);
     if (f->stop_timeout_ms >= 0)
         f->call = docker_engine_stop(f->runtime->engine, f->service, f->task_id, (f->stop_timeout_ms + 999) / 1000,
                                      on_end_answer, f);
+    else if (f->text[0] != '\0')
+        f->call = docker_engine_logs(f->runtime->engine, f->task_id, LAST_LINES, on_logs, f);
     else
-        f->call = docker_engine_remove(f->runtime->engine, f->service, f->task_id, false, on_end_answer, f);
+        begin_removal(f);
 }
 
 static void begin_end(struct runtime *runtime, const char *task_id, int64_t stop_timeout_ms, runtime_done_cb done,

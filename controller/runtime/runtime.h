@@ -33,8 +33,9 @@ struct task_order {
     const char *name; /* of the container; unique */
 };
 
-/* id: the new task's, empty when none exists. text: never null; the engine's words when it failed. Both valid during
- * the callback. */
+/* id: the new task's, empty when none exists. text: never null; the engine's words when it failed; of a removal
+ * that worked how the task had ended and its last lines, empty when it ended as ordered. Both valid during the callback.
+ */
 typedef void (*runtime_start_cb)(void *owner, enum runtime_result result, const char *id, const char *text);
 typedef void (*runtime_done_cb)(void *owner, enum runtime_result result, const char *text);
 

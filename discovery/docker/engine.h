@@ -105,6 +105,9 @@ struct docker_call *docker_engine_kill(struct docker_engine *e, const char *id, 
 /* With its anonymous volumes. force: kills it when it still runs. */
 struct docker_call *docker_engine_remove(struct docker_engine *e, const char *party, const char *id, bool force,
                                          docker_answer_cb done, void *owner);
+/* The last lines of its output, as the engine frames them; at most 64 KiB, else DOCKER_BAD_ANSWER. */
+struct docker_call *docker_engine_logs(struct docker_engine *e, const char *id, int64_t line_count,
+                                       docker_answer_cb done, void *owner);
 struct docker_call *docker_engine_inspect_image(struct docker_engine *e, const char *image, docker_answer_cb done,
                                                 void *owner);
 void docker_engine_cancel(struct docker_engine *e, struct docker_call *call);

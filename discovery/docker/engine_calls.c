@@ -16,6 +16,8 @@
 /* Deadlines: far beyond what a healthy engine needs, so that only a stuck one meets them. */
 #define LIST_DEADLINE_MS 30000
 #define INSPECT_DEADLINE_MS 10000
+#define LOGS_DEADLINE_MS 2000 /* nothing waits for them for long */
+#define LOGS_BYTES_MAX (64u << 10)
 #define CREATE_DEADLINE_MS 60000
 #define START_DEADLINE_MS 60000
 #define STOP_MARGIN_MS 30000
@@ -80,7 +82,8 @@ static struct docker_call *submit_container(struct docker_engine *e, const char 
     spec.method = method;
     spec.path = container_path(id, tail);
     spec.what = describe_call(verb, id);
-    spec.answer_bytes_max = DOCKER_ANSWER_BYTES_MAX;
+    if (spec.answer_bytes_max == 0)
+        spec.answer_bytes_max = DOCKER_ANSWER_BYTES_MAX;
     if (!spec.refusal)
         spec.refusal = refuse_name(id);
     return docker_engine_submit(e, &spec);
@@ -300,6 +303,19 @@ struct docker_call *docker_engine_remove(struct docker_engine *e, const char *pa
                             (struct docker_call_spec){ .lane = DOCKER_LANE_REMOVE,
                                                        .party = party,
                                                        .deadline_ms = REMOVE_DEADLINE_MS,
+                                                       .done = done,
+                                                       .owner = owner });
+}
+
+struct docker_call *docker_engine_logs(struct docker_engine *e, const char *id, int64_t line_count,
+                                       docker_answer_cb done, void *owner)
+{
+    char tail[64];
+    snprintf(tail, sizeof tail, "/logs?stdout=1&stderr=1&tail=%lld", (long long)line_count);
+    return submit_container(e, "logs", "GET", id, tail,
+                            (struct docker_call_spec){ .lane = DOCKER_LANE_LOOK,
+                                                       .deadline_ms = LOGS_DEADLINE_MS,
+                                                       .answer_bytes_max = LOGS_BYTES_MAX,
                                                        .done = done,
                                                        .owner = owner });
 }

@@ -66,3 +66,10 @@ def test_the_engines_own_check_is_heard_with_its_words(portico, container):
     one = container(LABELS, healthcheck={"test": ["CMD", "/nothing"], "interval": 10**9, "retries": 1})
     wait_event(p, one.id[:12], "UNKNOWN -> DOWN: the engine's check: ")
     wait_until(lambda: p.tasks("api")[0]["healthReason"].startswith("the engine's check: exit code "), "its words")
+
+
+def test_a_task_that_crashed_leaves_its_exit_code_and_last_lines(portico):
+    p = portico([{"name": "web", "image": IMAGE, "port": 8080, "command": ["--nonsense"]}])
+    text = wait_event(p, " had ended: exit code 1; its last lines: ", "--nonsense")
+    assert text.startswith("task ")
+    assert any(e["text"] == text for e in p.api("/v1/services/web/events")["events"])

@@ -152,6 +152,19 @@ static void an_engines_refusal_becomes_an_event_in_its_own_words(void **state)
     assert_int_equal(event_count(), 2);
 }
 
+static void a_removed_task_that_crashed_leaves_its_last_words(void **state)
+{
+    (void)state;
+    char newest[512] = "";
+    struct actuator_outcome outcome = { ACTION_REMOVE, RUNTIME_OK, "web", "0123456789abcdef", "" };
+    service_note_outcome(s, &outcome, events, 1000);
+    assert_int_equal(event_count(), 0);
+    outcome.text = "exit code 1; its last lines: no database";
+    service_note_outcome(s, &outcome, events, 1000);
+    event_log_each(events, "web", keep_newest, newest);
+    assert_string_equal(newest, "task 0123456789ab had ended: exit code 1; its last lines: no database");
+}
+
 static enum service_phase phase(int64_t creating_count)
 {
     struct service_status status;
@@ -201,6 +214,7 @@ int main(void)
         TEST(a_long_reason_keeps_its_point),
         TEST(a_task_healthy_for_ten_seconds_ends_the_backoff),
         TEST(a_new_revision_forgets_what_the_old_one_did),
+        TEST(a_removed_task_that_crashed_leaves_its_last_words),
         TEST(an_engines_refusal_becomes_an_event_in_its_own_words),
         TEST(the_phase_says_how_it_goes),
         TEST(a_retired_service_is_gone_with_its_last_task),

@@ -100,7 +100,7 @@ static void on_request(void *owner, struct scripted_conn *conn, const char *head
         fake->list_count++;
         answer_or_hold(fake, conn, fake->holds_lists, 200,
                        fake->list_answer ? mem_strdup(fake->list_answer) : list_body(fake, target));
-    } else if (strcmp(method, "GET") == 0 && strstr(target, "/containers/")) {
+    } else if (strcmp(method, "GET") == 0 && strstr(target, "/containers/") && !strstr(target, "/logs?")) {
         struct fake_container *c = find(fake, target);
         fake->inspect_count++;
         int status = fake->inspect_status ? fake->inspect_status : c ? 200 : 404;
