@@ -27,6 +27,12 @@ void channel_open(struct channel *ch, struct event_base *base, int fd, event_cal
     ch->on_writable = on_writable;
 }
 
+void channel_reset_on_close(struct channel *ch)
+{
+    const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+    setsockopt(ch->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once); /* fails only when the connection is gone */
+}
+
 void channel_close(struct channel *ch, struct buffer_pool *pool)
 {
     if (ch->fd < 0)

@@ -38,6 +38,8 @@ struct channel {
 
 void channel_open(struct channel *ch, struct event_base *base, int fd, event_callback_fn on_readable,
                   event_callback_fn on_writable, void *owner);
+/* The peer will see that it was broken off (RST), and what it has not read yet may be lost. Before channel_close(). */
+void channel_reset_on_close(struct channel *ch);
 void channel_close(struct channel *ch, struct buffer_pool *pool); /* idempotent; buffers go back */
 
 /* One recv behind what `in` holds already; a new buffer has room for `bytes`. OK also when `in` has no room left. */

@@ -61,6 +61,8 @@ void conn_close(struct conn *c, enum conn_close_reason reason)
         return;
     log_debug("%s: %s -> CLOSED, %s", c->peer, conn_state_to_str(c->state), conn_close_reason_to_str(reason));
     conn_set_state(c, CONN_CLOSED);
+    if (c->exchange && exchange_leaves_end_open(c->exchange))
+        channel_reset_on_close(&c->channel);
     if (c->exchange)
         exchange_abort(c->exchange);
     c->exchange = NULL;
@@ -112,7 +114,7 @@ void conn_reply(struct conn *c, int status, bool keep_alive, bool is_head_reques
 {
     char answer[REPLY_BYTES_MAX];
     keep_alive = keep_alive && !worker_is_leaving(c->worker);
-    size_t len = reply_write(status, keep_alive, is_head_request, answer);
+    size_t len = reply_write(status, keep_alive, is_head_request, http_date_line(&c->worker->date), answer);
     check(!c->channel.out);
     if (!conn_put(c, answer, len))
         return;
@@ -150,6 +152,18 @@ static void refuse_doubtful(struct conn *c)
     conn_reply(c, 400, false, false);
 }
 
+/* What asks for https:// expects that nobody between could read or change it (RFC 9110 7.4). Who is trusted has seen to that. */
+static bool is_misdirected(const struct conn *c, const struct h1_request *request)
+{
+    return request->target_is_https && !c->is_trusted;
+}
+
+static void refuse_misdirected(struct conn *c)
+{
+    conn_log_refusal(c, CONN_REFUSAL_MISDIRECTED, 421);
+    conn_reply(c, 421, false, false);
+}
+
 static void start_exchange(struct conn *c)
 {
     conn_set_state(c, CONN_IN_EXCHANGE);
@@ -181,6 +195,8 @@ static void conn_handle_input(struct conn *c)
             refuse(c, cause);
         else if (w->request.desync != H1_COMPLIANT && is_too_doubtful(w, &w->request))
             refuse_doubtful(c);
+        else if (is_misdirected(c, &w->request))
+            refuse_misdirected(c);
         else
             start_exchange(c);
     }

@@ -108,8 +108,14 @@ void conn_take_body_bytes(struct conn *c, size_t bytes);
 /* ---- between conn*.c only ---- */
 
 /* conn_log.c: a line for a request that is answered before it becomes an exchange. `in` still holds what came of it;
- * DESYNC: and w->request is it. */
-enum conn_refusal { CONN_REFUSAL_MALFORMED = 0, CONN_REFUSAL_DESYNC, CONN_REFUSAL_HEAD_TIMEOUT, CONN_REFUSAL_COUNT };
+ * DESYNC, MISDIRECTED: and w->request is it. */
+enum conn_refusal {
+    CONN_REFUSAL_MALFORMED = 0,
+    CONN_REFUSAL_DESYNC,
+    CONN_REFUSAL_MISDIRECTED, /* asks for https:// on cleartext */
+    CONN_REFUSAL_HEAD_TIMEOUT,
+    CONN_REFUSAL_COUNT
+};
 void conn_log_refusal(struct conn *c, enum conn_refusal refusal, int status);
 
 /* conn_admit.c: who the client is, and whether it may have one more connection. False: it has been closed. */

@@ -12,6 +12,7 @@ struct refusal_row {
 static const struct refusal_row rows[CONN_REFUSAL_COUNT] = {
     [CONN_REFUSAL_MALFORMED] = { "malformed", "PR" },
     [CONN_REFUSAL_DESYNC] = { "desync", "PR" },
+    [CONN_REFUSAL_MISDIRECTED] = { "misdirected", "PR" },
     [CONN_REFUSAL_HEAD_TIMEOUT] = { "head-timeout", "cR" },
 };
 
@@ -47,6 +48,8 @@ static void set_request(const struct h1_request *request, struct access_record *
     record->target = request->target;
     record->host = request->authority;
     record->protocol = request->minor_version ? "1.1" : "1.0";
+    if (request->desync == H1_COMPLIANT)
+        return;
     record->desync = h1_desync_to_str(request->desync);
     record->desync_reason = h1_desync_reason_to_str(request->desync_reason);
 }
@@ -65,7 +68,7 @@ void conn_log_refusal(struct conn *c, enum conn_refusal refusal, int status)
         .termination = rows[refusal].termination,
         .status = status,
     };
-    if (refusal == CONN_REFUSAL_DESYNC)
+    if (refusal == CONN_REFUSAL_DESYNC || refusal == CONN_REFUSAL_MISDIRECTED)
         set_request(&w->request, &record);
     else if (c->channel.in)
         guess_request((struct slice){ buffer_at(c->channel.in), buffer_len(c->channel.in) }, &record);

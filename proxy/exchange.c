@@ -124,6 +124,12 @@ void exchange_fail(struct exchange *x, enum exchange_end end, int status)
     conn_reply(c, status, keep_alive, is_head);
 }
 
+bool exchange_leaves_end_open(const struct exchange *x)
+{
+    bool is_open_ended = x->response_body.kind == H1_BODY_CHUNKED || x->response_body.kind == H1_BODY_UNTIL_CLOSE;
+    return x->response_state == RESPONSE_RELAYING && is_open_ended && !x->response_body.rechunks;
+}
+
 void exchange_abort(struct exchange *x)
 {
     if (x->end == EXCHANGE_END_COMPLETE) {

@@ -96,7 +96,9 @@ struct exchange {
     uint32_t tried_slots[EXCHANGE_TRIES_MAX];
 
     uint32_t method_at, method_len, target_len; /* in `head` */
-    uint8_t upgrade_len;                        /* 0: no switch was asked for */
+    uint32_t
+        host_at; /* in `head`: where each try puts its endpoint's address, when the client sent no Host; 0: nowhere */
+    uint8_t upgrade_len; /* 0: no switch was asked for */
     char upgrade[EXCHANGE_PROTOCOL_MAX];
     int status; /* sent or to be sent to the client; 0: none */
 
@@ -119,6 +121,10 @@ void exchange_start(struct conn *c);
 void exchange_abort(struct exchange *x);
 /* It will be the last one on its connection to the client. */
 void exchange_end_connection(struct exchange *x);
+
+/* A response is on its way to the client that only the end of the connection would end, as HTTP/1.0 has it: closed now, it
+ * would be taken for whole. */
+bool exchange_leaves_end_open(const struct exchange *x);
 
 /* From the connection. */
 void exchange_on_client_bytes(struct exchange *x);

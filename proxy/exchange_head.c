@@ -1,9 +1,13 @@
 #include "proxy/exchange_parts.h"
 
+#include "base/check.h"
 #include "proxy/conn.h"
+#include "proxy/listener.h"
 #include "proxy/proxy_protocol.h"
 #include "proxy/worker.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 /* In front of everything else, when the service's tasks want to be told whom a connection is for. */
@@ -38,11 +42,33 @@ static void note_upgrade(struct exchange *x, const struct h1_request *request)
     memcpy(x->upgrade, request->upgrade_protocol.at, request->upgrade_protocol.len);
 }
 
-static struct forwarded_client describe_client(const struct exchange *x)
+void exchange_name_endpoint(struct exchange *x)
 {
+    char *field = x->head->data + x->host_at;
+    const char *address = x->endpoint->address_text;
+    size_t len = strlen(address);
+    check(len <= FORWARD_HOST_ROOM);
+    memset(field, ' ', FORWARD_HOST_ROOM - len);
+    memcpy(field + FORWARD_HOST_ROOM - len, address, len);
+}
+
+/* Of what the client connected to, from its PROXY header or else the listener. text: room for it where it is needed. */
+static struct slice port_of(const struct conn *c, char text[6])
+{
+    if (!c->proxied)
+        return slice_of(c->listener->port);
+    const union endpoint_address *to = &c->proxied->destination;
+    snprintf(text, 6, "%u", (unsigned)ntohs(to->any.sa_family == AF_INET6 ? to->v6.sin6_port : to->v4.sin_port));
+    return slice_of(text);
+}
+
+static struct forwarded_client describe_client(const struct exchange *x, const struct h1_request *request, char port[6])
+{
+    bool is_https = request->target_is_https; /* then it is trusted */
     const struct proxy_settings *settings = &x->hold->snapshot->settings;
     return (struct forwarded_client){ .peer = { x->conn->peer, x->conn->peer_len },
-                                      .proto = SLICE_LITERAL("http"),
+                                      .proto = is_https ? SLICE_LITERAL("https") : SLICE_LITERAL("http"),
+                                      .port = port_of(x->conn, port),
                                       .is_trusted = x->conn->is_trusted,
                                       .mode = settings->forwarded_for,
                                       .sends_forwarded = settings->sends_forwarded };
@@ -52,8 +78,9 @@ bool exchange_build_head(struct exchange *x, const struct h1_request *request, c
                          const struct snapshot_service *service)
 {
     struct worker *w = x->worker;
+    char port[6];
     note_upgrade(x, request);
-    struct forward_request with = { .client = describe_client(x),
+    struct forward_request with = { .client = describe_client(x, request, port),
                                     .via = w->via,
                                     .keeps_request_id = forward_keeps_request_id(request),
                                     .upgrade = x->upgrade_len > 0,
@@ -73,5 +100,6 @@ bool exchange_build_head(struct exchange *x, const struct h1_request *request, c
     x->target_len = (uint32_t)request->forward_target.len;
     x->head->end +=
         (uint32_t)forward_request_head(request, head, &with, x->head->data + x->method_at, buffer_room(x->head));
+    x->host_at = with.host_at ? x->method_at + (uint32_t)with.host_at : 0;
     return true;
 }

@@ -29,7 +29,7 @@ static void set_head_fields(const struct exchange *x, enum log_format format, st
         record->user_agent = access_log_find_field(head, SLICE_LITERAL("user-agent"));
         return;
     }
-    record->host = access_log_find_field(head, SLICE_LITERAL("host"));
+    record->host = x->host_at ? (struct slice){ "", 0 } : access_log_find_field(head, SLICE_LITERAL("host"));
     record->request_id = x->keeps_request_id ? access_log_find_field(head, SLICE_LITERAL("x-request-id"))
                                              : (struct slice){ x->request_id, sizeof x->request_id };
 }

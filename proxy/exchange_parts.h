@@ -14,6 +14,8 @@ void exchange_blame_endpoint(struct exchange *x); /* counts a failure of the end
 /* exchange_head.c: builds `head`. service: null when there is no route. False: no buffer. */
 bool exchange_build_head(struct exchange *x, const struct h1_request *request, const char *head,
                          const struct snapshot_service *service);
+/* The present endpoint is what a request without Host is for. */
+void exchange_name_endpoint(struct exchange *x);
 /* exchange_request.c */
 /* A whole request or response need not leave at once: sent together at the end of the turn, those of a turn wake each
  * receiver once. False: too many wait, send it now. */

@@ -64,8 +64,10 @@ static void start_response(struct exchange *x, const struct h1_response *respons
         exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
         return;
     }
-    client->out->end = (uint32_t)forward_response_head(response, buffer_at(upstream->in), framing_of(&x->response_body),
-                                                       connection_field(x), client->out->data, client->out->size);
+    struct forward_response with = { framing_of(&x->response_body), connection_field(x),
+                                     http_date_line(&x->worker->date) };
+    client->out->end =
+        (uint32_t)forward_response_head(response, buffer_at(upstream->in), &with, client->out->data, client->out->size);
     channel_consume(upstream, pool, response->head_bytes);
     if (body_append(&x->response_body, upstream, client->out, pool) == BODY_MALFORMED) {
         buffer_give_back(pool, client->out); /* nothing has gone out: the client can still get a clean answer */
@@ -98,8 +100,9 @@ static void switch_protocol(struct exchange *x, const struct h1_response *respon
         exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
         return;
     }
-    client->out->end = (uint32_t)forward_response_head(
-        response, buffer_at(upstream->in), false, FORWARD_CONNECTION_UPGRADE, client->out->data, client->out->size);
+    struct forward_response with = { .connection = FORWARD_CONNECTION_UPGRADE };
+    client->out->end =
+        (uint32_t)forward_response_head(response, buffer_at(upstream->in), &with, client->out->data, client->out->size);
     channel_consume(upstream, &w->buffers, response->head_bytes);
     x->status = 101;
     x->response_at_us = w->now_us;
@@ -123,8 +126,9 @@ static bool relay_interim(struct exchange *x, const struct h1_response *response
             exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
             return false;
         }
-        client->out->end = (uint32_t)forward_response_head(
-            response, buffer_at(upstream->in), false, FORWARD_CONNECTION_NONE, client->out->data, client->out->size);
+        struct forward_response with = { .connection = FORWARD_CONNECTION_NONE };
+        client->out->end = (uint32_t)forward_response_head(response, buffer_at(upstream->in), &with, client->out->data,
+                                                           client->out->size);
     }
     channel_consume(upstream, pool, response->head_bytes);
     x->resume_at = 0;

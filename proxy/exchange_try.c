@@ -132,6 +132,8 @@ void exchange_try(struct exchange *x)
     }
     x->end = EXCHANGE_END_COMPLETE;
     set_endpoint(x, view);
+    if (x->host_at)
+        exchange_name_endpoint(x);
     /* A pooled connection may be closed already, unnoticed; the last chance is not staked on one. */
     bool wants_new = is_retry || begins_with_proxy_header(x);
     struct upstream *u = wants_new ? NULL : upstream_pool_take(w, view->slot, x);

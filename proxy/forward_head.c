@@ -104,7 +104,8 @@ static void put_kept_lines_anew(struct head_writer *w, const struct kept_lines *
 /* The request line goes on as it came when it is 1.1 and in origin-form: the first run then starts with it. */
 static const char *put_request_line(struct head_writer *w, const struct h1_request *request, const char *fields_end)
 {
-    if (request->minor_version == 1 && !request->target_rewritten && !request->has_bare_lf &&
+    bool is_1_1 = request->minor_version == 1 && !(request->desync_reasons & 1u << H1_DESYNC_VERSION_HIGHER);
+    if (is_1_1 && !request->target_rewritten && !request->has_bare_lf &&
         request->forward_target.at == request->target.at)
         return request->method_text.at;
     head_put_slice(w, request->method_text);
@@ -301,8 +302,23 @@ enum forward_hops forward_max_forwards(const struct h1_request *request)
     return counts_forwards(request) ? read_hops(request, &hops) : FORWARD_HOPS_GOES_ON;
 }
 
-size_t forward_request_head(const struct h1_request *request, const char *head, const struct forward_request *with,
-                            char *out, size_t size)
+/* HTTP/1.0 may come without one; what goes on is HTTP/1.1 and may not (RFC 9112 3.2). */
+static void put_host(struct head_writer *w, const struct h1_request *request, const char *out,
+                     struct forward_request *with)
+{
+    HEAD_PUT_LITERAL(w, "Host: ");
+    if (request->authority.len == 0) {
+        with->host_at = (size_t)(w->at - out);
+        check((size_t)(w->end - w->at) >= FORWARD_HOST_ROOM);
+        memset(w->at, ' ', FORWARD_HOST_ROOM);
+        w->at += FORWARD_HOST_ROOM;
+    }
+    head_put_slice(w, request->authority);
+    HEAD_PUT_LITERAL(w, "\r\n");
+}
+
+size_t forward_request_head(const struct h1_request *request, const char *head, struct forward_request *with, char *out,
+                            size_t size)
 {
     struct head_writer w = { out, out + size };
     struct kept_lines kept = { .fields = request->fields,
@@ -315,12 +331,9 @@ size_t forward_request_head(const struct h1_request *request, const char *head, 
         put_kept_lines_anew(&w, &kept);
     else
         put_kept_lines(&w, &kept);
-    /* HTTP/1.0 may come without one; what goes on is HTTP/1.1 and may not: then it is empty (RFC 9112 3.2). */
-    if (request->authority_from_target || !(request->field_ids & H1_FIELD_BIT(HOST))) {
-        HEAD_PUT_LITERAL(&w, "Host: ");
-        head_put_slice(&w, request->authority);
-        HEAD_PUT_LITERAL(&w, "\r\n");
-    }
+    with->host_at = 0;
+    if (request->authority_from_target || !(request->field_ids & H1_FIELD_BIT(HOST)))
+        put_host(&w, request, out, with);
     if (request->body == H1_BODY_CHUNKED || request->rewrites_content_length)
         put_framing(&w, request);
     if (with->upgrade || request->accepts_trailers)
@@ -339,24 +352,26 @@ size_t forward_request_head(const struct h1_request *request, const char *head, 
     return (size_t)(w.at - out);
 }
 
-size_t forward_response_head(const struct h1_response *response, const char *head, enum forward_framing framing,
-                             enum forward_connection connection, char *out, size_t size)
+size_t forward_response_head(const struct h1_response *response, const char *head, const struct forward_response *with,
+                             char *out, size_t size)
 {
     struct head_writer w = { out, out + size };
     struct kept_lines kept = { .fields = response->fields,
                                .field_count = has_lines_to_drop(response) ? response->field_count : 0,
                                .dropped = HOP_BY_HOP_FIELDS,
-                               .sends_trailers = framing == FORWARD_CHUNKED_WITH_TRAILERS,
+                               .sends_trailers = with->framing == FORWARD_CHUNKED_WITH_TRAILERS,
                                .run = head,
                                .end = head + response->head_bytes - 2 };
-    if (response->minor_version != 1 || response->reason.len == 0) { /* the space before a reason may be missing */
+    if (response->rewrites_status_line) {
         put_status_line(&w, response);
         kept.run = response->field_count ? response->fields[0].name.at : kept.end;
     }
     put_kept_lines(&w, &kept);
-    if (framing != FORWARD_AS_IT_IS)
+    if (with->framing != FORWARD_AS_IT_IS)
         HEAD_PUT_LITERAL(&w, "Transfer-Encoding: chunked\r\n");
-    put_response_connection(&w, response, connection);
+    put_response_connection(&w, response, with->connection);
+    if (!(response->field_ids & H1_FIELD_BIT(DATE)) && response->status >= 200)
+        head_put_slice(&w, with->date);
     HEAD_PUT_LITERAL(&w, "\r\n");
     return (size_t)(w.at - out);
 }

@@ -17,6 +17,7 @@
 #define REQUEST_ID_MAX 128
 #define REQUEST_ID_MADE 32 /* bytes of one made here */
 #define FORWARD_VIA_MAX 64
+#define FORWARD_HOST_ROOM 64
 
 struct forward_request {
     struct forwarded_client client;
@@ -25,6 +26,9 @@ struct forward_request {
     bool keeps_request_id;   /* the client's own is sound and stays */
     bool upgrade;            /* only if request->upgrade: the endpoint is asked to switch to upgrade_protocol */
     bool sends_trailers;     /* a trailer section will be sent: Trailer goes on */
+    /* Out: where in `out` the address of the endpoint is to be put at the end of FORWARD_HOST_ROOM blanks, as Host of a request
+     * that came without one; 0: nowhere. */
+    size_t host_at;
 };
 
 /* True when the client's X-Request-Id may be kept: 1..128 letters, digits and -_.:=+/ */
@@ -52,8 +56,8 @@ static inline size_t forward_request_room(const struct h1_request *request)
 
 /* Writes to out and returns the length. head: the bytes that the message was parsed from. size: at least
  * forward_request_room(). */
-size_t forward_request_head(const struct h1_request *request, const char *head, const struct forward_request *with,
-                            char *out, size_t size);
+size_t forward_request_head(const struct h1_request *request, const char *head, struct forward_request *with, char *out,
+                            size_t size);
 
 /* UPGRADE only if response->upgrade. */
 enum forward_connection {
@@ -66,8 +70,15 @@ enum forward_connection {
 /* Whatever the body came as. Trailer goes on only WITH_TRAILERS. */
 enum forward_framing { FORWARD_AS_IT_IS = 0, FORWARD_CHUNKED, FORWARD_CHUNKED_WITH_TRAILERS };
 
+struct forward_response {
+    enum forward_framing framing;
+    enum forward_connection connection;
+    struct slice
+        date; /* a whole line, added to final responses that have none (RFC 9110 6.6.1); at most 64 bytes, or none */
+};
+
 /* size: at least response->head_bytes + FORWARD_HEAD_EXTRA_BYTES. */
-size_t forward_response_head(const struct h1_response *response, const char *head, enum forward_framing framing,
-                             enum forward_connection connection, char *out, size_t size);
+size_t forward_response_head(const struct h1_response *response, const char *head, const struct forward_response *with,
+                             char *out, size_t size);
 
 #endif

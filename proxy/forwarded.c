@@ -62,14 +62,20 @@ static void write_forwarded(struct head_writer *w, const struct h1_request *requ
     HEAD_PUT_LITERAL(w, "\r\n");
 }
 
+/* As far as anybody who is believed says, the peer is the client itself. */
+static bool peer_is_client(const struct h1_request *request, const struct forwarded_client *client)
+{
+    return !client->is_trusted || client->mode == FORWARDED_FOR_REPLACE ||
+           !(request->field_ids & (H1_FIELD_BIT(X_FORWARDED_FOR) | H1_FIELD_BIT(X_REAL_IP)));
+}
+
 uint64_t forwarded_dropped_fields(const struct forwarded_client *client)
 {
     if (!client->is_trusted || client->mode == FORWARDED_FOR_REPLACE)
-        return FORWARDED_FIELDS | FORWARDED_CLAIMS | H1_FIELD_BIT(X_REAL_IP);
+        return FORWARDED_FIELDS | H1_FIELD_BIT(CLAIM);
     if (client->mode == FORWARDED_FOR_PRESERVE)
-        return H1_FIELD_BIT(X_REAL_IP);
-    return H1_FIELD_BIT(X_FORWARDED_FOR) | H1_FIELD_BIT(X_REAL_IP) |
-           (client->sends_forwarded ? H1_FIELD_BIT(FORWARDED) : 0);
+        return 0;
+    return H1_FIELD_BIT(X_FORWARDED_FOR) | (client->sends_forwarded ? H1_FIELD_BIT(FORWARDED) : 0);
 }
 
 void forwarded_write(struct head_writer *w, const struct h1_request *request, const struct forwarded_client *client)
@@ -80,6 +86,11 @@ void forwarded_write(struct head_writer *w, const struct h1_request *request, co
         HEAD_PUT_LITERAL(w, "X-Forwarded-For: ");
         if (appends(client) && request->field_ids & H1_FIELD_BIT(X_FORWARDED_FOR))
             put_values(w, request, H1_FIELD_X_FORWARDED_FOR);
+        head_put_slice(w, client->peer);
+        HEAD_PUT_LITERAL(w, "\r\n");
+    }
+    if (peer_is_client(request, client)) {
+        HEAD_PUT_LITERAL(w, "X-Real-IP: ");
         head_put_slice(w, client->peer);
         HEAD_PUT_LITERAL(w, "\r\n");
     }

@@ -1,5 +1,5 @@
-/* forwarded: what a request says of the client on whose behalf it is sent: X-Forwarded-For, -Proto, -Host, -Port, and
- * Forwarded (RFC 7239). Pure; any thread. Anybody can write these fields, so those of a client that is not trusted are
+/* forwarded: what a request says of the client on whose behalf it is sent: X-Forwarded-For, -Proto, -Host, -Port, X-Real-IP,
+ * and Forwarded (RFC 7239). Pure; any thread. Anybody can write these fields, so those of a client that is not trusted are
  * replaced. Those of a trusted one (a proxy in front of this one):
  *
  *   APPEND    X-Forwarded-For: the client's values in order, joined to one line, then its address. -Proto, -Host, -Port
@@ -8,8 +8,9 @@
  *   REPLACE   as with a client that is not trusted
  *   PRESERVE  all as they came; ours only where there are none
  *
- * X-Forwarded-Prefix and its like (FORWARDED_CLAIMS) go on from a trusted client only, as they came.
- * X-Real-IP never goes on: it has no place for more than one hop, and is not set here. */
+ * X-Real-IP has no place for more than one hop: a trusted client's stays, and ours is only added where it sent neither that
+ * nor X-Forwarded-For; else the address of a proxy would stand for that of the client.
+ * Other proxies' claims (H1_CLAIM_LIST) go on from a trusted client only, as they came; they are never set here. */
 #ifndef PROXY_FORWARDED_H
 #define PROXY_FORWARDED_H
 
@@ -32,13 +33,7 @@ struct forwarded_client {
 
 #define FORWARDED_FIELDS                                                                                \
     (H1_FIELD_BIT(X_FORWARDED_FOR) | H1_FIELD_BIT(X_FORWARDED_PROTO) | H1_FIELD_BIT(X_FORWARDED_HOST) | \
-     H1_FIELD_BIT(X_FORWARDED_PORT) | H1_FIELD_BIT(FORWARDED))
-
-/* What other proxies say of a request, and applications believe: prefix, scheme, user, original target. Never set here, and
- * never let through from who is not trusted. */
-#define FORWARDED_CLAIMS                                                                                   \
-    (H1_FIELD_BIT(X_FORWARDED_PREFIX) | H1_FIELD_BIT(X_FORWARDED_SERVER) | H1_FIELD_BIT(X_FORWARDED_SSL) | \
-     H1_FIELD_BIT(X_FORWARDED_USER) | H1_FIELD_BIT(X_ORIGINAL_URL) | H1_FIELD_BIT(X_REWRITE_URL))
+     H1_FIELD_BIT(X_FORWARDED_PORT) | H1_FIELD_BIT(X_REAL_IP) | H1_FIELD_BIT(FORWARDED))
 
 /* Bit n for enum h1_field n: the fields that must not go on as they came. */
 uint64_t forwarded_dropped_fields(const struct forwarded_client *client);

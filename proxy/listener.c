@@ -5,9 +5,11 @@
 #include "proxy/shedding.h"
 #include "proxy/worker.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -91,9 +93,19 @@ static void listener_on_acceptable(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+static void name_port(struct listener *l)
+{
+    union endpoint_address here;
+    socklen_t len = sizeof here;
+    if (getsockname(l->fd, &here.any, &len) == 0 && (here.any.sa_family == AF_INET || here.any.sa_family == AF_INET6))
+        snprintf(l->port, sizeof l->port, "%u",
+                 (unsigned)ntohs(here.any.sa_family == AF_INET6 ? here.v6.sin6_port : here.v4.sin_port));
+}
+
 void listener_init(struct listener *l, struct worker *worker, int fd, uint32_t index, struct listener *first)
 {
     *l = (struct listener){ .worker = worker, .fd = fd, .index = index, .first = first };
+    name_port(l);
 }
 
 void listener_open(struct listener *l)

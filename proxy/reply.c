@@ -21,6 +21,8 @@ const char *reply_reason(int status)
         return "URI Too Long";
     case 417:
         return "Expectation Failed";
+    case 421:
+        return "Misdirected Request";
     case 429:
         return "Too Many Requests";
     case 431:
@@ -42,13 +44,14 @@ const char *reply_reason(int status)
     }
 }
 
-size_t reply_write(int status, bool keep_alive, bool is_head_request, char out[REPLY_BYTES_MAX])
+size_t reply_write(int status, bool keep_alive, bool is_head_request, struct slice date, char out[REPLY_BYTES_MAX])
 {
     char body[64];
     int body_len = snprintf(body, sizeof body, "%d %s\n", status, reply_reason(status));
     int len = snprintf(out, REPLY_BYTES_MAX,
-                       "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n%s%s%s\r\n%s", status,
-                       reply_reason(status), body_len, status == 503 || status == 429 ? "Retry-After: 1\r\n" : "",
+                       "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n%.*s%s%s%s\r\n%s", status,
+                       reply_reason(status), body_len, SLICE_FMT(date),
+                       status == 503 || status == 429 ? "Retry-After: 1\r\n" : "",
                        status == 405 || status == 200 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "",
                        keep_alive ? "" : "Connection: close\r\n", is_head_request ? "" : body);
     return (size_t)len;

@@ -282,6 +282,7 @@ static void worker_on_tick(void *owner)
 {
     struct worker *w = owner;
     worker_enter(w);
+    http_date_set(&w->date, clock_wall_us());
     deadline_table_expire(&w->deadlines, worker_now_ms(w), on_deadline, w);
     for (size_t i = 0; i < w->listener_count; i++)
         listener_resume(&w->listeners[i]);
@@ -362,6 +363,7 @@ struct worker *worker_new(const struct worker_options *options)
     if (getrandom(&w->random_state, sizeof w->random_state, 0) != sizeof w->random_state || w->random_state == 0)
         w->random_state = (uint64_t)clock_wall_us() | 1;
     w->clients = client_table_new(CLIENT_TABLE_ENTRIES, worker_random(w));
+    http_date_set(&w->date, clock_wall_us());
     timer_init(&w->tick, w->loop, worker_on_tick, w);
     timer_start_every(&w->tick, DEADLINE_TICK_MS);
     return w;

@@ -22,6 +22,7 @@
 #include "proxy/client_table.h"
 #include "proxy/deadline.h"
 #include "proxy/h1/head.h"
+#include "proxy/http_date.h"
 #include "proxy/listener.h"
 #include "proxy/snapshot.h"
 #include "proxy/upstream/pool.h"
@@ -90,8 +91,9 @@ struct worker {
     size_t trimmed_bytes; /* freed since the allocator was last asked to give pages back */
     struct access_log access_log;
     uint64_t random_state;
-    int64_t now_us;     /* monotonic; read when a turn begins, and when an exchange ends */
-    bool is_clock_read; /* in this turn */
+    int64_t now_us;        /* monotonic; read when a turn begins, and when an exchange ends */
+    bool is_clock_read;    /* in this turn */
+    struct http_date date; /* as of the last tick */
     struct h1_limits head_limits;
     struct h1_request request;   /* the head being handled; valid within one callback */
     struct h1_response response; /* likewise */

@@ -4,11 +4,12 @@
 
 #define SIZE_DIGITS_MAX 16
 
-/*  SIZE -> [EXTENSION <-> QUOTED <-> ESCAPED] -> SIZE_LF -> DATA -> DATA_CR -> DATA_LF -> SIZE ...
+/*  SIZE -> [BLANK ->] [EXTENSION <-> QUOTED <-> ESCAPED] -> SIZE_LF -> DATA -> DATA_CR -> DATA_LF -> SIZE ...
  *                                                   \ (size 0) -> TRAILER -> [TRAILER_NAME -> TRAILER_VALUE ->
  *                                                      TRAILER_LF -> TRAILER ...] -> END_LF -> DONE */
 enum chunk_state {
     CHUNK_SIZE = 0,
+    CHUNK_BLANK, /* BWS, which an extension follows */
     CHUNK_EXTENSION,
     CHUNK_QUOTED,
     CHUNK_ESCAPED,
@@ -54,11 +55,16 @@ static enum h1_error step_size(struct h1_chunk_decoder *decoder, char byte)
     if (byte == '\n') {
         return H1_ERR_BARE_LF;
     }
-    if (byte != '\r' && byte != ';') {
+    bool is_blank = byte == ' ' || byte == '\t';
+    if (byte != '\r' && byte != ';' && !is_blank) {
         return take_size_digit(decoder, byte);
     }
     if (decoder->size_digits == 0) {
         return H1_ERR_CHUNK_SIZE;
+    }
+    if (is_blank) {
+        decoder->state = CHUNK_BLANK;
+        return count_extension_byte(decoder);
     }
     if (byte == ';') {
         decoder->state = CHUNK_EXTENSION;
@@ -66,6 +72,17 @@ static enum h1_error step_size(struct h1_chunk_decoder *decoder, char byte)
     }
     decoder->state = CHUNK_SIZE_LF;
     return H1_OK;
+}
+
+/* RFC 9112 7.1.1 has blanks before an extension; at the end of the line they are what some read as part of the size. */
+static enum h1_error step_blank(struct h1_chunk_decoder *decoder, char byte)
+{
+    if (byte == ';') {
+        decoder->state = CHUNK_EXTENSION;
+    } else if (byte != ' ' && byte != '\t') {
+        return H1_ERR_CHUNK_SIZE;
+    }
+    return count_extension_byte(decoder);
 }
 
 /* A CR inside quotes is refused: whether it ends the line is what recipients disagree about. */
@@ -153,6 +170,8 @@ static enum h1_error step(struct h1_chunk_decoder *decoder, char byte)
     switch ((enum chunk_state)decoder->state) {
     case CHUNK_SIZE:
         return step_size(decoder, byte);
+    case CHUNK_BLANK:
+        return step_blank(decoder, byte);
     case CHUNK_EXTENSION:
     case CHUNK_QUOTED:
     case CHUNK_ESCAPED:

@@ -22,6 +22,7 @@ enum h1_desync { H1_COMPLIANT = 0, H1_ACCEPTABLE, H1_AMBIGUOUS, H1_SEVERE };
  * BODY_UNEXPECTED: with a method whose content has no meaning (RFC 9110 9.3.1); AWS says ambiguous, but both the framing
  *   and what is sent on are exact.
  * UPGRADE_WITH_BODY: the protocol is not switched, the body is sent on.
+ * VERSION_HIGHER: HTTP/1.2 to 1.9, which nobody has; processed as 1.1 (RFC 9110 2.5).
  * TARGET_UNENCODED: a character in the target that URIs have in encoded form only, or a '%' in its path that encodes nothing,
  *   as browsers and programs send them. What leaves us is encoded, but for ASCII in queries.
  * UNDERSCORE_ALIAS: of a name whose fields this proxy treats in its own way; CGI-like backends take the two for one. */
@@ -38,6 +39,7 @@ enum h1_desync { H1_COMPLIANT = 0, H1_ACCEPTABLE, H1_AMBIGUOUS, H1_SEVERE };
     X(PROTECTED_FIELD_NOMINATED, H1_ACCEPTABLE, "protected-field-nominated")                   \
     X(UNDERSCORE_ALIAS, H1_ACCEPTABLE, "underscore-alias")                                     \
     X(AUTHORITY_DIFFERS, H1_ACCEPTABLE, "authority-differs")                                   \
+    X(VERSION_HIGHER, H1_ACCEPTABLE, "version-higher")                                         \
     X(TARGET_UNENCODED, H1_ACCEPTABLE, "target-unencoded")                                     \
     X(PATH_NORMALISED, H1_ACCEPTABLE, "path-normalised")                                       \
     X(LEADING_EMPTY_LINE, H1_ACCEPTABLE, "leading-empty-line")                                 \

@@ -13,73 +13,93 @@
  * read. The slot is where h1_field_slot() puts the name; each has its own (two lines with one slot do not compile under
  * -Werror), and the unit test prints the right number. No free slot for a new name: choose another factor there. */
 #define H1_FIELD_LIST(X)                                                \
-    X(HOST, "host", 105, H1_FIELD_KEPT)                                 \
-    X(CONNECTION, "connection", 161, H1_FIELD_HOP_BY_HOP)               \
-    X(TRANSFER_ENCODING, "transfer-encoding", 205, H1_FIELD_HOP_BY_HOP) \
-    X(CONTENT_LENGTH, "content-length", 24, H1_FIELD_KEPT)              \
-    X(UPGRADE, "upgrade", 49, H1_FIELD_HOP_BY_HOP)                      \
-    X(EXPECT, "expect", 143, H1_FIELD_KEPT)                             \
-    X(TE, "te", 36, H1_FIELD_HOP_BY_HOP)                                \
-    X(TRAILER, "trailer", 95, H1_FIELD_HOP_BY_HOP)                      \
-    X(KEEP_ALIVE, "keep-alive", 229, H1_FIELD_HOP_BY_HOP)               \
-    X(PROXY_CONNECTION, "proxy-connection", 67, H1_FIELD_HOP_BY_HOP)    \
-    X(HTTP2_SETTINGS, "http2-settings", 48, H1_FIELD_HOP_BY_HOP)        \
-    X(X_FORWARDED_FOR, "x-forwarded-for", 189, H1_FIELD_KEPT)           \
-    X(X_FORWARDED_PROTO, "x-forwarded-proto", 152, H1_FIELD_KEPT)       \
-    X(X_FORWARDED_HOST, "x-forwarded-host", 192, H1_FIELD_KEPT)         \
-    X(X_FORWARDED_PORT, "x-forwarded-port", 77, H1_FIELD_KEPT)          \
-    X(X_REAL_IP, "x-real-ip", 14, H1_FIELD_KEPT)                        \
-    X(X_FORWARDED_PREFIX, "x-forwarded-prefix", 180, H1_FIELD_KEPT)     \
-    X(X_FORWARDED_SERVER, "x-forwarded-server", 234, H1_FIELD_KEPT)     \
-    X(X_FORWARDED_SSL, "x-forwarded-ssl", 138, H1_FIELD_KEPT)           \
-    X(X_FORWARDED_USER, "x-forwarded-user", 207, H1_FIELD_KEPT)         \
-    X(X_ORIGINAL_URL, "x-original-url", 137, H1_FIELD_KEPT)             \
-    X(X_REWRITE_URL, "x-rewrite-url", 252, H1_FIELD_KEPT)               \
-    X(FORWARDED, "forwarded", 118, H1_FIELD_KEPT)                       \
-    X(X_REQUEST_ID, "x-request-id", 188, H1_FIELD_KEPT)                 \
-    X(VIA, "via", 134, H1_FIELD_KEPT)                                   \
-    X(MAX_FORWARDS, "max-forwards", 191, H1_FIELD_KEPT)                 \
-    X(AUTHORIZATION, "authorization", 26, H1_FIELD_KEPT)                \
-    X(COOKIE, "cookie", 59, H1_FIELD_KEPT)                              \
-    X(SET_COOKIE, "set-cookie", 148, H1_FIELD_KEPT)                     \
-    X(CACHE_CONTROL, "cache-control", 196, H1_FIELD_KEPT)               \
-    X(CONTENT_TYPE, "content-type", 178, H1_FIELD_KEPT)                 \
-    X(CONTENT_ENCODING, "content-encoding", 174, H1_FIELD_KEPT)         \
-    X(CONTENT_RANGE, "content-range", 55, H1_FIELD_KEPT)                \
-    X(RANGE, "range", 226, H1_FIELD_KEPT)                               \
-    X(ORIGIN, "origin", 246, H1_FIELD_KEPT)                             \
-    X(LOCATION, "location", 25, H1_FIELD_KEPT)                          \
-    X(WWW_AUTHENTICATE, "www-authenticate", 235, H1_FIELD_KEPT)         \
-    X(VARY, "vary", 41, H1_FIELD_KEPT)                                  \
-    X(ETAG, "etag", 198, H1_FIELD_KEPT)                                 \
-    X(DATE, "date", 66, H1_FIELD_KEPT)                                  \
-    X(SERVER, "server", 98, H1_FIELD_PLAIN)                             \
-    X(USER_AGENT, "user-agent", 74, H1_FIELD_PLAIN)                     \
-    X(ACCEPT, "accept", 215, H1_FIELD_PLAIN)                            \
-    X(ACCEPT_ENCODING, "accept-encoding", 30, H1_FIELD_PLAIN)           \
-    X(ACCEPT_LANGUAGE, "accept-language", 80, H1_FIELD_PLAIN)           \
-    X(ACCEPT_RANGES, "accept-ranges", 245, H1_FIELD_PLAIN)              \
-    X(REFERER, "referer", 223, H1_FIELD_PLAIN)                          \
-    X(PRAGMA, "pragma", 1, H1_FIELD_PLAIN)                              \
-    X(IF_NONE_MATCH, "if-none-match", 228, H1_FIELD_PLAIN)              \
-    X(IF_MODIFIED_SINCE, "if-modified-since", 157, H1_FIELD_PLAIN)      \
-    X(LAST_MODIFIED, "last-modified", 52, H1_FIELD_PLAIN)               \
-    X(SEC_FETCH_SITE, "sec-fetch-site", 187, H1_FIELD_PLAIN)            \
-    X(SEC_FETCH_MODE, "sec-fetch-mode", 142, H1_FIELD_PLAIN)            \
-    X(SEC_FETCH_DEST, "sec-fetch-dest", 195, H1_FIELD_PLAIN)            \
-    X(SEC_FETCH_USER, "sec-fetch-user", 209, H1_FIELD_PLAIN)            \
-    X(SEC_CH_UA, "sec-ch-ua", 20, H1_FIELD_PLAIN)                       \
-    X(SEC_CH_UA_MOBILE, "sec-ch-ua-mobile", 64, H1_FIELD_PLAIN)         \
-    X(SEC_CH_UA_PLATFORM, "sec-ch-ua-platform", 181, H1_FIELD_PLAIN)    \
-    X(PRIORITY, "priority", 57, H1_FIELD_PLAIN)                         \
-    X(UPGRADE_INSECURE_REQUESTS, "upgrade-insecure-requests", 255, H1_FIELD_PLAIN)
+    X(HOST, "host", 58, H1_FIELD_KEPT)                                  \
+    X(CONNECTION, "connection", 21, H1_FIELD_HOP_BY_HOP)                \
+    X(TRANSFER_ENCODING, "transfer-encoding", 111, H1_FIELD_HOP_BY_HOP) \
+    X(CONTENT_LENGTH, "content-length", 138, H1_FIELD_KEPT)             \
+    X(UPGRADE, "upgrade", 133, H1_FIELD_HOP_BY_HOP)                     \
+    X(EXPECT, "expect", 246, H1_FIELD_KEPT)                             \
+    X(TE, "te", 143, H1_FIELD_HOP_BY_HOP)                               \
+    X(TRAILER, "trailer", 179, H1_FIELD_HOP_BY_HOP)                     \
+    X(KEEP_ALIVE, "keep-alive", 197, H1_FIELD_HOP_BY_HOP)               \
+    X(PROXY_CONNECTION, "proxy-connection", 108, H1_FIELD_HOP_BY_HOP)   \
+    X(HTTP2_SETTINGS, "http2-settings", 221, H1_FIELD_HOP_BY_HOP)       \
+    X(X_FORWARDED_FOR, "x-forwarded-for", 191, H1_FIELD_KEPT)           \
+    X(X_FORWARDED_PROTO, "x-forwarded-proto", 253, H1_FIELD_KEPT)       \
+    X(X_FORWARDED_HOST, "x-forwarded-host", 126, H1_FIELD_KEPT)         \
+    X(X_FORWARDED_PORT, "x-forwarded-port", 22, H1_FIELD_KEPT)          \
+    X(X_REAL_IP, "x-real-ip", 161, H1_FIELD_KEPT)                       \
+    X(FORWARDED, "forwarded", 95, H1_FIELD_KEPT)                        \
+    X(X_REQUEST_ID, "x-request-id", 235, H1_FIELD_KEPT)                 \
+    X(VIA, "via", 248, H1_FIELD_KEPT)                                   \
+    X(MAX_FORWARDS, "max-forwards", 73, H1_FIELD_KEPT)                  \
+    X(AUTHORIZATION, "authorization", 109, H1_FIELD_KEPT)               \
+    X(COOKIE, "cookie", 42, H1_FIELD_KEPT)                              \
+    X(SET_COOKIE, "set-cookie", 39, H1_FIELD_KEPT)                      \
+    X(CACHE_CONTROL, "cache-control", 130, H1_FIELD_KEPT)               \
+    X(CONTENT_TYPE, "content-type", 174, H1_FIELD_KEPT)                 \
+    X(CONTENT_ENCODING, "content-encoding", 83, H1_FIELD_KEPT)          \
+    X(CONTENT_RANGE, "content-range", 35, H1_FIELD_KEPT)                \
+    X(RANGE, "range", 213, H1_FIELD_KEPT)                               \
+    X(ORIGIN, "origin", 8, H1_FIELD_KEPT)                               \
+    X(LOCATION, "location", 92, H1_FIELD_KEPT)                          \
+    X(WWW_AUTHENTICATE, "www-authenticate", 165, H1_FIELD_KEPT)         \
+    X(VARY, "vary", 153, H1_FIELD_KEPT)                                 \
+    X(ETAG, "etag", 194, H1_FIELD_KEPT)                                 \
+    X(DATE, "date", 86, H1_FIELD_KEPT)                                  \
+    X(SERVER, "server", 33, H1_FIELD_PLAIN)                             \
+    X(USER_AGENT, "user-agent", 208, H1_FIELD_PLAIN)                    \
+    X(ACCEPT, "accept", 13, H1_FIELD_PLAIN)                             \
+    X(ACCEPT_ENCODING, "accept-encoding", 50, H1_FIELD_PLAIN)           \
+    X(ACCEPT_LANGUAGE, "accept-language", 88, H1_FIELD_PLAIN)           \
+    X(ACCEPT_RANGES, "accept-ranges", 93, H1_FIELD_PLAIN)               \
+    X(REFERER, "referer", 105, H1_FIELD_PLAIN)                          \
+    X(PRAGMA, "pragma", 113, H1_FIELD_PLAIN)                            \
+    X(IF_NONE_MATCH, "if-none-match", 3, H1_FIELD_PLAIN)                \
+    X(IF_MODIFIED_SINCE, "if-modified-since", 114, H1_FIELD_PLAIN)      \
+    X(LAST_MODIFIED, "last-modified", 233, H1_FIELD_PLAIN)              \
+    X(SEC_FETCH_SITE, "sec-fetch-site", 18, H1_FIELD_PLAIN)             \
+    X(SEC_FETCH_MODE, "sec-fetch-mode", 146, H1_FIELD_PLAIN)            \
+    X(SEC_FETCH_DEST, "sec-fetch-dest", 185, H1_FIELD_PLAIN)            \
+    X(SEC_FETCH_USER, "sec-fetch-user", 7, H1_FIELD_PLAIN)              \
+    X(SEC_CH_UA, "sec-ch-ua", 230, H1_FIELD_PLAIN)                      \
+    X(SEC_CH_UA_MOBILE, "sec-ch-ua-mobile", 11, H1_FIELD_PLAIN)         \
+    X(SEC_CH_UA_PLATFORM, "sec-ch-ua-platform", 188, H1_FIELD_PLAIN)    \
+    X(PRIORITY, "priority", 154, H1_FIELD_PLAIN)                        \
+    X(UPGRADE_INSECURE_REQUESTS, "upgrade-insecure-requests", 23, H1_FIELD_PLAIN)
+
+/* X(identifier, name in lower case, slot): what other proxies say of a request, and applications believe: prefix, scheme, host,
+ * user, client, original target. They all are H1_FIELD_CLAIM. "Proxy" becomes HTTP_PROXY to CGI-like programs. */
+#define H1_CLAIM_LIST(X)                                         \
+    X(X_FORWARDED_PREFIX, "x-forwarded-prefix", 171)             \
+    X(X_FORWARDED_SERVER, "x-forwarded-server", 5)               \
+    X(X_FORWARDED_SSL, "x-forwarded-ssl", 89)                    \
+    X(X_FORWARDED_USER, "x-forwarded-user", 204)                 \
+    X(X_ORIGINAL_URL, "x-original-url", 212)                     \
+    X(X_REWRITE_URL, "x-rewrite-url", 184)                       \
+    X(PROXY, "proxy", 228)                                       \
+    X(X_FORWARDED_SCHEME, "x-forwarded-scheme", 56)              \
+    X(X_FORWARDED_PROTOCOL, "x-forwarded-protocol", 72)          \
+    X(X_FORWARDED_CLIENT_CERT, "x-forwarded-client-cert", 222)   \
+    X(FRONT_END_HTTPS, "front-end-https", 104)                   \
+    X(X_ORIGINAL_HOST, "x-original-host", 97)                    \
+    X(X_ORIGINAL_FORWARDED_FOR, "x-original-forwarded-for", 193) \
+    X(X_CLIENT_IP, "x-client-ip", 218)                           \
+    X(X_CLUSTER_CLIENT_IP, "x-cluster-client-ip", 192)           \
+    X(TRUE_CLIENT_IP, "true-client-ip", 26)                      \
+    X(CF_CONNECTING_IP, "cf-connecting-ip", 209)                 \
+    X(X_URL_SCHEME, "x-url-scheme", 140)                         \
+    X(X_SCHEME, "x-scheme", 25)                                  \
+    X(X_REMOTE_USER, "x-remote-user", 118)                       \
+    X(X_REMOTE_ADDR, "x-remote-addr", 14)
 
 enum h1_field {
     H1_FIELD_OTHER = 0,
 #define H1_FIELD_VALUE(id, name, slot, traits) H1_FIELD_##id,
     H1_FIELD_LIST(H1_FIELD_VALUE)
 #undef H1_FIELD_VALUE
-        H1_FIELD_COUNT,
+        H1_FIELD_CLAIM,
+    H1_FIELD_COUNT,
     H1_FIELD_LAST_WITH_MEANING = H1_FIELD_TRAILER
 };
 _Static_assert(H1_FIELD_COUNT <= 64, "a set of them is an uint64_t");
@@ -91,18 +111,28 @@ enum h1_field_traits {
     H1_FIELD_KEPT = 2        /* a Connection field cannot have it removed: framing, routing, identity, our own */
 };
 
+enum h1_field_row_index {
+    H1_FIELD_ROW_LAST_ID = H1_FIELD_COUNT - 1, /* up to here it is the enum h1_field */
+#define H1_CLAIM_ROW(id, name, slot) H1_CLAIM_ROW_##id,
+    H1_CLAIM_LIST(H1_CLAIM_ROW)
+#undef H1_CLAIM_ROW
+        H1_FIELD_ROW_COUNT
+};
+
 /* One row a name: 32 bytes, so that it can be compared in two steps of 16. */
-#define H1_FIELD_NAME_ROOM 30
+#define H1_FIELD_NAME_ROOM 29
 struct h1_field_row {
     char name[H1_FIELD_NAME_ROOM]; /* lower case */
     uint8_t len;
     uint8_t traits; /* enum h1_field_traits */
+    uint8_t id;     /* enum h1_field */
 };
+_Static_assert(sizeof(struct h1_field_row) == 32, "compared in two steps of 16");
 
-extern const struct h1_field_row h1_field_rows[H1_FIELD_COUNT];
-extern const uint8_t h1_field_slots[256]; /* enum h1_field, by h1_field_slot() */
+extern const struct h1_field_row h1_field_rows[H1_FIELD_ROW_COUNT];
+extern const uint8_t h1_field_slots[256]; /* enum h1_field_row_index, by h1_field_slot() */
 
-/* The lower-case name; "other" for H1_FIELD_OTHER. */
+/* The lower-case name; "other" and "claim" for those that have none of their own. */
 const char *h1_field_to_str(enum h1_field id);
 enum h1_field_traits h1_field_traits_of(enum h1_field id);
 
@@ -113,7 +143,7 @@ static inline unsigned h1_field_slot(struct slice name)
     memcpy(&first, name.at, 2);
     memcpy(&last, name.at + name.len - 2, 2);
     uint32_t ends = (uint32_t)le16toh(last) << 16 | le16toh(first);
-    return (((ends | 0x20202020u) + 257 * (uint32_t)name.len) * 0x107d72d5u) >> 24;
+    return (((ends | 0x20202020u) + 257 * (uint32_t)name.len) * 0xd5476801u) >> 24;
 }
 
 /* Is it `known`, in any case? `known` has only a-z, 0-9 and '-'; both have len bytes. Of these characters exactly

@@ -56,7 +56,7 @@ enum h1_body { H1_BODY_NONE = 0, H1_BODY_LENGTH, H1_BODY_CHUNKED, H1_BODY_UNTIL_
 
 struct h1_request {
     enum h1_method method; /* never CONNECT, which is refused; TRACE is the caller's to refuse */
-    int minor_version;     /* 0 or 1 */
+    int minor_version;     /* 0, or 1 for this and all above */
     enum h1_body body;     /* never UNTIL_CLOSE */
     bool keep_alive;
     bool expects_continue;        /* Expect: 100-continue on HTTP/1.1 */
@@ -67,6 +67,7 @@ struct h1_request {
     bool has_bare_lf;             /* a line ended in LF alone: send no line on as it was received */
     bool rewrites_content_length; /* all Content-Length lines are hop_by_hop: send one of content_length */
     bool target_rewritten;        /* forward_target differs from target */
+    bool target_is_https;         /* https://..., which no cleartext connection should bring */
     bool has_encoded_slash; /* in path, as %2F or %5C in any case: part of its segment here, perhaps not elsewhere */
     bool authority_from_target; /* absolute-form: forward `authority` as Host, not the Host received (RFC 9112 3.2.2) */
     uint8_t desync;             /* enum h1_desync: the class of desync_reason */
@@ -91,11 +92,12 @@ struct h1_request {
 };
 
 struct h1_response {
-    int status; /* 100-599 */
-    int minor_version;
+    int status;        /* 100-599 */
+    int minor_version; /* 0, or 1 for this and all above */
     enum h1_body body; /* decided with the request's method */
     bool keep_alive;   /* always false for UNTIL_CLOSE */
     bool upgrade;      /* 101 with one Upgrade and Connection: upgrade; a 101 without it is the caller's to refuse */
+    bool rewrites_status_line; /* it is not one of HTTP/1.1 with a reason: do not send it on as it came */
     uint16_t field_count;
     uint64_t field_ids;            /* of all lines: bit n for enum h1_field n */
     uint64_t content_length;       /* of the field, also where there is no body (HEAD, 304); 0 without the field */

@@ -219,6 +219,9 @@ static enum h1_result step_request(struct h1_cursor *c, struct h1_request *reque
         return h1_refuse(c, error);
     }
     request->has_bare_lf = c->has_bare_lf;
+    if (c->has_higher_minor) {
+        request->desync_reasons |= 1u << H1_DESYNC_VERSION_HIGHER;
+    }
     decide_request(request, &framing);
     classify(request, &framing);
     return H1_DONE;

@@ -33,7 +33,7 @@ static enum h1_result step_status(struct h1_cursor *c, int *status)
 }
 
 /* Many servers leave out the space before an empty reason; that is not ambiguous, and clients cannot change them. */
-static enum h1_result step_reason(struct h1_cursor *c, struct slice *reason)
+static enum h1_result step_reason(struct h1_cursor *c, struct h1_response *response)
 {
     if (c->at == c->end) {
         return H1_MORE;
@@ -44,7 +44,8 @@ static enum h1_result step_reason(struct h1_cursor *c, struct slice *reason)
         return h1_refuse(c, H1_ERR_STATUS);
     }
     const char *stop = h1_scan_value(c->at, c->end);
-    *reason = (struct slice){ c->at, (size_t)(stop - c->at) };
+    response->reason = (struct slice){ c->at, (size_t)(stop - c->at) };
+    response->rewrites_status_line |= stop == c->at; /* the space may be missing */
     c->at = stop;
     return h1_step_line_end(c, H1_ERR_REASON);
 }
@@ -52,13 +53,14 @@ static enum h1_result step_reason(struct h1_cursor *c, struct slice *reason)
 static enum h1_result step_status_line(struct h1_cursor *c, struct h1_response *response)
 {
     enum h1_result result = h1_step_version(c, &response->minor_version);
+    response->rewrites_status_line = response->minor_version == 0 || c->has_higher_minor;
     if (result == H1_DONE) {
         result = step_byte(c, ' ', H1_ERR_VERSION);
     }
     if (result == H1_DONE) {
         result = step_status(c, &response->status);
     }
-    return result == H1_DONE ? step_reason(c, &response->reason) : result;
+    return result == H1_DONE ? step_reason(c, response) : result;
 }
 
 /* RFC 9112 6.3. */

@@ -54,10 +54,11 @@ enum h1_result h1_step_rare_version(struct h1_cursor *c, int *minor_version)
             return h1_refuse(c, H1_ERR_VERSION);
         }
     }
-    if (c->at[5] != '1' || c->at[7] > '1') {
+    if (c->at[5] != '1') {
         return h1_refuse(c, H1_ERR_VERSION_UNSUPPORTED);
     }
-    *minor_version = c->at[7] - '0';
+    c->has_higher_minor = c->at[7] > '1';
+    *minor_version = c->at[7] > '0';
     c->at += shape_len;
     return H1_DONE;
 }

@@ -34,7 +34,8 @@ struct h1_cursor {
     const char *end;
     enum h1_error error;
     bool accepts_bare_lf;
-    bool has_bare_lf; /* set by h1_step_line_end() */
+    bool has_bare_lf;      /* set by h1_step_line_end() */
+    bool has_higher_minor; /* set by h1_step_version() */
 };
 
 static inline enum h1_result h1_refuse(struct h1_cursor *c, enum h1_error error)
@@ -117,7 +118,7 @@ static inline enum h1_result h1_step_line_end(struct h1_cursor *c, enum h1_error
     return h1_step_rare_line_end(c, otherwise);
 }
 
-/* Steps over "HTTP/1.0" or "HTTP/1.1". */
+/* Steps over "HTTP/1.0" or "HTTP/1.1", or a higher minor version, which is processed as that (RFC 9110 2.5). */
 static inline enum h1_result h1_step_version(struct h1_cursor *c, int *minor_version)
 {
     if (c->end - c->at >= 8 && memcmp(c->at, "HTTP/1.1", 8) == 0) {

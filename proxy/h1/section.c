@@ -98,8 +98,7 @@ static inline bool set_name_quickly(struct h1_field_line *line, const char *at, 
     if (len < 2) {
         return false;
     }
-    enum h1_field id = h1_field_slots[h1_field_slot(line->name)];
-    const struct h1_field_row *row = &h1_field_rows[id];
+    const struct h1_field_row *row = &h1_field_rows[h1_field_slots[h1_field_slot(line->name)]];
     unsigned wanted = (1u << len) - 1;
     if (row->len == len) {
         unsigned equal = equal_mask(at, row->name);
@@ -107,7 +106,7 @@ static inline bool set_name_quickly(struct h1_field_line *line, const char *at, 
             equal |= equal_mask(at + 16, row->name + 16) << 16;
         }
         if ((equal & wanted) == wanted) {
-            line->id = (uint8_t)id;
+            line->id = row->id;
             line->hop_by_hop = row->traits == H1_FIELD_HOP_BY_HOP;
             line->has_underscore = false;
             return true;

@@ -353,6 +353,7 @@ enum h1_error h1_target_read(struct h1_request *request, bool refuses_encoded_sl
 {
     struct slice target = request->target;
     request->target_rewritten = request->authority_from_target = request->has_encoded_slash = false;
+    request->target_is_https = false;
     request->query = (struct slice){ target.at + target.len, 0 };
     request->authority = request->host = request->query;
     if (target.len == 0) {
@@ -368,6 +369,7 @@ enum h1_error h1_target_read(struct h1_request *request, bool refuses_encoded_sl
     static const struct slice schemes[] = { { "http://", 7 }, { "https://", 8 } };
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
         if (starts_with_ignoring_case(target, schemes[i])) {
+            request->target_is_https = i == 1;
             struct slice after_scheme = { target.at + schemes[i].len, target.len - schemes[i].len };
             return read_absolute_form(request, after_scheme, refuses_encoded_slashes);
         }

@@ -336,7 +336,6 @@ def targets():
 def versions():
     for name, version, status in (
         ("2.0", b"HTTP/2.0", "505"),
-        ("1.2", b"HTTP/1.2", "505"),
         ("0.9", b"HTTP/0.9", "505"),
         ("3.0", b"HTTP/3.0", "505"),
         ("1.10", b"HTTP/1.10", "400"),
@@ -367,6 +366,10 @@ def versions():
     add("request-line/tab-before-version", head(line=b"GET /case\tHTTP/1.1"), MALFORMED)
     add("request-line/space-in-target", head(line=b"GET /ca se HTTP/1.1"), MALFORMED)
     add("request-line/four-words", head(line=b"GET /case HTTP/1.1 HTTP/1.1"), MALFORMED)
+    for minor in (b"2", b"9"):
+        add(f"version/1.{minor.decode()}", head(line=b"GET /case HTTP/1." + minor), ACCEPTABLE)
+    add("version/1.2-chunked", head(b"Transfer-Encoding: chunked", line=b"POST /case HTTP/1.2") + b"2\r\nhi\r\n0\r\n\r\n",
+        ACCEPTABLE, body=b"hi")
     add("version/1.0", head(line=b"GET /case HTTP/1.0"), COMPLIANT, served="200!")
     add("version/1.0-keep-alive", head(b"Connection: keep-alive", line=b"GET /case HTTP/1.0"), COMPLIANT)
     add(
@@ -848,7 +851,8 @@ CHUNK_SIZES = (
     ("tab-before", b"\t5"),
     ("space-behind", b"5 "),
     ("tab-behind", b"5\t"),
-    ("space-before-extension", b"5 ;a"),
+    ("space-before-letter", b"5 a;b"),
+    ("space-before-digit", b"5 5;b"),
     ("not-hex", b"g"),
     ("letter-behind", b"5g"),
     ("h", b"5h"),
@@ -950,6 +954,7 @@ def chunk_extensions():
         ("quoted-escape", b';a="b\\"c"'),
         ("quoted-tab", b';a="b\tc"'),
         ("non-ascii", b";a=\xe9"),
+        ("blanks-before", b" \t ;a"),
         ("long", b";a=" + b"b" * 1000),
     ):
         add(f"chunk-extension/{name}", chunked(b"5" + extension + b"\r\nhello\r\n" + end), COMPLIANT, body=b"hello")

@@ -35,7 +35,6 @@ def status_lines():
         ("request", b"GET / HTTP/1.1"),
         ("lower-case", b"http/1.1 200 OK"),
         ("2.0", b"HTTP/2.0 200 OK"),
-        ("1.2", b"HTTP/1.2 200 OK"),
         ("0.9", b"HTTP/0.9 200 OK"),
         ("1.10", b"HTTP/1.10 200 OK"),
         ("icy", b"ICY 200 OK"),

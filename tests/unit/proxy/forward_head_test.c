@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OURS "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n"
+#define OURS "X-Forwarded-For: 192.0.2.7\r\nX-Real-IP: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n"
+#define BLANKS "                " /* a quarter of what an endpoint's address has room in */
+#define NO_HOST "Host: " BLANKS BLANKS BLANKS BLANKS "\r\n"
 #define FOR_A OURS "X-Forwarded-Host: a\r\n"
 #define ID "X-Request-Id: fresh-id\r\n"
 #define VIA "Via: 1.1 portico-0a1b2c3d\r\n\r\n"
@@ -173,9 +175,9 @@ static void http_1_0_becomes_1_1(void **state)
         { "GET /x HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n",
           "GET /x HTTP/1.1\r\nHost: a\r\n" FOR_A ID VIA_1_0 },
         /* which has to have a Host, be it empty (RFC 9112 3.2) */
-        { "GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nHost: \r\n" OURS ID VIA_1_0 },
+        { "GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\n" NO_HOST OURS ID VIA_1_0 },
         { "POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\n",
-          "POST / HTTP/1.1\r\nContent-Length: 3\r\nHost: \r\n" OURS ID VIA_1_0 },
+          "POST / HTTP/1.1\r\nContent-Length: 3\r\n" NO_HOST OURS ID VIA_1_0 },
     };
     CHECK_REQUESTS(cases);
 }
@@ -219,7 +221,7 @@ static void lines_that_end_in_lf_alone_go_on_with_crlf(void **state)
           "GET /x HTTP/1.1\r\nHost: a\r\nB: c\r\n" FOR_A ID VIA },
         { "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\n",
           "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n" FOR_A ID VIA },
-        { "GET / HTTP/1.0\n\n", "GET / HTTP/1.1\r\nHost: \r\n" OURS ID VIA_1_0 },
+        { "GET / HTTP/1.0\n\n", "GET / HTTP/1.1\r\n" NO_HOST OURS ID VIA_1_0 },
     };
     CHECK_REQUESTS(cases);
 }
@@ -417,6 +419,8 @@ static void the_promised_room_is_enough_for_a_client_in_all_words(void **state)
     free(out);
 }
 
+static struct slice date_line; /* empty but where a test says so */
+
 static char *forward_response(const char *text, enum h1_method method, enum forward_framing framing,
                               enum forward_connection connection)
 {
@@ -431,7 +435,8 @@ static char *forward_response(const char *text, enum h1_method method, enum forw
     size_t size = response.head_bytes + FORWARD_HEAD_EXTRA_BYTES;
     char *out = malloc(size);
     assert_non_null(out);
-    size_t out_len = forward_response_head(&response, head, framing, connection, out, size);
+    struct forward_response with = { framing, connection, date_line };
+    size_t out_len = forward_response_head(&response, head, &with, out, size);
     free(head);
     out = realloc(out, out_len + 1);
     assert_non_null(out);
@@ -508,6 +513,28 @@ static void a_length_that_a_status_may_not_have_does_not_go_on(void **state)
                    "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n");
 }
 
+static void a_final_response_without_a_date_gets_one(void **state)
+{
+    (void)state;
+    date_line = SLICE_LITERAL("Date: now\r\n");
+    check_response("HTTP/1.1 200 OK\r\nA: b\r\n\r\n", FORWARD_CHUNKED, FORWARD_CONNECTION_CLOSE,
+                   "HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\nConnection: close\r\nDate: now\r\n\r\n");
+    check_response("HTTP/1.1 500 \r\n\r\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE,
+                   "HTTP/1.1 500 \r\nDate: now\r\n\r\n");
+    check_response("HTTP/1.1 200 OK\r\ndate: then\r\n\r\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE,
+                   "HTTP/1.1 200 OK\r\ndate: then\r\n\r\n");
+    check_response("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE,
+                   "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
+    date_line = SLICE_LITERAL("");
+}
+
+static void a_higher_minor_version_becomes_1_1(void **state)
+{
+    (void)state;
+    check_response("HTTP/1.2 200 OK\r\nA: b\r\n\r\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE,
+                   "HTTP/1.1 200 OK\r\nA: b\r\n\r\n");
+}
+
 static void a_1_0_response_becomes_1_1(void **state)
 {
     (void)state;
@@ -546,6 +573,8 @@ int main(void)
         cmocka_unit_test(trailer_goes_on_with_trailers_only),
         cmocka_unit_test(a_101_names_the_protocol_that_was_switched_to),
         cmocka_unit_test(a_length_that_a_status_may_not_have_does_not_go_on),
+        cmocka_unit_test(a_final_response_without_a_date_gets_one),
+        cmocka_unit_test(a_higher_minor_version_becomes_1_1),
         cmocka_unit_test(a_1_0_response_becomes_1_1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,9 @@ static const struct known known_fields[] = {
 #define KNOWN(id, name, slot, traits) { H1_FIELD_##id, { name, sizeof(name) - 1 }, slot, #id },
     H1_FIELD_LIST(KNOWN)
 #undef KNOWN
+#define CLAIM(id, name, slot) { H1_FIELD_CLAIM, { name, sizeof(name) - 1 }, slot, #id },
+        H1_CLAIM_LIST(CLAIM)
+#undef CLAIM
 };
 #define KNOWN_COUNT (sizeof(known_fields) / sizeof(known_fields[0]))
 
@@ -26,7 +29,7 @@ static void every_known_name_is_in_its_slot(void **state)
     (void)state;
     for (size_t i = 0; i < KNOWN_COUNT; i++) {
         if (h1_field_slot(known_fields[i].name) != known_fields[i].slot) {
-            fail_msg("in H1_FIELD_LIST the slot of %s must be %u", known_fields[i].identifier,
+            fail_msg("in field.h the slot of %s must be %u", known_fields[i].identifier,
                      h1_field_slot(known_fields[i].name));
         }
     }
@@ -83,7 +86,9 @@ static void names_and_traits_are_those_of_the_list(void **state)
     (void)state;
     assert_string_equal(h1_field_to_str(H1_FIELD_OTHER), "other");
     assert_string_equal(h1_field_to_str(H1_FIELD_X_REAL_IP), "x-real-ip");
+    assert_string_equal(h1_field_to_str(H1_FIELD_CLAIM), "claim");
     assert_string_equal(h1_field_to_str(H1_FIELD_COUNT), "unknown");
+    assert_int_equal(h1_field_traits_of(H1_FIELD_CLAIM), H1_FIELD_KEPT);
     assert_int_equal(h1_field_traits_of(H1_FIELD_OTHER), H1_FIELD_PLAIN);
     assert_int_equal(h1_field_traits_of(H1_FIELD_CONNECTION), H1_FIELD_HOP_BY_HOP);
     assert_int_equal(h1_field_traits_of(H1_FIELD_COOKIE), H1_FIELD_KEPT);

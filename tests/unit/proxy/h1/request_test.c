@@ -60,6 +60,23 @@ static void line_ends_other_than_crlf_are_refused(void **state)
     check_all(cases, COUNT_OF(cases));
 }
 
+static void a_higher_minor_version_is_read_as_1_1(void **state)
+{
+    (void)state;
+    static const struct head_case cases[] = {
+        { TEXT("GET /a HTTP/1.2\r\nHost: h\r\n\r\n"), "GET /a @h h 1.1 keep none" },
+        { TEXT("GET /a HTTP/1.9\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"), "GET /a @h h 1.1 keep chunked" },
+        { TEXT("GET /a HTTP/1.2\r\n\r\n"), "Host is missing" },
+    };
+    static struct h1_request request;
+    enum h1_error error;
+    size_t resume_at = 0;
+    check_all(cases, COUNT_OF(cases));
+    assert_int_equal(h1_parse_request(cases[0].text, cases[0].len, &test_limits, &resume_at, &request, &error),
+                     H1_DONE);
+    assert_int_equal(request.desync_reason, H1_DESYNC_VERSION_HIGHER);
+}
+
 static void malformed_request_lines_are_refused(void **state)
 {
     (void)state;
@@ -75,7 +92,6 @@ static void malformed_request_lines_are_refused(void **state)
         { TEXT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "form of the request target does not fit the method" },
         { TEXT("GET / HTTP/2.0\r\n"), "HTTP version is not supported" },
         { TEXT("GET / HTTP/0.9\r\n"), "HTTP version is not supported" },
-        { TEXT("GET / HTTP/1.2\r\n"), "HTTP version is not supported" },
         { TEXT("GET / HTTP/3.1\r\n"), "HTTP version is not supported" },
         { TEXT("GET / HTTP/1.10\r\n"), "HTTP version is malformed" },
         { TEXT("GET / http/1.1\r\n"), "HTTP version is malformed" },
@@ -315,6 +331,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ordinary_requests_are_understood),
         cmocka_unit_test(line_ends_other_than_crlf_are_refused),
+        cmocka_unit_test(a_higher_minor_version_is_read_as_1_1),
         cmocka_unit_test(malformed_request_lines_are_refused),
         cmocka_unit_test(malformed_fields_are_refused),
         cmocka_unit_test(host_is_there_once_and_valid),

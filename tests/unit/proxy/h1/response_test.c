@@ -58,6 +58,7 @@ static void ordinary_responses_are_understood(void **state)
         { TEXT("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n"), "200 '' 1.1 keep none" },
         { TEXT("HTTP/1.1 404 Not \xe9 Found\t!\r\nContent-Length: 0\r\n\r\n"),
           "404 'Not \xe9 Found\t!' 1.1 keep none" },
+        { TEXT("HTTP/1.2 200 OK\r\nContent-Length: 5\r\n\r\n"), "200 'OK' 1.1 keep length 5" },
         { TEXT("HTTP/1.1 599 x\r\nContent-Length: 0\r\n\r\n"), "599 'x' 1.1 keep none" },
         { TEXT(OK "Connection: x-secret, set-cookie\r\nX-Secret: a\r\nSet-Cookie: b\r\nContent-Length: 1\r\n\r\n"),
           "200 'OK' 1.1 keep length 1 -Connection -X-Secret" },
