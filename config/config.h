@@ -85,8 +85,10 @@ struct config_admin {
 
 struct config_docker {
     bool enabled;
-    char *endpoint;                    /* "unix:///var/run/docker.sock" or "tcp://host:2376" (TLS files required) */
+    char *endpoint;                    /* "unix:///var/run/docker.sock" or "tcp://host:2376" */
+    bool insecure;                     /* tcp:// beyond loopback without the TLS files */
     char *tls_ca, *tls_cert, *tls_key; /* file paths */
+    char *adopt_created_before;        /* "2026-11-28T06:00:00Z"; null: none */
     char *network; /* prefer the container's address on this Docker network; null: any that is reachable */
 };
 
@@ -143,7 +145,9 @@ struct config_discovery {
 struct config {
     char *state_dir; /* durable state; created when missing */
     char *cluster; /* name; part of the labels of our containers, so that two installations do not touch each other's */
-    char *log_level; /* error warn info debug */
+    char *log_level;       /* error warn info debug */
+    bool strict;           /* refuse what is otherwise only warned of */
+    bool is_token_exposed; /* of the file, not in it: admin.token is written there, and everybody may read it */
     struct config_listener *listeners;
     size_t listener_count;
     struct config_proxy proxy;

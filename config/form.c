@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -150,6 +151,14 @@ char *form_accept_network(const char *text)
 {
     struct network network;
     return copy_if(network_parse(text, &network), text);
+}
+
+char *form_accept_moment(const char *text)
+{
+    struct tm at = { 0 };
+    const char *rest =
+        strlen(text) == sizeof "2026-11-28T06:00:00Z" - 1 ? strptime(text, "%Y-%m-%dT%H:%M:%SZ", &at) : NULL;
+    return copy_if(rest && !*rest && at.tm_year >= 70, text);
 }
 
 char *form_accept_docker_endpoint(const char *text)

@@ -25,6 +25,7 @@ char *form_accept_file(const char *text);
 char *form_accept_access_log(const char *text); /* "off", "stdout", or an absolute path */
 char *form_accept_listen_address(const char *text);
 char *form_accept_network(const char *text);         /* base/network.h */
+char *form_accept_moment(const char *text);          /* "2026-11-28T06:00:00Z": RFC 3339, UTC, from 1970 on */
 char *form_accept_docker_endpoint(const char *text); /* unix:///path or tcp://host:port */
 char *form_accept_host_name(const char *text);       /* lower case */
 char *form_accept_host_pattern(const char *text);    /* the same, "*.suffix", or "*" */

@@ -50,6 +50,13 @@ bool listen_address_is_loopback(const struct listen_address *address)
     return memcmp(address->ip, loopback, sizeof loopback) == 0 || memcmp(address->ip, mapped, sizeof mapped) == 0;
 }
 
+bool listen_address_names_loopback(const char *authority)
+{
+    struct listen_address address;
+    return strncmp(authority, "localhost:", 10) == 0 ||
+           (listen_address_parse(authority, &address) && listen_address_is_loopback(&address));
+}
+
 bool listen_address_overlaps(const struct listen_address *a, const struct listen_address *b)
 {
     if (a->port != b->port || a->is_ipv6 != b->is_ipv6)

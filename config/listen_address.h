@@ -18,6 +18,9 @@ void listen_address_print(const struct listen_address *address, char out[LISTEN_
 
 bool listen_address_is_loopback(const struct listen_address *address); /* 127/8, ::1, ::ffff:127/104 */
 
+/* "127.0.0.1:2375", "[::1]:2375", "localhost:2375": the host of a URL that leads nowhere else. */
+bool listen_address_names_loopback(const char *authority);
+
 /* Both cannot be listened on: the same port, and the same address or one of the two is all addresses of that family. */
 bool listen_address_overlaps(const struct listen_address *a, const struct listen_address *b);
 

@@ -333,7 +333,7 @@ static ssize_t read_whole(int fd, char *at, size_t room)
 }
 
 /* Null with errno set. A device or pipe could block for ever: only regular files. */
-static char *read_file(const char *path, size_t *len)
+static char *read_file(const char *path, size_t *len, bool *is_public)
 {
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -344,6 +344,7 @@ static char *read_file(const char *path, size_t *len)
     if (fstat(fd, &status) == 0 && !S_ISREG(status.st_mode)) {
         errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
     } else {
+        *is_public = status.st_mode & S_IROTH;
         text = mem_alloc(CONFIG_FILE_BYTES_MAX + 1); /* one more tells a file that is too large */
         got = read_whole(fd, text, CONFIG_FILE_BYTES_MAX + 1);
     }
@@ -358,12 +359,47 @@ static char *read_file(const char *path, size_t *len)
     return NULL;
 }
 
+/* A token that comes from the environment is not in the file. */
+static void check_exposure(struct config *config, struct node *root, bool is_public, struct problems *problems)
+{
+    bool whole;
+    struct node *token = node_locate(root, "admin.token", &whole);
+    config->is_token_exposed = is_public && whole && !token->is_null && !token->is_substituted;
+    if (config->is_token_exposed && config->strict)
+        refuse(problems, token, CONFIG_TOKEN_EXPOSED);
+}
+
+static struct config *load_document(const char *name, const char *text, size_t len, bool is_public,
+                                    struct config_problems *out)
+{
+    struct problems problems;
+    struct config *config = NULL;
+    problems_init(&problems, name);
+    if (len > CONFIG_FILE_BYTES_MAX) {
+        problems_add(&problems, 1, 1, "", "is too large, write at most %u bytes", CONFIG_FILE_BYTES_MAX);
+    } else {
+        struct node *root = node_read(text, len, &problems);
+        if (root)
+            config = load_tree(root, &problems);
+        if (config)
+            check_exposure(config, root, is_public, &problems);
+        node_free(root);
+    }
+    problems_hand_over(&problems, out);
+    if (out->count) {
+        config_free(config);
+        return NULL;
+    }
+    return config;
+}
+
 struct config *config_load_file(const char *path, struct config_problems *out)
 {
     size_t len;
-    char *text = read_file(path, &len);
+    bool is_public = false;
+    char *text = read_file(path, &len, &is_public);
     if (text) {
-        struct config *config = config_load_text(path, text, len, out);
+        struct config *config = load_document(path, text, len, is_public, out);
         free(text);
         return config;
     }
@@ -376,23 +412,7 @@ struct config *config_load_file(const char *path, struct config_problems *out)
 
 struct config *config_load_text(const char *name, const char *text, size_t len, struct config_problems *out)
 {
-    struct problems problems;
-    struct config *config = NULL;
-    problems_init(&problems, name);
-    if (len > CONFIG_FILE_BYTES_MAX) {
-        problems_add(&problems, 1, 1, "", "is too large, write at most %u bytes", CONFIG_FILE_BYTES_MAX);
-    } else {
-        struct node *root = node_read(text, len, &problems);
-        if (root)
-            config = load_tree(root, &problems);
-        node_free(root);
-    }
-    problems_hand_over(&problems, out);
-    if (out->count) {
-        config_free(config);
-        return NULL;
-    }
-    return config;
+    return load_document(name, text, len, false, out);
 }
 
 void config_free(struct config *config)

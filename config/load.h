@@ -18,6 +18,11 @@ struct config_problems {
     size_t count;
 };
 
+/* A problem where `strict` is set, else a warning (is_token_exposed). */
+#define CONFIG_TOKEN_EXPOSED                                                                                           \
+    "is written in a file that everybody may read, take that right away (chmod o-r) or write \"${NAME}\" and set the " \
+    "variable"
+
 #define CONFIG_FILE_BYTES_MAX (4u << 20)
 #define CONFIG_PROBLEMS_MAX 100 /* then "... and more" */
 

@@ -161,11 +161,21 @@ static bool is_null_word(const char *text)
            strcmp(text, "NULL") == 0;
 }
 
+static void refuse_node(struct node_reader *r, struct node *node, const char *what)
+{
+    struct buf path;
+    buf_init(&path, 0);
+    node_mark_bad(node);
+    node_write_path(node, &path);
+    problems_add(r->problems, node->line, node->column, buf_text(&path), "%s", what);
+    buf_fini(&path);
+}
+
 /* Sets node->text from what is written; a text that is not allowed becomes empty and the node bad. */
 static void set_text(struct node_reader *r, struct node *node, const char *written, size_t len)
 {
     struct error error = { "has a NUL character, write text without one" };
-    struct buf text, path;
+    struct buf text;
     buf_init(&text, NODE_TEXT_BYTES_MAX);
     if (strlen(written) == len && substitute_variables(written, &text, &error)) {
         node->text = mem_strdup(buf_text(&text));
@@ -175,14 +185,17 @@ static void set_text(struct node_reader *r, struct node *node, const char *writt
         }
     } else {
         node->text = mem_strdup("");
-        node_mark_bad(node);
-        buf_init(&path, 0);
-        node_write_path(node, &path);
-        problems_add(r->problems, node->line, node->column, buf_text(&path), "%s", error.text);
-        buf_fini(&path);
+        refuse_node(r, node, error.text);
     }
     r->text_bytes += text.len;
     buf_fini(&text);
+}
+
+/* In { token: ${X} } the text ends at the second brace, and what follows is no YAML; one message says why. */
+static bool is_cut_at_brace(const struct node *node, const char *written, size_t len)
+{
+    return !node->is_quoted && node->parent && node->parent->is_flow && len > 0 && written[len - 1] == '$' &&
+           (len == 1 || written[len - 2] != '$');
 }
 
 static void take_scalar(struct node_reader *r, const yaml_event_t *event)
@@ -197,6 +210,11 @@ static void take_scalar(struct node_reader *r, const yaml_event_t *event)
         return;
     node->is_quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     node->is_null = !node->is_quoted && is_null_word(written);
+    if (is_cut_at_brace(node, written, event->data.scalar.length)) {
+        refuse_node(r, node, "ends in '$': within { } and [ ], write \"${NAME}\" in quotes, or $$ for a dollar sign");
+        r->is_refused = true;
+        return;
+    }
     set_text(r, node, written, event->data.scalar.length);
     if (r->text_bytes > NODE_TEXT_BYTES_SUM) {
         add_problem(r, event->start_mark, "is too much text with its variables replaced, at most %u bytes are allowed",
@@ -205,7 +223,7 @@ static void take_scalar(struct node_reader *r, const yaml_event_t *event)
     }
 }
 
-static void open_container(struct node_reader *r, enum node_kind kind, yaml_mark_t at)
+static void open_container(struct node_reader *r, enum node_kind kind, bool is_flow, yaml_mark_t at)
 {
     if (is_key_next(r)) {
         add_problem(r, at, "has %s as a key, write a word", node_kind_to_str(kind));
@@ -217,6 +235,7 @@ static void open_container(struct node_reader *r, enum node_kind kind, yaml_mark
         struct node *node = add_node(r, kind, at);
         if (!node)
             return;
+        node->is_flow = is_flow;
         r->open = node;
         r->depth++;
     }
@@ -264,10 +283,10 @@ static void take_event(struct node_reader *r, const yaml_event_t *event)
         take_scalar(r, event);
         break;
     case YAML_SEQUENCE_START_EVENT:
-        open_container(r, NODE_LIST, event->start_mark);
+        open_container(r, NODE_LIST, event->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE, event->start_mark);
         break;
     case YAML_MAPPING_START_EVENT:
-        open_container(r, NODE_MAP, event->start_mark);
+        open_container(r, NODE_MAP, event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE, event->start_mark);
         break;
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT:

@@ -24,6 +24,7 @@ struct node {
     unsigned line, column;         /* from 1 */
     unsigned key_line, key_column; /* of its key in a map; else as above */
     bool is_quoted;                /* a scalar in quotes, or a block of text */
+    bool is_flow;                  /* a list or map in brackets or braces */
     bool is_substituted;           /* a variable was replaced in it */
     bool is_null;                  /* nothing, ~ or null, without quotes */
     bool is_repeated;              /* its key is there twice: no longer looked at */

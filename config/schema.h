@@ -48,6 +48,7 @@
     X(FORWARDED_FOR, char *)   \
     X(PROXY_PROTOCOL, char *)  \
     X(NETWORK, char *)         \
+    X(MOMENT, char *)          \
     X(BOOLEAN, bool)           \
     X(INTEGER, int64_t)        \
     X(DURATION, int64_t)       \

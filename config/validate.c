@@ -107,6 +107,11 @@ static void check_admin(const struct validation *v)
                v->config->admin.address);
 }
 
+static bool is_plain_allowed(const struct config_docker *docker)
+{
+    return docker->insecure || listen_address_names_loopback(docker->endpoint + strlen("tcp://"));
+}
+
 static void check_docker(const struct validation *v)
 {
     const struct config_docker *docker = &v->config->docker;
@@ -119,8 +124,16 @@ static void check_docker(const struct validation *v)
         refuse(v, "docker.network", "'none' gives a task no address, write the name of a network, or leave it out");
     bool is_tcp = strncmp(docker->endpoint, "tcp:", 4) == 0,
          has_any = docker->tls_ca || docker->tls_cert || docker->tls_key;
-    if (!is_sound(v, "docker.endpoint") || (!is_tcp && !has_any))
+    if (!is_sound(v, "docker.endpoint") || (!has_any && (!is_tcp || is_plain_allowed(docker))))
         return;
+    if (!has_any) {
+        refuse(
+            v, "docker.tls",
+            "is missing, '%s' is not a loopback address, and whoever reaches an engine is root there: write ca, cert "
+            "and key of docker.tls, or insecure: true for a socket proxy",
+            docker->endpoint);
+        return;
+    }
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         if (!files[i].value && is_sound(v, files[i].path))
             refuse(v, files[i].path, "is missing, %s: write ca, cert and key of docker.tls",

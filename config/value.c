@@ -79,6 +79,7 @@ static const struct value_type types[] = {
     [SCHEMA_TYPE_PROXY_PROTOCOL] = CHOICES("a PROXY protocol version", CHOICES_PROXY_PROTOCOL),
     [SCHEMA_TYPE_NETWORK] =
         WORDS("a network", "a network such as 10.0.0.0/8 or 2001:db8::/32, or an IP address", form_accept_network),
+    [SCHEMA_TYPE_MOMENT] = WORDS("a moment", "a UTC date and time such as 2026-11-28T06:00:00Z", form_accept_moment),
     [SCHEMA_TYPE_BOOLEAN] = WORDS("a boolean", "true or false", NULL),
     [SCHEMA_TYPE_INTEGER] = QUANTITY("an integer", "a whole number", integer),
     [SCHEMA_TYPE_DURATION] = QUANTITY("a duration", "a number with ms, s, m or h", duration),

@@ -49,6 +49,8 @@ struct config *config_file_load_or_complain(const char *path)
     for (size_t i = 0; i < problems.count; i++)
         fprintf(stderr, "%s\n", problems.lines[i]);
     config_problems_fini(&problems);
+    if (config && config->is_token_exposed)
+        fprintf(stderr, "%s: warning: admin.token: %s\n", path, CONFIG_TOKEN_EXPOSED);
     return config;
 }
 

@@ -5,6 +5,7 @@
 #include "base/fair_queue.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/listen_address.h"
 #include "discovery/docker/engine_call.h"
 
 #include <stdio.h>
@@ -48,7 +49,7 @@ struct docker_engine {
     struct http_client *http;
     char *socket_path;                 /* owned; null: tcp */
     char *base_url;                    /* owned; "http://docker" or "https://host:2376" */
-    char *remote_host;                 /* owned; null: unix socket */
+    char *remote_host;                 /* owned; null: an engine of this host */
     char *tls_ca, *tls_cert, *tls_key; /* owned */
     enum docker_engine_state state;
     char version[DOCKER_VERSION_SIZE];
@@ -335,7 +336,11 @@ static bool engine_set_tcp(struct docker_engine *engine, const char *authority, 
     engine->remote_host = colon ? mem_strndup(authority, (size_t)(colon - authority)) : mem_strdup(authority);
     if (!host_is_valid(engine->remote_host) || (colon && (end == colon + 1 || *end)) || port < 1 || port > 65535)
         return error_set(error, "docker.endpoint tcp://%s: tcp://host:port is expected", authority);
-    engine->base_url = mem_printf("https://%s:%ld", engine->remote_host, port);
+    engine->base_url = mem_printf("%s://%s:%ld", engine->tls_key ? "https" : "http", engine->remote_host, port);
+    if (!engine->tls_key) { /* a socket proxy: the containers are here */
+        free(engine->remote_host);
+        engine->remote_host = NULL;
+    }
     return true;
 }
 
@@ -349,14 +354,18 @@ static bool engine_set_endpoint(struct docker_engine *engine, const struct confi
     }
     if (strncmp(endpoint, "tcp://", 6) != 0)
         return error_set(error, "docker.endpoint %s: unix:///path or tcp://host:port is expected", endpoint);
-    if (!config->tls_ca || !config->tls_cert || !config->tls_key)
-        return error_set(error,
-                         "docker.endpoint %s: whoever reaches an engine is root there, so tcp:// needs all of tls_ca, "
-                         "tls_cert and tls_key",
-                         endpoint);
-    engine->tls_ca = mem_strdup(config->tls_ca);
-    engine->tls_cert = mem_strdup(config->tls_cert);
-    engine->tls_key = mem_strdup(config->tls_key);
+    bool has_tls = config->tls_ca && config->tls_cert && config->tls_key;
+    if (!has_tls && !config->insecure && !listen_address_names_loopback(endpoint + 6))
+        return error_set(
+            error,
+            "docker.endpoint %s: whoever reaches an engine is root there, so tcp:// needs ca, cert and key of "
+            "docker.tls, a loopback address, or docker.insecure",
+            endpoint);
+    if (has_tls) {
+        engine->tls_ca = mem_strdup(config->tls_ca);
+        engine->tls_cert = mem_strdup(config->tls_cert);
+        engine->tls_key = mem_strdup(config->tls_key);
+    }
     return engine_set_tcp(engine, endpoint + 6, error);
 }
 

@@ -157,6 +157,22 @@ static void addresses_get_one_spelling(void **state)
         assert_form(form_accept_listen_address, bad[i], NULL);
 }
 
+static void moments_are_utc(void **state)
+{
+    (void)state;
+    assert_form(form_accept_moment, "2026-11-28T06:00:00Z", "2026-11-28T06:00:00Z");
+    static const char *const bad[] = { "",
+                                       "2026-11-28",
+                                       "2026-11-28T06:00:00",
+                                       "2026-11-28T06:00:00+02:00",
+                                       "2026-11-28 06:00:00Z",
+                                       "2026-13-28T06:00:00Z",
+                                       "1969-12-31T23:59:59Z",
+                                       "2026-11-28T06:00:00Zx" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_form(form_accept_moment, bad[i], NULL);
+}
+
 static void docker_endpoints_are_sockets_or_hosts(void **state)
 {
     (void)state;
@@ -205,6 +221,7 @@ int main(void)
         cmocka_unit_test(a_star_behind_a_path_prefix_is_not_needed),
         cmocka_unit_test(several_hosts_are_one_text_with_commas),
         cmocka_unit_test(addresses_get_one_spelling),
+        cmocka_unit_test(moments_are_utc),
         cmocka_unit_test(docker_endpoints_are_sockets_or_hosts),
         cmocka_unit_test(secrets_images_and_logs_have_their_forms),
     };

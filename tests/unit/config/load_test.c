@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void an_empty_map_gives_every_default(void **state)
@@ -169,7 +170,8 @@ static void all_problems_are_named_at_once_with_line_and_column(void **state)
 {
     (void)state;
     static const char *const lines[] = {
-        "t.yaml:1:1: stateDri: unknown key, allowed keys are stateDir, cluster, logLevel, listeners, proxy, admin, "
+        "t.yaml:1:1: stateDri: unknown key, allowed keys are stateDir, cluster, logLevel, strict, listeners, proxy, "
+        "admin, "
         "docker, "
         "discovery, services; did you mean 'stateDir'?",
         "t.yaml:2:11: logLevel: 'inof' is not a log level, write one of error, warn, info, debug; did you mean 'info'?",
@@ -313,6 +315,14 @@ static void a_variable_that_is_not_set_is_a_problem(void **state)
     assert_problem(
         "stateDir: /$HOME",
         "t.yaml:1:11: stateDir: has a '$' alone, write $$ for a dollar sign, or ${NAME} for an environment variable");
+    assert_problem(
+        "admin: { token: ${PORTICO_TEST_UNSET} }",
+        "t.yaml:1:17: admin.token: ends in '$': within { } and [ ], write \"${NAME}\" in quotes, or $$ for a "
+        "dollar sign");
+    assert_problem(
+        "listeners: [{ name: http, address: ${A} }]",
+        "t.yaml:1:36: listeners[0].address: ends in '$': within { } and [ ], write \"${NAME}\" in quotes, or "
+        "$$ for a dollar sign");
     assert_problem_start("stateDir: ${A", "t.yaml:1:11: stateDir: has a '${' without a name and '}' behind it");
     assert_problem_start("stateDir: '${}'", "t.yaml:1:11: stateDir: has a '${' without a name and '}' behind it");
 }
@@ -452,6 +462,39 @@ static void files_are_read_and_their_errors_are_problems(void **state)
     config_problems_fini(&problems);
 }
 
+static void check_exposure(const char *text, mode_t mode, bool is_accepted, bool is_exposed)
+{
+    struct config_problems problems;
+    char path[] = "/tmp/portico-load-test-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_int_equal(fchmod(fd, mode), 0);
+    close(fd);
+    struct config *c = config_load_file(path, &problems);
+    unlink(path);
+    assert_int_equal(c != NULL, is_accepted);
+    if (c)
+        assert_int_equal(c->is_token_exposed, is_exposed);
+    else
+        assert_non_null(strstr(problems.lines[0], ":1:18: admin.token: is written in a file that everybody may read"));
+    config_free(c);
+    config_problems_fini(&problems);
+}
+
+static void a_token_in_a_file_that_everybody_may_read_is_a_warning_or_a_problem(void **state)
+{
+    (void)state;
+    setenv("PORTICO_TEST_TOKEN", "0123456789abcdef", 1);
+    check_exposure("admin:  { token: 0123456789abcdef }", 0600, true, false);
+    check_exposure("admin:  { token: 0123456789abcdef }", 0640, true, false);
+    check_exposure("admin:  { token: 0123456789abcdef }", 0644, true, true);
+    check_exposure("admin:  { token: '${PORTICO_TEST_TOKEN}' }", 0644, true, false);
+    check_exposure("admin: {}", 0644, true, false);
+    check_exposure("admin:  { token: 0123456789abcdef }\nstrict: true", 0644, false, false);
+    check_exposure("admin:  { token: 0123456789abcdef }\nstrict: true", 0640, true, false);
+}
+
 static void the_examples_are_accepted(void **state)
 {
     (void)state;
@@ -489,6 +532,7 @@ int main(void)
         cmocka_unit_test(lists_and_maps_are_bounded),
         cmocka_unit_test(balancers_are_those_that_were_named),
         cmocka_unit_test(files_are_read_and_their_errors_are_problems),
+        cmocka_unit_test(a_token_in_a_file_that_everybody_may_read_is_a_warning_or_a_problem),
         cmocka_unit_test(the_examples_are_accepted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

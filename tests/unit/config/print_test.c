@@ -104,12 +104,12 @@ static void defaults_are_filled_in(void **state)
     (void)state;
     struct config *config = load("cluster: c");
     char *text = print(config, false);
-    assert_memory_equal(
-        text,
-        "stateDir: \"/var/lib/portico\"\ncluster: \"c\"\nlogLevel: \"info\"\nlisteners:\n  - name: \"http\"\n"
-        "    address: \"0.0.0.0:8080\"\n    proxyProtocol: false\n    connectionsPerWorker: 0\n"
-        "    requestsPerSecondPerWorker: 0\n    bodyBytesPerSecondPerWorker: 0\nproxy:\n  workers: 0\n",
-        255);
+    assert_memory_equal(text,
+                        "stateDir: \"/var/lib/portico\"\ncluster: \"c\"\nlogLevel: \"info\"\nstrict: "
+                        "false\nlisteners:\n  - name: \"http\"\n"
+                        "    address: \"0.0.0.0:8080\"\n    proxyProtocol: false\n    connectionsPerWorker: 0\n"
+                        "    requestsPerSecondPerWorker: 0\n    bodyBytesPerSecondPerWorker: 0\nproxy:\n  workers: 0\n",
+                        269);
     assert_non_null(strstr(text, "    head: 10s\n"));
     assert_non_null(strstr(text, "    bufferBytesPerWorker: 256MiB\n"));
     assert_non_null(strstr(text, "services: []\n"));

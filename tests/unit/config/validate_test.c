@@ -113,6 +113,16 @@ static void a_tcp_engine_needs_all_three_tls_files(void **state)
     };
     assert_problems("docker: {endpoint: 'tcp://10.0.0.1:2376',   tls: {cert: /c}}", lines, 2);
     assert_accepted("docker: {endpoint: 'tcp://[::1]:2376', tls: {ca: /a, cert: /c, key: /k}}");
+    assert_problem(
+        "docker: {endpoint: 'tcp://10.0.0.1:2375'}",
+        "t.yaml:1:9: docker.tls: is missing, 'tcp://10.0.0.1:2375' is not a loopback address, and whoever "
+        "reaches an engine is root there: write ca, cert and key of docker.tls, or insecure: true for a socket "
+        "proxy");
+    assert_accepted("docker: {endpoint: 'tcp://127.0.0.1:2375'}");
+    assert_accepted("docker: {endpoint: 'tcp://[::1]:2375'}");
+    assert_accepted("docker: {endpoint: 'tcp://localhost:2375'}");
+    assert_accepted("docker: {endpoint: 'tcp://socket-proxy:2375', insecure: true}");
+    assert_problem_start("docker: {endpoint: 'tcp://localhost.example:2375'}", "t.yaml:1:9: docker.tls: is missing");
     assert_problem_start("docker: {endpoint: 'http://h:1'}",
                          "t.yaml:1:20: docker.endpoint: 'http://h:1' is not a Docker endpoint");
     assert_problem_start("docker: {network: none}", "t.yaml:1:19: docker.network: 'none' gives a task no address");

@@ -381,34 +381,40 @@ static void endpoints_that_are_not_safe_are_refused(void **state)
 {
     static const struct {
         const char *endpoint;
-        bool with_tls, accepted;
+        bool with_tls, accepted, insecure;
     } rows[] = {
-        { "tcp://192.0.2.1:2376", true, true },
-        { "tcp://192.0.2.1:2375", false, false },
-        { "tcp://[2001:db8::1]:2376", true, true },
-        { "tcp://", true, false },
-        { "tcp://a b:1", true, false },
-        { "tcp://a:0", true, false },
-        { "tcp://a:99999", true, false },
-        { "tcp://a:1/x", true, false },
-        { "tcp://user@a:1", true, false },
-        { "http://192.0.2.1", true, false },
-        { "unix://relative", false, false },
-        { "fd://", false, false },
-        { "", false, false },
+        { "tcp://127.0.0.1:2375", false, true, false },
+        { "tcp://localhost:2375", false, true, false },
+        { "tcp://socket-proxy:2375", false, false, false },
+        { "tcp://socket-proxy:2375", false, true, true },
+        { "tcp://192.0.2.1:2376", true, true, false },
+        { "tcp://192.0.2.1:2375", false, false, false },
+        { "tcp://[2001:db8::1]:2376", true, true, false },
+        { "tcp://", true, false, false },
+        { "tcp://a b:1", true, false, false },
+        { "tcp://a:0", true, false, false },
+        { "tcp://a:99999", true, false, false },
+        { "tcp://a:1/x", true, false, false },
+        { "tcp://user@a:1", true, false, false },
+        { "http://192.0.2.1", true, false, false },
+        { "unix://relative", false, false, false },
+        { "fd://", false, false, false },
+        { "", false, false, false },
     };
     struct bench *b = *state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct error error = { "" };
         char endpoint[64], tls[] = "/nonexistent.pem";
         snprintf(endpoint, sizeof endpoint, "%s", rows[i].endpoint);
-        struct config_docker config = { .enabled = true, .endpoint = endpoint };
+        struct config_docker config = { .enabled = true, .endpoint = endpoint, .insecure = rows[i].insecure };
         if (rows[i].with_tls)
             config.tls_ca = config.tls_cert = config.tls_key = tls;
         struct docker_engine *engine = docker_engine_new(b->loop, b->http, &config, &error);
         if ((engine != NULL) != rows[i].accepted)
             fail_msg("%s: %s", rows[i].endpoint, error.text);
         assert_int_equal(error.text[0] != '\0', engine == NULL);
+        if (engine)
+            assert_int_equal(docker_engine_remote_host(engine) != NULL, rows[i].with_tls);
         docker_engine_free(engine);
     }
 }
