@@ -1,5 +1,6 @@
 #include "admin/guard.h"
 
+#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -75,6 +76,20 @@ static bool is_host_allowed(const struct guard_policy *policy, const char *value
     return is_same_host(value, host_len, policy->bound_host);
 }
 
+/* An IP address, with or without port: no name that could have been made to lead here. */
+static bool is_address(const char *value)
+{
+    char host[64];
+    unsigned char unused[16];
+    size_t host_len;
+    const char *port;
+    if (!split_host(value, &host_len, &port) || host_len >= sizeof host)
+        return false;
+    bool is_bracketed = value[0] == '[';
+    snprintf(host, sizeof host, "%.*s", (int)(host_len - (is_bracketed ? 2 : 0)), value + is_bracketed);
+    return inet_pton(is_bracketed ? AF_INET6 : AF_INET, host, unused) == 1;
+}
+
 /* The page that asks was served by this very host: "http://" or "https://" and the Host field, nothing else. */
 static bool is_own_origin(const char *origin, const char *host)
 {
@@ -136,6 +151,9 @@ void guard_claims_add(struct guard_claims *claims, const char *name, const char 
         { "Content-Length", &claims->content_length },
         { "Transfer-Encoding", &claims->transfer_encoding },
     };
+    if (strcasecmp(name, "Via") == 0 || strcasecmp(name, "Forwarded") == 0 ||
+        strncasecmp(name, "X-Forwarded-", 12) == 0)
+        claims->forwarded = name;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         if (strcasecmp(name, fields[i].name) != 0)
             continue;
@@ -151,9 +169,12 @@ struct guard_verdict guard_check_sender(const struct guard_policy *policy, const
     struct guard_verdict framing = check_framing(claims, has_body_method);
     if (!framing.is_allowed)
         return framing;
+    if (claims->forwarded)
+        return refuse(403, "forwarded", "this came through a proxy (it has %.60s): call the admin API itself",
+                      claims->forwarded);
     if (!claims->host)
         return refuse(400, "bad_request", "the Host field is missing");
-    if (!is_host_allowed(policy, claims->host))
+    if (!policy->token && !is_host_allowed(policy, claims->host) && !(is_open && is_address(claims->host)))
         return refuse(403, "forbidden_host", "Host %.100s is neither ours nor in admin.allowedHosts", claims->host);
     if (claims->sec_fetch_site && !is_same_origin_fetch(claims->sec_fetch_site))
         return refuse(403, "cross_site", "a page of another site may not call this API");

@@ -1,6 +1,8 @@
 /* guard: may this request have any effect? The whole security decision of the admin API, pure: header values in,
  * verdict out. Any thread. A port on loopback is reachable by every local user and by every browser, hence the checks
- * on Host (DNS rebinding), Origin and Sec-Fetch-Site (cross-site requests) and Content-Type (cross-site forms). */
+ * on Host (DNS rebinding), Origin and Sec-Fetch-Site (cross-site requests) and Content-Type (cross-site forms), and the
+ * refusal of what came through a proxy, which may be our own. Where a token is asked for, no page can know it, and the
+ * name does not matter; what tells nothing and changes nothing (/healthz) may be asked for by any address. */
 #ifndef ADMIN_GUARD_H
 #define ADMIN_GUARD_H
 
@@ -23,7 +25,8 @@ struct guard_policy {
 /* What a request says of itself; zeroed before the first guard_claims_add(). Borrowed strings, null when absent. */
 struct guard_claims {
     const char *host, *origin, *sec_fetch_site, *authorization, *content_type, *content_length, *transfer_encoding;
-    const char *repeated; /* a field above that came twice; null: none did */
+    const char *repeated;  /* a field above that came twice; null: none did */
+    const char *forwarded; /* name of a field that a proxy adds; null: there is none */
 };
 
 struct guard_verdict {
@@ -36,8 +39,8 @@ struct guard_verdict {
 /* Keeps the field if the guard reads it. Names are compared without case. */
 void guard_claims_add(struct guard_claims *claims, const char *name, const char *value);
 
-/* Framing, Host, origin, token, in this order; before anything else is done with the request. has_body_method: the
- * method may carry a body (not GET or HEAD). is_open: the route needs no token. */
+/* Framing, proxies on the way, Host, origin, token, in this order; before anything else is done with the request.
+ * has_body_method: the method may carry a body (not GET or HEAD). is_open: the route needs no token. */
 struct guard_verdict guard_check_sender(const struct guard_policy *policy, const struct guard_claims *claims,
                                         bool has_body_method, bool is_open);
 

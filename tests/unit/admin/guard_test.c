@@ -73,7 +73,60 @@ static void a_host_that_is_not_ours_is_forbidden(void **state)
         { "empty", { .host = "", GOOD_TOKEN }, false, false, 403 },
         { "missing", { GOOD_TOKEN }, false, false, 400 },
     };
+    struct guard_policy without = policy;
+    without.token = NULL;
+    RUN(&without, attempts);
+}
+
+/* No page of another site knows the token, so that its name may be anything. */
+static void with_a_token_every_host_will_do(void **state)
+{
+    (void)state;
+    static const struct attempt attempts[] = {
+        { "name of the machine", { .host = "edge-1.example.com:9900", GOOD_TOKEN }, true, false, 0 },
+        { "its address", { .host = "192.0.2.7:9900", GOOD_TOKEN }, true, false, 0 },
+        { "without the token", { .host = "192.0.2.7:9900" }, true, false, 401 },
+        { "missing", { GOOD_TOKEN }, true, false, 400 },
+        { "page of another site", { .host = "a.example", GOOD_TOKEN, .origin = "http://b.example" }, true, false, 403 },
+    };
     RUN(&policy, attempts);
+}
+
+static void an_open_route_may_be_asked_for_by_address(void **state)
+{
+    (void)state;
+    static const struct attempt attempts[] = {
+        { "address", { .host = "192.0.2.7:9900" }, false, true, 0 },
+        { "without port", { .host = "192.0.2.7" }, false, true, 0 },
+        { "another port", { .host = "192.0.2.7:80" }, false, true, 0 },
+        { "v6", { .host = "[2001:db8::7]:9900" }, false, true, 0 },
+        { "on a closed route", { .host = "192.0.2.7:9900" }, false, false, 403 },
+        { "name", { .host = "evil.example.com:9900" }, false, true, 403 },
+        { "name that looks like one", { .host = "192.0.2.7.evil.example.com" }, false, true, 403 },
+        { "half an address", { .host = "192.0.2" }, false, true, 403 },
+        { "v6 without brackets", { .host = "2001:db8::7" }, false, true, 403 },
+        { "v4 in brackets", { .host = "[192.0.2.7]" }, false, true, 403 },
+    };
+    struct guard_policy without = policy;
+    without.token = NULL;
+    RUN(&without, attempts);
+}
+
+/* Our own proxy adds such fields to whatever it sends on, and would otherwise be a way in from the Internet. */
+static void what_came_through_a_proxy_is_forbidden(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "Via", "FORWARDED", "x-forwarded-for", "X-Forwarded-Proto", "X-Forwarded-" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct guard_claims claims = { .host = NULL };
+        guard_claims_add(&claims, "Host", "127.0.0.1:9900");
+        guard_claims_add(&claims, "Authorization", "Bearer s3cret");
+        guard_claims_add(&claims, names[i], "");
+        struct guard_verdict verdict = guard_check_sender(&policy, &claims, false, false);
+        assert_int_equal(verdict.status, 403);
+        assert_non_null(strstr(verdict.message, names[i]));
+        assert_int_equal(guard_check_sender(&policy, &claims, false, true).status, 403);
+    }
 }
 
 static void a_page_of_another_site_is_forbidden_even_with_the_token(void **state)
@@ -208,7 +261,9 @@ static void a_refusal_is_printable_and_bounded(void **state)
     host[sizeof host - 1] = '\0';
     memcpy(host, "x\x1b[31m\xff", 7);
     struct guard_claims claims = { .host = host };
-    struct guard_verdict verdict = guard_check_sender(&policy, &claims, false, false);
+    struct guard_policy without = policy;
+    without.token = NULL;
+    struct guard_verdict verdict = guard_check_sender(&without, &claims, false, false);
     assert_int_equal(verdict.status, 403);
     for (const char *at = verdict.message; *at; at++)
         assert_in_range(*at, 0x20, 0x7e);
@@ -227,6 +282,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_host_that_is_not_ours_is_forbidden),
+        cmocka_unit_test(with_a_token_every_host_will_do),
+        cmocka_unit_test(an_open_route_may_be_asked_for_by_address),
+        cmocka_unit_test(what_came_through_a_proxy_is_forbidden),
         cmocka_unit_test(a_page_of_another_site_is_forbidden_even_with_the_token),
         cmocka_unit_test(the_token_is_asked_for_everywhere_but_on_open_routes),
         cmocka_unit_test(doubtful_framing_is_refused_before_all_else),
