@@ -9,7 +9,7 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n' $(1) $(2))
 
 VERSION := 0.1.0
-PACKAGES := libevent_core libevent_extra libcurl jansson yaml-0.1 libseccomp sqlite3
+PACKAGES := libevent_core libevent_extra libcurl jansson yaml-0.1 libseccomp sqlite3 libcrypto
 MODULES := base config discovery controller proxy admin daemon
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wpointer-arith \

@@ -35,7 +35,8 @@ struct controller {
     struct event_log *events;    /* owned */
     struct timer tick, soon;
     bool is_started, is_soon;
-    int64_t now_ms; /* of the last turn */
+    bool is_memory_lost; /* the store is not what it was: said once */
+    int64_t now_ms;      /* of the last turn */
     int64_t sampled_at_ms;
     struct drain *drains; /* owned */
     size_t drain_count, drain_size;
@@ -382,9 +383,21 @@ static void drop_gone_services(struct controller *c)
     }
 }
 
-static bool may_act(const struct controller *c)
+/* Another controller may hold the folder by now, and start and stop the same tasks. */
+static bool has_memory(struct controller *c)
 {
-    return c->config != NULL && record_book_is_readable(c->book) && drain_book_is_readable(c->ordered) &&
+    const char *problem = record_book_find_problem(c->book);
+    if (problem != NULL && !c->is_memory_lost)
+        log_error("no task is started or stopped any more: %s", problem);
+    else if (problem == NULL && c->is_memory_lost)
+        log_info("the durable state is there again");
+    c->is_memory_lost = problem != NULL;
+    return problem == NULL;
+}
+
+static bool may_act(struct controller *c)
+{
+    return c->config != NULL && has_memory(c) && drain_book_is_readable(c->ordered) &&
            task_registry_is_synced(c->parts.registry, c->parts.runtime_provider);
 }
 

@@ -59,6 +59,13 @@ bool record_book_is_readable(const struct record_book *book)
     return book->is_readable;
 }
 
+const char *record_book_find_problem(const struct record_book *book)
+{
+    if (!book->is_readable)
+        return "the desired state could not be read at the start";
+    return book->store == NULL ? NULL : book->store->ops->find_problem(book->store);
+}
+
 bool record_book_take(struct record_book *book, const char *service, struct store_record *out)
 {
     struct remembered *r;

@@ -15,6 +15,9 @@ struct record_book *record_book_new(struct store *store);
 void record_book_free(struct record_book *book);
 
 bool record_book_is_readable(const struct record_book *book);
+/* Why nothing may be started, stopped or promised: it could not be read, or the store was taken away since. Null: all
+ * is well. Cheap; valid until the next call. */
+const char *record_book_find_problem(const struct record_book *book);
 /* False when nothing is remembered of the service, or it was taken before. */
 bool record_book_take(struct record_book *book, const char *service, struct store_record *out);
 /* Durable when it returns true. */

@@ -2,6 +2,7 @@
 
 #include "admin/server.h"
 #include "base/child_channel.h"
+#include "base/clock.h"
 #include "base/http_client.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -17,6 +18,7 @@
 #include "daemon/signals.h"
 #include "daemon/status.h"
 #include "discovery/docker/engine.h"
+#include "discovery/docker/engine_time.h"
 #include "discovery/health/checker.h"
 #include "discovery/provider.h"
 #include "proxy/stats.h"
@@ -46,8 +48,10 @@ struct control {
     size_t provider_count;
     const struct provider *docker; /* in providers; null: docker is off */
     struct health_checker *checker;
-    struct store *store;     /* null: cannot be opened */
-    struct runtime *runtime; /* null: nothing is created */
+    struct store *store; /* null: cannot be opened */
+    struct ownership stored_ownership;
+    struct ownership ownership; /* the same, with what the configuration adopts beyond it */
+    struct runtime *runtime;    /* null: nothing is created */
     struct publisher *publisher;
     struct proxy_view view;
     struct controller *controller;
@@ -113,6 +117,23 @@ static void reload_providers(struct control *c)
     }
 }
 
+/* A date in the future would adopt what somebody is yet to start. */
+static void adopt_claims(struct control *c)
+{
+    const char *before = c->config->docker.adopt_created_before;
+    int64_t now_us = clock_wall_us(), adopted_us = before ? docker_time_parse_us(before) : 0;
+    if (adopted_us > now_us)
+        log_warn("docker.adoptCreatedBefore %s is in the future: taken as now", before);
+    c->ownership = c->stored_ownership;
+    if (adopted_us > c->ownership.claims_hold_before_wall_us)
+        c->ownership.claims_hold_before_wall_us = adopted_us > now_us ? now_us : adopted_us;
+    if (c->ownership.claims_hold_before_wall_us == 0)
+        return;
+    char until[32];
+    clock_format_wall(c->ownership.claims_hold_before_wall_us, until);
+    log_info("containers with our labels that were created before %s count as ours without a proof", until);
+}
+
 /* A token can be changed without a restart; its absence only where the address in force is loopback. */
 static void reconfigure_admin(struct control *c, const struct config_admin *wanted)
 {
@@ -135,6 +156,7 @@ static void take_over(struct control *c, struct config *wanted)
     warn_of_restart(c, wanted);
     c->config = wanted;
     configure_checks(c, before);
+    adopt_claims(c);
     controller_apply_config(c->controller, wanted);
     publisher_apply_config(c->publisher, wanted);
     reload_providers(c);
@@ -152,6 +174,8 @@ static void reload(struct control *c)
     struct config_problems problems;
     struct config *wanted = config_load_file(c->options->config_path, &problems);
     config_file_log_problems(&problems);
+    if (wanted && wanted->is_token_exposed)
+        log_warn("admin.token: %s", CONFIG_TOKEN_EXPOSED);
     if (wanted) {
         take_over(c, wanted);
     } else {
@@ -232,7 +256,9 @@ static bool start_docker(struct control *c, struct error *error)
 
 static bool start_providers(struct control *c, struct error *error)
 {
-    const struct provider_parts parts = { .loop = c->loop, .registry = c->registry, .engine = c->engine };
+    const struct provider_parts parts = {
+        .loop = c->loop, .registry = c->registry, .engine = c->engine, .ownership = c->store ? &c->ownership : NULL
+    };
     for (size_t i = 0; i < provider_kinds_count() && c->provider_count < PUBLISHER_PROVIDERS_MAX; i++) {
         const struct provider_ops *ops = provider_kind(i);
         if (!ops->is_configured(c->config))
@@ -255,8 +281,13 @@ static bool start_providers(struct control *c, struct error *error)
 static bool open_store(struct control *c, struct error *error)
 {
     c->store = store_ops_sqlite.open(c->options->state_dir, error);
-    if (c->store)
+    if (c->store && c->store->ops->load_ownership(c->store, &c->stored_ownership, error)) {
+        adopt_claims(c);
         return true;
+    }
+    if (c->store)
+        c->store->ops->close(c->store);
+    c->store = NULL;
     if (is_first_start(c) && c->config->docker.enabled)
         return false;
     c->status.is_store_missing = c->config->docker.enabled;
@@ -267,7 +298,7 @@ static bool open_store(struct control *c, struct error *error)
 static void start_controller(struct control *c)
 {
     if (c->engine && c->store)
-        c->runtime = docker_runtime_new(c->engine, c->config->cluster, c->config->docker.network);
+        c->runtime = docker_runtime_new(c->engine, c->config->cluster, &c->ownership, c->config->docker.network);
     c->controller = controller_new(&(struct controller_parts){ .loop = c->loop,
                                                                .registry = c->registry,
                                                                .runtime_provider = c->docker ? c->docker->index : 0,
@@ -303,6 +334,7 @@ static void fill_status(struct control *c)
     c->status.engine = c->engine;
     c->status.docker = c->docker;
     c->status.checker = c->checker;
+    c->status.store = c->engine ? c->store : NULL;
     c->status.control_restart_count = (uint64_t)c->options->control_restarts;
     c->status.upgrade_count = (uint64_t)c->options->upgrades;
     c->proxy_start_count = (uint64_t)c->options->proxy_starts;

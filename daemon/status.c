@@ -38,14 +38,23 @@ static void describe_troubles(const struct publisher_status *publisher, char *ou
         out[len - 2] = '\0';
 }
 
-/* Ready means that requests are served. An engine that is away takes no traffic from those who serve, so that it is
- * told but does not count. */
+static const char *find_store_problem(const struct status *s)
+{
+    if (s->is_store_missing)
+        return "it could not be opened at the start, see the log";
+    return s->store ? s->store->ops->find_problem(s->store) : NULL;
+}
+
+/* Ready means that requests are served, and that what serves them is kept up. An engine that is away takes no traffic
+ * from those who serve and comes back, so that it is told but does not count; a durable state that is gone needs
+ * somebody. */
 static void status_readiness(void *owner, struct admin_readiness *out)
 {
     const struct status *s = owner;
     struct publisher_status publisher;
+    const char *store_problem = find_store_problem(s);
     publisher_status(s->publisher, &publisher);
-    *out = (struct admin_readiness){ .ready = publisher.is_linked && publisher.is_serving };
+    *out = (struct admin_readiness){ .ready = publisher.is_linked && publisher.is_serving && !store_problem };
     describe_docker(s, out->docker, sizeof out->docker);
     describe_troubles(&publisher, out->warning, sizeof out->warning);
     if (!publisher.is_linked)
@@ -54,6 +63,9 @@ static void status_readiness(void *owner, struct admin_readiness *out)
         snprintf(out->reason, sizeof out->reason, "the proxy has no snapshot yet%s%.*s",
                  publisher.last_rejection[0] ? "; it refused: " : "", (int)sizeof out->reason / 2,
                  publisher.last_rejection);
+    else if (store_problem)
+        snprintf(out->reason, sizeof out->reason, "durable state: no task is started or stopped: %.180s",
+                 store_problem);
 }
 
 /* ---- /metrics ---- */
@@ -163,7 +175,7 @@ static void status_each_metric(void *owner, admin_metric_cb each, void *each_own
     PUT_COUNTER("config_reloads", s->reload_count, "configurations taken over while running");
     PUT_COUNTER("config_reload_failures", s->reload_failure_count, "configurations refused while running");
     PUT_GAUGE("config_fallback", s->is_config_fallback, "1 while the last good copy stands in for a bad file, else 0");
-    PUT_GAUGE("store_missing", s->is_store_missing, "1 while the durable state cannot be opened, else 0");
+    PUT_GAUGE("store_missing", find_store_problem(s) != NULL, "1 while the durable state is not usable, else 0");
 }
 
 /* ---- /v1/routes ---- */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "admin/parts.h"
+#include "controller/store/store.h"
 #include "daemon/publisher.h"
 #include "daemon/proxy_view.h"
 #include "discovery/docker/engine.h"
@@ -24,6 +25,7 @@ struct status {
     uint64_t control_restart_count, proxy_restart_count, upgrade_count;
     bool is_config_fallback; /* the file was bad at the start: the last good copy is in force */
     bool is_store_missing;   /* nothing may be created or stopped */
+    struct store *store;     /* null: it is missing, or Docker is off */
 };
 
 extern const struct admin_daemon_ops status_admin_ops; /* owner: struct status */

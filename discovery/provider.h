@@ -14,6 +14,7 @@
 #include "discovery/task_registry.h"
 
 struct docker_engine; /* discovery/docker/engine.h */
+struct ownership;     /* discovery/docker/ownership.h */
 
 #define PROVIDER_LIST(X) X(docker) X(file)
 
@@ -21,7 +22,8 @@ struct docker_engine; /* discovery/docker/engine.h */
 struct provider_parts {
     struct loop *loop;
     struct task_registry *registry;
-    struct docker_engine *engine; /* null unless docker.enabled */
+    struct docker_engine *engine;      /* null unless docker.enabled */
+    const struct ownership *ownership; /* null: the durable state is missing (discovery/docker/ownership.h) */
 };
 
 struct provider {

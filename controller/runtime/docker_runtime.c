@@ -39,18 +39,29 @@ struct flight {
 struct docker_runtime {
     struct runtime base; /* first */
     struct docker_engine *engine;
-    char *cluster, *network; /* owned; network may be null */
-    struct flight *flights;  /* owned */
+    char *cluster, *network;           /* owned; network may be null */
+    const struct ownership *ownership; /* borrowed */
+    struct flight *flights;            /* owned */
 };
 
-static json_t *labels_of(const struct task_order *order, const char *cluster)
+static json_t *labels_of(const struct task_order *order, const char *cluster, const struct ownership *ownership)
 {
     json_t *labels = json_object();
+    char port[24], proof[OWNERSHIP_PROOF_SIZE];
+    snprintf(port, sizeof port, "%" PRId64, order->service->port);
+    ownership_prove(ownership,
+                    &(struct ownership_claim){ .cluster = cluster,
+                                               .name = order->name,
+                                               .service = order->service->name,
+                                               .revision = order->revision,
+                                               .port = port },
+                    proof);
     json_object_set_new(labels, DOCKER_LABEL_MANAGED_BY, json_string(DOCKER_LABEL_MANAGED_BY_US));
     json_object_set_new(labels, DOCKER_LABEL_CLUSTER, json_string(cluster));
     json_object_set_new(labels, DOCKER_LABEL_SERVICE, json_string(order->service->name));
-    json_object_set_new(labels, DOCKER_LABEL_PORT, json_sprintf("%" PRId64, order->service->port));
+    json_object_set_new(labels, DOCKER_LABEL_PORT, json_string(port));
     json_object_set_new(labels, DOCKER_LABEL_REVISION, json_string(order->revision));
+    json_object_set_new(labels, DOCKER_LABEL_PROOF, json_string(proof));
     return labels;
 }
 
@@ -70,7 +81,8 @@ static json_t *host_config_of(const struct config_service *service, const char *
     return host;
 }
 
-char *docker_runtime_body(const struct task_order *order, const char *cluster, const char *network, bool publish)
+char *docker_runtime_body(const struct task_order *order, const char *cluster, const struct ownership *ownership,
+                          const char *network, bool publish)
 {
     const struct config_service *service = order->service;
     json_t *body = json_object();
@@ -86,7 +98,7 @@ char *docker_runtime_body(const struct task_order *order, const char *cluster, c
         json_array_append_new(environment,
                               json_sprintf("%s=%s", service->environment[i].name, service->environment[i].value));
     json_object_set_new(body, "Env", environment);
-    json_object_set_new(body, "Labels", labels_of(order, cluster));
+    json_object_set_new(body, "Labels", labels_of(order, cluster, ownership));
     char port[16];
     snprintf(port, sizeof port, "%u/tcp", (unsigned)(uint16_t)service->port);
     json_object_set_new(body, "ExposedPorts", json_pack("{s:{}}", port));
@@ -97,21 +109,14 @@ char *docker_runtime_body(const struct task_order *order, const char *cluster, c
     return text;
 }
 
-static bool label_is(const json_t *labels, const char *name, const char *value)
-{
-    const char *found = json_find_string(labels, name);
-    return found != NULL && strcmp(found, value) == 0;
-}
-
-bool docker_runtime_is_ours(struct slice inspect_text, const char *id_or_name, const char *cluster)
+bool docker_runtime_is_ours(struct slice inspect_text, const char *id_or_name, const char *cluster,
+                            const struct ownership *ownership)
 {
     json_t *container = json_parse_bounded(inspect_text, &json_limits_default, NULL);
-    const json_t *labels = json_find_object(json_find_object(container, "Config"), "Labels");
     const char *id = json_find_string(container, "Id"), *name = json_find_string(container, "Name");
     bool is_meant = (id != NULL && strcmp(id, id_or_name) == 0) ||
                     (name != NULL && name[0] == '/' && strcmp(name + 1, id_or_name) == 0);
-    bool is_ours = is_meant && label_is(labels, DOCKER_LABEL_MANAGED_BY, DOCKER_LABEL_MANAGED_BY_US) &&
-                   label_is(labels, DOCKER_LABEL_CLUSTER, cluster);
+    bool is_ours = is_meant && ownership_of(container, cluster, ownership) == OWNERSHIP_OURS;
     json_decref(container);
     return is_ours;
 }
@@ -224,7 +229,8 @@ static void docker_create_and_start(struct runtime *runtime, const struct task_o
     f->started = done;
     snprintf(f->service, sizeof f->service, "%s", order->service->name);
     struct docker_runtime *d = f->runtime;
-    char *body = docker_runtime_body(order, d->cluster, d->network, docker_engine_remote_host(d->engine) != NULL);
+    char *body =
+        docker_runtime_body(order, d->cluster, d->ownership, d->network, docker_engine_remote_host(d->engine) != NULL);
     f->call = docker_engine_create(d->engine, f->service, order->name, slice_of(body), on_create_answer, f);
     free(body);
 }
@@ -283,8 +289,8 @@ static void on_inspected(void *owner, const struct docker_answer *answer)
         on_end_answer(owner, answer);
         return;
     }
-    if (!docker_runtime_is_ours(answer->body, f->task_id, f->runtime->cluster)) {
-        flight_finish(f, RUNTIME_REFUSED, "the container does not carry our labels");
+    if (!docker_runtime_is_ours(answer->body, f->task_id, f->runtime->cluster, f->runtime->ownership)) {
+        flight_finish(f, RUNTIME_REFUSED, "nothing proves that the container is ours");
         return;
     }
     read_container(answer->body, f);
@@ -350,13 +356,15 @@ const struct runtime_ops runtime_ops_docker = {
     .close = docker_close,
 };
 
-struct runtime *docker_runtime_new(struct docker_engine *engine, const char *cluster, const char *network)
+struct runtime *docker_runtime_new(struct docker_engine *engine, const char *cluster, const struct ownership *ownership,
+                                   const char *network)
 {
-    check(engine != NULL && cluster != NULL);
+    check(engine != NULL && cluster != NULL && ownership != NULL);
     struct docker_runtime *d = mem_alloc(sizeof *d);
     d->base.ops = &runtime_ops_docker;
     d->engine = engine;
     d->cluster = mem_strdup(cluster);
+    d->ownership = ownership;
     d->network = network != NULL ? mem_strdup(network) : NULL;
     return &d->base;
 }

@@ -47,6 +47,19 @@ static bool refuse_remove(struct store *store, const char *key, struct error *er
     return refuse(error);
 }
 
+static bool refuse_load_ownership(struct store *store, struct ownership *out, struct error *error)
+{
+    (void)store;
+    (void)out;
+    return refuse(error);
+}
+
+static const char *tell_problem(struct store *store)
+{
+    (void)store;
+    return "the durable state could not be opened at the start";
+}
+
 static void ignore_close(struct store *store)
 {
     (void)store;
@@ -63,6 +76,8 @@ struct store *store_unavailable(void)
         .load_drains = refuse_load_drains,
         .put_drain = refuse_put_drain,
         .remove_drain = refuse_remove,
+        .load_ownership = refuse_load_ownership,
+        .find_problem = tell_problem,
         .close = ignore_close,
     };
     static struct store unavailable = { &ops };

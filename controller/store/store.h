@@ -1,5 +1,5 @@
 /* store: what must survive a restart: for each service, the desired count and the limits that someone or a scaling
- * policy set; and the tasks that an operator took out of rotation. Control thread only; calls may wait for the disk. A
+ * policy set; the tasks that an operator took out of rotation; and the key that proves which containers are ours. Control thread only; calls may wait for the disk. A
  * put or remove that returned true is durable.
  *
  * To add one: write store/store_<name>.c with `const struct store_ops store_ops_<name>`, add one X() below; the
@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "discovery/docker/ownership.h"
 #include "discovery/task_registry.h"
 
 #define STORE_LIST(X) X(sqlite) X(memory)
@@ -50,6 +51,12 @@ struct store_ops {
     bool (*load_drains)(struct store *store, store_drain_cb each, void *owner, struct error *error);
     bool (*put_drain)(struct store *store, const struct store_drain *drain, struct error *error); /* by task_id */
     bool (*remove_drain)(struct store *store, const char *task_id, struct error *error);
+    /* Made with the place, and the same for ever. A place of an earlier version, which gave no proofs, holds the claims
+     * of all containers that are older than the key. */
+    bool (*load_ownership)(struct store *store, struct ownership *out, struct error *error);
+    /* Why nothing may be promised any more although it was opened: it was taken away from under us. Null: all is well.
+     * Cheap enough for every turn; valid until the next call. */
+    const char *(*find_problem)(struct store *store);
     void (*close)(struct store *store);
 };
 

@@ -1,24 +1,24 @@
 #include "controller/store/store_sqlite.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "controller/store/state_folder.h"
 #include "controller/store/store.h"
 
 struct store_sqlite {
     struct store base; /* first */
-    int lock_fd;       /* holds the flock; the kernel drops it with the process */
-    char *file;        /* owned; for messages */
+    struct state_folder folder;
+    char *file; /* owned; for messages */
     sqlite3 *db;
     sqlite3_stmt *put, *remove, *put_drain, *remove_drain;
+    struct error problem; /* of find_problem */
 };
 
 /* migrations[n] makes a file of version n one of version n + 1; a new file is of version 0. Never changed, only added
@@ -29,7 +29,9 @@ static const char *const migrations[] = {
     " updated INTEGER NOT NULL) WITHOUT ROWID; PRAGMA user_version = 1;",
     "CREATE TABLE drains (task TEXT PRIMARY KEY NOT NULL, provider TEXT NOT NULL, ordered INTEGER NOT NULL)"
     " WITHOUT ROWID; PRAGMA user_version = 2;",
+    "CREATE TABLE ownership (key BLOB NOT NULL, claims_hold_before INTEGER NOT NULL); PRAGMA user_version = 3;",
 };
+#define VERSION_OF_OWNERSHIP 3
 _Static_assert(sizeof migrations / sizeof migrations[0] == STORE_SQLITE_VERSION, "one for each version");
 
 static bool refuse(const struct store_sqlite *s, struct error *error, const char *what)
@@ -38,54 +40,27 @@ static bool refuse(const struct store_sqlite *s, struct error *error, const char
                      s->db != NULL ? sqlite3_errmsg(s->db) : "out of memory");
 }
 
+/* SQLite removes its log by name when it closes: under that name there may be another controller's by now. */
+static void leave_log_alone(struct store_sqlite *s)
+{
+    int on = 1;
+    sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &on);
+    sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 static void sqlite_close(struct store *store)
 {
     struct store_sqlite *s = (struct store_sqlite *)store;
+    if (s->db != NULL && !state_folder_check(&s->folder, &s->problem))
+        leave_log_alone(s);
     sqlite3_finalize(s->put);
     sqlite3_finalize(s->remove);
     sqlite3_finalize(s->put_drain);
     sqlite3_finalize(s->remove_drain);
     sqlite3_close(s->db);
-    if (s->lock_fd >= 0)
-        close(s->lock_fd);
+    state_folder_close(&s->folder);
     free(s->file);
     free(s);
-}
-
-static void read_holder(int fd, char out[32])
-{
-    ssize_t got = pread(fd, out, 31, 0);
-    out[got > 0 ? got : 0] = '\0';
-    out[strcspn(out, "\n")] = '\0';
-}
-
-static void write_holder(int fd)
-{
-    char text[32];
-    int len = snprintf(text, sizeof text, "%d\n", (int)getpid());
-    /* Only a hint for the refused one's message: the lock itself does not depend on it. */
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)len, 0) != len)
-        return;
-}
-
-static bool lock_directory(struct store_sqlite *s, const char *state_dir, struct error *error)
-{
-    if (mkdir(state_dir, 0700) != 0 && errno != EEXIST)
-        return error_set_errno(error, "cannot create state directory %s", state_dir);
-    char *path = mem_printf("%s/%s", state_dir, STORE_SQLITE_LOCK_FILE);
-    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    free(path);
-    if (s->lock_fd < 0)
-        return error_set_errno(error, "cannot open the lock file in state directory %s", state_dir);
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        char holder[32];
-        read_holder(s->lock_fd, holder);
-        return error_set(
-            error, "state directory %s is in use by another portico (process %s): give this one its own state_dir",
-            state_dir, holder[0] != '\0' ? holder : "unknown");
-    }
-    write_holder(s->lock_fd);
-    return true;
 }
 
 static bool run(struct store_sqlite *s, const char *sql, struct error *error)
@@ -126,13 +101,33 @@ static bool prepare(struct store_sqlite *s, struct error *error)
     return true;
 }
 
+/* claims_hold_before: see struct ownership. */
+static bool make_ownership(struct store_sqlite *s, int64_t claims_hold_before, struct error *error)
+{
+    unsigned char key[OWNERSHIP_KEY_BYTES];
+    sqlite3_stmt *statement = NULL;
+    if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key)
+        return error_set_errno(error, "no random bytes for a key");
+    bool done = sqlite3_prepare_v2(s->db, "INSERT INTO ownership VALUES (?1, ?2)", -1, &statement, NULL) == SQLITE_OK &&
+                sqlite3_bind_blob(statement, 1, key, sizeof key, SQLITE_TRANSIENT) == SQLITE_OK &&
+                sqlite3_bind_int64(statement, 2, claims_hold_before) == SQLITE_OK &&
+                sqlite3_step(statement) == SQLITE_DONE;
+    if (!done)
+        refuse(s, error, "cannot be written");
+    sqlite3_finalize(statement);
+    explicit_bzero(key, sizeof key);
+    return done;
+}
+
 /* One transaction, with the check that the result is ours: killed or refused in between, the file is as it was. */
 static bool migrate(struct store_sqlite *s, int64_t version, struct error *error)
 {
+    int64_t now_us = clock_wall_us(), claims_hold_before = version == 0 || now_us < 0 ? 0 : now_us;
     if (!run(s, "BEGIN EXCLUSIVE", error))
         return false;
     for (; version < STORE_SQLITE_VERSION; version++)
-        if (!run(s, migrations[version], error))
+        if (!run(s, migrations[version], error) ||
+            (version + 1 == VERSION_OF_OWNERSHIP && !make_ownership(s, claims_hold_before, error)))
             return false;
     return prepare(s, error) && run(s, "COMMIT", error);
 }
@@ -180,17 +175,6 @@ static bool open_file(struct store_sqlite *s, const char *state_dir, struct erro
            take_tables(s, error);
 }
 
-static struct store *sqlite_open(const char *state_dir, struct error *error)
-{
-    struct store_sqlite *s = mem_alloc(sizeof *s);
-    s->base.ops = &store_ops_sqlite;
-    s->lock_fd = -1;
-    if (lock_directory(s, state_dir, error) && open_file(s, state_dir, error))
-        return &s->base;
-    sqlite_close(&s->base);
-    return NULL;
-}
-
 static bool read_text(sqlite3_stmt *row, int column, char *out, size_t size)
 {
     const char *text = (const char *)sqlite3_column_text(row, column);
@@ -210,7 +194,7 @@ static bool read_record(sqlite3_stmt *row, struct store_record *out)
                                 &out->updated_wall_us };
     for (int i = 0; i < 7; i++) {
         *fields[i] = sqlite3_column_int64(row, i + 1);
-        if (*fields[i] < 0)
+        if (*fields[i] < 0 && fields[i] != &out->updated_wall_us) /* a clock may have stood before 1970 */
             return false;
     }
     return true;
@@ -270,7 +254,7 @@ static bool take_drain(sqlite3_stmt *row, void *reader)
     const struct drain_reader *r = reader;
     struct store_drain drain = { .ordered_wall_us = sqlite3_column_int64(row, 2) };
     if (!read_text(row, 0, drain.task_id, sizeof drain.task_id) ||
-        !read_text(row, 1, drain.provider, sizeof drain.provider) || drain.ordered_wall_us < 0)
+        !read_text(row, 1, drain.provider, sizeof drain.provider))
         return false;
     r->each(r->owner, &drain);
     return true;
@@ -283,7 +267,13 @@ static bool sqlite_load_drains(struct store *store, store_drain_cb each, void *o
                      take_drain, &reader, error);
 }
 
-/* One statement is one transaction: it is on disk when step says DONE. */
+static const char *sqlite_find_problem(struct store *store)
+{
+    struct store_sqlite *s = (struct store_sqlite *)store;
+    return state_folder_check(&s->folder, &s->problem) ? NULL : s->problem.text;
+}
+
+/* One statement is one transaction: it is on disk when step says DONE, and of use when the next start finds it there. */
 static bool finish(struct store_sqlite *s, sqlite3_stmt *statement, const char *what, struct error *error)
 {
     bool done = sqlite3_step(statement) == SQLITE_DONE;
@@ -291,7 +281,60 @@ static bool finish(struct store_sqlite *s, sqlite3_stmt *statement, const char *
         refuse(s, error, what);
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
-    return done;
+    return done && state_folder_check(&s->folder, error);
+}
+
+static bool take_ownership(sqlite3_stmt *row, void *reader)
+{
+    struct ownership *out = reader;
+    const void *key = sqlite3_column_blob(row, 0);
+    if (key == NULL || sqlite3_column_bytes(row, 0) != OWNERSHIP_KEY_BYTES || out->claims_hold_before_wall_us >= 0)
+        return false;
+    memcpy(out->key, key, OWNERSHIP_KEY_BYTES);
+    out->claims_hold_before_wall_us = sqlite3_column_int64(row, 1);
+    return out->claims_hold_before_wall_us >= 0;
+}
+
+static bool sqlite_load_ownership(struct store *store, struct ownership *out, struct error *error)
+{
+    struct store_sqlite *s = (struct store_sqlite *)store;
+    *out = (struct ownership){ .claims_hold_before_wall_us = -1 };
+    if (!read_rows(s, "SELECT key, claims_hold_before FROM ownership", take_ownership, out, error))
+        return false;
+    return out->claims_hold_before_wall_us >= 0 || error_set(error, "state file %s has lost its key", s->file);
+}
+
+static void ignore_record(void *owner, const struct store_record *record)
+{
+    (void)owner;
+    (void)record;
+}
+
+static void ignore_drain(void *owner, const struct store_drain *drain)
+{
+    (void)owner;
+    (void)drain;
+}
+
+/* Like a damaged page: found now. Without it a controller would come up that may not act on what it cannot read. */
+static bool check_rows(struct store_sqlite *s, struct error *error)
+{
+    struct ownership ownership;
+    return sqlite_load(&s->base, ignore_record, NULL, error) &&
+           sqlite_load_drains(&s->base, ignore_drain, NULL, error) &&
+           sqlite_load_ownership(&s->base, &ownership, error);
+}
+
+static struct store *sqlite_open(const char *state_dir, struct error *error)
+{
+    struct store_sqlite *s = mem_alloc(sizeof *s);
+    s->base.ops = &store_ops_sqlite;
+    if (state_folder_open(&s->folder, state_dir, error) && open_file(s, state_dir, error) && check_rows(s, error) &&
+        state_folder_watch(&s->folder, STORE_SQLITE_FILE, error) &&
+        state_folder_watch(&s->folder, STORE_SQLITE_FILE "-wal", error) && state_folder_sync(&s->folder, error))
+        return &s->base;
+    sqlite_close(&s->base);
+    return NULL;
 }
 
 static bool sqlite_put(struct store *store, const struct store_record *r, struct error *error)
@@ -348,5 +391,7 @@ const struct store_ops store_ops_sqlite = {
     .load_drains = sqlite_load_drains,
     .put_drain = sqlite_put_drain,
     .remove_drain = sqlite_remove_drain,
+    .load_ownership = sqlite_load_ownership,
+    .find_problem = sqlite_find_problem,
     .close = sqlite_close,
 };

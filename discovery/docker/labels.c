@@ -5,6 +5,7 @@
 #include "config/form.h"
 #include "config/listen_address.h"
 #include "discovery/docker/address.h"
+#include "discovery/docker/engine_time.h"
 #include "discovery/docker/health_labels.h"
 
 #include <ctype.h>
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define SHORT_ID_LEN 12
 #define WEIGHT_MAX 1000
@@ -24,7 +24,7 @@ static const char *const known_labels[] = {
     DOCKER_LABEL_ENABLE,         DOCKER_LABEL_SERVICE,        DOCKER_LABEL_PORT,        DOCKER_LABEL_HOST,
     DOCKER_LABEL_PATH,           DOCKER_LABEL_WEIGHT,         DOCKER_LABEL_MANAGED_BY,  DOCKER_LABEL_CLUSTER,
     DOCKER_LABEL_REVISION,       DOCKER_LABEL_PROXY_PROTOCOL, DOCKER_LABEL_HEALTH_PATH, DOCKER_LABEL_HEALTH_INTERVAL,
-    DOCKER_LABEL_HEALTH_TIMEOUT,
+    DOCKER_LABEL_HEALTH_TIMEOUT, DOCKER_LABEL_PROOF,
 };
 
 static const char alphanumeric[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
@@ -108,9 +108,19 @@ static bool read_ownership(struct reading *r)
     if (!find_label(r, DOCKER_LABEL_MANAGED_BY, &managed_by) || !find_label(r, DOCKER_LABEL_CLUSTER, &cluster) ||
         !find_label(r, DOCKER_LABEL_ENABLE, &enable))
         return false;
-    if (managed_by && strcmp(managed_by, DOCKER_LABEL_MANAGED_BY_US) == 0) {
+    switch (ownership_of(r->root, r->scope->cluster, r->scope->ownership)) {
+    case OWNERSHIP_OURS:
         r->spec->managed = true;
-        return cluster && strcmp(cluster, r->scope->cluster) == 0;
+        return true;
+    case OWNERSHIP_ELSEWHERE:
+        return false;
+    case OWNERSHIP_UNPROVEN:
+        return refuse(r,
+                      "it has the labels of this installation's tasks and no proof that Portico created it, so that it "
+                      "gets no requests and is not stopped; if it is ours, and the state folder was lost, adopt it "
+                      "with docker.adoptCreatedBefore");
+    default:
+        break;
     }
     if (!enable || word_is_among(enable, no_words))
         return false;
@@ -239,21 +249,6 @@ static bool read_address(struct reading *r)
 
 /* ---- what it does ---- */
 
-static int64_t parse_time_us(const char *text)
-{
-    struct tm at = { 0 };
-    const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &at) : NULL;
-    if (!rest || at.tm_year < 70)
-        return 0; /* the engine writes year 1 for "never" */
-    int64_t us = 0;
-    if (*rest == '.') {
-        int64_t unit = 100000;
-        for (rest++; isdigit((unsigned char)*rest); rest++, unit /= 10)
-            us += (*rest - '0') * unit;
-    }
-    return strcmp(rest, "Z") == 0 ? (int64_t)timegm(&at) * 1000000 + us : 0;
-}
-
 static bool read_state(struct reading *r)
 {
     static const struct {
@@ -274,7 +269,7 @@ static bool read_state(struct reading *r)
     r->spec->state = states[i].state;
     if (json_find_integer(r->state, "ExitCode", &exit_code) && exit_code >= INT32_MIN && exit_code <= INT32_MAX)
         r->spec->exit_code = (int32_t)exit_code;
-    r->spec->started_at_wall_us = parse_time_us(json_find_string(r->state, "StartedAt"));
+    r->spec->started_at_wall_us = docker_time_parse_us(json_find_string(r->state, "StartedAt"));
     return true;
 }
 

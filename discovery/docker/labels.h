@@ -10,6 +10,7 @@
  *     portico.host          route, several with commas between; default: no route of its own
  *     portico.path          route's path prefix; default "/"
  *     portico.weight        1..1000       portico.revision=<what it was created from>
+ *                                         portico.proof=<that we did>   discovery/docker/ownership.h
  *     portico.proxy-protocol  off, v1 or v2: the header that it wants in front of each connection
  *     portico.health-path, portico.health-interval, portico.health-timeout  discovery/docker/health_labels.h
  *
@@ -20,6 +21,7 @@
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "discovery/docker/ownership.h"
 #include "discovery/docker/service_name.h"
 #include "discovery/task_registry.h"
 
@@ -35,6 +37,7 @@
 #define DOCKER_LABEL_MANAGED_BY_US "portico" /* its value on our own containers */
 #define DOCKER_LABEL_CLUSTER "portico.cluster"
 #define DOCKER_LABEL_REVISION "portico.revision"
+#define DOCKER_LABEL_PROOF "portico.proof"
 #define DOCKER_SERVICE_UNKNOWN "?" /* of a container of ours whose own label does not tell; no service can have it */
 
 /* What decides beside the container itself; all borrowed. */
@@ -42,6 +45,7 @@ struct docker_label_scope {
     const char *cluster;     /* ours */
     const char *network;     /* config docker.network; null: any that is reachable */
     const char *remote_host; /* host of a tcp:// engine, where only published ports can be reached; null: this host */
+    const struct ownership *ownership; /* what proves that a container is ours; null: its labels are believed */
     struct joinable_services joinable;
 };
 

@@ -14,6 +14,7 @@
 static char *command[] = { (char *)"serve", (char *)"--name=\"x\"" };
 static struct config_env environment[] = { { (char *)"MODE", (char *)"a=b\n" } };
 static struct config_service service;
+static const struct ownership ownership = { .key = "a key" };
 
 static int set_up(void **state)
 {
@@ -34,7 +35,7 @@ static int set_up(void **state)
 static json_t *body_of(const char *network, bool publish)
 {
     struct task_order order = { .service = &service, .revision = "abc", .name = "n" };
-    char *text = docker_runtime_body(&order, "prod", network, publish);
+    char *text = docker_runtime_body(&order, "prod", &ownership, network, publish);
     json_t *body = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     free(text);
     assert_non_null(body);
@@ -45,12 +46,17 @@ static void the_body_is_the_definition_and_nothing_else(void **state)
 {
     (void)state;
     json_t *body = body_of(NULL, false);
+    char proof[OWNERSHIP_PROOF_SIZE];
+    ownership_prove(&ownership,
+                    &(struct ownership_claim){
+                        .cluster = "prod", .name = "n", .service = "web", .revision = "abc", .port = "8080" },
+                    proof);
     json_t *expected =
-        json_pack("{s:s, s:[s,s], s:[s], s:{s:s, s:s, s:s, s:s, s:s}, s:{s:{}}, s:i, s:{s:i, s:i, s:{s:s}}}", "Image",
-                  "web:1", "Cmd", "serve", "--name=\"x\"", "Env", "MODE=a=b\n", "Labels", "portico.managed-by",
+        json_pack("{s:s, s:[s,s], s:[s], s:{s:s, s:s, s:s, s:s, s:s, s:s}, s:{s:{}}, s:i, s:{s:i, s:i, s:{s:s}}}",
+                  "Image", "web:1", "Cmd", "serve", "--name=\"x\"", "Env", "MODE=a=b\n", "Labels", "portico.managed-by",
                   "portico", "portico.cluster", "prod", "portico.service", "web", "portico.port", "8080",
-                  "portico.revision", "abc", "ExposedPorts", "8080/tcp", "StopTimeout", 3, "HostConfig", "CpuShares",
-                  256, "Memory", 67108864, "RestartPolicy", "Name", "no");
+                  "portico.revision", "abc", "portico.proof", proof, "ExposedPorts", "8080/tcp", "StopTimeout", 3,
+                  "HostConfig", "CpuShares", 256, "Memory", 67108864, "RestartPolicy", "Name", "no");
     assert_non_null(expected);
     assert_true(json_equal(body, expected));
     json_decref(expected);
@@ -91,20 +97,36 @@ static void network_and_published_ports_are_passed_on(void **state)
 
 static bool is_ours(const char *text)
 {
-    return docker_runtime_is_ours(slice_of(text), ID, "prod");
+    return docker_runtime_is_ours(slice_of(text), ID, "prod", &ownership);
 }
 
-#define INSPECT(id, by, cluster)                                                                                  \
-    "{\"Id\":\"" id "\",\"Config\":{\"Labels\":{\"portico.managed-by\":\"" by "\",\"portico.cluster\":\"" cluster \
-    "\"}}}"
+#define PROOF "%s"
+#define INSPECT(id, by, cluster)                                                              \
+    "{\"Id\":\"" id "\",\"Name\":\"/n\",\"Config\":{\"Labels\":{\"portico.managed-by\":\"" by \
+    "\",\"portico.cluster\":\"" cluster                                                       \
+    "\",\"portico.service\":\"web\",\"portico.port\":\"8080\",\"portico.revision\":\"abc\","  \
+    "\"portico.proof\":\"" PROOF "\"}}}"
 
-static void only_our_own_label_on_exactly_that_id_is_ours(void **state)
+static bool is_ours_with_the_proof(const char *format)
+{
+    char proof[OWNERSHIP_PROOF_SIZE], text[1024];
+    ownership_prove(&ownership,
+                    &(struct ownership_claim){
+                        .cluster = "prod", .name = "n", .service = "web", .revision = "abc", .port = "8080" },
+                    proof);
+    const char *place = strstr(format, PROOF);
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(place - format), format, proof, place + strlen(PROOF));
+    return is_ours(text);
+}
+
+static void only_a_proven_claim_on_exactly_that_id_is_ours(void **state)
 {
     (void)state;
-    assert_true(is_ours(INSPECT(ID, "portico", "prod")));
-    assert_false(is_ours(INSPECT(ID, "portico", "staging")));
-    assert_false(is_ours(INSPECT(ID, "somebody", "prod")));
-    assert_false(is_ours(INSPECT("4f2a", "portico", "prod"))); /* a name that resolved to another container */
+    assert_true(is_ours_with_the_proof(INSPECT(ID, "portico", "prod")));
+    assert_false(is_ours(INSPECT(ID, "portico", "prod"))); /* our own labels, and no proof */
+    assert_false(is_ours_with_the_proof(INSPECT(ID, "portico", "staging")));
+    assert_false(is_ours_with_the_proof(INSPECT(ID, "somebody", "prod")));
+    assert_false(is_ours_with_the_proof(INSPECT("4f2a", "portico", "prod"))); /* a name that resolved to another one */
     assert_false(is_ours("{\"Id\":\"" ID "\",\"Config\":{\"Labels\":null}}"));
     assert_false(is_ours("{\"Id\":\"" ID "\",\"Config\":{}}"));
     assert_false(
@@ -123,7 +145,7 @@ int main(void)
         TEST(limits_that_are_not_set_are_not_sent),
         TEST(one_cpu_unit_becomes_two_shares),
         TEST(network_and_published_ports_are_passed_on),
-        TEST(only_our_own_label_on_exactly_that_id_is_ours),
+        TEST(only_a_proven_claim_on_exactly_that_id_is_ours),
     };
     return cmocka_run_group_tests_name("docker_runtime", tests, NULL, NULL);
 }

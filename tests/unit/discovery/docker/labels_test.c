@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ID "d6610da750b62a68d953fd33c0164b8e1352bad9e11ae03f954d13e4087dabec"
 #define BRIDGE "\"bridge\":{\"IPAddress\":\"172.17.0.2\",\"Gateway\":\"172.17.0.1\",\"GlobalIPv6Address\":\"\"}"
@@ -144,6 +145,23 @@ static void an_images_own_labels_have_no_say_in_our_containers(void **state)
     assert_int_equal(seen.spec.weight, 1);
     assert_int_equal(parse_labels(OWN ",\"portico.wieght\":\"0\"", &seen, &warning), DOCKER_VERDICT_TASK);
     assert_string_equal(seen.spec.problem, "");
+}
+
+/* Not as a stranger's either, whatever else it says. */
+static void a_claim_to_be_ours_without_proof_is_refused(void **state)
+{
+    static const struct ownership ownership = { .key = "a key" };
+    static const struct docker_label_scope strict = { .cluster = "prod", .ownership = &ownership };
+    struct docker_container seen;
+    struct error warning;
+    (void)state;
+    assert_int_equal(
+        parse(inspect(OWN ",\"portico.revision\":\"r\",\"portico.enable\":\"true\"", RUNNING, "", BRIDGE, ""), &strict,
+              &seen, &warning),
+        DOCKER_VERDICT_INVALID);
+    assert_non_null(strstr(warning.text, "no proof"));
+    assert_non_null(strstr(warning.text, "docker.adoptCreatedBefore"));
+    assert_false(seen.spec.managed);
 }
 
 static void what_is_not_ours_is_left_alone_silently(void **state)
@@ -464,6 +482,7 @@ int main(void)
         cmocka_unit_test(our_own_container_carries_its_revision_and_no_route),
         cmocka_unit_test(our_own_container_is_a_task_whatever_is_wrong_with_it),
         cmocka_unit_test(an_images_own_labels_have_no_say_in_our_containers),
+        cmocka_unit_test(a_claim_to_be_ours_without_proof_is_refused),
         cmocka_unit_test(what_is_not_ours_is_left_alone_silently),
         cmocka_unit_test(hostile_labels_are_refused_with_a_warning_that_names_the_container),
         cmocka_unit_test(a_huge_label_is_refused_and_quoted_in_part),
