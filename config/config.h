@@ -127,9 +127,11 @@ struct config_service {
     size_t command_count;
     struct config_env *environment;
     size_t environment_count;
-    int64_t port;       /* container port */
-    int64_t cpu;        /* ECS cpu units, 1024 a processor; 0: no share set */
-    int64_t memory_mib; /* 0: no limit */
+    bool allow_labels;      /* containers may join it by label */
+    bool allow_task_routes; /* tasks may ask for other paths of its host */
+    int64_t port;           /* container port */
+    int64_t cpu;            /* ECS cpu units, 1024 a processor; 0: no share set */
+    int64_t memory_mib;     /* 0: no limit */
     int64_t desired_count;
     char *proxy_protocol;            /* what tasks want in front of each connection: "off", "v1" or "v2" */
     int64_t stop_timeout_ms;         /* SIGTERM to SIGKILL */

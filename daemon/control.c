@@ -20,10 +20,12 @@
 #include "discovery/docker/engine.h"
 #include "discovery/docker/engine_time.h"
 #include "discovery/health/checker.h"
+#include "discovery/own_sockets.h"
 #include "discovery/provider.h"
 #include "proxy/stats.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,6 +33,12 @@
 #define EXIT_AGAIN 1
 #define EXIT_REFUSED 2
 #define HTTP_CALLS_MAX 1024 /* above what the lanes of the engine and of the health checks let out together */
+#define EARLY_REFUSALS_MAX 32
+
+struct early_refusal {
+    char service[TASK_NAME_SIZE];
+    char text[PROVIDER_REFUSAL_SIZE];
+};
 
 struct control {
     const struct control_options *options;
@@ -57,6 +65,9 @@ struct control {
     struct controller *controller;
     struct admin_server *admin; /* null: refused at a restart */
     struct status status;
+    struct own_sockets own_sockets;
+    struct early_refusal early[EARLY_REFUSALS_MAX]; /* told once there is a controller */
+    size_t early_count;
     uint64_t proxy_start_count;
     int exit_code;
 };
@@ -237,11 +248,17 @@ static void ask_for_link(void *owner)
     child_channel_send(c->supervisor, CHILD_MESSAGE_RELINK, -1);
 }
 
+/* The endpoints file is read before there is a controller to note anything. */
 static void on_refusal(void *owner, const char *service, const char *text)
 {
     struct control *c = owner;
-    if (c->controller)
+    if (c->controller) {
         controller_note_event(c->controller, service, text);
+    } else if (c->early_count < EARLY_REFUSALS_MAX) {
+        struct early_refusal *early = &c->early[c->early_count++];
+        snprintf(early->service, sizeof early->service, "%s", service);
+        snprintf(early->text, sizeof early->text, "%s", text);
+    }
 }
 
 /* ---- start ---- */
@@ -256,9 +273,13 @@ static bool start_docker(struct control *c, struct error *error)
 
 static bool start_providers(struct control *c, struct error *error)
 {
-    const struct provider_parts parts = {
-        .loop = c->loop, .registry = c->registry, .engine = c->engine, .ownership = c->store ? &c->ownership : NULL
-    };
+    const struct provider_parts parts = { .loop = c->loop,
+                                          .registry = c->registry,
+                                          .engine = c->engine,
+                                          .ownership = c->store ? &c->ownership : NULL,
+                                          .own_sockets = &c->own_sockets,
+                                          .on_refusal = on_refusal,
+                                          .owner = c };
     for (size_t i = 0; i < provider_kinds_count() && c->provider_count < PUBLISHER_PROVIDERS_MAX; i++) {
         const struct provider_ops *ops = provider_kind(i);
         if (!ops->is_configured(c->config))
@@ -305,6 +326,8 @@ static void start_controller(struct control *c)
                                                                .runtime = c->runtime,
                                                                .store = c->store ? c->store : store_unavailable(),
                                                                .data_plane = proxy_view_data_plane(&c->view) });
+    for (size_t i = 0; i < c->early_count; i++)
+        controller_note_event(c->controller, c->early[i].service, c->early[i].text);
     controller_apply_config(c->controller, c->config);
     controller_start(c->controller);
 }
@@ -333,6 +356,8 @@ static void fill_status(struct control *c)
     c->status.view = &c->view;
     c->status.engine = c->engine;
     c->status.docker = c->docker;
+    c->status.providers = c->providers;
+    c->status.provider_count = c->provider_count;
     c->status.checker = c->checker;
     c->status.store = c->engine ? c->store : NULL;
     c->status.control_restart_count = (uint64_t)c->options->control_restarts;
@@ -365,6 +390,7 @@ static bool start_parts(struct control *c, struct error *error)
 {
     if (!map_counters(c, error))
         return false;
+    own_sockets_init(&c->own_sockets, c->started_config);
     c->registry = task_registry_new();
     c->http = http_client_new(c->loop, HTTP_CALLS_MAX);
     c->publisher = publisher_new(&(struct publisher_parts){ .loop = c->loop,

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/form.h"
+#include "daemon/configured_hosts.h"
 #include "discovery/task_registry.h"
 #include "proxy/route_table.h"
 
@@ -43,6 +44,7 @@ struct route_book {
     size_t claimed_count;     /* routes that are not from the configuration */
     size_t refused_count;
     bool has_changed;
+    struct configured_hosts *hosts; /* owned; null before the first configuration */
     route_book_refusal_cb on_refusal;
     void *listener;
 };
@@ -157,6 +159,15 @@ static void refuse_held(struct route_book *book, struct route *holder, const cha
     refuse(book, service, holder->host, holder->path, by, why);
 }
 
+static void refuse_kept(struct route_book *book, const char *keeper, const char *service, const char *host,
+                        const char *path, const char *by)
+{
+    char why[192];
+    snprintf(why, sizeof why,
+             "the configuration routes this host to service '%s', which does not allow it (allowTaskRoutes)", keeper);
+    refuse(book, service, host, path, by, why);
+}
+
 static void begin_refusals(struct route_book *book, const char *service)
 {
     struct refusal *refusal, *next;
@@ -190,6 +201,7 @@ void route_book_free(struct route_book *book)
     }
     while (book->refusals)
         drop_refusal(book, book->refusals);
+    configured_hosts_free(book->hosts);
     free(book);
 }
 
@@ -218,8 +230,10 @@ static void add_from_config(struct route_book *book, const struct config_service
 void route_book_apply_config(struct route_book *book, const struct config *config)
 {
     struct route *route, *next;
+    configured_hosts_free(book->hosts);
+    book->hosts = configured_hosts_new(config);
     HASH_ITER (by_key, book->routes, route, next) {
-        if (route->is_from_config)
+        if (route->is_from_config || configured_hosts_find_keeper(book->hosts, route->host, route->service))
             drop(book, route);
     }
     for (size_t i = 0; i < config->service_count; i++) {
@@ -257,6 +271,11 @@ void route_book_claim(struct route_book *book, const char *service, const char *
     }
     if (route && (route->is_from_config || route->is_claimed)) {
         refuse_held(book, route, service, by);
+        return;
+    }
+    const char *keeper = configured_hosts_find_keeper(book->hosts, host, service);
+    if (keeper) {
+        refuse_kept(book, keeper, service, host, canonical, by);
         return;
     }
     if (route)

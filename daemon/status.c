@@ -25,12 +25,19 @@ static void describe_docker(const struct status *s, char *out, size_t size)
 }
 
 /* What does not keep requests from being served, and should not stay unseen. */
-static void describe_troubles(const struct publisher_status *publisher, char *out, size_t size)
+static void describe_troubles(const struct status *s, const struct publisher_status *publisher, char *out, size_t size)
 {
     size_t len = 0;
-    if (publisher->left_out_count > 0)
-        len = (size_t)snprintf(out, size, "service %s and %zu more routes are left out: too many services; ",
-                               publisher->left_out, publisher->left_out_count - 1);
+    for (size_t i = 0; i < s->provider_count && len < size; i++) {
+        const struct provider *provider = &s->providers[i];
+        if (provider->refused_count > 0)
+            len += (size_t)snprintf(out + len, size - len, "%zu of provider %s not taken: %s; ",
+                                    provider->refused_count, provider->ops->name, provider->refusal);
+    }
+    if (publisher->left_out_count > 0 && len < size)
+        len +=
+            (size_t)snprintf(out + len, size - len, "service %s and %zu more routes are left out: too many services; ",
+                             publisher->left_out, publisher->left_out_count - 1);
     if (publisher->refusals.current_count > 0 && len < size)
         len += (size_t)snprintf(out + len, size - len, "%zu refused: %s; ", publisher->refusals.current_count,
                                 publisher->refusals.example);
@@ -56,7 +63,7 @@ static void status_readiness(void *owner, struct admin_readiness *out)
     publisher_status(s->publisher, &publisher);
     *out = (struct admin_readiness){ .ready = publisher.is_linked && publisher.is_serving && !store_problem };
     describe_docker(s, out->docker, sizeof out->docker);
-    describe_troubles(&publisher, out->warning, sizeof out->warning);
+    describe_troubles(s, &publisher, out->warning, sizeof out->warning);
     if (!publisher.is_linked)
         snprintf(out->reason, sizeof out->reason, "no link to the proxy process");
     else if (!publisher.is_serving)
@@ -168,6 +175,10 @@ static void status_each_metric(void *owner, admin_metric_cb each, void *each_own
     put_publisher(sink, s->publisher);
     put_docker(sink, s);
     put_checks(sink, s->checker);
+    size_t refused_count = 0;
+    for (size_t i = 0; i < s->provider_count; i++)
+        refused_count += s->providers[i].refused_count;
+    PUT_GAUGE("tasks_refused", refused_count, "containers and endpoints that ask to be taken and are not");
     PUT_COUNTER("control_restarts", s->control_restart_count, "times that the control process was started again");
     PUT_COUNTER("proxy_restarts", s->proxy_restart_count, "times that the proxy process was started again");
     PUT_COUNTER("upgrades", s->upgrade_count,

@@ -20,6 +20,8 @@ struct status {
     const struct proxy_view *view;
     const struct docker_engine *engine; /* null: docker is off */
     const struct provider *docker;      /* null: docker is off */
+    const struct provider *providers;   /* all, docker among them */
+    size_t provider_count;
     const struct health_checker *checker;
     uint64_t reload_count, reload_failure_count;
     uint64_t control_restart_count, proxy_restart_count, upgrade_count;

@@ -9,6 +9,7 @@
 #include "config/listen_address.h"
 #include "config/node.h"
 #include "config/problems.h"
+#include "discovery/own_sockets.h"
 #include "discovery/provider.h"
 
 #include <errno.h>
@@ -266,14 +267,30 @@ static bool read_file(const char *path, struct file_stamp *stamp, struct buf *ou
 
 /* ---- provider ---- */
 
+static bool leads_to_ourselves(struct file_provider *f, const struct task_spec *spec)
+{
+    char text[PROVIDER_REFUSAL_SIZE];
+    if (!own_sockets_include(f->provider->parts.own_sockets, spec->address))
+        return false;
+    f->provider->refused_count++;
+    snprintf(text, sizeof text, "endpoint %s of service %s is not taken: Portico itself listens there", spec->address,
+             spec->service);
+    log_warn("endpoints file: %s", text);
+    provider_tell_refusal(f->provider, spec->service, text);
+    return true;
+}
+
 static void apply_all(struct file_provider *f, const struct task_spec *specs, size_t count)
 {
     struct task_registry *registry = f->provider->parts.registry;
+    f->provider->refused_count = 0;
     task_registry_begin_sync(registry, f->provider->index);
-    for (size_t i = 0; i < count; i++)
-        task_registry_apply(registry, f->provider->index, &specs[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (!leads_to_ourselves(f, &specs[i]))
+            task_registry_apply(registry, f->provider->index, &specs[i]);
+    }
     task_registry_end_sync(registry, f->provider->index);
-    log_info("endpoints file %s: %zu endpoints", f->path, count);
+    log_info("endpoints file %s: %zu endpoints", f->path, count - f->provider->refused_count);
 }
 
 static bool read_again(struct file_provider *f)

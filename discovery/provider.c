@@ -1,5 +1,6 @@
 #include "discovery/provider.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define X(name) KIND_##name,
@@ -28,6 +29,13 @@ const struct provider_ops *provider_find_kind(const char *name)
         if (strcmp(kinds[i]->name, name) == 0)
             return kinds[i];
     return NULL;
+}
+
+void provider_tell_refusal(struct provider *provider, const char *service, const char *text)
+{
+    snprintf(provider->refusal, sizeof provider->refusal, "%s", text);
+    if (provider->parts.on_refusal)
+        provider->parts.on_refusal(provider->parts.owner, service, text);
 }
 
 void provider_init(struct provider *provider, const struct provider_ops *ops, const struct provider_parts *parts)

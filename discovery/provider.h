@@ -15,6 +15,7 @@
 
 struct docker_engine; /* discovery/docker/engine.h */
 struct ownership;     /* discovery/docker/ownership.h */
+struct own_sockets;   /* discovery/own_sockets.h */
 
 #define PROVIDER_LIST(X) X(docker) X(file)
 
@@ -22,15 +23,23 @@ struct ownership;     /* discovery/docker/ownership.h */
 struct provider_parts {
     struct loop *loop;
     struct task_registry *registry;
-    struct docker_engine *engine;      /* null unless docker.enabled */
-    const struct ownership *ownership; /* null: the durable state is missing (discovery/docker/ownership.h) */
+    struct docker_engine *engine;          /* null unless docker.enabled */
+    const struct ownership *ownership;     /* null: the durable state is missing (discovery/docker/ownership.h) */
+    const struct own_sockets *own_sockets; /* null: none are known */
+    /* A container or endpoint is not taken, once for each reason. service: "" when it is not known. May be null. */
+    void (*on_refusal)(void *owner, const char *service, const char *text);
+    void *owner;
 };
+
+#define PROVIDER_REFUSAL_SIZE 256
 
 struct provider {
     const struct provider_ops *ops;
     struct provider_parts parts;
-    uint8_t index; /* in the registry */
-    void *state;   /* owned by the implementation; null while stopped */
+    uint8_t index;                       /* in the registry */
+    void *state;                         /* owned by the implementation; null while stopped */
+    size_t refused_count;                /* containers or endpoints that are not taken now */
+    char refusal[PROVIDER_REFUSAL_SIZE]; /* about one of them; stale when there are none */
 };
 
 struct provider_ops {
@@ -52,6 +61,9 @@ PROVIDER_LIST(X)
 size_t provider_kinds_count(void);
 const struct provider_ops *provider_kind(size_t i);              /* i < provider_kinds_count() */
 const struct provider_ops *provider_find_kind(const char *name); /* null: none of that name */
+
+/* For the implementations: not taken, and why. Tells on_refusal; the log line is theirs. */
+void provider_tell_refusal(struct provider *provider, const char *service, const char *text);
 
 /* Registers it with the registry under its name; start, reload and stop go through ops. */
 void provider_init(struct provider *provider, const struct provider_ops *ops, const struct provider_parts *parts);

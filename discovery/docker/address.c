@@ -103,13 +103,18 @@ bool docker_address_format(const char *ip, uint16_t port, char out[TASK_ADDRESS_
     return true;
 }
 
+bool docker_address_is_of_host(const json_t *inspected)
+{
+    const char *mode = json_find_string(json_find_object(inspected, "HostConfig"), "NetworkMode");
+    return mode && strcmp(mode, "host") == 0;
+}
+
 bool docker_address_find(const json_t *inspected, const struct docker_label_scope *scope, uint16_t port,
                          char out[TASK_ADDRESS_SIZE], struct error *error)
 {
-    const char *mode = json_find_string(json_find_object(inspected, "HostConfig"), "NetworkMode");
     const json_t *settings = json_find_object(inspected, "NetworkSettings");
     const json_t *networks = json_find_object(settings, "Networks");
-    bool is_host_mode = mode && strcmp(mode, "host") == 0;
+    bool is_host_mode = docker_address_is_of_host(inspected);
     if (scope->remote_host)
         return remote_address(settings, is_host_mode, scope->remote_host, port, out, error);
     if (is_host_mode)

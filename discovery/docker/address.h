@@ -16,6 +16,9 @@
 bool docker_address_find(const json_t *inspected, const struct docker_label_scope *scope, uint16_t port,
                          char out[TASK_ADDRESS_SIZE], struct error *error);
 
+/* It has no network of its own but the host's, so that its address is known before it runs. */
+bool docker_address_is_of_host(const json_t *inspected);
+
 /* "10.0.0.1" or "fd00::1", and a port -> "10.0.0.1:80", "[fd00::1]:80"; false when it is no IP address. */
 bool docker_address_format(const char *ip, uint16_t port, char out[TASK_ADDRESS_SIZE]);
 

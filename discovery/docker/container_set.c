@@ -91,9 +91,17 @@ static void set_listed(struct container *c, bool listed)
     c->is_listed = listed;
 }
 
+static void set_ignored(struct container *c, bool is_ignored)
+{
+    if (c->is_ignored != is_ignored)
+        c->set->parts.on_ignored(c->set->parts.owner, is_ignored);
+    c->is_ignored = is_ignored;
+}
+
 static void forget(struct container *c)
 {
     drop_look(c);
+    set_ignored(c, false);
     set_listed(c, false);
     HASH_DEL(c->set->containers, c);
     free(c);
@@ -120,13 +128,16 @@ static void look(struct container *c)
     set_pump(c->set);
 }
 
-static void warn_once(struct container *c, const char *text)
+static void warn_once(struct container *c, const char *service, const char *text)
 {
     unsigned hash = 5381;
     for (const char *at = text; *at; at++)
         hash = hash * 33 + (unsigned char)*at;
-    if (hash != c->warning_hash && text[0])
+    if (hash != c->warning_hash && text[0]) {
         log_warn("docker: %s%s", text, c->is_ignored ? "; it is ignored" : "");
+        if (c->is_ignored)
+            c->set->parts.on_refusal(c->set->parts.owner, service, text);
+    }
     c->warning_hash = hash;
 }
 
@@ -159,8 +170,8 @@ static void take_inspected(struct container *c, struct slice body)
         error_set(&warning, "container %.12s: the engine answers with another one", c->id);
         verdict = DOCKER_VERDICT_INVALID;
     }
-    c->is_ignored = verdict == DOCKER_VERDICT_INVALID;
-    warn_once(c, warning.text);
+    set_ignored(c, verdict == DOCKER_VERDICT_INVALID);
+    warn_once(c, seen.spec.service, warning.text);
     bool is_gone = verdict == DOCKER_VERDICT_NOT_OURS || (verdict == DOCKER_VERDICT_TASK && !seen.spec.managed &&
                                                           seen.spec.state == TASK_STOPPED && !seen.restarts);
     if (verdict == DOCKER_VERDICT_TASK && !is_gone)

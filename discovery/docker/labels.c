@@ -153,6 +153,16 @@ static bool read_service(struct reading *r)
     return service_name_read(&labels, &r->scope->joinable, r->spec->service, &reason) || refuse(r, reason.text);
 }
 
+/* Whoever answers for a service that somebody configured is for the configuration to say. */
+static bool check_join(struct reading *r)
+{
+    if (label_policy_may_join(r->scope->policy, r->spec->service))
+        return true;
+    struct error reason;
+    error_set(&reason, "service %s is in the configuration and has not allowLabels: true", r->spec->service);
+    return refuse(r, reason.text);
+}
+
 static bool read_route(struct reading *r)
 {
     const char *host, *path;
@@ -234,6 +244,7 @@ static uint16_t only_exposed_port(const json_t *config)
 static bool read_address(struct reading *r)
 {
     const char *text;
+    char address[TASK_ADDRESS_SIZE] = "";
     struct error reason;
     if (!find_label(r, DOCKER_LABEL_PORT, &text))
         return false;
@@ -242,9 +253,18 @@ static bool read_address(struct reading *r)
         return refuse_label(r, DOCKER_LABEL_PORT, text, "a number from 1 to 65535");
     if (!port)
         return refuse(r, "label " DOCKER_LABEL_PORT " is missing, and the image does not expose exactly one TCP port");
-    if (r->spec->state != TASK_RUNNING)
+    bool is_running = r->spec->state == TASK_RUNNING;
+    if (!is_running && !docker_address_is_of_host(r->root))
         return true; /* it has none while it does not run */
-    return docker_address_find(r->root, r->scope, port, r->spec->address, &reason) || refuse(r, reason.text);
+    if (!docker_address_find(r->root, r->scope, port, address, &reason))
+        return refuse(r, reason.text);
+    if (own_sockets_include(r->scope->own_sockets, address)) {
+        error_set(&reason, "its address %s is one that Portico itself listens on", address);
+        return refuse(r, reason.text);
+    }
+    if (is_running)
+        memcpy(r->spec->address, address, sizeof address);
+    return true;
 }
 
 /* ---- what it does ---- */
@@ -342,7 +362,7 @@ static bool read_managed(struct reading *r)
 
 static bool read_foreign(struct reading *r)
 {
-    return read_service(r) && read_weight(r) && read_state(r) && read_address(r) && read_route(r) &&
+    return read_service(r) && check_join(r) && read_weight(r) && read_state(r) && read_address(r) && read_route(r) &&
            read_proxy_protocol(r) && read_check(r);
 }
 

@@ -21,7 +21,9 @@
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "discovery/docker/label_policy.h"
 #include "discovery/docker/ownership.h"
+#include "discovery/own_sockets.h"
 #include "discovery/docker/service_name.h"
 #include "discovery/task_registry.h"
 
@@ -45,7 +47,9 @@ struct docker_label_scope {
     const char *cluster;     /* ours */
     const char *network;     /* config docker.network; null: any that is reachable */
     const char *remote_host; /* host of a tcp:// engine, where only published ports can be reached; null: this host */
-    const struct ownership *ownership; /* what proves that a container is ours; null: its labels are believed */
+    const struct ownership *ownership;     /* what proves that a container is ours; null: its labels are believed */
+    const struct label_policy *policy;     /* which services it may join; null: any */
+    const struct own_sockets *own_sockets; /* where it cannot be; null: anywhere */
     struct joinable_services joinable;
 };
 

@@ -7,6 +7,7 @@
 #include "discovery/docker/container_set.h"
 #include "discovery/docker/engine.h"
 #include "discovery/docker/event_stream.h"
+#include "discovery/docker/label_policy.h"
 #include "discovery/provider.h"
 
 #include <stdio.h>
@@ -37,6 +38,7 @@ struct docker_provider {
     char *cluster, *network; /* owned; the latter may be null */
     char **joinable;         /* owned, each too: names of the configuration's services, sorted */
     size_t joinable_count;
+    struct label_policy policy;
     struct docker_call *list; /* null: none under way */
     size_t lists_done;
     bool is_syncing;
@@ -164,6 +166,21 @@ static void on_lost(void *owner)
     timer_start(&p->retry, SYNC_RETRY_MS);
 }
 
+static void on_ignored(void *owner, bool is_ignored)
+{
+    struct docker_provider *p = owner;
+    if (is_ignored)
+        p->provider->refused_count++;
+    else
+        p->provider->refused_count--;
+}
+
+static void on_refusal(void *owner, const char *service, const char *text)
+{
+    struct docker_provider *p = owner;
+    provider_tell_refusal(p->provider, service, text);
+}
+
 static void on_engine_state(void *owner, enum docker_engine_state state)
 {
     struct docker_provider *p = owner;
@@ -214,6 +231,7 @@ static bool docker_start(struct provider *provider, const struct config *config,
     p->engine = provider->parts.engine;
     p->cluster = mem_strdup(config->cluster);
     p->network = config->docker.network ? mem_strdup(config->docker.network) : NULL;
+    label_policy_set(&p->policy, config);
     timer_init(&p->retry, provider->parts.loop, provider_on_retry, p);
     p->set = container_set_new(&(struct container_set_parts){
         .loop = provider->parts.loop,
@@ -223,9 +241,13 @@ static bool docker_start(struct provider *provider, const struct config *config,
         .scope = { .cluster = p->cluster,
                    .network = p->network,
                    .remote_host = docker_engine_remote_host(p->engine),
-                   .ownership = provider->parts.ownership },
+                   .ownership = provider->parts.ownership,
+                   .own_sockets = provider->parts.own_sockets,
+                   .policy = &p->policy },
         .on_settled = sync_finish_if_done,
         .on_lost = on_lost,
+        .on_ignored = on_ignored,
+        .on_refusal = on_refusal,
         .owner = p,
     });
     set_joinable(p, config);
@@ -240,10 +262,12 @@ static bool docker_start(struct provider *provider, const struct config *config,
 
 static bool docker_reload(struct provider *provider, const struct config *config, struct error *error)
 {
-    (void)error;
+    (void)error; /* the keys of `docker` need a restart; what containers may do follows the services */
     struct docker_provider *p = provider->state;
-    if (p)
-        set_joinable(p, config); /* all keys of `docker` need a restart */
+    if (p) {
+        set_joinable(p, config);
+        label_policy_set(&p->policy, config);
+    }
     if (p && docker_event_stream_is_open(p->stream))
         sync_start(p);
     return true;
@@ -261,6 +285,7 @@ static void docker_stop(struct provider *provider)
     docker_event_stream_free(p->stream);
     container_set_free(p->set);
     free_joinable(p);
+    label_policy_fini(&p->policy);
     free(p->cluster);
     free(p->network);
     free(p);

@@ -182,8 +182,8 @@ static void all_problems_are_named_at_once_with_line_and_column(void **state)
         "t.yaml:7:12: proxy.workers: is a text in quotes, write an integer without quotes",
         "t.yaml:8:11: proxy.limits: is a list, write a map with the keys of proxy.limits",
         "t.yaml:10:5: services[0].port: is missing, write an integer: a whole number between 1 and 65535",
-        "t.yaml:12:5: services[0].desiredCuont: unknown key, allowed keys are name, host, path, image, command, "
-        "environment, "
+        "t.yaml:12:5: services[0].desiredCuont: unknown key, allowed keys are name, host, path, allowLabels, "
+        "allowTaskRoutes, image, command, environment, "
         "port, cpu, memory, desiredCount, proxyProtocol, stopTimeout, deregistrationDelay, healthCheck, scaling; did "
         "you mean "
         "'desiredCount'?",

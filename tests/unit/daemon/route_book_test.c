@@ -10,6 +10,7 @@
 #include "base/log.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static int set_up(void **state)
 {
@@ -258,12 +259,46 @@ static void a_full_book_has_no_place_for_routes_without_a_task(void **state)
     assert_int_equal(refusals_of(book).total_count, 1);
 }
 
+/* Else a label could take /admin of somebody's site. */
+static void a_host_of_the_configuration_has_all_its_paths(void **state)
+{
+    struct route_book *book = *state;
+    CLAIM(book, "evil", "www.test", "/admin");
+    assert_routes(book, "www.test/admin=evil ");
+    configure(book, "www.test", "/", "web"); /* what was given before is taken back */
+    assert_routes(book, "www.test/=web ");
+    CLAIM(book, "evil", "www.test", "/admin", "api.test", "/");
+    assert_routes(book, "www.test/=web api.test/=evil ");
+    assert_int_equal(refusals_of(book).current_count, 1);
+    assert_non_null(strstr(refusals_of(book).example, "www.test/admin"));
+    assert_non_null(strstr(refusals_of(book).example, "allowTaskRoutes"));
+    CLAIM(book, "web", "www.test", "/more"); /* its own tasks may */
+    assert_routes(book, "www.test/=web api.test/=evil www.test/more=web ");
+}
+
+static void a_service_may_allow_others_the_paths_of_its_host(void **state)
+{
+    struct route_book *book = *state;
+    struct config_service service = {
+        .name = (char *)"web", .host = (char *)"*", .path = (char *)"/", .allow_task_routes = true
+    };
+    struct config config = { .services = &service, .service_count = 1 };
+    route_book_apply_config(book, &config);
+    CLAIM(book, "api", "*", "/api");
+    assert_routes(book, "*/=web */api=api ");
+    assert_int_equal(refusals_of(book).current_count, 0);
+    CLAIM(book, "evil", "*", "/"); /* the route itself is the service's own all the same */
+    assert_routes(book, "*/=web */api=api ");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_claim_makes_a_route_and_says_that_something_changed),
         TEST(a_route_that_no_task_asks_for_any_more_is_gone_at_once),
+        TEST(a_host_of_the_configuration_has_all_its_paths),
+        TEST(a_service_may_allow_others_the_paths_of_its_host),
         TEST(a_route_outlives_its_last_task_for_a_minute),
         TEST(a_task_that_comes_back_in_time_keeps_its_route),
         TEST(the_first_claim_wins_while_it_is_made),

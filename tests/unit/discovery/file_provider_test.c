@@ -8,6 +8,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "discovery/file_provider.h"
+#include "discovery/own_sockets.h"
 #include "discovery/provider.h"
 
 #include <stdio.h>
@@ -189,6 +190,22 @@ static void a_bad_file_keeps_the_old_list_and_is_reported(void **state)
     assert_null(b->provider.ops->find_problem(&b->provider));
 }
 
+static void an_endpoint_that_leads_to_portico_itself_is_left_out_and_told(void **state)
+{
+    struct bench *b = *state;
+    struct error error;
+    struct own_sockets own = { .ports = { 9900 }, .count = 1 };
+    b->provider.parts.own_sockets = &own;
+    write_file(b, "endpoints: [{service: web, address: \"127.0.0.1:9900\"},{service: web, address: \"127.0.0.1:80\"}]");
+    assert_true(b->provider.ops->start(&b->provider, &b->config, &error));
+    assert_int_equal(task_registry_count(b->registry), 1);
+    assert_int_equal(b->provider.refused_count, 1);
+    assert_non_null(strstr(b->provider.refusal, "127.0.0.1:9900"));
+    write_file(b, "endpoints: [{service: web, address: \"127.0.0.1:80\"}]");
+    assert_true(b->provider.ops->reload(&b->provider, &b->config, &error));
+    assert_int_equal(b->provider.refused_count, 0);
+}
+
 static void a_missing_file_is_no_reason_not_to_start(void **state)
 {
     struct bench *b = *state;
@@ -226,6 +243,7 @@ int main(void)
         cmocka_unit_test(ids_of_long_names_fit_and_differ),
         cmocka_unit_test(an_empty_list_is_a_list),
         TEST(a_bad_file_keeps_the_old_list_and_is_reported),
+        TEST(an_endpoint_that_leads_to_portico_itself_is_left_out_and_told),
         TEST(a_missing_file_is_no_reason_not_to_start),
         TEST(what_is_no_regular_file_does_not_hang_the_reader),
         cmocka_unit_test(the_kinds_are_found_by_name),

@@ -164,6 +164,45 @@ static void a_claim_to_be_ours_without_proof_is_refused(void **state)
     assert_false(seen.spec.managed);
 }
 
+static void a_configured_service_is_not_joined_unless_it_allows_it(void **state)
+{
+    static char closed[][TASK_NAME_SIZE] = { "web" };
+    static const struct label_policy policy = { .closed = closed, .closed_count = 1 };
+    static const struct docker_label_scope strict = { .cluster = "prod", .policy = &policy };
+    struct docker_container seen;
+    struct error warning;
+    (void)state;
+    assert_int_equal(
+        parse(inspect(ENABLED ",\"portico.path\":\"/\"", RUNNING, "", BRIDGE, ""), &strict, &seen, &warning),
+        DOCKER_VERDICT_INVALID);
+    assert_non_null(strstr(warning.text, "service web is in the configuration and has not allowLabels: true"));
+    assert_string_equal(seen.spec.service, "web");
+    assert_int_equal(
+        parse(inspect(OWN ",\"portico.revision\":\"r\"", RUNNING, "", BRIDGE, ""), &strict, &seen, &warning),
+        DOCKER_VERDICT_TASK); /* a task of it is */
+}
+
+static void an_address_that_leads_to_portico_itself_is_refused(void **state)
+{
+    static const struct own_sockets own = { .ports = { 8080 }, .count = 1 };
+    static const struct docker_label_scope strict = { .cluster = "prod", .own_sockets = &own };
+    struct docker_container seen;
+    struct error warning;
+    (void)state;
+    char *json = inspect(ENABLED ",\"portico.path\":\"/\"", RUNNING, "", BRIDGE, "");
+    char *mode = strstr(json, "\"default\"");
+    memcpy(mode, "\"host\"   ", 9);
+    assert_int_equal(parse(json, &strict, &seen, &warning), DOCKER_VERDICT_INVALID);
+    assert_non_null(strstr(warning.text, "127.0.0.1:8080 is one that Portico itself listens on"));
+    assert_string_equal(seen.spec.address, "");
+    json = inspect(ENABLED ",\"portico.path\":\"/\"", "\"Status\":\"created\"", "", BRIDGE, "");
+    memcpy(strstr(json, "\"default\""), "\"host\"   ", 9); /* and asks for a route already */
+    assert_int_equal(parse(json, &strict, &seen, &warning), DOCKER_VERDICT_INVALID);
+    assert_int_equal(
+        parse(inspect(ENABLED ",\"portico.path\":\"/\"", RUNNING, "", BRIDGE, ""), &strict, &seen, &warning),
+        DOCKER_VERDICT_TASK); /* the same port elsewhere is not ours */
+}
+
 static void what_is_not_ours_is_left_alone_silently(void **state)
 {
     static const char *const rows[] = {
@@ -483,6 +522,8 @@ int main(void)
         cmocka_unit_test(our_own_container_is_a_task_whatever_is_wrong_with_it),
         cmocka_unit_test(an_images_own_labels_have_no_say_in_our_containers),
         cmocka_unit_test(a_claim_to_be_ours_without_proof_is_refused),
+        cmocka_unit_test(a_configured_service_is_not_joined_unless_it_allows_it),
+        cmocka_unit_test(an_address_that_leads_to_portico_itself_is_refused),
         cmocka_unit_test(what_is_not_ours_is_left_alone_silently),
         cmocka_unit_test(hostile_labels_are_refused_with_a_warning_that_names_the_container),
         cmocka_unit_test(a_huge_label_is_refused_and_quoted_in_part),

@@ -29,11 +29,20 @@ struct bench {
     struct provider provider;
     struct config config;
     char endpoint[128], cluster[8];
+    size_t refusals;
+    char refusal[512];
     /* what is waited for */
     int wanted;
     enum task_state wanted_state;
     uint64_t wanted_syncs, wanted_looks;
 };
+
+static void on_refusal(void *owner, const char *service, const char *text)
+{
+    struct bench *b = owner;
+    b->refusals++;
+    snprintf(b->refusal, sizeof b->refusal, "%s: %s", service, text);
+}
 
 static int set_up(void **state)
 {
@@ -48,8 +57,10 @@ static int set_up(void **state)
     b->config.docker = (struct config_docker){ .enabled = true, .endpoint = b->endpoint };
     b->engine = docker_engine_new(b->loop, b->http, &b->config.docker, NULL);
     b->registry = task_registry_new();
-    provider_init(&b->provider, provider_find_kind("docker"),
-                  &(struct provider_parts){ .loop = b->loop, .registry = b->registry, .engine = b->engine });
+    provider_init(
+        &b->provider, provider_find_kind("docker"),
+        &(struct provider_parts){
+            .loop = b->loop, .registry = b->registry, .engine = b->engine, .on_refusal = on_refusal, .owner = b });
     *state = b;
     return 0;
 }
@@ -507,6 +518,34 @@ static bool has_no_bad_line(void *owner)
     return status_of(owner).bad_lines_count == 0;
 }
 
+static void what_the_configuration_forbids_is_told_once_and_counts_until_it_is_allowed(void **state)
+{
+    struct bench *b = *state;
+    struct config_service web = { .name = (char *)"web" };
+    struct error error;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    b->config.services = &web;
+    b->config.service_count = 1;
+    start(b);
+    assert_null(task(b, 1));
+    assert_int_equal(b->provider.refused_count, 1);
+    assert_int_equal(b->refusals, 1);
+    assert_non_null(strstr(b->refusal, "web: container"));
+    assert_non_null(strstr(b->refusal, "allowLabels"));
+    assert_true(b->provider.ops->reload(&b->provider, &b->config, &error));
+    wait_for_sync(b, 2);
+    assert_int_equal(b->refusals, 1);
+    web.allow_labels = true;
+    assert_true(b->provider.ops->reload(&b->provider, &b->config, &error));
+    wait_for_sync(b, 3);
+    assert_non_null(task(b, 1));
+    assert_int_equal(b->provider.refused_count, 0);
+    web.allow_labels = false; /* and back: it is a task no more */
+    assert_true(b->provider.ops->reload(&b->provider, &b->config, &error));
+    wait_for_sync(b, 4);
+    assert_null(task(b, 1));
+}
+
 static void a_line_that_is_no_event_costs_one_full_list(void **state)
 {
     struct bench *b = *state;
@@ -545,6 +584,7 @@ int main(void)
         TEST(a_look_that_fails_keeps_what_is_known_and_is_repeated),
         TEST(a_list_that_makes_no_sense_removes_nothing_and_is_repeated),
         TEST(labels_that_turn_bad_take_the_task_away),
+        TEST(what_the_configuration_forbids_is_told_once_and_counts_until_it_is_allowed),
         TEST(a_line_that_is_no_event_costs_one_full_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
