@@ -82,9 +82,9 @@ static void six_hours_of_steady_noisy_load_change_nothing(void **state)
     w->traffic.no_endpoint = 0;
     struct service_status before = world_status(w);
     struct timespec begun, ended;
-    clock_gettime(CLOCK_MONOTONIC, &begun);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begun);
     world_run(w, 6 * 3600 * 1000);
-    clock_gettime(CLOCK_MONOTONIC, &ended);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ended);
     struct service_status after = world_status(w);
     assert_int_equal(after.scale_out_count, before.scale_out_count);
     assert_int_equal(after.scale_in_count, before.scale_in_count);
