@@ -13,8 +13,8 @@
 /* What speaks for an endpoint: the later, the more. */
 enum fitness {
     FITNESS_TRIED = 0, /* it has failed this request */
-    FITNESS_SHUNNED,   /* it has refused a connection lately */
-    FITNESS_STALE,     /* a pooled connection to it broke: that says little of a new one */
+    FITNESS_STALE,     /* a pooled connection to it broke: it may have closed that, or be dying */
+    FITNESS_SHUNNED,   /* it has refused a connection lately: to be refused again costs only a try */
     FITNESS_GOOD
 };
 
@@ -32,9 +32,10 @@ static enum fitness fitness_of(const struct exchange *x, uint32_t slot)
     bool is_stale = tries == 1 && x->was_stale && x->tried_slots[0] == slot;
     if (tries > 0 && !is_stale)
         return FITNESS_TRIED;
-    if (upstream_pool_is_shunned(&x->worker->pools[slot], worker_now_ms(x->worker)))
-        return FITNESS_SHUNNED;
-    return is_stale ? FITNESS_STALE : FITNESS_GOOD;
+    if (is_stale)
+        return FITNESS_STALE;
+    bool is_shunned = upstream_pool_is_shunned(&x->worker->pools[slot], worker_now_ms(x->worker));
+    return is_shunned ? FITNESS_SHUNNED : FITNESS_GOOD;
 }
 
 /* The first of the fittest from `start` on; null when all have been tried. */

@@ -137,6 +137,29 @@ static void a_request_that_names_its_client_begins_a_connection(void **state)
     assert_memory_equal(buf_text(&rig->upstreams[1].received), "PROXY ", 6);
 }
 
+static struct endpoint_stats *stats_of(const struct rig *rig, size_t at)
+{
+    return &rig->worker->endpoints[rig->snapshot->services[0]->endpoints[at].slot];
+}
+
+/* Its listening socket may still take connections while it dies; one that refused a moment ago may be back. */
+static void an_endpoint_whose_pooled_connection_broke_comes_after_one_that_refused_lately(void **state)
+{
+    struct rig *rig = *state;
+    put(rig, &rig->clients[0], GET);
+    put(rig, &rig->upstreams[0], OK);
+    rig_publish(rig, DOCUMENT("", "", ENDPOINT("1") "," ENDPOINT("2")));
+    uint64_t before[2] = { stats_of(rig, 0)->requests, stats_of(rig, 1)->requests };
+    upstream_pool_shun(&rig->worker->pools[rig->snapshot->services[0]->endpoints[1].slot], worker_now_ms(rig->worker));
+    put(rig, &rig->clients[0], GET);
+    assert_int_equal(stats_of(rig, 0)->requests, before[0] + 1);
+    rig_close(&rig->upstreams[0]);
+    rig_settle(rig);
+    assert_int_equal(stats_of(rig, 1)->requests, before[1] + 1);
+    put(rig, &rig->upstreams[1], OK);
+    assert_true(has_answer(&rig->clients[0], "200"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -149,6 +172,7 @@ int main(void)
         TEST(a_connection_that_named_a_client_serves_no_other_when_that_is_switched_off),
         TEST(connections_that_named_their_clients_are_not_kept),
         TEST(a_request_that_names_its_client_begins_a_connection),
+        TEST(an_endpoint_whose_pooled_connection_broke_comes_after_one_that_refused_lately),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
