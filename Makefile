@@ -88,8 +88,8 @@ $(OUT)/libtestsupport.a: $(TEST_SUPPORT)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 # System calls of the worker that go through tests/unit/proxy/conversation_wire.c.
-RIG_WRAPPED := socket connect getsockopt getsockname send sendmsg recv splice shutdown close
-RIG_TESTS := conversation exchange_time exchange_try reload
+RIG_WRAPPED := socket connect getsockopt getsockname send sendmsg recv splice poll shutdown close
+RIG_TESTS := client_gone conversation exchange_time exchange_try reload
 WALK_WRAPPED := reconciler_plan actuator_creating record_book_take
 $(OUT)/tests/sim/reconciler_walk_test: LDFLAGS += $(WALK_WRAPPED:%=-Wl,--wrap=%)
 $(RIG_TESTS:%=$(OUT)/tests/unit/proxy/%_test): LDFLAGS += $(RIG_WRAPPED:%=-Wl,--wrap=%)

@@ -24,7 +24,8 @@ struct config_listener {
 
 struct config_timeouts {
     int64_t head_ms;           /* first byte of a request to the end of its head */
-    int64_t body_ms;           /* between two pieces of a body, either direction */
+    int64_t body_ms;           /* between two pieces of a body that the client sends or takes, or the endpoint takes */
+    int64_t stream_ms;         /* between two pieces of a response from the endpoint */
     int64_t idle_ms;           /* keep-alive client connection without a request */
     int64_t connect_ms;        /* to an endpoint */
     int64_t response_ms;       /* request sent to response head, of one try */
@@ -66,7 +67,7 @@ struct config_proxy {
     bool fails_open;              /* without a healthy task, requests go to those that were */
     char *desync;                 /* "monitor", "defensive" or "strictest" */
     char *encoded_slashes;        /* "pass" or "refuse" */
-    bool accepts_bare_lf;
+    bool accepts_bare_lf, answers_half_closed;
     char **trusted_proxies; /* networks whose X-Forwarded-* and PROXY headers are believed */
     size_t trusted_proxy_count;
     char *forwarded_for;  /* "append", "replace" or "preserve", for clients in trusted_proxies */

@@ -28,6 +28,7 @@ static json_t *write_timeouts(const struct config_timeouts *timeouts)
     json_t *out = json_object();
     set_integer(out, "headMs", timeouts->head_ms);
     set_integer(out, "bodyMs", timeouts->body_ms);
+    set_integer(out, "streamMs", timeouts->stream_ms);
     set_integer(out, "idleMs", timeouts->idle_ms);
     set_integer(out, "connectMs", timeouts->connect_ms);
     set_integer(out, "responseMs", timeouts->response_ms);
@@ -112,6 +113,7 @@ static void write_policies(const struct config_proxy *proxy, json_t *out)
     set_text(out, "accessLogFormat", proxy->access_log_format);
     set_integer(out, "accessLogEvery", proxy->access_log_every);
     json_object_set_new(out, "acceptBareLf", json_boolean(proxy->accepts_bare_lf));
+    json_object_set_new(out, "answerHalfClosed", json_boolean(proxy->answers_half_closed));
     json_object_set_new(out, "sendForwarded", json_boolean(proxy->sends_forwarded));
     json_object_set_new(out, "trustedProxies", write_trusted_proxies(proxy));
 }

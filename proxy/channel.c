@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/tcp.h> /* glibc's struct tcp_info is older */
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -194,6 +195,14 @@ enum channel_result channel_flush(struct channel *ch, struct buffer_pool *pool)
     enum channel_result result = channel_send(ch, buffer_at(ch->out), buffer_len(ch->out), &sent);
     drop_sent(ch, pool, sent);
     return result;
+}
+
+enum channel_result channel_look(const struct channel *ch)
+{
+    struct pollfd peer = { .fd = ch->fd, .events = POLLRDHUP };
+    if (poll(&peer, 1, 0) <= 0)
+        return CHANNEL_OK;
+    return peer.revents & POLLERR ? CHANNEL_BROKEN : CHANNEL_EOF;
 }
 
 uint64_t channel_acked_bytes(const struct channel *ch)

@@ -1,6 +1,6 @@
 /* channel: one non-blocking socket with its two events and its buffers; what a client connection and an upstream
- * connection have in common. The read event is registered once and stays; the write event exists only while something
- * waits to be sent, also in memory: an idle connection is mostly its read event. A send is tried before anything waits.
+ * connection have in common. The read event stays registered while it is read, whatever the owner does; the write
+ * event exists only while something waits to be sent, also in memory: an idle connection is mostly its read event. A send is tried before anything waits.
  * One worker.
  *
  *   in:  bytes received and not used yet; null when there are none
@@ -60,6 +60,9 @@ enum channel_result channel_broken(struct channel *ch, int cause); /* notes why;
 void channel_set_reading(struct channel *ch, bool on);
 /* False: the same, told at once. Switching off always works. */
 bool channel_set_writing(struct channel *ch, bool on);
+
+/* Without reading. EOF: the peer has ended behind what can be read. BROKEN: reset. OK: neither. */
+enum channel_result channel_look(const struct channel *ch);
 
 /* What the peer's machine has taken since the connection was made; 0 when the kernel does not say. */
 uint64_t channel_acked_bytes(const struct channel *ch);

@@ -164,9 +164,18 @@ static void refuse_misdirected(struct conn *c)
     conn_reply(c, 421, false, false);
 }
 
+void conn_stop_reading(struct conn *c)
+{
+    channel_set_reading(&c->channel, false);
+    if (c->deadline.kind == DEADLINE_NONE)
+        deadline_start(&c->worker->deadlines, &c->deadline, DEADLINE_LOOK, worker_now_ms(c->worker));
+}
+
 static void start_exchange(struct conn *c)
 {
     conn_set_state(c, CONN_IN_EXCHANGE);
+    if (!c->channel.is_reading) /* behind another request */
+        conn_stop_reading(c);
     c->resume_at = 0;
     c->has_served = true;
     exchange_start(c);
@@ -215,9 +224,10 @@ static void conn_on_eof(struct conn *c)
 {
     c->has_eof = true;
     channel_set_reading(&c->channel, false);
-    if (c->state == CONN_IN_EXCHANGE)
+    if (c->state == CONN_IN_EXCHANGE) {
+        conn_stop_reading(c);
         exchange_on_client_eof(c->exchange);
-    else if (c->state == CONN_LINGERING)
+    } else if (c->state == CONN_LINGERING)
         conn_close(c, CONN_CLOSE_DONE);
     else
         close_if_done(c);
@@ -267,15 +277,13 @@ static void conn_resume(struct conn *c)
     close_if_done(c);
 }
 
-/* Its listener or its client has used up its share of this moment: the rest of the body is read later. */
-static bool is_throttled(struct conn *c)
+/* Its listener or its client has used up its share of this moment: the rest of the body is read later. Nobody is waited
+ * for meanwhile but us. */
+static void throttle(struct conn *c)
 {
-    struct worker *w = c->worker;
-    if (conn_may_read_body(c))
-        return false;
     channel_set_reading(&c->channel, false);
-    deadline_start(&w->deadlines, &c->deadline, DEADLINE_THROTTLE, worker_now_ms(w));
-    return true;
+    deadline_start(&c->worker->deadlines, &c->deadline, DEADLINE_THROTTLE, worker_now_ms(c->worker));
+    exchange_on_throttle(c->exchange, true);
 }
 
 /* False: there is nothing more to receive now, or not here. */
@@ -286,8 +294,10 @@ static bool receive_once(struct conn *c)
     /* A body that is in the pipe already stays there, whatever limit comes in the middle of it. */
     bool is_counted = w->limits_body_bytes && is_body && !c->exchange->request_body.pipe && conn_counts_body_bytes(c);
     size_t before = buffer_len(c->channel.in);
-    if (is_counted && is_throttled(c))
+    if (is_counted && !conn_may_read_body(c)) {
+        throttle(c);
         return false;
+    }
     if (is_body && !is_counted && exchange_splices_request(c->exchange))
         return false;
     switch (channel_receive(&c->channel, &w->buffers, is_body ? BODY_RECEIVE_BYTES : RECEIVE_BYTES)) {
@@ -383,11 +393,38 @@ static void time_out_head(struct conn *c)
     conn_reply(c, 408, false, false);
 }
 
+/* Whoever is not read may be gone. An end behind what has not been read yet is heard in its time where it does not mean
+ * that: of a tunnel, and when the settings say so. */
+static void look_for_client(struct conn *c)
+{
+    enum channel_result peer = channel_look(&c->channel);
+    bool is_heard_later =
+        c->exchange->response_state == RESPONSE_TUNNELLING || worker_snapshot(c->worker)->settings.answers_half_closed;
+    if (peer == CHANNEL_BROKEN)
+        conn_close(c, CONN_CLOSE_BROKEN);
+    else if (peer == CHANNEL_EOF && !c->has_eof && !is_heard_later)
+        exchange_on_client_eof(c->exchange);
+}
+
+static void on_look(struct conn *c, bool is_throttled)
+{
+    look_for_client(c);
+    if (c->state != CONN_IN_EXCHANGE)
+        return;
+    if (!is_throttled) {
+        conn_stop_reading(c);
+        return;
+    }
+    channel_set_reading(&c->channel, !c->has_eof);
+    exchange_on_throttle(c->exchange, false);
+}
+
 void conn_on_deadline(struct conn *c, enum deadline_kind kind)
 {
     bool is_idle = kind == DEADLINE_IDLE || kind == DEADLINE_FRESH || kind == DEADLINE_LINGER;
-    if (kind == DEADLINE_THROTTLE) {
-        channel_set_reading(&c->channel, !c->has_eof);
+    if (kind == DEADLINE_LOOK || kind == DEADLINE_THROTTLE) {
+        if (!c->channel.is_reading)
+            on_look(c, kind == DEADLINE_THROTTLE);
         return;
     }
     STATS_ADD(c->worker->stats->client_timeouts, !is_idle);

@@ -95,6 +95,9 @@ void conn_finish_exchange(struct conn *c, bool keep_alive);
  * exchange that has sent anything to the client. */
 void conn_reply(struct conn *c, int status, bool keep_alive, bool is_head_request);
 
+/* While a request runs: what comes has no use now. A client that goes away meanwhile is still noticed, a little later. */
+void conn_stop_reading(struct conn *c);
+
 /* conn_rates.c: what a connection may have is what both its listener and its client have left; a refusal takes nothing
  * of either. To be asked only while the worker says that a rate of that kind is set. */
 

@@ -21,9 +21,12 @@ enum deadline_kind {
     DEADLINE_LINGER,        /* conn: waiting for the client to close */
     DEADLINE_CONNECT,       /* exchange */
     DEADLINE_RESPONSE,      /* exchange: request sent, no response head */
-    DEADLINE_BODY,          /* exchange: no progress of a body */
+    DEADLINE_BODY,          /* exchange: the client neither sends nor takes enough of a body */
+    DEADLINE_UPLOAD,        /* exchange: the endpoint takes no more of the request */
+    DEADLINE_STREAM,        /* exchange: the endpoint sends no more of the response */
     DEADLINE_TUNNEL,        /* exchange: no byte in either direction */
     DEADLINE_REQUEST,       /* exchange: head of the request to head of the response */
+    DEADLINE_LOOK,          /* conn: not read while a request runs: is the client still there? */
     DEADLINE_THROTTLE,      /* conn: its listener or client has used up its bytes of this moment */
     DEADLINE_UPSTREAM_IDLE, /* pooled upstream */
     DEADLINE_KIND_COUNT

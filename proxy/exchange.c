@@ -110,6 +110,7 @@ void exchange_fail(struct exchange *x, enum exchange_end end, int status)
 {
     struct conn *c = x->conn;
     x->end = end;
+    x->waited_for_client = exchange_waits_for_client(x);
     exchange_release_upstream(x, false);
     if (x->has_sent_response || c->channel.out) {   /* also when an interim response is only half sent */
         conn_close(c, CONN_CLOSE_ABORTED_RESPONSE); /* aborts this exchange */
@@ -138,6 +139,7 @@ void exchange_abort(struct exchange *x)
     }
     if (!x->has_sent_response)
         x->status = 0;
+    x->waited_for_client = exchange_waits_for_client(x);
     exchange_release_upstream(x, false);
     dispose(x);
 }
@@ -154,6 +156,7 @@ static void note_request(struct exchange *x, const struct h1_request *request)
     x->client_is_1_0 = request->minor_version == 0;
     x->client_keep_alive = request->keep_alive;
     x->client_takes_trailers = request->accepts_trailers;
+    x->awaits_continue = request->expects_continue;
     x->desync = request->desync;
     x->desync_reason = request->desync_reason;
     x->closes_both = request->desync == H1_SEVERE || /* RFC 9112 6.1 */
@@ -264,88 +267,15 @@ void exchange_start(struct conn *c)
         route(x, slot);
 }
 
-/* That a client has to move within the time-out for bodies. */
-static uint64_t least_bytes(const struct exchange *x)
-{
-    const struct proxy_settings *settings = &x->hold->snapshot->settings;
-    return (uint64_t)settings->body_bytes_per_second_min * (uint64_t)settings->body_ms / 1000;
-}
-
-/* The kernel takes megabytes for a slow reader and then nothing for long: what counts is what has arrived there. */
-static bool client_keeps_up(struct exchange *x)
-{
-    if (x->response_state != RESPONSE_RELAYING || !x->conn->channel.is_writing)
-        return false;
-    uint64_t acked = channel_acked_bytes(&x->conn->channel), moved = acked - x->acked_bytes;
-    x->acked_bytes = acked;
-    return moved > 0 && moved >= least_bytes(x);
-}
-
-/* At least the client's least rate must have been kept since the last start, taken over the whole time-out. */
-void exchange_restart_body_deadline(struct exchange *x, bool is_client_slow)
-{
-    struct worker *w = x->worker;
-    uint64_t moved = x->request_body.relayed_bytes + x->response_body.relayed_bytes;
-    if (is_client_slow && x->deadline.kind == DEADLINE_BODY && moved - x->window_bytes < least_bytes(x))
-        return;
-    x->window_bytes = moved;
-    deadline_start(&w->deadlines, &x->deadline, DEADLINE_BODY, worker_now_ms(w));
-}
-
-/* Whoever was waited for is the one that took too long. */
-static void body_timed_out(struct exchange *x)
-{
-    struct worker *w = x->worker;
-    bool is_endpoint =
-        x->request_body.is_complete ? !x->conn->channel.is_writing : x->upstream && x->upstream->channel.is_writing;
-    STATS_ADD(w->stats->upstream_timeouts, is_endpoint);
-    STATS_ADD(w->stats->client_timeouts, !is_endpoint);
-    if (is_endpoint)
-        exchange_blame_endpoint(x);
-    exchange_fail(x, EXCHANGE_END_BODY_TIMEOUT, is_endpoint ? 504 : 408);
-}
-
-void exchange_on_deadline(struct exchange *x, enum deadline_kind kind)
-{
-    struct worker *w = x->worker;
-    switch (kind) {
-    case DEADLINE_CONNECT:
-        STATS_ADD(w->stats->upstream_connect_failures, 1);
-        exchange_blame_endpoint(x);
-        upstream_pool_shun(&w->pools[x->endpoint->slot], worker_now_ms(w));
-        exchange_try_failed(x, EXCHANGE_END_CONNECT_TIMEOUT, 504, true);
-        break;
-    case DEADLINE_RESPONSE:
-        STATS_ADD(w->stats->upstream_timeouts, 1);
-        exchange_blame_endpoint(x);
-        exchange_try_failed(x, EXCHANGE_END_RESPONSE_TIMEOUT, 504, false);
-        break;
-    case DEADLINE_REQUEST:
-        STATS_ADD(w->stats->upstream_timeouts, 1);
-        if (x->request_state == REQUEST_SENT) /* else the client may be the slow one */
-            exchange_blame_endpoint(x);
-        exchange_fail(x, EXCHANGE_END_REQUEST_TIMEOUT, 504);
-        break;
-    case DEADLINE_TUNNEL:
-        x->end = EXCHANGE_END_TUNNEL_TIMEOUT;
-        conn_close(x->conn, CONN_CLOSE_IDLE_TIMEOUT);
-        break;
-    default:
-        if (client_keeps_up(x)) {
-            exchange_restart_body_deadline(x, false);
-            break;
-        }
-        body_timed_out(x);
-        break;
-    }
-}
-
+/* Behind a complete request it may mean that the client only reads from now on (RFC 9112 9.6), or that it has gone: nobody
+ * can tell, and most have gone. One that ends inside the body has given up: the endpoint must not take what it got for the
+ * whole. */
 void exchange_on_client_eof(struct exchange *x)
 {
-    /* A client may half-close behind a complete request and still read the answer (RFC 9112 9.6). One that ends inside
-     * the body has given up: the endpoint must not take what it got for the whole. */
+    bool is_answered = x->response_state != RESPONSE_AWAITED && x->response_body.is_complete;
+    bool may_read = x->request_body.is_complete && worker_snapshot(x->worker)->settings.answers_half_closed;
     if (x->response_state == RESPONSE_TUNNELLING)
         exchange_tunnel_on_client_eof(x);
-    else if (!x->request_body.is_complete)
+    else if (!is_answered && !may_read)
         conn_close(x->conn, CONN_CLOSE_BY_CLIENT);
 }

@@ -3,6 +3,7 @@
  * worker.
  *
  *   request:  SENDING --all bytes given to the endpoint--> SENT
+ *                 \---it takes no more: it has answered early, or is gone--> REFUSED
  *   response: AWAITED --head--> RELAYING --last byte from the endpoint--> ENDED --flushed--> (exchange is over)
  *                  \---101---> TUNNELLING --both ends have said their last--> (exchange is over)
  *
@@ -28,7 +29,7 @@ struct worker;
 #define EXCHANGE_TRIES_MAX 5     /* the first, three further endpoints, and one for a stale pooled connection */
 #define EXCHANGE_PROTOCOL_MAX 31 /* bytes of the name in Upgrade; longer ones are not switched to */
 
-enum request_state { REQUEST_SENDING = 0, REQUEST_SENT };
+enum request_state { REQUEST_SENDING = 0, REQUEST_SENT, REQUEST_REFUSED };
 enum response_state { RESPONSE_AWAITED = 0, RESPONSE_RELAYING, RESPONSE_ENDED, RESPONSE_TUNNELLING };
 
 /* Why the exchange ended, for the access log. */
@@ -73,6 +74,8 @@ struct exchange {
     enum h1_method method;
     bool client_is_1_0, client_keep_alive; /* as asked for */
     bool client_takes_trailers;
+    bool awaits_continue;   /* the client has asked whether to send its body, and has neither been told nor begun */
+    bool waited_for_client; /* when it failed */
     bool closes_both;       /* ambiguous: nothing may follow on either connection */
     bool keep_alive;        /* as decided with the response head */
     bool is_spilled;        /* the request has outgrown `head`: the rest is relayed past it */
@@ -106,7 +109,8 @@ struct exchange {
      * the client; response head. */
     int64_t started_at_us, connected_at_us, sent_at_us, response_at_us;
     int64_t tried_at_us;   /* the present try began */
-    uint64_t acked_bytes;  /* by a slow client's machine, when last looked at */
+    uint64_t acked_bytes;  /* by a slow client's machine, when last looked at: */
+    int64_t acked_at_ms;   /* 0: not yet */
     uint64_t window_bytes; /* of both bodies, when the body's deadline was last started */
     bool is_due;           /* on the worker's list of what leaves when the turn ends */
     STAILQ_ENTRY(exchange) due_link;
@@ -135,6 +139,8 @@ void exchange_on_client_writable(struct exchange *x);
 void exchange_on_connected(struct exchange *x, int cause);
 void exchange_on_upstream_readable(struct exchange *x);
 void exchange_on_upstream_writable(struct exchange *x);
+/* Its client's body is not read for a while, because a share is used up; or is again. */
+void exchange_on_throttle(struct exchange *x, bool is_throttled);
 void exchange_on_deadline(struct exchange *x, enum deadline_kind kind);
 void exchange_send_due(struct worker *w); /* the turn ends */
 

@@ -11,12 +11,14 @@ static enum termination_phase phase_of(const struct exchange *x)
     if (x->response_state == RESPONSE_TUNNELLING)
         return TERMINATION_TUNNEL;
     if (x->response_at_us)
-        return x->conn->channel.out ? TERMINATION_DATA_BLOCKED : TERMINATION_DATA;
+        return x->waited_for_client ? TERMINATION_DATA_BLOCKED : TERMINATION_DATA;
     if (x->try_count == 0)
         return TERMINATION_REQUEST;
     if (!x->is_reused && !x->connected_at_us)
         return TERMINATION_CONNECT;
-    return x->request_body.is_complete ? TERMINATION_HEAD : TERMINATION_REQUEST;
+    if (x->request_body.is_complete || x->awaits_continue)
+        return TERMINATION_HEAD;
+    return x->waited_for_client ? TERMINATION_REQUEST : TERMINATION_REQUEST_BLOCKED;
 }
 
 static void set_head_fields(const struct exchange *x, enum log_format format, struct access_record *record)

@@ -30,11 +30,13 @@ void exchange_pump_to_upstream(struct exchange *x);
 void exchange_pump_to_client(struct exchange *x);
 void exchange_tunnel_on_client_eof(struct exchange *x);
 void exchange_tunnel_on_upstream_eof(struct exchange *x);
+/* exchange_wait.c: whom it waits for, and for how long. The client owes or does not take some of a body: it must keep up a
+ * rate. Else the endpoint is waited for. */
+bool exchange_waits_for_client(const struct exchange *x);
+void exchange_await(struct exchange *x); /* something has moved, or may now: the time-out begins anew */
 /* exchange_log.c: one line for the access log. */
 void exchange_log(struct exchange *x);
 /* exchange.c */
-/* A body has moved, or may now. is_client_slow: it is the client that is waited for, which must keep up a rate. */
-void exchange_restart_body_deadline(struct exchange *x, bool is_client_slow);
 void exchange_count_latency(struct exchange *x); /* the response head has come, or the end without one */
 void exchange_finish(struct exchange *x);        /* complete: next request */
 void exchange_fail(struct exchange *x, enum exchange_end end, int status); /* answer, or abort when it began */

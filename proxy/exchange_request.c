@@ -43,13 +43,11 @@ static void upstream_broken(struct exchange *x)
 
 static void request_is_sent(struct exchange *x)
 {
-    struct worker *w = x->worker;
     channel_set_writing(&x->upstream->channel, false);
     x->request_state = REQUEST_SENT;
     if (x->sent_at_us == 0)
-        x->sent_at_us = w->now_us;
-    if (x->response_state == RESPONSE_AWAITED)
-        deadline_start(&w->deadlines, &x->deadline, DEADLINE_RESPONSE, worker_now_ms(w));
+        x->sent_at_us = x->worker->now_us;
+    exchange_await(x);
 }
 
 /* Sends what `head` holds. False: it waits, or the exchange is over. */
@@ -64,8 +62,8 @@ static bool send_head(struct exchange *x)
         upstream_broken(x);
     } else if (result == CHANNEL_BLOCKED) {
         if (x->conn->channel.in) /* has no use before this has gone, and would stay readable when it is full */
-            channel_set_reading(&x->conn->channel, false);
-        exchange_restart_body_deadline(x, false);
+            conn_stop_reading(x->conn);
+        exchange_await(x);
     }
     return result == CHANNEL_OK;
 }
@@ -74,24 +72,21 @@ static void await_client(struct exchange *x)
 {
     channel_set_writing(&x->upstream->channel, false);
     channel_set_reading(&x->conn->channel, true);
-    exchange_restart_body_deadline(x, x->response_state == RESPONSE_AWAITED);
+    exchange_await(x);
 }
 
 /* It takes no more of the body. It may have answered early and closed: then its answer, or the end, is in the socket. */
 static void await_early_answer(struct exchange *x)
 {
-    struct worker *w = x->worker;
     int cause = x->upstream->channel.broken_by;
     if (cause != EPIPE && cause != ECONNRESET) { /* nothing that the read side would tell */
         upstream_broken(x);
         return;
     }
+    x->request_state = REQUEST_REFUSED;
     channel_set_writing(&x->upstream->channel, false);
-    channel_set_reading(&x->conn->channel, false);
-    if (x->response_state == RESPONSE_AWAITED)
-        deadline_start(&w->deadlines, &x->deadline, DEADLINE_RESPONSE, worker_now_ms(w));
-    else
-        exchange_restart_body_deadline(x, false);
+    conn_stop_reading(x->conn);
+    exchange_await(x);
 }
 
 /* What did not fit `head` goes past it to the endpoint, and cannot be sent again. */
@@ -106,8 +101,8 @@ static void relay_body(struct exchange *x)
         await_client(x);
         break;
     case BODY_BLOCKED:
-        channel_set_reading(client, false);
-        exchange_restart_body_deadline(x, false);
+        conn_stop_reading(x->conn);
+        exchange_await(x);
         break;
     case BODY_BROKEN:
         await_early_answer(x);
@@ -196,16 +191,17 @@ void exchange_on_client_bytes(struct exchange *x)
         return;
     }
     if (x->request_body.is_complete) {
-        channel_set_reading(&c->channel, false); /* the next request */
+        conn_stop_reading(c); /* the next request */
         return;
     }
+    x->awaits_continue = false; /* it has not waited for the word */
     exchange_gather_body(x);
     if (c->exchange != x)
         return;
     if (can_send(x))
         exchange_send_request(x);
-    else
-        channel_set_reading(&c->channel, !c->channel.in); /* the connection is not there yet */
+    else if (c->channel.in)
+        conn_stop_reading(c); /* the connection to the endpoint is not there yet, or takes no more */
 }
 
 void exchange_on_upstream_writable(struct exchange *x)

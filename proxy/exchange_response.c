@@ -136,6 +136,10 @@ static bool relay_interim(struct exchange *x, const struct h1_response *response
         conn_close(x->conn, CONN_CLOSE_BROKEN);
         return false;
     }
+    if (response->status == 100 && x->awaits_continue) {
+        x->awaits_continue = false; /* now it is the client's turn */
+        exchange_await(x);
+    }
     return true;
 }
 
@@ -195,11 +199,11 @@ static void on_body_result(struct exchange *x, enum body_result result)
     case BODY_MORE:
         channel_set_writing(&x->conn->channel, false);
         channel_set_reading(&x->upstream->channel, true);
-        exchange_restart_body_deadline(x, false);
+        exchange_await(x);
         break;
     case BODY_BLOCKED:
         channel_set_reading(&x->upstream->channel, false);
-        exchange_restart_body_deadline(x, true);
+        exchange_await(x);
         break;
     case BODY_BROKEN:
         conn_close(x->conn, CONN_CLOSE_BROKEN);
@@ -220,8 +224,11 @@ static void on_body_result(struct exchange *x, enum body_result result)
 /* While an interim response cannot go out, what follows it stays in the socket. */
 static void pause_behind_interim(struct exchange *x)
 {
-    if (x->upstream && x->response_state == RESPONSE_AWAITED)
-        channel_set_reading(&x->upstream->channel, !x->conn->channel.out);
+    bool is_blocked = x->conn->channel.out != NULL;
+    if (!x->upstream || x->response_state != RESPONSE_AWAITED || x->upstream->channel.is_reading == !is_blocked)
+        return;
+    channel_set_reading(&x->upstream->channel, !is_blocked);
+    exchange_await(x);
 }
 
 void exchange_relay_response(struct exchange *x)

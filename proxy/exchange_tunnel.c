@@ -54,8 +54,11 @@ static bool pump(struct exchange *x, struct body *body, struct channel *from, st
 
 void exchange_pump_to_upstream(struct exchange *x)
 {
-    if (pump(x, &x->request_body, &x->conn->channel, &x->upstream->channel, x->conn->has_eof))
-        finish_if_over(x);
+    if (!pump(x, &x->request_body, &x->conn->channel, &x->upstream->channel, x->conn->has_eof))
+        return;
+    if (!x->conn->channel.is_reading)
+        conn_stop_reading(x->conn);
+    finish_if_over(x);
 }
 
 void exchange_pump_to_client(struct exchange *x)

@@ -46,7 +46,8 @@ struct proxy_settings {
     int64_t retries;              /* further endpoints to try when a request was not processed */
     int64_t retry_budget_percent; /* of the requests under way */
     /* time-outs; what each one spans is said in config/config.h */
-    int64_t head_ms, body_ms, idle_ms, connect_ms, response_ms, request_ms, tunnel_ms, upstream_idle_ms, drain_ms;
+    int64_t head_ms, body_ms, stream_ms, idle_ms, connect_ms, response_ms, request_ms, tunnel_ms, upstream_idle_ms,
+        drain_ms;
     int64_t retired_tunnel_ms; /* since the proxy was told to retire */
     int64_t head_bytes, field_count, connections_per_worker, buffer_bytes_per_worker, upstream_idle_per_endpoint;
     int64_t replay_bytes, splice_bytes_min, body_bytes_per_second_min;
@@ -55,6 +56,7 @@ struct proxy_settings {
     int64_t client_connections, client_requests_per_second, client_body_bytes_per_second;
     enum desync_mode desync;
     bool accepts_bare_lf;
+    bool answers_half_closed;             /* the end of a client's sending is not taken for its going */
     enum encoded_slashes encoded_slashes; /* in request paths */
     enum forwarded_for forwarded_for;     /* for trusted clients */
     bool sends_forwarded;
@@ -65,13 +67,14 @@ struct proxy_settings {
     struct listener_settings listeners[SETTINGS_LISTENERS_MAX];
 };
 
-#define PROXY_SETTINGS_DEFAULT                                                                                     \
-    {                                                                                                              \
-        .retries = 2, .retry_budget_percent = 20, .head_ms = 10000, .body_ms = 30000, .idle_ms = 75000,            \
-        .connect_ms = 2000, .response_ms = 60000, .request_ms = 0, .tunnel_ms = 600000, .upstream_idle_ms = 60000, \
-        .drain_ms = 30000, .retired_tunnel_ms = 3600000, .head_bytes = 32768, .field_count = 100,                  \
-        .connections_per_worker = 8192, .buffer_bytes_per_worker = 256 << 20, .upstream_idle_per_endpoint = 128,   \
-        .replay_bytes = 16384, .body_bytes_per_second_min = 100, .client_share_percent = 50, .log_every = 1        \
+#define PROXY_SETTINGS_DEFAULT                                                                             \
+    {                                                                                                      \
+        .retries = 2, .retry_budget_percent = 20, .head_ms = 10000, .body_ms = 60000, .stream_ms = 300000, \
+        .idle_ms = 75000, .connect_ms = 2000, .response_ms = 60000, .request_ms = 0, .tunnel_ms = 600000,  \
+        .upstream_idle_ms = 60000, .drain_ms = 30000, .retired_tunnel_ms = 3600000, .head_bytes = 32768,   \
+        .field_count = 100, .connections_per_worker = 8192, .buffer_bytes_per_worker = 256 << 20,          \
+        .upstream_idle_per_endpoint = 128, .replay_bytes = 16384, .body_bytes_per_second_min = 100,        \
+        .client_share_percent = 50, .log_every = 1                                                         \
     }
 
 #endif

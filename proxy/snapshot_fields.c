@@ -18,6 +18,7 @@ struct setting {
 static const struct setting timeouts[] = {
     ROW("headMs", head_ms, 1, HOUR_MS),
     ROW("bodyMs", body_ms, 1, HOUR_MS),
+    ROW("streamMs", stream_ms, 1, 24 * HOUR_MS),
     ROW("idleMs", idle_ms, 1, 24 * HOUR_MS),
     ROW("connectMs", connect_ms, 1, HOUR_MS),
     ROW("responseMs", response_ms, 1, 24 * HOUR_MS),
@@ -197,6 +198,7 @@ static bool read_policies(json_t *settings, struct proxy_settings *out, struct e
         !read_word(settings, "accessLogFormat", "settings", log_formats, &format, error) ||
         !read_word(settings, "encodedSlashes", "settings", encoded_slashes_modes, &slashes, error) ||
         !read_boolean(settings, "acceptBareLf", "settings", &out->accepts_bare_lf, error) ||
+        !read_boolean(settings, "answerHalfClosed", "settings", &out->answers_half_closed, error) ||
         !read_boolean(settings, "sendForwarded", "settings", &out->sends_forwarded, error) ||
         !read_trusted_proxies(json_object_get(settings, "trustedProxies"), out, error) ||
         !read_listeners(json_object_get(settings, "listeners"), out, error))
@@ -235,6 +237,7 @@ bool snapshot_read_settings(json_t *settings, struct proxy_settings *out, const 
                                            "accessLogEvery",
                                            "listeners",
                                            "encodedSlashes",
+                                           "answerHalfClosed",
                                            NULL };
     *out = (struct proxy_settings)PROXY_SETTINGS_DEFAULT;
     *balancer = &balancer_p2c;

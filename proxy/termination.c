@@ -54,8 +54,10 @@ static char who_ended(enum exchange_end end, enum termination_phase phase)
 static char what_was_under_way(enum exchange_end end, enum termination_phase phase)
 {
     static const char letters[TERMINATION_PHASE_COUNT] = {
-        [TERMINATION_REQUEST] = 'R', [TERMINATION_CONNECT] = 'C',      [TERMINATION_HEAD] = 'H',
-        [TERMINATION_DATA] = 'D',    [TERMINATION_DATA_BLOCKED] = 'D', [TERMINATION_TUNNEL] = 'T',
+        [TERMINATION_REQUEST] = 'R', [TERMINATION_REQUEST_BLOCKED] = 'R',
+        [TERMINATION_CONNECT] = 'C', [TERMINATION_HEAD] = 'H',
+        [TERMINATION_DATA] = 'D',    [TERMINATION_DATA_BLOCKED] = 'D',
+        [TERMINATION_TUNNEL] = 'T',
     };
     if (end == EXCHANGE_END_COMPLETE)
         return '-';

@@ -16,7 +16,8 @@
 
 /* What was under way when it ended. */
 enum termination_phase {
-    TERMINATION_REQUEST = 0, /* the client still owes some of the request, or no endpoint has been chosen yet */
+    TERMINATION_REQUEST = 0,     /* the client still owes some of the request, or no endpoint has been chosen yet */
+    TERMINATION_REQUEST_BLOCKED, /* the endpoint does not take what there is of the request */
     TERMINATION_CONNECT,
     TERMINATION_HEAD,         /* the endpoint owes a response head */
     TERMINATION_DATA,         /* the endpoint owes some of the response */

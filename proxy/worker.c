@@ -12,6 +12,7 @@
 #include <sys/random.h>
 
 #define LINGER_MS 2000
+#define LOOK_MS 1000
 #define TRIM_TICKS (1000 / DEADLINE_TICK_MS)
 #define TRIM_BYTES_MIN (1u << 20) /* for less, the allocator is not asked to give pages back */
 
@@ -81,9 +82,11 @@ static void apply_settings(struct worker *w, const struct proxy_settings *settin
     span[DEADLINE_FRESH] = span[DEADLINE_IDLE] = settings->idle_ms;
     span[DEADLINE_REPLY] = settings->body_ms;
     span[DEADLINE_LINGER] = LINGER_MS;
+    span[DEADLINE_LOOK] = LOOK_MS;
     span[DEADLINE_CONNECT] = settings->connect_ms;
     span[DEADLINE_RESPONSE] = settings->response_ms;
-    span[DEADLINE_BODY] = settings->body_ms;
+    span[DEADLINE_BODY] = span[DEADLINE_UPLOAD] = settings->body_ms;
+    span[DEADLINE_STREAM] = settings->stream_ms;
     span[DEADLINE_TUNNEL] = settings->tunnel_ms;
     span[DEADLINE_REQUEST] = settings->request_ms;
     span[DEADLINE_THROTTLE] = 1; /* the next tick */
@@ -246,12 +249,15 @@ static void on_deadline(void *owner, struct deadline *d, enum deadline_kind kind
     case DEADLINE_IDLE:
     case DEADLINE_REPLY:
     case DEADLINE_LINGER:
+    case DEADLINE_LOOK:
     case DEADLINE_THROTTLE:
         conn_on_deadline((struct conn *)((char *)d - offsetof(struct conn, deadline)), kind);
         break;
     case DEADLINE_CONNECT:
     case DEADLINE_RESPONSE:
     case DEADLINE_BODY:
+    case DEADLINE_UPLOAD:
+    case DEADLINE_STREAM:
     case DEADLINE_TUNNEL:
         exchange_on_deadline((struct exchange *)((char *)d - offsetof(struct exchange, deadline)), kind);
         break;

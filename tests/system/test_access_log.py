@@ -14,7 +14,7 @@ import pytest
 
 from conftest import OUT as OUT_FOLDER
 from conftest import get, is_alive, wait_until
-from proxy_alone import OK, Peer, ProxyAlone, answer_with, closed_port, fields
+from proxy_alone import DEADLINE_S, OK, Peer, ProxyAlone, answer_with, closed_port, fields
 from proxy_fixtures import proxy, upstream  # noqa: F401
 
 ALWAYS = {"time", "client", "clientPort", "method", "target", "protocol", "host", "status", "end", "termination", "service",
@@ -204,6 +204,51 @@ def test_who_ended_it_and_where_is_told(proxy, upstream, tmp_path):
     held.close()
     got = [(line["target"], line["status"], line["end"], line["termination"]) for line in lines]
     assert got == expected + [("/wait", 0, "client-gone", "CH")]
+
+
+def test_who_was_too_slow_with_a_body_is_told(proxy, upstream, tmp_path):
+    """A client that owes its upload, a backend that does not take it, one that does not say whether it wants it, one that
+    stops in the middle of its answer."""
+    done = threading.Event()
+
+    def script(peer, up):
+        head = peer.take_head()
+        up.record(head)
+        if head.startswith(b"GET"):
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        if not head.startswith(b"POST /stuck"):
+            peer.take_rest()
+        done.wait(DEADLINE_S)
+
+    up = upstream(script)
+    log = tmp_path / "access.log"
+    p = proxy([up.port], access_log=str(log), settings={
+        "retries": 0, "timeouts": {"bodyMs": 1000, "streamMs": 1000, "responseMs": 1000}})
+    post = b"POST /%s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%s\r\n"
+    for request, body in ((post % (b"owed", 9, b""), b"1"), (post % (b"stuck", 1 << 30, b""), None),
+                          (post % (b"asked", 9, b"Expect: 100-continue\r\n"), b""), (b"GET /half HTTP/1.1\r\nHost: a\r\n\r\n", b"")):
+        peer = p.connect()
+        peer.send(request)
+        if body is None:
+            send_until_stopped(peer)
+        else:
+            peer.send(body)
+        peer.take_rest()
+        peer.close()
+    done.set()
+    lines = wait_for_lines(log, 4)
+    assert [(line["target"], line["status"], line["end"], line["termination"]) for line in lines] == [
+        ("/owed", 408, "body-timeout", "cR"), ("/stuck", 504, "body-timeout", "sR"),
+        ("/asked", 504, "response-timeout", "sH"), ("/half", 200, "body-timeout", "sD")]
+
+
+def send_until_stopped(peer):
+    """Until the proxy has closed, which resets the connection under what it does not take."""
+    try:
+        while True:
+            peer.send(bytes(65536))
+    except OSError:
+        pass
 
 
 def test_the_combined_format_is_what_web_servers_write(proxy, upstream, tmp_path):

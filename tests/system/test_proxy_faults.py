@@ -231,9 +231,26 @@ def test_an_upload_that_stalls_is_408(proxy, upstream):
     assert status(peer.take_head()) == 408
 
 
-def test_a_half_closed_client_still_gets_its_answer(proxy, upstream):
-    up = upstream(answer_with(OK))
+def test_a_client_that_ends_its_sending_is_gone(proxy, upstream):
+    closed = []
+
+    def script(peer, up):
+        up.record(peer.take_head())
+        closed.append(peer.is_closed_by_peer())
+        up.record(b"closed")
+
+    up = upstream(script)
     peer = proxy([up.port]).connect()
+    peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    up.wait_for(lambda u: len(u.heads) == 1)
+    peer.sock.shutdown(1)
+    up.wait_for(lambda u: len(u.heads) == 2)
+    assert closed == [True] and peer.take_rest() == b""
+
+
+def test_a_half_closed_client_gets_its_answer_where_the_settings_say_so(proxy, upstream):
+    up = upstream(answer_with(OK))
+    peer = proxy([up.port], settings={"answerHalfClosed": True}).connect()
     peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
     peer.sock.shutdown(1)
     assert peer.take_rest().count(b"HTTP/1.1 200 OK") == 2

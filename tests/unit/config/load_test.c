@@ -31,7 +31,8 @@ static void an_empty_map_gives_every_default(void **state)
     assert_int_equal(c->proxy.retries, 2);
     assert_true(c->proxy.fails_open);
     assert_int_equal(c->proxy.timeouts.head_ms, 10000);
-    assert_int_equal(c->proxy.timeouts.body_ms, 30000);
+    assert_int_equal(c->proxy.timeouts.body_ms, 60000);
+    assert_int_equal(c->proxy.timeouts.stream_ms, 300000);
     assert_int_equal(c->proxy.timeouts.idle_ms, 75000);
     assert_int_equal(c->proxy.timeouts.connect_ms, 2000);
     assert_int_equal(c->proxy.timeouts.response_ms, 60000);
@@ -90,7 +91,8 @@ static void every_key_reaches_its_field(void **state)
                       "listeners: [{name: a, address: '[::1]:81'}, {name: b, address: '*:82',\n"
                       "  connectionsPerWorker: 7, requestsPerSecondPerWorker: 8, bodyBytesPerSecondPerWorker: 9KiB}]\n"
                       "proxy: {workers: 3, user: www-data, accessLog: /log, retries: 0, desync: strictest,\n"
-                      "  trustedProxies: [10.0.0.0/8, '::1'], forwardedFor: replace, sendForwarded: true,\n"
+                      "  trustedProxies: [10.0.0.0/8, '::1'], forwardedFor: replace, sendForwarded: true, "
+                      "answerHalfClosed: true,\n"
                       "  acceptBareLf: true, encodedSlashes: refuse, accessLogFormat: combined, accessLogEvery: 10, "
                       "failOpen: false, "
                       "retryBudgetPercent: 5,\n"
@@ -122,7 +124,7 @@ static void every_key_reaches_its_field(void **state)
     assert_string_equal(c->proxy.trusted_proxies[1], "::1");
     assert_string_equal(c->proxy.forwarded_for, "replace");
     assert_string_equal(c->proxy.encoded_slashes, "refuse");
-    assert_true(c->proxy.sends_forwarded && c->proxy.accepts_bare_lf);
+    assert_true(c->proxy.sends_forwarded && c->proxy.accepts_bare_lf && c->proxy.answers_half_closed);
     assert_string_equal(c->proxy.access_log_format, "combined");
     assert_int_equal(c->proxy.access_log_every, 10);
     assert_int_equal(c->proxy.retry_budget_percent, 5);

@@ -240,7 +240,8 @@ static void check_conn_waits(const struct conn *c)
 {
     const struct exchange *x = c->exchange;
     promise((c->state == CONN_IN_EXCHANGE) == (x != NULL), "an exchange exactly while the state says so");
-    if (c->deadline.kind != DEADLINE_NONE)
+    promise(c->deadline.kind != DEADLINE_LOOK || x != NULL, "a client is looked for while its request runs");
+    if (c->deadline.kind != DEADLINE_NONE && c->deadline.kind != DEADLINE_LOOK)
         return;
     promise(x != NULL, "a connection that waits has a deadline");
     promise(x->deadline.kind != DEADLINE_NONE || x->request_deadline.kind != DEADLINE_NONE,

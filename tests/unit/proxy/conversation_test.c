@@ -193,7 +193,7 @@ static void a_head_that_the_endpoint_does_not_take_stops_the_reading_of_the_clie
     padding[sizeof padding - 1] = '\0';
     snprintf(script, sizeof script,
              "a@k1" THEN "CPOST / HTTP/1.1" CRLF HOST "X-A: %s" CRLF LENGTH("131072") CRLF THEN
-             "B" THEN "K" THEN "L?" THEN "L?" THEN "t7",
+             "B" THEN "K" THEN "L?" THEN "L?" THEN "t8",
              padding);
     run(script, 'H', &result);
     assert_string_equal(buf_text(&result.responses), "504 504 Gateway Timeout\n\n");

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ ssize_t __real_send(int fd, const void *bytes, size_t len, int flags);
 ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __real_recv(int fd, void *bytes, size_t len, int flags);
 ssize_t __real_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t len, unsigned flags);
+int __real_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int __real_shutdown(int fd, int how);
 int __real_close(int fd);
 
@@ -30,6 +32,7 @@ ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __wrap_recv(int fd, void *bytes, size_t len, int flags);
 ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t len, unsigned flags);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int __wrap_shutdown(int fd, int how);
 int __wrap_close(int fd);
 
@@ -176,6 +179,16 @@ ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t
         return moved;
     errno = ECONNRESET;
     return -1;
+}
+
+/* Of one descriptor: its owner is the only one that asks. */
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    int ready = __real_poll(fds, count, timeout_ms);
+    struct rig_peer *peer = count == 1 ? peer_of(fds->fd) : NULL;
+    if (ready > 0 && peer && peer->is_reset)
+        fds->revents |= POLLERR;
+    return ready;
 }
 
 int __wrap_shutdown(int fd, int how)

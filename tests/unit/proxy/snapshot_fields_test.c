@@ -120,6 +120,7 @@ static void every_setting_reaches_its_field(void **state)
                                      .retry_budget_percent = 2,
                                      .head_ms = 11,
                                      .body_ms = 12,
+                                     .stream_ms = 36,
                                      .idle_ms = 13,
                                      .connect_ms = 14,
                                      .response_ms = 15,
@@ -143,6 +144,7 @@ static void every_setting_reaches_its_field(void **state)
                                      .desync = DESYNC_MODE_STRICTEST,
                                      .accepts_bare_lf = true,
                                      .encoded_slashes = ENCODED_SLASHES_REFUSE,
+                                     .answers_half_closed = true,
                                      .forwarded_for = FORWARDED_FOR_PRESERVE,
                                      .sends_forwarded = true,
                                      .log_format = LOG_FORMAT_COMBINED,
@@ -156,13 +158,15 @@ static void every_setting_reaches_its_field(void **state)
     const struct balancer_ops *balancer = NULL;
     json_t *object = parse(
         "{\"balancer\":\"least_conn\",\"retries\":1,\"retryBudgetPercent\":2,\"timeouts\":{\"headMs\":11,"
-        "\"bodyMs\":12,\"idleMs\":13,\"connectMs\":14,\"responseMs\":15,\"requestMs\":23,\"tunnelMs\":24,"
+        "\"bodyMs\":12,\"streamMs\":36,\"idleMs\":13,\"connectMs\":14,\"responseMs\":15,\"requestMs\":23,"
+        "\"tunnelMs\":24,"
         "\"upstreamIdleMs\":16,\"drainMs\":17,\"retiredTunnelMs\":18},\"limits\":{\"headBytes\":1018,\"fieldCount\":19,"
         "\"connectionsPerWorker\":20,\"bufferBytesPerWorker\":2000021,\"upstreamIdlePerEndpoint\":22,"
         "\"replayBytes\":25,\"spliceBytesMin\":32,\"bodyBytesPerSecondMin\":26},\"clients\":{\"connections\":27,"
         "\"sharePercent\":35,"
         "\"requestsPerSecond\":28,\"bodyBytesPerSecond\":29},\"desync\":\"strictest\",\"acceptBareLf\":true,"
         "\"encodedSlashes\":\"refuse\","
+        "\"answerHalfClosed\":true,"
         "\"forwardedFor\":\"preserve\",\"sendForwarded\":true,\"accessLogFormat\":\"combined\","
         "\"accessLogEvery\":30,\"trustedProxies\":[\"10.0.0.0/8\",\"::1\"],"
         "\"listeners\":[{\"connectionsPerWorker\":31},{\"proxyProtocol\":true,"

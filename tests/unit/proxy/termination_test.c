@@ -8,32 +8,32 @@
 
 #include <string.h>
 
-/* Columns: request, connect, head, data, data that the client does not take, tunnel. */
+/* Columns: request, request that the endpoint does not take, connect, head, data, data that the client does not take, tunnel. */
 static const struct {
     enum exchange_end end;
     const char *texts[TERMINATION_PHASE_COUNT];
 } rows[] = {
-    { EXCHANGE_END_COMPLETE, { "--", "--", "--", "--", "--", "--" } },
-    { EXCHANGE_END_NO_ROUTE, { "PR", "PC", "PH", "PD", "PD", "PT" } },
-    { EXCHANGE_END_AMBIGUOUS_PATH, { "PR", "PC", "PH", "PD", "PD", "PT" } },
-    { EXCHANGE_END_NO_ENDPOINT, { "SC", "SC", "SC", "SC", "SC", "SC" } },
-    { EXCHANGE_END_REFUSED_METHOD, { "PR", "PC", "PH", "PD", "PD", "PT" } },
-    { EXCHANGE_END_REFUSED_EXPECTATION, { "PR", "PC", "PH", "PD", "PD", "PT" } },
-    { EXCHANGE_END_LOOP, { "PR", "PC", "PH", "PD", "PD", "PT" } },
-    { EXCHANGE_END_FORWARDS_SPENT, { "PR", "PC", "PH", "PD", "PD", "PT" } },
-    { EXCHANGE_END_RATE_LIMITED, { "PR", "PC", "PH", "PD", "PD", "PT" } },
-    { EXCHANGE_END_CONNECT_FAILED, { "SC", "SC", "SC", "SC", "SC", "SC" } },
-    { EXCHANGE_END_CONNECT_TIMEOUT, { "sC", "sC", "sC", "sC", "sC", "sC" } },
-    { EXCHANGE_END_UPSTREAM_BROKEN, { "SR", "SC", "SH", "SD", "SD", "ST" } },
-    { EXCHANGE_END_UPSTREAM_MALFORMED, { "PH", "PH", "PH", "PD", "PD", "PT" } },
-    { EXCHANGE_END_RESPONSE_TIMEOUT, { "sR", "sC", "sH", "sD", "sD", "sT" } },
-    { EXCHANGE_END_REQUEST_TIMEOUT, { "cR", "sC", "sH", "sD", "cD", "cT" } },
-    { EXCHANGE_END_BODY_TIMEOUT, { "cR", "sC", "sH", "sD", "cD", "cT" } },
-    { EXCHANGE_END_TUNNEL_TIMEOUT, { "cR", "sC", "sH", "sD", "cD", "cT" } },
-    { EXCHANGE_END_BODY_MALFORMED, { "PR", "PR", "PR", "PD", "PD", "PR" } },
-    { EXCHANGE_END_CLIENT_GONE, { "CR", "CC", "CH", "CD", "CD", "CT" } },
-    { EXCHANGE_END_NO_BUFFER, { "RR", "RC", "RH", "RD", "RD", "RT" } },
-    { EXCHANGE_END_DRAIN_LIMIT, { "KR", "KC", "KH", "KD", "KD", "KT" } },
+    { EXCHANGE_END_COMPLETE, { "--", "--", "--", "--", "--", "--", "--" } },
+    { EXCHANGE_END_NO_ROUTE, { "PR", "PR", "PC", "PH", "PD", "PD", "PT" } },
+    { EXCHANGE_END_AMBIGUOUS_PATH, { "PR", "PR", "PC", "PH", "PD", "PD", "PT" } },
+    { EXCHANGE_END_NO_ENDPOINT, { "SC", "SC", "SC", "SC", "SC", "SC", "SC" } },
+    { EXCHANGE_END_REFUSED_METHOD, { "PR", "PR", "PC", "PH", "PD", "PD", "PT" } },
+    { EXCHANGE_END_REFUSED_EXPECTATION, { "PR", "PR", "PC", "PH", "PD", "PD", "PT" } },
+    { EXCHANGE_END_LOOP, { "PR", "PR", "PC", "PH", "PD", "PD", "PT" } },
+    { EXCHANGE_END_FORWARDS_SPENT, { "PR", "PR", "PC", "PH", "PD", "PD", "PT" } },
+    { EXCHANGE_END_RATE_LIMITED, { "PR", "PR", "PC", "PH", "PD", "PD", "PT" } },
+    { EXCHANGE_END_CONNECT_FAILED, { "SC", "SC", "SC", "SC", "SC", "SC", "SC" } },
+    { EXCHANGE_END_CONNECT_TIMEOUT, { "sC", "sC", "sC", "sC", "sC", "sC", "sC" } },
+    { EXCHANGE_END_UPSTREAM_BROKEN, { "SR", "SR", "SC", "SH", "SD", "SD", "ST" } },
+    { EXCHANGE_END_UPSTREAM_MALFORMED, { "PH", "PH", "PH", "PH", "PD", "PD", "PT" } },
+    { EXCHANGE_END_RESPONSE_TIMEOUT, { "sR", "sR", "sC", "sH", "sD", "sD", "sT" } },
+    { EXCHANGE_END_REQUEST_TIMEOUT, { "cR", "sR", "sC", "sH", "sD", "cD", "cT" } },
+    { EXCHANGE_END_BODY_TIMEOUT, { "cR", "sR", "sC", "sH", "sD", "cD", "cT" } },
+    { EXCHANGE_END_TUNNEL_TIMEOUT, { "cR", "sR", "sC", "sH", "sD", "cD", "cT" } },
+    { EXCHANGE_END_BODY_MALFORMED, { "PR", "PR", "PR", "PR", "PD", "PD", "PR" } },
+    { EXCHANGE_END_CLIENT_GONE, { "CR", "CR", "CC", "CH", "CD", "CD", "CT" } },
+    { EXCHANGE_END_NO_BUFFER, { "RR", "RR", "RC", "RH", "RD", "RD", "RT" } },
+    { EXCHANGE_END_DRAIN_LIMIT, { "KR", "KR", "KC", "KH", "KD", "KD", "KT" } },
 };
 
 static void every_pair_of_end_and_phase_has_its_letters(void **state)
