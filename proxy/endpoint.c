@@ -114,6 +114,12 @@ struct endpoint *endpoint_ref(struct endpoint_table *table, const char *id, cons
     return endpoint;
 }
 
+void endpoint_ref_again(struct endpoint *endpoint)
+{
+    check(endpoint->refs > 0);
+    endpoint->refs++;
+}
+
 void endpoint_unref(struct endpoint_table *table, struct endpoint *endpoint)
 {
     check(endpoint->refs > 0);

@@ -31,7 +31,7 @@ struct endpoint {
     union endpoint_address address;
     socklen_t address_len;
     uint32_t slot;
-    uint32_t refs;   /* services of any living snapshot; main thread */
+    uint32_t refs;   /* services of any living snapshot, requests that keep it; main thread */
     uint32_t routes; /* services of the newest snapshot; main thread */
     UT_hash_handle by_key;
 };
@@ -44,6 +44,7 @@ size_t endpoint_table_count(const struct endpoint_table *table);
 
 /* Finds or makes the endpoint and adds a ref. Null with an error when the address is bad or the table is full. */
 struct endpoint *endpoint_ref(struct endpoint_table *table, const char *id, const char *address, struct error *error);
+void endpoint_ref_again(struct endpoint *endpoint); /* has refs already */
 void endpoint_unref(struct endpoint_table *table, struct endpoint *endpoint);
 
 /* "1.2.3.4:80" or "[::1]:80"; strict; port 1..65535. Any thread. */

@@ -77,6 +77,36 @@ static void count(struct exchange *x)
         exchange_count_latency(x);
 }
 
+static struct snapshot_rows rows_of(const struct exchange *x)
+{
+    return (struct snapshot_rows){ .endpoint = x->endpoint, .service_slot = x->service_slot };
+}
+
+void exchange_leave_snapshot(struct exchange *x)
+{
+    struct snapshot_hold *hold = x->hold;
+    check(x->endpoint != NULL); /* chosen before the callback that it began in was over */
+    x->hold = NULL;
+    worker_keep_rows(x->worker, rows_of(x));
+    worker_unpin(x->worker, hold);
+}
+
+static void let_go_of_snapshot(struct exchange *x)
+{
+    if (x->hold)
+        worker_unpin(x->worker, x->hold);
+    else
+        worker_return_rows(x->worker, rows_of(x));
+}
+
+void exchange_repin(struct exchange *x)
+{
+    struct snapshot_hold *newest = worker_pin(x->worker);
+    let_go_of_snapshot(x);
+    x->hold = newest;
+    x->endpoint = NULL;
+}
+
 /* The one way out: counts, logs, lets go of everything. The connection has been detached or is being closed. */
 static void dispose(struct exchange *x)
 {
@@ -91,7 +121,7 @@ static void dispose(struct exchange *x)
     x->head = NULL;
     w->exchange_count--;
     w->retry_count -= x->is_retrying;
-    worker_unpin(w, x->hold);
+    let_go_of_snapshot(x);
     TAILQ_INSERT_TAIL(&w->dead_exchanges, x, link);
 }
 

@@ -62,8 +62,8 @@ struct exchange {
     struct worker *worker;           /* borrowed */
     struct conn *conn;               /* borrowed; its owner */
     struct upstream *upstream;       /* owned; null between tries */
-    struct snapshot_hold *hold;      /* pinned */
-    const struct endpoint *endpoint; /* of the present try; in the pinned snapshot */
+    struct snapshot_hold *hold;      /* pinned; null: it has outlived its snapshot, and keeps its rows */
+    const struct endpoint *endpoint; /* of the present try; in the pinned snapshot, or kept */
     uint32_t service_slot;
     struct deadline deadline;         /* of what it waits for now */
     struct deadline request_deadline; /* of all tries together */
@@ -123,6 +123,8 @@ const char *exchange_end_to_str(enum exchange_end end);
 void exchange_start(struct conn *c);
 /* The client connection is being closed. */
 void exchange_abort(struct exchange *x);
+/* It may go on for long: its snapshot need not. */
+void exchange_leave_snapshot(struct exchange *x);
 /* It will be the last one on its connection to the client. */
 void exchange_end_connection(struct exchange *x);
 

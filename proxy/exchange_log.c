@@ -57,15 +57,14 @@ void exchange_log(struct exchange *x)
     struct access_log *log = &x->worker->access_log;
     if (!access_log_is_on(log))
         return;
-    const struct snapshot_service *service =
-        x->service_slot == UINT32_MAX ? NULL : x->hold->snapshot->services[x->service_slot];
+    bool has_service = x->service_slot != UINT32_MAX;
     const union endpoint_address *source = &x->conn->source;
     struct termination termination = termination_of(x->end, phase_of(x));
     struct access_record record = {
         .client = x->conn->peer,
         .client_port = ntohs(source->any.sa_family == AF_INET6 ? source->v6.sin6_port : source->v4.sin_port),
         .protocol = x->client_is_1_0 ? "1.0" : "1.1",
-        .service = service ? service->name : NULL,
+        .service = has_service ? stats_service_name(x->worker->region, x->service_slot) : NULL,
         .endpoint = x->endpoint ? x->endpoint->address_text : NULL,
         .end = exchange_end_to_str(x->end),
         .termination = termination.text,

@@ -37,6 +37,7 @@ void exchange_await(struct exchange *x); /* something has moved, or may now: the
 /* exchange_log.c: one line for the access log. */
 void exchange_log(struct exchange *x);
 /* exchange.c */
+void exchange_repin(struct exchange *x);         /* lets go of its snapshot for the newest; between tries */
 void exchange_count_latency(struct exchange *x); /* the response head has come, or the end without one */
 void exchange_finish(struct exchange *x);        /* complete: next request */
 void exchange_fail(struct exchange *x, enum exchange_end end, int status); /* answer, or abort when it began */

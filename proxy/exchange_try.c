@@ -64,7 +64,7 @@ static const struct endpoint_view *pick(struct exchange *x, const struct snapsho
                                         .loads = &w->loads,
                                         .random = worker_random(w),
                                         .cursor = &w->cursors[service->slot] };
-        size_t at = x->hold->snapshot->balancer->pick(&input);
+        size_t at = worker_snapshot(w)->balancer->pick(&input);
         if (fitness_of(x, service->endpoints[at].slot) == FITNESS_GOOD)
             return &service->endpoints[at];
     }
@@ -79,10 +79,7 @@ static void repin(struct exchange *x)
     struct worker *w = x->worker;
     if (x->hold == w->hold || !w->hold->snapshot->services[x->service_slot])
         return;
-    struct snapshot_hold *old = x->hold;
-    x->hold = worker_pin(w);
-    x->endpoint = NULL;
-    worker_unpin(w, old);
+    exchange_repin(x);
 }
 
 static void set_endpoint(struct exchange *x, const struct endpoint_view *view)
@@ -176,7 +173,7 @@ void exchange_on_connected(struct exchange *x, int cause)
 static uint64_t retry_limit(const struct exchange *x)
 {
     const struct worker *w = x->worker;
-    uint64_t percent = (uint64_t)x->hold->snapshot->settings.retry_budget_percent;
+    uint64_t percent = (uint64_t)worker_snapshot(w)->settings.retry_budget_percent;
     uint64_t limit = (percent * w->exchange_count + 99) / 100;
     uint32_t lost = percent > 0 ? w->pools[x->endpoint->slot].lost_count : 0;
     limit = limit < lost ? lost : limit;
@@ -203,7 +200,7 @@ static bool is_within_budget(struct exchange *x)
  * 9110 9.2.2, RFC 9112 9.3.1). What a pooled connection cost is not one of the further endpoints that are allowed. */
 static bool may_try_again(const struct exchange *x, bool was_unprocessed)
 {
-    int64_t tries = 1 + x->hold->snapshot->settings.retries + x->was_stale;
+    int64_t tries = 1 + worker_snapshot(x->worker)->settings.retries + x->was_stale;
     bool is_open = x->try_count < tries && x->try_count < EXCHANGE_TRIES_MAX && !x->has_sent_response;
     if (was_unprocessed)
         return is_open;

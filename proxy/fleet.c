@@ -96,6 +96,7 @@ static void fleet_on_mail(void *owner, struct mail *mail)
     struct fleet *fleet = owner;
     struct worker_notice *notice = (struct worker_notice *)mail;
     struct snapshot *snapshot = notice->snapshot;
+    struct snapshot_rows rows = notice->rows;
     enum worker_notice_kind kind = notice->kind;
     free(notice);
     switch (kind) {
@@ -106,6 +107,12 @@ static void fleet_on_mail(void *owner, struct mail *mail)
     case WORKER_RETURNED_SNAPSHOT:
         snapshot->holds_out--;
         free_if_returned(fleet, snapshot);
+        break;
+    case WORKER_KEPT_ROWS:
+        snapshot_keep_rows(fleet->builder, rows);
+        break;
+    case WORKER_RETURNED_ROWS:
+        snapshot_return_rows(fleet->builder, rows);
         break;
     case WORKER_TOOK_LOG:
         worker_took_log(fleet);

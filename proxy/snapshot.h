@@ -1,6 +1,7 @@
 /* snapshot: everything the data plane serves by, immutable and structurally shared. Made on the main thread; each
  * worker gets a pointer, pins it per request with a plain counter, and gives it back when the last pin is gone and a
- * newer one has come. What a change does not touch is reused by pointer.
+ * newer one has come. When the next but one comes, requests that still pin it keep their rows of it instead: a worker
+ * never has more than two. What a change does not touch is reused by pointer.
  *
  *   snapshot --> services[slot] --> endpoint views --> endpoint (long-lived, proxy/endpoint.h)
  *      |------> route_table (shared)          service slots are the rows of proxy/stats.h: stable per name
@@ -38,6 +39,13 @@ struct snapshot_routes {
 struct slot_list {
     uint32_t *slots; /* owned */
     size_t count;
+};
+
+/* What a request that outlives its snapshot keeps of it: the rows that it counts in, and the endpoint that it talks to. The
+ * main thread holds a reference for it meanwhile. */
+struct snapshot_rows {
+    const struct endpoint *endpoint;
+    uint32_t service_slot;
 };
 
 /* What a worker's mailbox carries. */

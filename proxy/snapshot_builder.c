@@ -12,7 +12,8 @@
 struct snapshot_builder {
     struct stats_region *stats; /* borrowed */
     struct endpoint_table *endpoints;
-    uint32_t service_refs[STATS_SERVICES_MAX]; /* services of that slot in living snapshots */
+    uint32_t
+        service_refs[STATS_SERVICES_MAX]; /* services of that slot in living snapshots, and requests that keep it */
     uint32_t worker_count;
 };
 
@@ -36,14 +37,31 @@ size_t snapshot_builder_endpoint_count(const struct snapshot_builder *builder)
     return endpoint_table_count(builder->endpoints);
 }
 
+static void release_service_row(struct snapshot_builder *builder, uint32_t slot)
+{
+    if (--builder->service_refs[slot] == 0)
+        stats_release_service(builder->stats, slot);
+}
+
+void snapshot_keep_rows(struct snapshot_builder *builder, struct snapshot_rows rows)
+{
+    endpoint_ref_again((struct endpoint *)rows.endpoint);
+    builder->service_refs[rows.service_slot]++;
+}
+
+void snapshot_return_rows(struct snapshot_builder *builder, struct snapshot_rows rows)
+{
+    endpoint_unref(builder->endpoints, (struct endpoint *)rows.endpoint);
+    release_service_row(builder, rows.service_slot);
+}
+
 static void service_unref(struct snapshot_builder *builder, struct snapshot_service *service)
 {
     if (--service->refs > 0)
         return;
     for (size_t i = 0; i < service->endpoint_count; i++)
         endpoint_unref(builder->endpoints, (struct endpoint *)service->endpoints[i].endpoint);
-    if (--builder->service_refs[service->slot] == 0)
-        stats_release_service(builder->stats, service->slot);
+    release_service_row(builder, service->slot);
     shares_free(service->shares);
     free(service);
 }

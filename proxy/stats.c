@@ -339,6 +339,11 @@ uint32_t stats_claim_endpoint(struct stats_region *region, const char *id, const
     return row;
 }
 
+const char *stats_service_name(const struct stats_region *region, uint32_t slot)
+{
+    return region->services.names[slot];
+}
+
 void stats_release_service(struct stats_region *region, uint32_t slot)
 {
     release_row(region, &region->services, slot);

@@ -74,6 +74,7 @@ struct endpoint_stats *stats_endpoints(struct stats_region *region, uint32_t wor
 uint32_t stats_claim_service(struct stats_region *region, const char *name);
 uint32_t stats_claim_endpoint(struct stats_region *region, const char *id, const char *address);
 uint32_t stats_find_service(const struct stats_region *region, const char *name); /* STATS_SLOT_NONE: no such row */
+const char *stats_service_name(const struct stats_region *region, uint32_t slot); /* any thread, while it is claimed */
 void stats_release_service(struct stats_region *region, uint32_t slot); /* keeps counters until the row is needed */
 void stats_release_endpoint(struct stats_region *region, uint32_t slot);
 void stats_beat(struct stats_region *region, int64_t now_ms); /* main thread, twice a second: "I am alive" */

@@ -42,12 +42,19 @@ uint64_t worker_random(struct worker *w)
     return x * 2685821657736338717ull;
 }
 
-static void notify_main(struct worker *w, enum worker_notice_kind kind, struct snapshot *snapshot)
+static void post_notice(struct worker *w, enum worker_notice_kind kind, struct snapshot *snapshot,
+                        struct snapshot_rows rows)
 {
     struct worker_notice *notice = mem_alloc(sizeof *notice);
     notice->kind = kind;
     notice->snapshot = snapshot;
+    notice->rows = rows;
     mailbox_post(w->main_mailbox, &notice->mail);
+}
+
+static void notify_main(struct worker *w, enum worker_notice_kind kind, struct snapshot *snapshot)
+{
+    post_notice(w, kind, snapshot, (struct snapshot_rows){ 0 });
 }
 
 static void return_hold(struct worker *w, struct snapshot_hold *hold)
@@ -65,8 +72,32 @@ struct snapshot_hold *worker_pin(struct worker *w)
 
 void worker_unpin(struct worker *w, struct snapshot_hold *hold)
 {
-    if (snapshot_unpin(hold))
+    if (snapshot_unpin(hold)) {
+        w->previous = NULL;
         return_hold(w, hold);
+    }
+}
+
+void worker_keep_rows(struct worker *w, struct snapshot_rows rows)
+{
+    post_notice(w, WORKER_KEPT_ROWS, NULL, rows);
+}
+
+void worker_return_rows(struct worker *w, struct snapshot_rows rows)
+{
+    post_notice(w, WORKER_RETURNED_ROWS, NULL, rows);
+}
+
+/* Whoever has outlived two snapshots may live for hours. */
+static void empty_previous(struct worker *w)
+{
+    const struct snapshot_hold *previous = w->previous;
+    struct conn *c;
+    TAILQ_FOREACH (c, &w->conns, link) {
+        if (c->exchange && c->exchange->hold == previous)
+            exchange_leave_snapshot(c->exchange);
+    }
+    check(!w->previous);
 }
 
 static int64_t client_share(const struct proxy_settings *settings)
@@ -157,10 +188,14 @@ static void take_snapshot(struct worker *w, struct snapshot_hold *hold)
     notify_main(w, WORKER_TOOK_SNAPSHOT, hold->snapshot);
     if (old && !are_clients_treated_alike(&old->snapshot->settings, &hold->snapshot->settings))
         conn_readmit_all(w);
+    if (w->previous)
+        empty_previous(w);
     if (old) {
         old->superseded = true;
         if (old->pins == 0)
             return_hold(w, old);
+        else
+            w->previous = old;
     } else if (w->phase == WORKER_SERVING) {
         open_listeners(w); /* before this, connections wait in the kernel's queue */
     }
@@ -322,6 +357,7 @@ static void reap(struct worker *w)
 
 static void init_stats(struct worker *w, const struct worker_options *options)
 {
+    w->region = options->stats;
     w->stats = stats_worker(options->stats, options->index);
     w->services = stats_services(options->stats, options->index);
     w->endpoints = stats_endpoints(options->stats, options->index);

@@ -57,13 +57,15 @@ struct worker {
     struct loop *loop;
     struct event_base *base;
     struct mailbox *mailbox;
-    struct mailbox *main_mailbox; /* borrowed */
-    enum worker_phase phase;      /* worker_set_phase() is the only writer */
-    int64_t left_at_ms;           /* when it ceased to be SERVING */
-    uint32_t cut_off_count;       /* exchanges that were under way when it was told to end */
-    struct snapshot_hold *hold;   /* current snapshot; null before the first */
+    struct mailbox *main_mailbox;   /* borrowed */
+    enum worker_phase phase;        /* worker_set_phase() is the only writer */
+    int64_t left_at_ms;             /* when it ceased to be SERVING */
+    uint32_t cut_off_count;         /* exchanges that were under way when it was told to end */
+    struct snapshot_hold *hold;     /* current snapshot; null before the first */
+    struct snapshot_hold *previous; /* the one before, while requests pin it; null: given back. There is no third */
 
-    struct worker_stats *stats; /* shared memory: this worker's rows */
+    struct stats_region *region; /* borrowed */
+    struct worker_stats *stats;  /* shared memory: this worker's rows */
     struct service_stats *services;
     struct endpoint_stats *endpoints;
     struct load_table loads;
@@ -103,6 +105,8 @@ struct worker {
 enum worker_notice_kind {
     WORKER_TOOK_SNAPSHOT = 0,
     WORKER_RETURNED_SNAPSHOT,
+    WORKER_KEPT_ROWS, /* a request outlives its snapshot, which comes back behind this */
+    WORKER_RETURNED_ROWS,
     WORKER_TOOK_LOG,
     WORKER_DRAINS, /* no request will begin on a connection that had none under way */
     WORKER_STOPPED
@@ -110,7 +114,8 @@ enum worker_notice_kind {
 struct worker_notice {
     struct mail mail;
     enum worker_notice_kind kind;
-    struct snapshot *snapshot;
+    struct snapshot *snapshot; /* taken or returned */
+    struct snapshot_rows rows; /* kept or returned */
 };
 
 struct worker *worker_new(const struct worker_options *options);
@@ -128,6 +133,8 @@ void worker_set_phase(struct worker *w, enum worker_phase phase); /* only onward
 const struct snapshot *worker_snapshot(const struct worker *w);   /* null before the first */
 struct snapshot_hold *worker_pin(struct worker *w);
 void worker_unpin(struct worker *w, struct snapshot_hold *hold);
+void worker_keep_rows(struct worker *w, struct snapshot_rows rows);   /* must be of a snapshot that is pinned */
+void worker_return_rows(struct worker *w, struct snapshot_rows rows); /* was kept: once each */
 uint64_t worker_random(struct worker *w);
 
 /* Each answer is the last one of its connection. */

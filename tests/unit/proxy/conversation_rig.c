@@ -48,13 +48,19 @@ static void on_notice(void *owner, struct mail *mail)
     if (notice->kind == WORKER_RETURNED_SNAPSHOT) {
         snapshot_free(rig->builder, notice->snapshot);
         rig->old_snapshots--;
+    } else if (notice->kind == WORKER_KEPT_ROWS) {
+        snapshot_keep_rows(rig->builder, notice->rows);
+        rig->kept_rows++;
+    } else if (notice->kind == WORKER_RETURNED_ROWS) {
+        snapshot_return_rows(rig->builder, notice->rows);
+        rig->kept_rows--;
     }
     free(notice);
 }
 
 static void take_notices(struct rig *rig)
 {
-    if (rig->old_snapshots > 0)
+    if (rig->old_snapshots > 0 || rig->kept_rows > 0)
         event_base_loop(loop_base(rig->main_loop), EVLOOP_NONBLOCK);
 }
 
@@ -272,7 +278,8 @@ static void check_rest(struct rig *rig)
     }
     promise(w->conn_count == conn_count && w->stats->connections_open == conn_count, "count of connections");
     promise(w->exchange_count == exchange_count && w->hold->pins <= exchange_count, "count of exchanges");
-    promise(rig->old_snapshots <= exchange_count - w->hold->pins, "old snapshots are given back");
+    promise(rig->old_snapshots <= 1 && rig->old_snapshots + rig->kept_rows <= exchange_count - w->hold->pins,
+            "old snapshots are given back");
     promise(w->retry_count <= exchange_count, "count of retries");
     promise(TAILQ_EMPTY(&w->dead_conns) && TAILQ_EMPTY(&w->dead_exchanges) && TAILQ_EMPTY(&w->dead_upstreams),
             "the dead are buried");
@@ -283,7 +290,7 @@ static void check_nothing_is_left(struct rig *rig)
 {
     struct worker *w = rig->worker;
     promise(w->conn_count == 0 && w->exchange_count == 0 && w->retry_count == 0, "no connection is left");
-    promise(w->hold->pins == 0 && rig->old_snapshots == 0, "no snapshot is pinned");
+    promise(w->hold->pins == 0 && rig->old_snapshots == 0 && rig->kept_rows == 0, "no snapshot is pinned");
     promise(w->listeners[0].conn_count == 0, "no connection of the listener is left");
     promise(w->buffers.used_bytes == 0 && w->stats->buffer_bytes == 0, "no buffer is left");
     promise(w->stats->upstream_idle == 0 && w->stats->tunnels_open == 0, "no upstream connection is left");

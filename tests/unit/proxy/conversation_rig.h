@@ -51,6 +51,7 @@ struct rig {
     struct snapshot_builder *builder;
     struct snapshot *snapshot; /* the newest */
     unsigned old_snapshots;    /* that somebody still holds */
+    unsigned kept_rows;        /* of requests that have outlived their snapshot */
     struct worker *worker;
     int listen_fd, log_fd, epoll_fd;
     struct rig_peer clients[RIG_CLIENTS_MAX], upstreams[RIG_UPSTREAMS_MAX];

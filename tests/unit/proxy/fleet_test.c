@@ -333,6 +333,86 @@ static void what_was_served_is_counted(void **state)
     assert_int_equal(totals.upstream_connects + totals.upstream_reuses, 10);
 }
 
+/* ---- requests that outlive their snapshot ---- */
+
+#define GENERATIONS 12          /* more than the table of endpoints has room for, if each were kept whole */
+#define OTHER_ENDPOINTS 1000    /* of each, all different */
+#define GENERATION_BYTES 100000 /* of text */
+
+/* One endpoint of "ws" on that port, and a thousand others, all new. False: refused, *error says why. */
+static bool serve_generation(struct bench *b, int port, int generation, struct error *error)
+{
+    char *services = mem_alloc(GENERATION_BYTES);
+    size_t len = (size_t)snprintf(services, GENERATION_BYTES,
+                                  "[{\"name\":\"ws\",\"endpoints\":[{\"id\":\"%d\",\"address\":\"127.0.0.1:%d\"}]},"
+                                  "{\"name\":\"web\",\"endpoints\":[",
+                                  generation, port);
+    for (int i = 0; i < OTHER_ENDPOINTS; i++)
+        len += (size_t)snprintf(services + len, GENERATION_BYTES - len,
+                                "%s{\"id\":\"%d-%d\",\"address\":\"127.0.0.1:1\"}", i ? "," : "", generation, i);
+    snprintf(services + len, GENERATION_BYTES - len, "]}]");
+    bool ok = publish(b, services, "[{\"host\":\"*\",\"path\":\"/\",\"service\":\"ws\"}]", error);
+    free(services);
+    if (ok)
+        wait_until_taken(b);
+    return ok;
+}
+
+static int accept_patiently(int listen_fd)
+{
+    struct timeval patience = { .tv_sec = ANSWER_SECONDS_MAX };
+    struct pollfd listener = { .fd = listen_fd, .events = POLLIN };
+    assert_int_equal(poll(&listener, 1, ANSWER_SECONDS_MAX * 1000), 1);
+    int fd = accept(listen_fd, NULL, NULL);
+    assert_true(fd >= 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+    return fd;
+}
+
+static void read_head(int fd)
+{
+    char head[4096];
+    size_t len = 0;
+    while (len < 4 || memcmp(head + len - 4, "\r\n\r\n", 4) != 0) {
+        assert_true(len < sizeof head);
+        assert_int_equal(recv(fd, head + len, 1, 0), 1);
+        len++;
+    }
+}
+
+static void check_carries(int from, int to, char byte)
+{
+    char got = 0;
+    assert_int_equal(send(from, &byte, 1, MSG_NOSIGNAL), 1);
+    assert_int_equal(recv(to, &got, 1, 0), 1);
+    assert_int_equal(got, byte);
+}
+
+static void tunnels_never_hold_up_new_endpoints(void **state)
+{
+    struct bench *b = *state;
+    struct error error = { "" };
+    int port = 0, listen_fd = loopback_listen(&port), clients[GENERATIONS], upstreams[GENERATIONS], count = 0;
+    while (count < GENERATIONS && serve_generation(b, port, count, &error)) {
+        clients[count] = client_connect(b);
+        client_send(clients[count], "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+        upstreams[count] = accept_patiently(listen_fd);
+        read_head(upstreams[count]);
+        client_send(upstreams[count], "HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+        read_head(clients[count]);
+        count++;
+    }
+    for (int i = 0; i < count; i++) {
+        check_carries(clients[i], upstreams[i], 'a');
+        check_carries(upstreams[i], clients[i], 'b');
+        close(clients[i]);
+        assert_closed(upstreams[i]);
+    }
+    close(listen_fd);
+    assert_string_equal(error.text, "");
+    assert_int_equal(count, GENERATIONS);
+}
+
 static size_t count_open(const char *path)
 {
     size_t count = 0;
@@ -441,6 +521,7 @@ int main(void)
         TEST(a_dead_endpoint_costs_no_request_while_another_lives),
         TEST(a_malformed_request_is_refused_and_the_connection_closed),
         TEST(what_was_served_is_counted),
+        TEST(tunnels_never_hold_up_new_endpoints),
         TEST(a_log_that_is_switched_is_closed_when_no_worker_writes_to_it),
         TEST(a_log_for_a_fleet_without_one_is_closed_at_once),
         TEST(draining_closes_idle_connections_and_takes_nothing_new),

@@ -101,6 +101,59 @@ static void a_limit_of_connections_that_is_switched_on_closes_what_is_beyond_it(
     end(rig);
 }
 
+#define OTHER_ENDPOINT                                                                          \
+    "{\"version\":1,\"serial\":1,\"services\":[{\"name\":\"web\",\"endpoints\":[{\"id\":\"2\"," \
+    "\"address\":\"127.0.0.1:2\"}]}],\"routes\":[{\"host\":\"*\",\"path\":\"/\",\"service\":\"web\"}]}"
+
+static void a_request_keeps_its_rows_of_an_old_snapshot_and_no_more(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *client = open_client(rig);
+    (void)state;
+    say(rig, client, GET);
+    rig_publish(rig, OTHER_ENDPOINT);
+    assert_int_equal(rig->old_snapshots, 1);
+    rig_publish(rig, OTHER_ENDPOINT);
+    assert_int_equal(rig->old_snapshots, 0);
+    assert_int_equal(rig->kept_rows, 1);
+    say(rig, &rig->upstreams[0], OK);
+    assert_int_equal(times_received(client, "200 OK"), 1);
+    assert_int_equal(rig->kept_rows, 0);
+    end(rig);
+}
+
+static void it_is_tried_again_by_the_newest(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *client = open_client(rig);
+    (void)state;
+    say(rig, client, GET);
+    rig_publish(rig, OTHER_ENDPOINT);
+    rig_publish(rig, OTHER_ENDPOINT);
+    rig_close(&rig->upstreams[0]);
+    rig_settle(rig);
+    assert_int_equal(rig->kept_rows, 0);
+    say(rig, &rig->upstreams[1], OK);
+    assert_int_equal(times_received(client, "200 OK"), 1);
+    end(rig);
+}
+
+static void a_service_that_is_gone_takes_its_rows_along_when_its_last_request_ends(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *client = open_client(rig);
+    (void)state;
+    say(rig, client, GET);
+    for (int i = 0; i < 3; i++)
+        rig_publish(rig, "{\"version\":1,\"serial\":1}");
+    assert_int_equal(stats_find_service(rig->stats, "web"), 0);
+    rig_close(&rig->upstreams[0]);
+    rig_settle(rig);
+    assert_int_equal(times_received(client, "HTTP/1.1 502"), 1);
+    assert_int_equal(rig->kept_rows, 0);
+    end(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +162,9 @@ int main(void)
         cmocka_unit_test(a_proxy_that_is_no_longer_trusted_loses_its_connections),
         cmocka_unit_test(a_rate_that_is_switched_on_binds_open_connections),
         cmocka_unit_test(a_limit_of_connections_that_is_switched_on_closes_what_is_beyond_it),
+        cmocka_unit_test(a_request_keeps_its_rows_of_an_old_snapshot_and_no_more),
+        cmocka_unit_test(it_is_tried_again_by_the_newest),
+        cmocka_unit_test(a_service_that_is_gone_takes_its_rows_along_when_its_last_request_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
