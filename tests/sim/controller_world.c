@@ -74,13 +74,19 @@ static bool has_op(const struct world *w, size_t container)
     return false;
 }
 
+/* What went while the engine was away is shown until the next list. */
+static bool is_shown(const struct world *w, size_t container)
+{
+    return w->registry != NULL && task_registry_find(w->registry, w->containers[container].id) != NULL;
+}
+
 /* Tests name containers by their index, so a place is used again only when there is no other. */
 static size_t free_container(struct world *w)
 {
     if (w->container_count < WORLD_CONTAINERS_MAX)
         return w->container_count++;
     for (size_t i = 0; i < WORLD_CONTAINERS_MAX; i++)
-        if (w->containers[i].state == CONTAINER_GONE && !has_op(w, i))
+        if (w->containers[i].state == CONTAINER_GONE && !has_op(w, i) && !is_shown(w, i))
             return i;
     fail_msg("too many containers");
     return 0;
