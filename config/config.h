@@ -134,9 +134,10 @@ struct config_service {
     int64_t cpu;            /* ECS cpu units, 1024 a processor; 0: no share set */
     int64_t memory_mib;     /* 0: no limit */
     int64_t desired_count;
-    char *proxy_protocol;            /* what tasks want in front of each connection: "off", "v1" or "v2" */
-    int64_t stop_timeout_ms;         /* SIGTERM to SIGKILL */
-    int64_t deregistration_delay_ms; /* longest wait for in-flight = 0 before the stop */
+    char *proxy_protocol;                   /* what tasks want in front of each connection: "off", "v1" or "v2" */
+    int64_t stop_timeout_ms;                /* SIGTERM to SIGKILL */
+    int64_t deregistration_delay_ms;        /* longest wait for in-flight = 0 before the stop */
+    int64_t tunnel_deregistration_delay_ms; /* the same while a tunnel is open */
     struct config_scaling scaling;
     struct config_health_check health_check;
 };

@@ -223,10 +223,13 @@ static struct task_facts facts_of(struct controller *c, const struct task *task,
     const struct data_plane *plane = &c->parts.data_plane;
     struct endpoint_traffic traffic;
     facts.is_out_of_rotation = plane->ops->is_out_of_rotation(plane->owner, task->spec.id);
-    if (plane->ops->endpoint_traffic(plane->owner, task->spec.id, &traffic))
+    if (plane->ops->endpoint_traffic(plane->owner, task->spec.id, &traffic)) {
         facts.in_flight = traffic.in_flight;
-    else if (plane->ops->is_fresh(plane->owner))
+        facts.tunnels = traffic.tunnels;
+        facts.requests = traffic.requests;
+    } else if (plane->ops->is_fresh(plane->owner)) {
         facts.in_flight = 0; /* a live data plane that has never heard of it sends it nothing */
+    }
     return facts;
 }
 
@@ -282,8 +285,11 @@ static void decide(struct controller *c, struct service *s)
 {
     struct scaling_decision decision;
     bool was_blind = s->scaler.is_blind;
-    bool is_change =
-        scaler_decide(&s->scaler, s->watch.counts.on_their_way + creating_count(c, s), c->now_ms, &decision);
+    struct scaler_sight sight = {
+        .pending_count = s->watch.counts.on_their_way + creating_count(c, s),
+        .occupied_count = s->watch.counts.occupied,
+    };
+    bool is_change = scaler_decide(&s->scaler, &sight, c->now_ms, &decision);
     if (s->scaler.is_blind && !was_blind)
         log_info("service %s: %s", s->name, decision.why);
     if (!is_change)

@@ -97,6 +97,13 @@ static bool is_active(const struct observed_task *t, int64_t now_ms)
            (state == TASK_PENDING || state == TASK_RUNNING) && (t->is_starting || !t->is_busy) && !is_orphan(t, now_ms);
 }
 
+/* The close of a tunnel is the task's to send, at its stop signal: there is nothing better than to wait. */
+static int64_t longest_wait_ms(const struct desired_service *desired, const struct observed_task *t)
+{
+    bool has_more_time = t->tunnels > 0 && desired->tunnel_deregistration_delay_ms > desired->deregistration_delay_ms;
+    return has_more_time ? desired->tunnel_deregistration_delay_ms : desired->deregistration_delay_ms;
+}
+
 static void plan_stop(const struct desired_service *desired, const struct observed_task *t, int64_t now_ms,
                       struct plan *plan)
 {
@@ -104,13 +111,13 @@ static void plan_stop(const struct desired_service *desired, const struct observ
         add(plan, ACTION_STOP, t, "out of rotation, no request in flight");
         return;
     }
-    if (now_ms - t->ending_since_ms < desired->deregistration_delay_ms)
+    if (now_ms - t->ending_since_ms < longest_wait_ms(desired, t))
         return;
     if (t->in_flight == UINT64_MAX)
         add(plan, ACTION_STOP, t, "deregistration delay is over, requests in flight unknown");
     else
-        add(plan, ACTION_STOP, t, "deregistration delay is over, %llu requests in flight",
-            (unsigned long long)t->in_flight);
+        add(plan, ACTION_STOP, t, "deregistration delay is over, %llu requests in flight, %llu of them tunnels",
+            (unsigned long long)t->in_flight, (unsigned long long)t->tunnels);
 }
 
 /* A restart by hand stops it first: removing it in between would make that fail. It is replaced meanwhile all the same. */

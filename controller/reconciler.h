@@ -49,6 +49,7 @@ struct desired_service {
     int64_t next_start_at_ms;        /* back-off */
     int64_t start_grace_ms;          /* how long a new task may take to become healthy */
     int64_t deregistration_delay_ms;
+    int64_t tunnel_deregistration_delay_ms; /* while a tunnel is open to it, if that is longer */
 };
 
 struct observed_task {
@@ -60,6 +61,7 @@ struct observed_task {
     bool is_busy;               /* an action on it is outstanding; unless it is starting, it is on its way out */
     bool is_out_of_rotation;    /* every worker knows */
     uint64_t in_flight;         /* UINT64_MAX: unknown */
+    uint64_t tunnels;           /* of those in flight */
     int64_t unhealthy_since_ms; /* of one that was healthy */
     int64_t ending_since_ms;    /* of one that is draining or STOPPING */
     int64_t stopped_since_ms;   /* of one that is STOPPED */

@@ -110,13 +110,17 @@ bool scaler_has_traffic(const struct scaler *s, int64_t now_ms)
     return s->window != NULL && metrics_window_is_warm(s->window, now_ms);
 }
 
-bool scaler_decide(struct scaler *s, int64_t pending_count, int64_t now_ms, struct scaling_decision *decision)
+bool scaler_decide(struct scaler *s, const struct scaler_sight *sight, int64_t now_ms,
+                   struct scaling_decision *decision)
 {
     if (s->policy == NULL)
         return false;
     size_t n = 0;
     const struct load_sample *samples = s->window != NULL ? metrics_window_samples(s->window, &n) : NULL;
-    s->state.pending_count = pending_count;
+    s->state.pending_count = sight->pending_count;
+    s->state.occupied_count = sight->occupied_count;
+    if (sight->pending_count > 0)
+        s->state.complete_since_ms = now_ms;
     *decision = s->policy->decide(&s->spec, samples, n, &s->state, now_ms);
     scaling_state_remember(&s->state, &s->spec, decision, now_ms);
     s->is_blind = !decision->is_known;

@@ -47,8 +47,14 @@ bool scaler_adopt(struct scaler *s, int64_t running_count, int64_t now_ms);
 void scaler_sample(struct scaler *s, const struct data_plane *data_plane, const char *service, int64_t now_ms);
 bool scaler_has_traffic(const struct scaler *s, int64_t now_ms);
 
+/* What the tasks say, beside the traffic. */
+struct scaler_sight {
+    int64_t pending_count;  /* on their way */
+    int64_t occupied_count; /* with open tunnels or streams */
+};
 /* Asks the policy, with what it learned remembered. False: nothing to change. */
-bool scaler_decide(struct scaler *s, int64_t pending_count, int64_t now_ms, struct scaling_decision *decision);
+bool scaler_decide(struct scaler *s, const struct scaler_sight *sight, int64_t now_ms,
+                   struct scaling_decision *decision);
 /* The decision is durable: it counts from now on. */
 void scaler_accept(struct scaler *s, const struct scaling_decision *decision, int64_t now_ms);
 

@@ -9,7 +9,8 @@
 #include "base/mem.h"
 
 #define DEFAULT_DELAY_MS 30000 /* of a service whose configuration we no longer have */
-#define IMPAIRED_FAILURES 2    /* one failure is an accident */
+#define DEFAULT_TUNNEL_DELAY_MS 600000
+#define IMPAIRED_FAILURES 2 /* one failure is an accident */
 
 static const char *const phase_names[] = { "steady", "converging", "impaired" };
 static_assert(sizeof phase_names / sizeof phase_names[0] == SERVICE_PHASE_COUNT, "one name each");
@@ -24,6 +25,7 @@ struct service *service_new(const char *name, int64_t now_ms)
     struct service *s = mem_alloc(sizeof *s);
     snprintf(s->name, sizeof s->name, "%s", name);
     s->stop_timeout_ms = s->deregistration_delay_ms = DEFAULT_DELAY_MS;
+    s->tunnel_deregistration_delay_ms = DEFAULT_TUNNEL_DELAY_MS;
     scaler_init(&s->scaler, now_ms);
     task_watch_init(&s->watch);
     return s;
@@ -54,6 +56,7 @@ void service_set_config(struct service *s, const struct config_service *config, 
     s->config = config;
     s->stop_timeout_ms = config->stop_timeout_ms;
     s->deregistration_delay_ms = config->deregistration_delay_ms;
+    s->tunnel_deregistration_delay_ms = config->tunnel_deregistration_delay_ms;
     scaler_set_config(&s->scaler, config, record, now_ms);
 }
 
@@ -190,6 +193,7 @@ void service_plan(struct service *s, const struct service_means *means, int64_t 
         .next_start_at_ms = s->backoff.next_start_at_ms,
         .start_grace_ms = start_grace_of(s->config),
         .deregistration_delay_ms = s->deregistration_delay_ms,
+        .tunnel_deregistration_delay_ms = s->tunnel_deregistration_delay_ms,
     };
     reconciler_plan(&desired, s->watch.observed, s->watch.observed_count, now_ms, plan);
     for (size_t i = 0; i < plan->action_count; i++)

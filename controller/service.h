@@ -37,12 +37,13 @@ struct service {
     char name[TASK_NAME_SIZE];           /* key */
     const struct config_service *config; /* borrowed from the controller's configuration; null unless managed */
     char revision[TASK_REVISION_SIZE];   /* "" unless managed */
-    int64_t stop_timeout_ms, deregistration_delay_ms; /* kept when the configuration goes */
-    bool is_adopted;                                  /* what ran before us has been taken into account */
-    bool is_deploying;                                /* tasks of another revision are being replaced */
-    bool is_store_refusing;                           /* a decision could not be made durable; said once */
-    bool is_in_config;                                /* while a new configuration is taken over */
-    bool has_record;                                  /* the store remembers something */
+    int64_t stop_timeout_ms, deregistration_delay_ms,
+        tunnel_deregistration_delay_ms; /* kept when the configuration goes */
+    bool is_adopted;                    /* what ran before us has been taken into account */
+    bool is_deploying;                  /* tasks of another revision are being replaced */
+    bool is_store_refusing;             /* a decision could not be made durable; said once */
+    bool is_in_config;                  /* while a new configuration is taken over */
+    bool has_record;                    /* the store remembers something */
     struct scaler scaler;
     struct task_watch watch;
     struct start_backoff backoff;

@@ -22,6 +22,8 @@ struct watched_task {
     int64_t healthy_since_ms, unhealthy_since_ms;
     int64_t ending_since_ms; /* 0: not ending */
     int64_t stopped_since_ms;
+    uint64_t requests; /* begun, as last seen */
+    int64_t requests_since_ms;
     UT_hash_handle hh;
 };
 
@@ -99,8 +101,17 @@ static void update_history(struct watched_task *t, const struct task *task, cons
     t->is_end_expected |= task->admin != TASK_ADMIN_READY;
 }
 
+static bool is_occupied(struct watched_task *t, const struct task_facts *facts, int64_t now_ms)
+{
+    bool is_known = facts->in_flight != UINT64_MAX && facts->in_flight > 0;
+    if (!is_known || facts->requests != t->requests)
+        t->requests_since_ms = now_ms;
+    t->requests = facts->requests;
+    return is_known && (facts->tunnels > 0 || now_ms - t->requests_since_ms >= TASK_WATCH_STREAM_MS);
+}
+
 static void count_task(struct task_counts *counts, const struct task *task, const struct watched_task *t,
-                       const char *revision)
+                       const char *revision, bool is_occupied)
 {
     bool is_draining = task->admin != TASK_ADMIN_READY && task->spec.state != TASK_STOPPED;
     bool is_active = task->admin == TASK_ADMIN_READY && is_alive(task);
@@ -118,6 +129,7 @@ static void count_task(struct task_counts *counts, const struct task *task, cons
     counts->managed_draining += is_draining;
     counts->managed_ended += task->spec.state == TASK_STOPPED || task->spec.state == TASK_STOPPING;
     counts->on_their_way += is_active && !is_healthy;
+    counts->occupied += is_active && is_occupied;
     bool is_current = strcmp(t->revision, revision) == 0;
     counts->other_revision += is_active && !is_current;
     counts->current_healthy += is_healthy && is_current;
@@ -128,7 +140,7 @@ void task_watch_see(struct task_watch *w, const struct task *task, const struct 
 {
     struct watched_task *t = find_or_add(w, task, now_ms);
     update_history(t, task, facts, now_ms);
-    count_task(&w->counts, task, t, revision);
+    count_task(&w->counts, task, t, revision, is_occupied(t, facts, now_ms));
     if (w->observed_count == w->observed_size) {
         w->observed_size = w->observed_size > 0 ? w->observed_size * 2 : 8;
         w->observed = mem_grow_array(w->observed, w->observed_size, sizeof *w->observed);
@@ -142,6 +154,7 @@ void task_watch_see(struct task_watch *w, const struct task *task, const struct 
         .is_busy = facts->is_busy,
         .is_out_of_rotation = facts->is_out_of_rotation,
         .in_flight = facts->in_flight,
+        .tunnels = facts->tunnels,
         .unhealthy_since_ms = t->unhealthy_since_ms,
         .ending_since_ms = t->ending_since_ms,
         .stopped_since_ms = t->stopped_since_ms,

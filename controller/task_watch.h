@@ -12,12 +12,15 @@
 #include "controller/reconciler.h"
 #include "discovery/task_registry.h"
 
+#define TASK_WATCH_STREAM_MS 5000 /* in flight, and nothing begins for so long: that is a stream, not load */
+
 struct watched_task;
 
 struct task_counts {
     int64_t running, pending, healthy, draining; /* of all tasks */
     int64_t managed_running, managed_pending, managed_healthy, managed_draining;
     int64_t managed_ended;   /* stopped or stopping, and still there */
+    int64_t occupied;        /* managed, active, with an open tunnel or a stream: scaling in would cut it */
     int64_t on_their_way;    /* managed, active, not healthy: a scale-in would be premature */
     int64_t other_revision;  /* managed, active, created from something else than `revision` */
     int64_t current_healthy; /* managed, active, healthy, of `revision` */
@@ -46,6 +49,7 @@ struct task_facts {
     bool is_starting, is_busy; /* controller/actuator.h */
     bool is_out_of_rotation;
     uint64_t in_flight; /* UINT64_MAX: unknown */
+    uint64_t tunnels, requests;
 };
 
 void task_watch_init(struct task_watch *w);

@@ -26,8 +26,9 @@ struct service_traffic {
 };
 
 struct endpoint_traffic {
-    uint64_t requests;
+    uint64_t requests; /* begun */
     uint64_t in_flight;
+    uint64_t tunnels;  /* of those in flight */
     uint64_t failures; /* connect or read failures */
 };
 

@@ -40,6 +40,7 @@ static void add_endpoint(struct endpoint_traffic *out, const struct endpoint_sta
 {
     out->requests += sum->requests;
     out->in_flight += sum->in_flight;
+    out->tunnels += sum->tunnels;
     out->failures += sum->failures;
 }
 
@@ -50,7 +51,7 @@ static bool view_endpoint_traffic(void *owner, const char *task_id, struct endpo
     struct endpoint_stats sum;
     bool found = stats_read_endpoint(view->stats, task_id, &sum);
     if (proxy_view_is_dead(view))
-        sum.in_flight = 0;
+        sum.in_flight = sum.tunnels = 0;
     *out = (struct endpoint_traffic){ .in_flight = view->unreadable_count };
     add_endpoint(out, &sum);
     for (size_t i = 0; i < view->earlier_count; i++) {

@@ -43,7 +43,9 @@ void exchange_release_upstream(struct exchange *x, bool is_reusable)
 {
     if (!x->upstream)
         return;
-    STATS_ADD(x->worker->endpoints[x->upstream->slot].in_flight, -1);
+    struct endpoint_stats *stats = &x->worker->endpoints[x->upstream->slot];
+    STATS_ADD(stats->in_flight, -1);
+    STATS_ADD(stats->tunnels, -(int)(x->response_state == RESPONSE_TUNNELLING));
     upstream_give_back(x->upstream, is_reusable);
     x->upstream = NULL;
 }

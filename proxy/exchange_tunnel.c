@@ -90,6 +90,7 @@ void exchange_start_tunnel(struct exchange *x)
     x->has_sent_response = true;
     x->keep_alive = x->upstream_keep_alive = false;
     STATS_ADD(w->stats->tunnels_open, 1);
+    STATS_ADD(w->endpoints[x->upstream->slot].tunnels, 1);
     if (pump(x, &x->response_body, &x->upstream->channel, &x->conn->channel, false))
         exchange_pump_to_upstream(x);
 }

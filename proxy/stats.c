@@ -173,7 +173,7 @@ static void begin_again(struct stats_region *region)
         }
         for (uint32_t row = 0; row < region->endpoints.rows; row++) {
             if (region->endpoints.tags[row])
-                stats_endpoints(region, worker)[row].in_flight = 0;
+                stats_endpoints(region, worker)[row].in_flight = stats_endpoints(region, worker)[row].tunnels = 0;
         }
     }
     for (uint32_t row = 0; row < region->services.rows; row++)
@@ -416,6 +416,7 @@ bool stats_read_endpoint(const struct stats_region *region, const char *id, stru
         for (uint32_t worker = 0; worker < region->workers; worker++) {
             const struct endpoint_stats *one = &endpoints_of(region, worker)[row];
             sum->in_flight += one->in_flight;
+            sum->tunnels += one->tunnels;
             sum->requests += one->requests;
             sum->failures += one->failures;
         }

@@ -43,6 +43,7 @@ struct service_stats {
 
 struct endpoint_stats {
     uint64_t in_flight;
+    uint64_t tunnels; /* of those in flight */
     uint64_t requests;
     uint64_t failures;
 } __attribute__((aligned(64)));

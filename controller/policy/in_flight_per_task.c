@@ -18,7 +18,7 @@ static struct scaling_decision decide(const struct scaling_spec *spec, const str
     char why[160];
     if (!load_window_fill(&window, samples, n, now_ms, why))
         return scaling_hold(state, why);
-    struct scaling_need need = scaling_need_of(window.in_flight_mean, spec, state->desired);
+    struct scaling_need need = scaling_need_of(&window, window.in_flight_mean, spec, state->desired);
     if (window.is_draining || now_ms - state->changed_at_ms < SETTLE_MS)
         need.out = state->desired;
     snprintf(need.metric, sizeof need.metric, "%.1f requests in flight over %.1f s, target %.6g per task",

@@ -35,22 +35,26 @@ static int64_t enough_tasks(const struct load_window *window, const struct scali
 
 static bool may_grow(const struct load_window *window, const struct scaling_state *state, int64_t now_ms)
 {
-    int64_t settle_ms = state->pending_count == 0 ? SETTLE_MS : PENDING_MS;
-    return window->latency_count >= REQUESTS_MIN && !window->is_draining && now_ms - state->changed_at_ms >= settle_ms;
+    if (window->latency_count < REQUESTS_MIN || window->is_draining)
+        return false;
+    if (state->pending_count > 0)
+        return now_ms - state->changed_at_ms >= PENDING_MS;
+    /* A task that has just arrived has changed nothing yet that the p99 could show. */
+    int64_t effective_ms =
+        state->complete_since_ms > state->changed_at_ms ? state->complete_since_ms : state->changed_at_ms;
+    return now_ms - effective_ms >= SETTLE_MS;
 }
 
 static struct scaling_need need_of(const struct load_window *window, const struct scaling_spec *spec,
                                    const struct scaling_state *state, int64_t now_ms)
 {
-    struct scaling_need need = { .out = state->desired, .in = state->desired };
-    if (window->arrived <= 0 && window->finished <= 0 && window->in_flight_mean <= 0) {
+    struct scaling_need need = { .out = state->desired, .in = state->desired, .is_used = window->is_used };
+    if (!window->is_used) {
         need.in = 0;
         return need;
     }
-    if (state->desired == 0) {
-        need.out = 1;
-        return need;
-    }
+    if (state->desired == 0)
+        return need; /* one is asked for */
     if (window->latency_count <= 0)
         return need; /* requests wait and none ends: no number to judge by, and surely not idle */
     double ratio = window->latency_p99_ms / spec->target;

@@ -62,7 +62,9 @@ static int64_t ring_max(const struct needed_ring *ring, const struct scaling_spe
 
 void scaling_state_init(struct scaling_state *state, int64_t desired, int64_t now_ms)
 {
-    *state = (struct scaling_state){ .desired = desired, .covered_since_ms = -1, .changed_at_ms = now_ms };
+    *state = (struct scaling_state){
+        .desired = desired, .covered_since_ms = -1, .changed_at_ms = now_ms, .complete_since_ms = now_ms
+    };
     for (size_t i = 0; i < NEEDED_RING_SIZE; i++)
         state->ring.slots[i] = -1;
 }
@@ -131,6 +133,7 @@ bool load_window_fill(struct load_window *window, const struct load_sample *samp
     window->in_flight_mean = in_flight_ms / (double)window->span_ms;
     if (window->arrived < 0)
         window->arrived = 0;
+    window->is_used = window->arrived > 0 || window->finished > 0 || window->in_flight_mean > 0;
     window->is_draining = window->arrived < window->finished * DRAINING_SHARE;
     return true;
 }
@@ -140,9 +143,10 @@ static int64_t ceil_tasks(double tasks)
     return tasks >= NEEDED_MAX ? NEEDED_MAX : (int64_t)ceil(tasks);
 }
 
-struct scaling_need scaling_need_of(double load, const struct scaling_spec *spec, int64_t desired)
+struct scaling_need scaling_need_of(const struct load_window *window, double load, const struct scaling_spec *spec,
+                                    int64_t desired)
 {
-    struct scaling_need need = { .out = desired };
+    struct scaling_need need = { .out = desired, .is_used = window->is_used };
     double tasks = load / spec->target;
     /* A tenth of a task's worth of excess is noise, not a reason for one more. */
     if (tasks > (double)desired * (1 + POLICY_TOLERANCE))
@@ -168,14 +172,15 @@ static bool may_scale_in(const struct scaling_spec *spec, const struct scaling_s
 struct scaling_decision scaling_settle(const struct scaling_spec *spec, const struct scaling_state *state,
                                        const struct scaling_need *need, int64_t now_ms)
 {
-    int64_t desired = state->desired;
-    struct scaling_decision decision = { .desired = desired, .is_known = true, .needed = need->in };
+    int64_t desired = state->desired, in_use = larger(need->is_used, state->occupied_count);
+    int64_t out = larger(need->out, need->is_used), in = larger(need->in, in_use);
+    struct scaling_decision decision = { .desired = desired, .is_known = true, .needed = in };
     snprintf(decision.why, sizeof decision.why, "%s", need->metric);
-    if (need->out > desired) {
+    if (out > desired) {
         int64_t limit = desired + larger(desired, POLICY_STEP_MIN);
-        decision.desired = larger(desired, clip(spec, smaller(need->out, limit)));
+        decision.desired = larger(desired, clip(spec, smaller(out, limit)));
     } else if (may_scale_in(spec, state, now_ms)) {
-        int64_t highest = larger(ring_max(&state->ring, spec, now_ms), need->in);
+        int64_t highest = larger(ring_max(&state->ring, spec, now_ms), in);
         int64_t limit = desired - larger(desired / 2, POLICY_STEP_MIN);
         decision.desired = smaller(desired, clip(spec, larger(highest, limit)));
         if (decision.desired < desired)

@@ -5,6 +5,9 @@
  * largest number needed at any moment of the cooldown, at most halved (or -4), never while a task is still starting,
  * and never without a whole cooldown of unbroken numbers. Missing, stale or senseless numbers change nothing.
  *
+ * Use is use, with every policy: at zero an arriving request asks for one task; with requests in flight it is never
+ * zero; and open tunnels and streams hold as many tasks as they are spread over.
+ *
  * To add one: write policy/<name>.c with `const struct scaling_policy_ops policy_<name>`, add one X() below. */
 #ifndef CONTROLLER_POLICY_POLICY_H
 #define CONTROLLER_POLICY_POLICY_H
@@ -48,9 +51,11 @@ struct needed_ring {
 
 struct scaling_state {
     int64_t desired;
-    int64_t pending_count;    /* tasks on their way; from the caller, before each decision */
-    int64_t covered_since_ms; /* numbers are unbroken since; negative: they are not */
-    int64_t changed_at_ms;    /* last change of desired, by anyone */
+    int64_t pending_count;     /* tasks on their way; from the caller, before each decision */
+    int64_t occupied_count;    /* tasks with open tunnels or streams; the same */
+    int64_t complete_since_ms; /* when the last task that was on its way arrived; the same */
+    int64_t covered_since_ms;  /* numbers are unbroken since; negative: they are not */
+    int64_t changed_at_ms;     /* last change of desired, by anyone */
     struct needed_ring ring;
     double saturated_rate; /* latency policy: requests/s per task at which the target was last missed; 0: unknown */
     int64_t saturated_at_ms;
@@ -97,6 +102,7 @@ struct load_window {
     double finished, arrived;
     double in_flight_mean;
     double latency_count, latency_p99_ms; /* the newest sample's */
+    bool is_used;                         /* something arrived, or is in flight */
     bool is_draining;                     /* clearly more ends than arrives: what was done last is at work */
 };
 
@@ -107,11 +113,13 @@ bool load_window_fill(struct load_window *window, const struct load_sample *samp
 struct scaling_need {
     int64_t out;     /* more than desired: grow towards it */
     int64_t in;      /* enough with room to spare */
+    bool is_used;    /* of the window */
     char metric[96]; /* "182.0 requests/s over 1.0 s, target 60 per task" */
 };
 
 /* Proportional need: ceil(load / target), within the tolerance. */
-struct scaling_need scaling_need_of(double load, const struct scaling_spec *spec, int64_t desired);
+struct scaling_need scaling_need_of(const struct load_window *window, double load, const struct scaling_spec *spec,
+                                    int64_t desired);
 struct scaling_decision scaling_settle(const struct scaling_spec *spec, const struct scaling_state *state,
                                        const struct scaling_need *need, int64_t now_ms);
 struct scaling_decision scaling_hold(const struct scaling_state *state, const char *why);

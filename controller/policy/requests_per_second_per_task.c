@@ -17,7 +17,7 @@ static struct scaling_decision decide(const struct scaling_spec *spec, const str
     double seconds = (double)window.span_ms / 1000;
     /* Saturated tasks finish what they can, not what is asked: arrivals are the load. */
     double rate = window.arrived / seconds;
-    struct scaling_need need = scaling_need_of(rate, spec, state->desired);
+    struct scaling_need need = scaling_need_of(&window, rate, spec, state->desired);
     snprintf(need.metric, sizeof need.metric, "%.1f requests/s over %.1f s, target %.6g per task", rate, seconds,
              spec->target);
     return scaling_settle(spec, state, &need, now_ms);

@@ -3,7 +3,6 @@ import random
 import signal
 import time
 
-from conftest import own_containers
 from engine import wait_until
 from portico_run import IMAGE
 
@@ -45,7 +44,7 @@ def change_often(p, load, client, cluster, changes, kills, seed):
     final = p.config["services"][0]["environment"]["V"]
 
     def is_as_asked():
-        found = own_containers(client, cluster)
+        found = client.containers.list(all=True, ignore_removed=True, filters={"label": f"portico.cluster={cluster}"})
         told = p.service()
         return (len(found) == desired == told.get("desiredCount") and told["phase"] == "steady"
                 and all(f"V={final}" in c.attrs["Config"]["Env"] for c in found))

@@ -3,7 +3,7 @@ import threading
 
 from conftest import own_containers
 from engine import wait_until
-from portico_run import IMAGE
+from portico_run import IMAGE, get_once
 
 SCALED = {"name": "web", "image": IMAGE, "port": 8080, "desiredCount": 1, "stopTimeout": "1s", "deregistrationDelay": "5s",
           "scaling": {"min": 1, "max": 4, "scaleInCooldown": "3s", "target": {"requestsPerSecondPerTask": 25}}}
@@ -79,3 +79,14 @@ def test_a_drained_task_finishes_its_request_before_it_is_stopped(portico, clien
     assert answers and answers[0][0] == 200 and answers[0][1] > 0
     wait_until(lambda: task not in [c.id for c in own_containers(client, cluster) if c.status == "running"], "stopped")
     p.wait_routable(1)
+
+
+def test_a_request_wakes_a_service_at_zero_whatever_its_policy(portico, client, cluster):
+    """Until its task is there, requests are answered 503 with Retry-After."""
+    targets = {"rate": {"requestsPerSecondPerTask": 25}, "flight": {"inFlightPerTask": 2}, "latency": {"latencyP99Ms": 200}}
+    p = portico([{"name": name, "image": IMAGE, "port": 8080, "path": f"/{name}", "desiredCount": 0, "stopTimeout": "1s",
+                  "scaling": {"min": 0, "max": 2, "scaleInCooldown": "60s", "target": target}} for name, target in targets.items()])
+    wait_until(lambda: get_once(p.port, "/rate") == 503, "the route is there, and no task")
+    for name in targets:
+        p.wait_served(f"/{name}")
+    assert len(own_containers(client, cluster)) == 3

@@ -34,6 +34,7 @@ struct world_container {
     char problem[TASK_PROBLEM_SIZE];            /* why it is UNUSABLE */
     double queue, in_service, spare;            /* fluid model: requests that wait, that are worked on, unused work */
     bool is_stuck;                              /* its requests never end */
+    uint64_t tunnels;                           /* open to it, beside its requests */
     bool is_sick;                               /* its health check fails */
     bool is_stop_asked;
     uint64_t requests;

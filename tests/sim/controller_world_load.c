@@ -70,7 +70,7 @@ void world_run_load(struct world *w)
         if (c->state != CONTAINER_RUNNING)
             continue;
         serve(w, c, is_routable[i] ? arrived / (double)routable_count : 0, seconds);
-        in_flight += c->queue + c->in_service;
+        in_flight += c->queue + c->in_service + (double)c->tunnels;
     }
     w->traffic.in_flight = (uint64_t)(in_flight + 0.5);
 }
@@ -88,7 +88,9 @@ static bool world_endpoint_traffic(void *owner, const char *task_id, struct endp
 {
     size_t index = 0;
     struct world_container *c = world_find_container(owner, task_id, &index);
-    *out = (struct endpoint_traffic){ .requests = c->requests, .in_flight = (uint64_t)c->queue };
+    *out = (struct endpoint_traffic){ .requests = c->requests,
+                                      .in_flight = (uint64_t)c->queue + c->tunnels,
+                                      .tunnels = c->tunnels };
     return true;
 }
 

@@ -158,6 +158,74 @@ static void scale_from_zero_starts_on_the_first_request(void **state)
     assert_int_equal(world_alive_count(w), 0);
 }
 
+static void a_request_wakes_a_service_at_zero_with_every_policy(void **state)
+{
+    (void)state;
+    struct world *w = &world;
+    for (int policy = 0; policy < 3; policy++) {
+        world_fini(w);
+        world_init(w);
+        world_scale_by_rate(w, policy == 0 ? 60 : 0, 0, 2);
+        w->service.scaling.in_flight_per_task = policy == 1 ? 2 : 0;
+        w->service.scaling.latency_p99_ms = policy == 2 ? 100 : 0;
+        world_begin(w);
+        world_run(w, 30000);
+        assert_int_equal(w->create_calls, 0);
+        w->rate = 20; /* for one step: a single request */
+        world_step(w);
+        w->rate = 0;
+        assert_true(world_run_until(w, has_one_routable, 5000));
+        world_run(w, 60000);
+        assert_int_equal(world_alive_count(w), 0);
+    }
+}
+
+static void an_open_tunnel_holds_its_task(void **state)
+{
+    (void)state;
+    struct world *w = &world;
+    world_scale_by_rate(w, 60, 0, 5);
+    w->rate = 150;
+    world_begin(w);
+    assert_true(world_run_until(w, world_is_steady, 60000));
+    world_run(w, 10000);
+    struct world_container *held = NULL;
+    for (size_t i = 0; i < w->container_count; i++)
+        if (w->containers[i].state == CONTAINER_RUNNING)
+            held = &w->containers[i];
+    held->tunnels = 1;
+    w->rate = 0;
+    world_run(w, 1000);
+    for (size_t i = 0; i < w->container_count; i++)
+        w->containers[i].queue = 0; /* the fluid model leaves parts of a request */
+    world_run(w, 300000);
+    assert_int_equal(world_desired(w), 1);
+    assert_int_equal(held->state, CONTAINER_RUNNING);
+    assert_true(held->drain_seen_at_ms < 0);
+    held->tunnels = 0;
+    world_run(w, 60000);
+    assert_int_equal(world_alive_count(w), 0);
+}
+
+static void a_p99_over_its_target_is_judged_anew_only_when_the_new_tasks_serve(void **state)
+{
+    (void)state;
+    struct world *w = &world;
+    world_scale_by_rate(w, 0, 4, 16);
+    w->service.scaling.latency_p99_ms = 100;
+    w->capacity = 50;
+    w->create_ms = 1000;
+    w->start_ms = 900; /* they arrive just before the settle time of the decision is over */
+    w->rate = 150;
+    world_begin(w);
+    assert_true(world_run_until(w, world_is_steady, 60000));
+    world_run(w, 20000);
+    w->rate = 260;
+    world_run(w, 60000);
+    assert_in_range(world_status(w).scale_out_count, 1, 2);
+    assert_true(world_desired(w) <= 8);
+}
+
 /* Two minutes to find the size, then three hours in which next to nothing may move. */
 static void check_stays(struct world *w)
 {
@@ -205,6 +273,9 @@ int main(void)
         TEST(a_day_of_changing_load_is_followed_without_flapping),
         TEST(stale_or_missing_numbers_hold_the_size),
         TEST(scale_from_zero_starts_on_the_first_request),
+        TEST(a_request_wakes_a_service_at_zero_with_every_policy),
+        TEST(an_open_tunnel_holds_its_task),
+        TEST(a_p99_over_its_target_is_judged_anew_only_when_the_new_tasks_serve),
         TEST(in_flight_finds_a_size_and_stays),
         TEST(latency_finds_a_size_and_stays),
     };

@@ -28,7 +28,7 @@ static bool is_active(const struct world *w, const struct world_container *c)
 
 static void take_tallies(const struct world *w, struct tally tallies[WORLD_SERVICES_MAX])
 {
-    memset(tallies, 0, WORLD_SERVICES_MAX * sizeof *tallies);
+    memset(tallies, 0, w->config.service_count * sizeof *tallies);
     for (size_t i = 0; i < w->container_count; i++) {
         const struct world_container *c = &w->containers[i];
         if (!c->is_managed || c->service_index == WORLD_SERVICES_MAX || c->state == CONTAINER_GONE)
@@ -79,7 +79,7 @@ void world_check_before_tick(struct world *w)
 {
     struct tally tallies[WORLD_SERVICES_MAX];
     take_tallies(w, tallies);
-    for (size_t i = 0; i < WORLD_SERVICES_MAX; i++)
+    for (size_t i = 0; i < w->config.service_count; i++)
         serving_before[i] = tallies[i].serving;
     memset(has_created, 0, sizeof has_created);
 }

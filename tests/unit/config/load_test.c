@@ -186,7 +186,8 @@ static void all_problems_are_named_at_once_with_line_and_column(void **state)
         "t.yaml:10:5: services[0].port: is missing, write an integer: a whole number between 1 and 65535",
         "t.yaml:12:5: services[0].desiredCuont: unknown key, allowed keys are name, host, path, allowLabels, "
         "allowTaskRoutes, image, command, environment, "
-        "port, cpu, memory, desiredCount, proxyProtocol, stopTimeout, deregistrationDelay, healthCheck, scaling; did "
+        "port, cpu, memory, desiredCount, proxyProtocol, stopTimeout, deregistrationDelay, tunnelDeregistrationDelay, "
+        "healthCheck, scaling; did "
         "you mean "
         "'desiredCount'?",
         "t.yaml:13:11: services[0].path: '/a/../b' is not a path prefix, write '/' and up to 255 visible ASCII "

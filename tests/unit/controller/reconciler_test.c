@@ -244,6 +244,33 @@ static void the_deregistration_delay_ends_the_wait(void **state)
     assert_non_null(strstr(plan.actions[0].reason, "7 requests in flight"));
 }
 
+static void open_tunnels_have_a_longer_delay_of_their_own(void **state)
+{
+    (void)state;
+    desired.count = 0;
+    desired.tunnel_deregistration_delay_ms = 600000;
+    struct observed_task *t = see_draining();
+    t->is_out_of_rotation = true;
+    t->in_flight = 3;
+    t->tunnels = 2;
+    t->ending_since_ms = NOW - 599999;
+    make_plan();
+    assert_int_equal(plan.action_count, 0);
+    t->ending_since_ms--;
+    make_plan();
+    assert_true(has(ACTION_STOP, t));
+    assert_non_null(strstr(plan.actions[0].reason, "3 requests in flight, 2 of them tunnels"));
+    t->ending_since_ms = NOW - 30000;
+    t->tunnels = 0; /* the last one was closed, a slow request is left */
+    make_plan();
+    assert_true(has(ACTION_STOP, t));
+    t->tunnels = 2;
+    desired.tunnel_deregistration_delay_ms = 0; /* never shorter than that of requests */
+    t->ending_since_ms = NOW - 29999;
+    make_plan();
+    assert_int_equal(plan.action_count, 0);
+}
+
 static void a_busy_task_is_left_alone(void **state)
 {
     (void)state;
@@ -618,6 +645,7 @@ int main(void)
         TEST(the_least_busy_leaves_then_the_youngest),
         TEST(one_that_serves_nobody_leaves_before_one_that_does),
         TEST(draining_tasks_do_not_count),
+        TEST(open_tunnels_have_a_longer_delay_of_their_own),
         TEST(a_stop_waits_for_rotation_and_requests),
         TEST(the_deregistration_delay_ends_the_wait),
         TEST(a_busy_task_is_left_alone),

@@ -46,6 +46,41 @@ static void turn(bool shows_task, int64_t now_ms)
     task_watch_end_turn(&w, now_ms, on_loss, NULL);
 }
 
+static int64_t occupied(uint64_t in_flight, uint64_t tunnels, uint64_t requests, int64_t now_ms)
+{
+    facts.in_flight = in_flight;
+    facts.tunnels = tunnels;
+    facts.requests = requests;
+    turn(true, now_ms);
+    return w.counts.occupied;
+}
+
+static void a_task_with_a_tunnel_or_a_stream_is_occupied(void **state)
+{
+    (void)state;
+    assert_int_equal(occupied(0, 0, 10, 1000), 0);
+    assert_int_equal(occupied(1, 1, 11, 2000), 1);
+    assert_int_equal(occupied(0, 0, 11, 3000), 0);
+    assert_int_equal(occupied(1, 0, 12, 4000), 0); /* a stream, or a slow request: nobody knows yet */
+    assert_int_equal(occupied(1, 0, 12, 4000 + TASK_WATCH_STREAM_MS - 1), 0);
+    assert_int_equal(occupied(1, 0, 12, 4000 + TASK_WATCH_STREAM_MS), 1);
+    assert_int_equal(occupied(7, 0, 13, 4001 + TASK_WATCH_STREAM_MS), 0); /* load */
+    assert_int_equal(occupied(UINT64_MAX, 0, 13, 60000), 0);
+    task.admin = TASK_ADMIN_DRAINING;
+    assert_int_equal(occupied(1, 1, 13, 61000), 0);
+}
+
+static void one_that_somebody_had_stopped_says_so(void **state)
+{
+    (void)state;
+    turn(true, 1000);
+    task.spec.state = TASK_STOPPED;
+    task.spec.is_signalled = true;
+    turn(true, 2000);
+    assert_int_equal(loss_count, 1);
+    assert_true(loss.is_signalled);
+}
+
 static void an_end_that_nobody_ordered_is_reported_once(void **state)
 {
     (void)state;
@@ -167,6 +202,8 @@ static void a_drain_has_a_beginning(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_task_with_a_tunnel_or_a_stream_is_occupied),
+        TEST(one_that_somebody_had_stopped_says_so),
         TEST(an_end_that_nobody_ordered_is_reported_once),
         TEST(a_task_that_vanishes_is_reported_without_exit_code),
         TEST(an_end_that_was_ordered_is_no_loss),

@@ -160,14 +160,17 @@ static void a_dead_proxy_has_nothing_in_flight(void **state)
     stats_beat(b->writer, b->now_ms);
     uint32_t row = stats_claim_endpoint(b->writer, "a", "10.0.0.1:80"), slot = stats_claim_service(b->writer, "web");
     stats_endpoints(b->writer, 1)[row].in_flight = 3;
+    stats_endpoints(b->writer, 1)[row].tunnels = 2;
     stats_endpoints(b->writer, 1)[row].requests = 9;
     stats_services(b->writer, 0)[slot].in_flight = 4;
     assert_true(b->plane.ops->endpoint_traffic(b->plane.owner, "a", &endpoint));
     assert_int_equal(endpoint.in_flight, 3);
+    assert_int_equal(endpoint.tunnels, 2);
     link_down(b);
     pass(b, PROXY_DEAD_MS + 1);
     assert_true(b->plane.ops->endpoint_traffic(b->plane.owner, "a", &endpoint));
     assert_int_equal(endpoint.in_flight, 0);
+    assert_int_equal(endpoint.tunnels, 0);
     assert_int_equal(endpoint.requests, 9);
     assert_true(b->plane.ops->service_traffic(b->plane.owner, "web", &service));
     assert_int_equal(service.in_flight, 0);

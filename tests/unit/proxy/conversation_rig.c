@@ -297,6 +297,7 @@ static void check_nothing_is_left(struct rig *rig)
     for (uint32_t slot = 0; slot < 4; slot++) {
         promise(w->services[slot].in_flight == 0, "no request is in flight in a service");
         promise(w->endpoints[slot].in_flight == 0, "no request is in flight at an endpoint");
+        promise(w->endpoints[slot].tunnels == 0, "no tunnel is open to an endpoint");
         promise(TAILQ_EMPTY(&w->pools[slot].idle) && w->pools[slot].idle_count == 0, "no pool holds a connection");
     }
     for (enum deadline_kind kind = DEADLINE_HEAD; kind < DEADLINE_KIND_COUNT; kind++)

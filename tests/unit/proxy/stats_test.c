@@ -102,9 +102,11 @@ static void an_endpoint_is_summed_over_its_addresses(void **state)
     assert_int_not_equal(first, second);
     stats_endpoints(b->writer, 0)[first].in_flight = 1;
     stats_endpoints(b->writer, 1)[second].in_flight = 2;
+    stats_endpoints(b->writer, 1)[second].tunnels = 1;
     stats_endpoints(b->writer, 1)[second].failures = 4;
     assert_true(stats_read_endpoint(b->reader, "abc", &sum));
     assert_int_equal(sum.in_flight, 3);
+    assert_int_equal(sum.tunnels, 1);
     assert_int_equal(sum.failures, 4);
 }
 
@@ -171,6 +173,7 @@ static void counters_survive_a_new_writer_and_gauges_start_at_zero(void **state)
     stats_services(b->writer, 0)[slot].in_flight = 4;
     stats_endpoints(b->writer, 1)[row].requests = 8;
     stats_endpoints(b->writer, 1)[row].in_flight = 3;
+    stats_endpoints(b->writer, 1)[row].tunnels = 2;
     stats_worker(b->writer, 1)->connections_open = 6;
     stats_worker(b->writer, 1)->connections_accepted = 60;
     proxy_restarts(b);
@@ -180,6 +183,7 @@ static void counters_survive_a_new_writer_and_gauges_start_at_zero(void **state)
     assert_true(stats_read_endpoint(b->reader, "abc", &endpoint));
     assert_int_equal(endpoint.requests, 8);
     assert_int_equal(endpoint.in_flight, 0);
+    assert_int_equal(endpoint.tunnels, 0);
     stats_read_worker_totals(b->reader, &totals);
     assert_int_equal(totals.connections_open, 0);
     assert_int_equal(totals.connections_accepted, 60);

@@ -253,9 +253,49 @@ static void each_starts_from_zero_on_the_first_request(void **state)
     }
 }
 
+static void a_request_at_zero_asks_for_one_task(void **state)
+{
+    (void)state;
+    EACH_POLICY(policy)
+    {
+        begin(0);
+        spec.min = 0;
+        fill(0);
+        assert_false(decide(policy).changed);
+        samples[SAMPLES - 1].finished = samples[SAMPLES - 1].arrived = 1; /* answered 503: never in flight */
+        assert_int_equal(decide(policy).desired, 1);
+        fill(0);
+        samples[SAMPLES - 1].in_flight = 1; /* or one that waits */
+        assert_int_equal(decide(policy).desired, 1);
+        spec.max = 0;
+        assert_int_equal(decide(policy).desired, 0);
+    }
+}
+
+static void open_tunnels_and_streams_are_use(void **state)
+{
+    (void)state;
+    EACH_POLICY(policy)
+    {
+        begin(4);
+        spec.min = 0;
+        fill(0);
+        assert_int_equal(decide(policy).desired, 0);
+        memory.occupied_count = 3; /* spread over three tasks */
+        assert_int_equal(decide(policy).desired, 3);
+        assert_int_equal(decide(policy).needed, 3); /* and for a cooldown after they are closed */
+        memory.occupied_count = 0;
+        for (int i = 0; i < SAMPLES; i++)
+            samples[i].in_flight = 0.01 * spec.target; /* one that nobody could place */
+        assert_true(decide(policy).desired >= 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_at_zero_asks_for_one_task),
+        cmocka_unit_test(open_tunnels_and_streams_are_use),
         cmocka_unit_test(each_has_a_name_a_summary_and_is_found_by_its_target),
         cmocka_unit_test(each_grows_under_double_load),
         cmocka_unit_test(each_holds_within_the_tolerance),
