@@ -245,7 +245,7 @@ static bool docker_is_reachable(const struct runtime *runtime)
 {
     struct docker_engine_status status;
     docker_engine_status(((const struct docker_runtime *)runtime)->engine, &status);
-    return status.state == DOCKER_ENGINE_REACHABLE;
+    return status.state == DOCKER_ENGINE_REACHABLE && !status.is_doubted;
 }
 
 static void on_end_answer(void *owner, const struct docker_answer *answer)

@@ -63,6 +63,9 @@ struct docker_engine {
     struct http_call *ping;
     int64_t pinged_at_ms, answered_at_ms; /* of the last ping, and of the last answer to any call */
     unsigned failed_pings;
+    /* How often there was doubt whether it still takes new connections: so far, when the ping under way was sent, and
+     * when the newest one that was answered was. */
+    unsigned doubts, asked_doubts, answered_doubts;
     unsigned short random_seed[3];
     struct timer ping_timer;
     struct timer refuse_timer;
@@ -191,10 +194,12 @@ static void call_on_response(void *owner, const struct http_response *response)
     if (response->status > 0)
         engine->answered_at_ms = clock_now_ms();
     char *text = docker_answer_describe(call->spec.what, response);
-    struct docker_answer answer = { .result = docker_result_of(response->outcome, response->status),
-                                    .status = response->status,
-                                    .body = response->body,
-                                    .text = text };
+    enum docker_result result = docker_result_of(response->outcome, response->status);
+    if (result == DOCKER_UNREACHABLE || result == DOCKER_FAILED)
+        docker_engine_doubt(engine);
+    struct docker_answer answer = {
+        .result = result, .status = response->status, .body = response->body, .text = text
+    };
     call_answer(call, &answer);
     free(text);
     engine_pump(engine);
@@ -248,13 +253,18 @@ static void call_send(struct docker_call *call)
     free(url);
 }
 
+static bool is_doubted(const struct docker_engine *engine)
+{
+    return engine->doubts != engine->answered_doubts;
+}
+
 static void engine_pump(struct docker_engine *engine)
 {
     struct fair_item *turn;
     if (engine->state != DOCKER_ENGINE_REACHABLE)
         return;
     for (size_t lane = 0; lane < DOCKER_LANE_COUNT; lane++)
-        while ((turn = fair_queue_take(&engine->lanes[lane]))) {
+        while ((lane != DOCKER_LANE_CREATE || !is_doubted(engine)) && (turn = fair_queue_take(&engine->lanes[lane]))) {
             struct docker_call *call = (struct docker_call *)turn;
             TAILQ_REMOVE(&engine->waiting, call, link);
             call_send(call);
@@ -287,9 +297,10 @@ static void engine_on_ping(void *owner, const struct http_response *response)
         if (engine->state == DOCKER_ENGINE_REACHABLE && strcmp(old, engine->version) != 0)
             log_info("docker engine: API version %s -> %s", old, engine->version);
         engine->failed_pings = 0;
+        engine->answered_doubts = engine->asked_doubts;
         engine_set_state(engine, DOCKER_ENGINE_REACHABLE, "");
         engine_pump(engine);
-        timer_start(&engine->ping_timer, PING_PERIOD_MS);
+        timer_start(&engine->ping_timer, is_doubted(engine) ? 0 : PING_PERIOD_MS);
         return;
     }
     engine->failed_pings++;
@@ -303,6 +314,7 @@ static void engine_on_ping_timer(void *owner)
     char *url = mem_printf("%s/_ping", engine->base_url);
     struct http_request request = {
         .url = url,
+        .fresh_connection = true, /* one that shuts down goes on answering on those that it has */
         .total_timeout_ms = PING_TIMEOUT_MS,
         .response_bytes_max = PING_BYTES_MAX,
         .on_done = engine_on_ping,
@@ -310,6 +322,7 @@ static void engine_on_ping_timer(void *owner)
     };
     engine_set_transport(engine, &request);
     engine->pinged_at_ms = clock_now_ms();
+    engine->asked_doubts = engine->doubts;
     engine->ping = http_client_send(engine->http, &request);
     free(url);
 }
@@ -444,6 +457,7 @@ void docker_engine_status(const struct docker_engine *engine, struct docker_engi
         .state = engine->state,
         .error = engine->problem.text,
         .since_ms = engine->since_ms,
+        .is_doubted = is_doubted(engine),
         .api_version = engine->version,
         .calls_count = engine->calls_count,
         .failures_count = engine->failures_count,
@@ -452,6 +466,13 @@ void docker_engine_status(const struct docker_engine *engine, struct docker_engi
         out->in_flight_count += engine->lanes[lane].out_count;
         out->waiting_count += engine->lanes[lane].waiting_count;
     }
+}
+
+void docker_engine_doubt(struct docker_engine *engine)
+{
+    engine->doubts++;
+    if (engine->state == DOCKER_ENGINE_REACHABLE && !engine->ping)
+        timer_start(&engine->ping_timer, 0);
 }
 
 const char *docker_engine_remote_host(const struct docker_engine *engine)

@@ -75,11 +75,16 @@ struct docker_engine_status {
     enum docker_engine_state state;
     const char *error;                    /* why it is not reachable; "" otherwise; borrowed until the next turn */
     int64_t since_ms;                     /* monotonic time of the last state change */
+    bool is_doubted;                      /* nothing is created or started before a fresh connection has answered */
     const char *api_version;              /* negotiated; "" before */
     uint64_t calls_count, failures_count; /* finished calls, and those that were not OK */
     size_t waiting_count, in_flight_count;
 };
 void docker_engine_status(const struct docker_engine *engine, struct docker_engine_status *out);
+/* It may be going: a container of ours is ending, or a call has failed (which the engine notices by itself). An engine that
+ * shuts down goes on answering on the connections that it has, and would start what it then leaves behind; so nothing
+ * is created or started until a new connection has been answered. That takes a round trip. */
+void docker_engine_doubt(struct docker_engine *engine);
 /* Null when the engine is on this host (unix socket), else its host name: where its published ports are. */
 const char *docker_engine_remote_host(const struct docker_engine *engine);
 /* One reader: the provider, which reconnects its event stream. */

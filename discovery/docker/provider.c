@@ -154,6 +154,10 @@ static void on_event(void *owner, const struct docker_event *event)
 {
     struct docker_provider *p = owner;
     log_debug("docker event: %s %.12s", docker_event_action_to_str(event->action), event->id);
+    const struct task *task = task_registry_find(p->provider->parts.registry, event->id);
+    bool is_ending = event->action == DOCKER_EVENT_KILL || event->action == DOCKER_EVENT_DIE;
+    if (is_ending && task && task->spec.managed)
+        docker_engine_doubt(p->engine); /* it may be shutting down: then its containers are the first to go */
     container_set_take_event(p->set, event);
 }
 

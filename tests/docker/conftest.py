@@ -30,6 +30,15 @@ def private_engine():
 
 
 @pytest.fixture
+def mortal_engine():
+    """One whose containers end with it."""
+    made = Engine(live_restore=False)
+    build_image(made.socket)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
 def client(engine):
     made = docker.DockerClient(base_url=f"unix://{engine.socket}")
     yield made

@@ -28,7 +28,8 @@ def answers(socket_path):
 class Engine:
     """dockerd with its own folders, socket and bridge, so that it disturbs no other engine of this machine."""
 
-    def __init__(self):
+    def __init__(self, live_restore=True):
+        self.live_restore = live_restore
         self.root = tempfile.mkdtemp(prefix="portico-engine-")
         self.socket = os.path.join(self.root, "docker.sock")
         self.bridge = f"br-pt{os.getpid()}"  # other runs have their own
@@ -43,7 +44,7 @@ class Engine:
     def start(self):
         self.log = open(os.path.join(self.root, "dockerd.log"), "ab")
         self.process = subprocess.Popen(
-            ["dockerd", "--live-restore", "--iptables=false", "--ip-masq=false", "--userland-proxy=false",
+            ["dockerd", *(["--live-restore"] if self.live_restore else []), "--iptables=false", "--ip-masq=false", "--userland-proxy=false",
              "--bridge", self.bridge, "--data-root", os.path.join(self.root, "data"), "--exec-root", os.path.join(self.root, "exec"),
              "--pidfile", os.path.join(self.root, "pid"), "-H", f"unix://{self.socket}"],
             stdout=self.log, stderr=self.log, start_new_session=True)

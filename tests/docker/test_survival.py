@@ -1,6 +1,7 @@
 """A steady 200 requests/s, and something dies. Not one request may fail."""
 import os
 import signal
+import subprocess
 import time
 
 import docker
@@ -104,6 +105,26 @@ def test_restarting_the_engine_fails_no_request_and_touches_no_container(private
     traffic.wait_sent(400)
     assert traffic.stop() == []
     assert identities(client, cluster) == before
+    client.close()
+
+
+def processes_of(engine):
+    """Shims of its containers: they name its folder."""
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout.splitlines()
+    return [line for line in listed if engine.root in line and "shim" in line]
+
+
+def test_an_engine_that_shuts_down_with_its_containers_is_given_nothing_more_to_start(mortal_engine, portico, cluster):
+    """Its containers end first, and it goes on answering on old connections meanwhile."""
+    p = portico([dict(WEB)], docker_socket=mortal_engine.socket)
+    p.wait_routable(3)
+    wait_until(lambda: p.service().get("phase") == "steady", "nothing is being created")
+    mortal_engine.terminate()
+    assert processes_of(mortal_engine) == []
+    wait_until(lambda: "unreachable" in str(p.api("/readyz")).lower(), "readyz says that the engine is unreachable")
+    mortal_engine.start()
+    client = docker.DockerClient(base_url=f"unix://{mortal_engine.socket}")
+    wait_until(lambda: len(own_containers(client, cluster)) == 3 and p.service()["phase"] == "steady", "three and nothing else")
     client.close()
 
 

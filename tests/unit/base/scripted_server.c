@@ -113,16 +113,21 @@ void scripted_server_start_unix(struct scripted_server *server, struct loop *loo
     listen_unix(server);
 }
 
+void scripted_server_refuse_new(struct scripted_server *server)
+{
+    if (server->fd < 0)
+        return;
+    event_del(&server->event);
+    close(server->fd);
+    server->fd = -1;
+    if (server->path[0])
+        unlink(server->path);
+}
+
 void scripted_server_refuse(struct scripted_server *server)
 {
     struct scripted_conn *conn;
-    if (server->fd >= 0) {
-        event_del(&server->event);
-        close(server->fd);
-        server->fd = -1;
-        if (server->path[0])
-            unlink(server->path);
-    }
+    scripted_server_refuse_new(server);
     while ((conn = server->conns)) {
         server->conns = conn->next;
         scripted_close(conn);

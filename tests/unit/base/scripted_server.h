@@ -42,7 +42,8 @@ void scripted_server_start_tcp(struct scripted_server *server, struct loop *loop
                                void *owner);
 void scripted_server_start_unix(struct scripted_server *server, struct loop *loop, scripted_request_cb on_request,
                                 void *owner);
-void scripted_server_stop(struct scripted_server *server); /* closes everything */
+void scripted_server_stop(struct scripted_server *server);       /* closes everything */
+void scripted_server_refuse_new(struct scripted_server *server); /* listens no more, and goes on with whom it has */
 void scripted_server_refuse(
     struct scripted_server *server); /* closes everything and listens no more, as a dead engine does */
 void scripted_server_listen_again(struct scripted_server *server); /* unix only */

@@ -166,6 +166,43 @@ static void a_refused_connection_of_a_call_is_noticed_before_the_next_ping(void 
     assert_int_equal(state_of(b), DOCKER_ENGINE_UNREACHABLE);
 }
 
+static bool is_doubted(void *owner)
+{
+    struct bench *b = owner;
+    struct docker_engine_status status;
+    docker_engine_status(b->engine, &status);
+    return status.is_doubted;
+}
+
+static void a_failed_call_stops_starting_until_a_fresh_connection_answers(void **state)
+{
+    struct bench *b = *state;
+    wait_for_answer(b, docker_engine_list(b->engine, NULL, on_answer, b));
+    b->fake.next_status = 500;
+    wait_for_answer(b, docker_engine_start(b->engine, NULL, "abc", on_answer, b));
+    assert_int_equal(b->result, DOCKER_FAILED);
+    assert_true(is_doubted(b));
+    size_t pings = b->fake.ping_count;
+    b->fake.next_status = 204;
+    wait_for_answer(b, docker_engine_start(b->engine, NULL, "abc", on_answer, b)); /* it waited for the ping */
+    assert_int_equal(b->result, DOCKER_OK);
+    assert_int_equal(b->fake.ping_count, pings + 1);
+    assert_false(is_doubted(b));
+}
+
+static void an_engine_that_only_answers_on_old_connections_starts_nothing(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, "\"a\":\"b\"");
+    wait_for_answer(b, docker_engine_inspect(b->engine, b->fake.containers[1].id, on_answer, b));
+    scripted_server_refuse_new(&b->fake.server);
+    docker_engine_doubt(b->engine); /* a container of ours has ended */
+    wait_for_answer(b, docker_engine_start(b->engine, NULL, "abc", on_answer, b));
+    assert_int_equal(b->result, DOCKER_UNREACHABLE);
+    assert_non_null(strstr(b->text, "the engine is unreachable"));
+    assert_null(strstr(b->fake.last_target, "/start"));
+}
+
 static void the_engines_own_words_are_passed_on(void **state)
 {
     static const struct {
@@ -441,6 +478,8 @@ int main(void)
         TEST(an_engine_too_old_is_refused_in_clear_words),
         TEST(calls_fail_at_once_while_it_is_away_and_work_when_it_is_back),
         TEST(a_refused_connection_of_a_call_is_noticed_before_the_next_ping),
+        TEST(a_failed_call_stops_starting_until_a_fresh_connection_answers),
+        TEST(an_engine_that_only_answers_on_old_connections_starts_nothing),
         TEST(the_engines_own_words_are_passed_on),
         TEST(a_long_message_keeps_its_end),
         TEST(each_call_asks_what_the_api_wants),
