@@ -463,7 +463,7 @@ void world_scale_by_rate(struct world *w, double target, int64_t min, int64_t ma
 
 void world_add_services(struct world *w, size_t count)
 {
-    static char names[WORLD_SERVICES_MAX][8];
+    static char names[WORLD_SERVICES_MAX][24];
     for (size_t i = 0; i < count; i++) {
         snprintf(names[i], sizeof names[i], "s%zu", i);
         w->services[i] = w->service;
