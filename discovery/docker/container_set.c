@@ -1,5 +1,6 @@
 #include "discovery/docker/container_set.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -12,6 +13,7 @@
 
 /* After a look that the engine could not answer (a timeout, a 500). */
 #define RETRY_MS 500
+#define RETRY_SLOWEST_MS 30000
 
 enum look_state { LOOK_NONE = 0, LOOK_WAITING, LOOK_ASKED, LOOK_FAILED };
 
@@ -26,7 +28,11 @@ struct container {
     bool is_killed;              /* it got its stop signal, in the life that began at killed_life_us */
     int64_t killed_life_us;
     int stop_signal; /* 0: not known yet */
-    bool restarts;   /* it will be back when it has ended */
+    int64_t stop_timeout_ms;
+    bool restarts;           /* it will be back when it has ended */
+    struct timer still_runs; /* while is_killed: when to look whether it does */
+    unsigned failed_looks;   /* in a row */
+    int64_t retry_at_ms;     /* while LOOK_FAILED */
     uint64_t sync_round;
     unsigned warning_hash; /* of what was last said about it, so that it is said once */
     UT_hash_handle hh;
@@ -40,9 +46,11 @@ struct container_set {
     uint64_t sync_round, looks_count;
     bool is_full_reported;
     struct timer retry;
+    int64_t retry_at_ms; /* when `retry` is due; 0: it is not armed */
 };
 
 static void set_pump(struct container_set *set);
+static void container_on_still_runs(void *owner);
 
 /* ---- containers ---- */
 
@@ -68,6 +76,7 @@ static struct container *find_or_add(struct container_set *set, const char *id)
     c->set = set;
     c->sync_round = set->sync_round;
     snprintf(c->id, sizeof c->id, "%s", id);
+    timer_init(&c->still_runs, set->parts.loop, container_on_still_runs, c);
     HASH_ADD_STR(set->containers, id, c);
     return c;
 }
@@ -102,6 +111,7 @@ static void forget(struct container *c)
 {
     drop_look(c);
     set_ignored(c, false);
+    timer_stop(&c->still_runs);
     set_listed(c, false);
     HASH_DEL(c->set->containers, c);
     free(c);
@@ -151,6 +161,7 @@ static void apply(struct container *c, struct docker_container *seen)
 {
     struct task_spec *spec = &seen->spec;
     c->stop_signal = seen->stop_signal;
+    c->stop_timeout_ms = seen->stop_timeout_ms;
     c->restarts = seen->restarts;
     if (c->is_killed && (spec->state != TASK_RUNNING || spec->started_at_wall_us != c->killed_life_us))
         c->is_killed = false;
@@ -158,28 +169,6 @@ static void apply(struct container *c, struct docker_container *seen)
         spec->state = TASK_STOPPING;
     spec->is_signalled = c->killed_life_us != 0 && spec->started_at_wall_us == c->killed_life_us;
     task_registry_apply(c->set->parts.registry, c->set->parts.provider, spec);
-}
-
-/* May forget the container. */
-static void take_inspected(struct container *c, struct slice body)
-{
-    struct docker_container seen;
-    struct error warning;
-    enum docker_verdict verdict = docker_container_parse(body, &c->set->parts.scope, &seen, &warning);
-    if (verdict == DOCKER_VERDICT_TASK && strcmp(seen.spec.id, c->id) != 0) {
-        error_set(&warning, "container %.12s: the engine answers with another one", c->id);
-        verdict = DOCKER_VERDICT_INVALID;
-    }
-    set_ignored(c, verdict == DOCKER_VERDICT_INVALID);
-    warn_once(c, seen.spec.service, warning.text);
-    bool is_gone = verdict == DOCKER_VERDICT_NOT_OURS || (verdict == DOCKER_VERDICT_TASK && !seen.spec.managed &&
-                                                          seen.spec.state == TASK_STOPPED && !seen.restarts);
-    if (verdict == DOCKER_VERDICT_TASK && !is_gone)
-        apply(c, &seen);
-    else
-        remove_task(c);
-    if (is_gone)
-        forget(c);
 }
 
 /* The engine did not say: what is known stays, and counts as seen. */
@@ -190,6 +179,59 @@ static void keep_known(struct container *c)
         struct task_spec spec = task->spec;
         task_registry_apply(c->set->parts.registry, c->set->parts.provider, &spec);
     }
+}
+
+static void arm_retry(struct container_set *set, int64_t at_ms)
+{
+    int64_t now_ms = clock_now_ms();
+    if (set->retry_at_ms != 0 && set->retry_at_ms <= at_ms)
+        return;
+    set->retry_at_ms = at_ms;
+    timer_start(&set->retry, at_ms > now_ms ? at_ms - now_ms : 0);
+}
+
+/* Later again, more and more slowly. */
+static void put_off(struct container *c, const char *why)
+{
+    int64_t delay_ms = RETRY_MS;
+    for (unsigned i = 0; i < c->failed_looks && delay_ms < RETRY_SLOWEST_MS; i++)
+        delay_ms *= 2;
+    c->failed_looks++;
+    c->look = LOOK_FAILED;
+    c->retry_at_ms = clock_now_ms() + (delay_ms < RETRY_SLOWEST_MS ? delay_ms : RETRY_SLOWEST_MS);
+    arm_retry(c->set, c->retry_at_ms);
+    warn_once(c, "", why);
+    keep_known(c);
+}
+
+/* May forget the container. */
+static void take_inspected(struct container *c, struct slice body)
+{
+    struct docker_container seen;
+    struct error warning;
+    enum docker_verdict verdict = docker_container_parse(body, &c->set->parts.scope, &seen, &warning);
+    if (seen.spec.id[0] && strcmp(seen.spec.id, c->id) != 0) {
+        error_set(&warning, "container %.12s: the engine answers with another one", c->id);
+        verdict = DOCKER_VERDICT_UNREADABLE;
+        seen.spec.managed = false;
+    }
+    if (verdict == DOCKER_VERDICT_UNREADABLE) {
+        if (seen.spec.managed && !task_registry_find(c->set->parts.registry, c->id))
+            apply(c, &seen);
+        put_off(c, warning.text);
+        return;
+    }
+    c->failed_looks = 0;
+    set_ignored(c, verdict == DOCKER_VERDICT_INVALID);
+    warn_once(c, seen.spec.service, warning.text);
+    bool is_gone = verdict == DOCKER_VERDICT_NOT_OURS || (verdict == DOCKER_VERDICT_TASK && !seen.spec.managed &&
+                                                          seen.spec.state == TASK_STOPPED && !seen.restarts);
+    if (verdict == DOCKER_VERDICT_TASK && !is_gone)
+        apply(c, &seen);
+    else
+        remove_task(c);
+    if (is_gone)
+        forget(c);
 }
 
 static void on_inspected(void *owner, const struct docker_answer *answer)
@@ -205,15 +247,13 @@ static void on_inspected(void *owner, const struct docker_answer *answer)
     } else if (answer->result == DOCKER_NOT_FOUND) {
         remove_task(c);
         forget(c);
-    } else {
+    } else if (answer->result == DOCKER_UNREACHABLE) {
         c->look = LOOK_FAILED;
-        timer_start(&set->retry, RETRY_MS);
-        if (answer->result == DOCKER_UNREACHABLE) {
-            set->parts.on_lost(set->parts.owner);
-        } else {
-            log_warn("docker: %s", answer->text);
-            keep_known(c);
-        }
+        c->retry_at_ms = 0; /* once it is there again */
+        arm_retry(set, clock_now_ms() + RETRY_MS);
+        set->parts.on_lost(set->parts.owner);
+    } else {
+        put_off(c, answer->text);
     }
     set_pump(set);
     tell_if_settled(set, listed_before);
@@ -237,22 +277,42 @@ static void set_on_retry(void *owner)
     struct container_set *set = owner;
     struct container *c, *next;
     struct docker_engine_status engine;
+    int64_t now_ms = clock_now_ms();
+    set->retry_at_ms = 0;
     docker_engine_status(set->parts.engine, &engine);
     if (engine.state != DOCKER_ENGINE_REACHABLE) {
-        timer_start(&set->retry, RETRY_MS);
+        arm_retry(set, now_ms + RETRY_MS);
         return;
     }
-    HASH_ITER (hh, set->containers, c, next)
-        if (c->look == LOOK_FAILED)
+    HASH_ITER (hh, set->containers, c, next) {
+        if (c->look == LOOK_FAILED && c->retry_at_ms <= now_ms)
             look(c);
+        else if (c->look == LOOK_FAILED)
+            arm_retry(set, c->retry_at_ms);
+    }
 }
 
 /* ---- events ---- */
 
+/* Any other signal may mean anything: many programs read their configuration again at SIGHUP, write their stacks at
+ * SIGQUIT. If it ends the container all the same, `die` follows at once. Podman
+ * does not say which it was. */
 static bool ends_it(const struct container *c, int signal)
 {
-    return signal == 0 || signal == SIGTERM || signal == SIGKILL || signal == SIGINT || signal == SIGQUIT ||
-           signal == c->stop_signal;
+    int stop_signal = c->stop_signal ? c->stop_signal : SIGTERM;
+    return signal == SIGKILL || signal == stop_signal;
+}
+
+/* It had its signal and its time, and goes on. */
+static void container_on_still_runs(void *owner)
+{
+    struct container *c = owner;
+    if (!c->is_killed)
+        return;
+    c->is_killed = false;
+    log_warn("docker: container %.12s still runs %lld ms after its stop signal: it is used again", c->id,
+             (long long)(c->stop_timeout_ms + CONTAINER_STOP_MARGIN_MS));
+    look(c);
 }
 
 /* The new state in the registry at once; what only an inspection can tell comes later. */
@@ -262,15 +322,14 @@ static void take_state(struct container *c, const struct task_spec *known, const
     switch (event->action) {
     case DOCKER_EVENT_KILL:
         c->is_killed = true;
+        timer_start(&c->still_runs, c->stop_timeout_ms + CONTAINER_STOP_MARGIN_MS);
         c->killed_life_us = spec.started_at_wall_us;
         spec.is_signalled = true;
         spec.state = TASK_STOPPING;
         break;
-    case DOCKER_EVENT_PAUSE:
-        spec.state = TASK_STOPPING;
-        break;
-    case DOCKER_EVENT_UNPAUSE:
-        spec.state = c->is_killed ? TASK_STOPPING : TASK_RUNNING;
+    case DOCKER_EVENT_PAUSE: /* it runs, and answers nobody; what it was before is asked when it goes on */
+        spec.has_engine_health = true;
+        spec.engine_health = TASK_HEALTH_DOWN;
         break;
     case DOCKER_EVENT_HEALTH:
         spec.has_engine_health = true;
@@ -303,11 +362,10 @@ static void take_known(struct container *c, const struct task *task, const struc
         forget(c);
         return;
     }
-    bool has_address = task->spec.address[0];
     bool needs_look = event->action == DOCKER_EVENT_CREATE || event->action == DOCKER_EVENT_START ||
                       event->action == DOCKER_EVENT_CHANGED || event->action == DOCKER_EVENT_STOP ||
                       (event->action == DOCKER_EVENT_HEALTH && event->health == TASK_HEALTH_DOWN) ||
-                      (event->action == DOCKER_EVENT_UNPAUSE && !has_address);
+                      event->action == DOCKER_EVENT_UNPAUSE;
     if (event->action == DOCKER_EVENT_START)
         c->is_killed = false;
     struct task_spec known = task->spec;

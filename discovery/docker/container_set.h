@@ -3,8 +3,11 @@
  * thread.
  *
  * An answer that was asked for before a later event of the same container is never used: the look is dropped and
- * repeated. A container that got its stop signal stays STOPPING until it ends or starts anew, although the engine still
- * calls it running. */
+ * repeated. A container that got its stop signal (or SIGKILL) is STOPPING until it ends, although the engine still calls
+ * it running; one that still runs CONTAINER_STOP_MARGIN_MS after its stop time-out is taken for running again.
+ *
+ * An answer that says nothing (a failure, an unreadable document) changes nothing: the look is repeated, after 500 ms
+ * doubling to 30 s. */
 #ifndef DISCOVERY_DOCKER_CONTAINER_SET_H
 #define DISCOVERY_DOCKER_CONTAINER_SET_H
 
@@ -20,6 +23,7 @@
 
 #define CONTAINER_LOOKS_MAX 8
 #define CONTAINER_SET_MAX 8192
+#define CONTAINER_STOP_MARGIN_MS 1000
 
 struct container_set;
 

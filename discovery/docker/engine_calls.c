@@ -338,9 +338,12 @@ struct docker_call *docker_engine_inspect_image(struct docker_engine *e, const c
 struct docker_call *docker_engine_watch(struct docker_engine *e, const char *since, http_head_cb on_head,
                                         http_piece_cb on_piece, docker_answer_cb done, void *owner)
 {
-    /* Only what discovery/docker/events.h knows: a HEALTHCHECK makes three exec events each time it runs. */
+    /* Only what discovery/docker/events.h knows: a HEALTHCHECK makes three exec events each time it runs. Podman calls
+     * `die` and `destroy` by other names here: `died`, `remove`. */
     static const char filters[] =
-        "{\"type\":[\"container\",\"network\"],\"event\":[\"create\",\"start\",\"kill\",\"die\",\"stop\",\"destroy\","
+        "{\"type\":[\"container\",\"network\"],\"event\":[\"create\",\"start\",\"kill\",\"die\",\"died\",\"stop\","
+        "\"destroy\","
+        "\"remove\","
         "\"pause\",\"unpause\",\"health_status\",\"rename\",\"update\",\"connect\",\"disconnect\"]}";
     bool is_valid = strspn(since, "0123456789.") == strlen(since) && strlen(since) < 32;
     char *encoded = percent_encode(filters);

@@ -17,6 +17,7 @@ static const struct {
 } container_words[] = {
     { "create", DOCKER_EVENT_CREATE },  { "start", DOCKER_EVENT_START },     { "kill", DOCKER_EVENT_KILL },
     { "die", DOCKER_EVENT_DIE },        { "stop", DOCKER_EVENT_STOP },       { "destroy", DOCKER_EVENT_DESTROY },
+    { "remove", DOCKER_EVENT_DESTROY }, /* Podman's word */
     { "pause", DOCKER_EVENT_PAUSE },    { "unpause", DOCKER_EVENT_UNPAUSE }, { "rename", DOCKER_EVENT_CHANGED },
     { "update", DOCKER_EVENT_CHANGED },
 };

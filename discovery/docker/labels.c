@@ -16,8 +16,11 @@
 
 #define SHORT_ID_LEN 12
 #define WEIGHT_MAX 1000
+#define STOP_TIMEOUT_DEFAULT_MS 10000 /* the engine's */
+#define STOP_TIMEOUT_MAX_S 86400
+#define STATUS_PAUSED "paused"
 
-static const char *const verdict_names[] = { "task", "not ours", "invalid" };
+static const char *const verdict_names[] = { "task", "not ours", "invalid", "unreadable" };
 _Static_assert(sizeof verdict_names / sizeof *verdict_names == DOCKER_VERDICT_COUNT, "a name for every verdict");
 
 static const char *const known_labels[] = {
@@ -269,24 +272,30 @@ static bool read_address(struct reading *r)
 
 /* ---- what it does ---- */
 
-static bool read_state(struct reading *r)
+static bool find_state(const struct reading *r, enum task_state *out)
 {
     static const struct {
         const char *word;
         enum task_state state;
     } states[] = {
-        { "created", TASK_PENDING }, { "restarting", TASK_PENDING }, { "running", TASK_RUNNING },
-        { "paused", TASK_STOPPING }, { "removing", TASK_STOPPED },   { "exited", TASK_STOPPED },
+        { "created", TASK_PENDING },     { "restarting", TASK_PENDING }, { "running", TASK_RUNNING },
+        { STATUS_PAUSED, TASK_RUNNING }, { "removing", TASK_STOPPED },   { "exited", TASK_STOPPED },
         { "dead", TASK_STOPPED },
     };
     const char *status = json_find_string(r->state, "Status");
-    int64_t exit_code = 0;
     size_t i = 0;
     while (i < sizeof states / sizeof *states && (!status || strcmp(states[i].word, status) != 0))
         i++;
-    if (i == sizeof states / sizeof *states)
+    if (i < sizeof states / sizeof *states)
+        *out = states[i].state;
+    return i < sizeof states / sizeof *states;
+}
+
+static bool read_state(struct reading *r)
+{
+    int64_t exit_code = 0;
+    if (!find_state(r, &r->spec->state))
         return refuse(r, "the engine reports a state that is not known");
-    r->spec->state = states[i].state;
     if (json_find_integer(r->state, "ExitCode", &exit_code) && exit_code >= INT32_MIN && exit_code <= INT32_MAX)
         r->spec->exit_code = (int32_t)exit_code;
     r->spec->started_at_wall_us = docker_time_parse_us(json_find_string(r->state, "StartedAt"));
@@ -297,7 +306,10 @@ static void read_engine_health(struct reading *r)
 {
     r->spec->start_period_ms = docker_health_start_period_ms(r->config);
     const char *status = json_find_string(json_find_object(r->state, "Health"), "Status");
-    if (!status || strcmp(status, "none") == 0)
+    const char *container = json_find_string(r->state, "Status");
+    if (container && strcmp(container, STATUS_PAUSED) == 0)
+        status = "unhealthy";                                 /* it runs, and answers nobody until it goes on */
+    if (!status || !status[0] || strcmp(status, "none") == 0) /* Podman has an empty one where there is no check */
         return;
     r->spec->has_engine_health = true;
     docker_health_words(r->state, r->spec->engine_words);
@@ -306,11 +318,15 @@ static void read_engine_health(struct reading *r)
                                                                 : TASK_HEALTH_UNKNOWN;
 }
 
-static void read_stop_signal(struct reading *r)
+static void read_stop(struct reading *r)
 {
     const char *text = json_find_string(r->config, "StopSignal");
     int number = text ? docker_signal_parse(text) : 0;
+    int64_t timeout_s;
     r->container->stop_signal = number ? number : SIGTERM;
+    r->container->stop_timeout_ms = STOP_TIMEOUT_DEFAULT_MS;
+    if (json_find_integer(r->config, "StopTimeout", &timeout_s) && timeout_s >= 0)
+        r->container->stop_timeout_ms = (timeout_s < STOP_TIMEOUT_MAX_S ? timeout_s : STOP_TIMEOUT_MAX_S) * 1000;
 }
 
 /* The engine starts "on-failure" ones a limited number of times; one that stays down is no reason to forget its route. */
@@ -373,17 +389,18 @@ static enum docker_verdict read_container(struct reading *r)
     r->labels = json_find_object(r->config, "Labels");
     r->state = json_find_object(r->root, "State");
     if (!read_identity(r))
-        return DOCKER_VERDICT_INVALID;
+        return DOCKER_VERDICT_UNREADABLE;
     if (!read_ownership(r))
         return r->warning->text[0] ? DOCKER_VERDICT_INVALID : DOCKER_VERDICT_NOT_OURS;
+    enum task_state unused;
     if (!r->spec->managed && !read_foreign(r))
-        return DOCKER_VERDICT_INVALID;
+        return find_state(r, &unused) ? DOCKER_VERDICT_INVALID : DOCKER_VERDICT_UNREADABLE;
     bool is_usable = !r->spec->managed || read_managed(r);
     read_engine_health(r);
-    read_stop_signal(r);
+    read_stop(r);
     read_restart_policy(r);
     if (!is_usable)
-        return DOCKER_VERDICT_TASK;
+        return find_state(r, &unused) ? DOCKER_VERDICT_TASK : DOCKER_VERDICT_UNREADABLE;
     warn_of_missing_route(r);
     warn_of_unknown_label(r);
     return DOCKER_VERDICT_TASK;
@@ -405,7 +422,7 @@ enum docker_verdict docker_container_parse(struct slice json, const struct docke
     json_t *root = json_parse_bounded(json, &json_limits_default, &reason);
     if (!root) {
         error_set(warning, "a container's inspect document: %.400s", reason.text);
-        return DOCKER_VERDICT_INVALID;
+        return DOCKER_VERDICT_UNREADABLE;
     }
     struct reading r = { .root = root, .scope = scope, .container = out, .spec = &out->spec, .warning = warning };
     enum docker_verdict verdict = read_container(&r);

@@ -55,14 +55,18 @@ struct docker_label_scope {
 
 struct docker_container {
     struct task_spec spec;
-    int stop_signal; /* number; SIGTERM unless the container says otherwise */
-    bool restarts;   /* its restart policy brings it back when it has ended */
+    int stop_signal;         /* number; SIGTERM unless the container says otherwise */
+    int64_t stop_timeout_ms; /* from the stop signal to SIGKILL, unless whoever stops it says otherwise */
+    bool restarts;           /* its restart policy brings it back when it has ended */
 };
 
 enum docker_verdict {
     DOCKER_VERDICT_TASK = 0, /* *out is filled; a warning may still say what was odd (an unknown portico.* label) */
     DOCKER_VERDICT_NOT_OURS, /* no label for us, portico.enable=false, or another cluster's */
     DOCKER_VERDICT_INVALID,  /* the warning says why; it names the container */
+    /* The engine's answer makes no sense, so that what is known stays; the warning says why. When *out is managed, it is
+     * known at least that the container is there: *out is an unusable task. */
+    DOCKER_VERDICT_UNREADABLE,
     DOCKER_VERDICT_COUNT
 };
 const char *docker_verdict_to_str(enum docker_verdict verdict);

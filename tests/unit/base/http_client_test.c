@@ -266,6 +266,23 @@ static void a_silent_server_meets_the_deadline(void **state)
     assert_string_equal(b->cause, "no whole answer within 30 ms");
 }
 
+/* To connect costs nothing there, so that the time it took says nothing. */
+static void a_silent_answer_on_a_kept_connection_is_no_matter_of_connecting(void **state)
+{
+    struct bench *b = *state;
+    struct http_request request = request_to(b);
+    b->reply = "HTTP/1.1 200 X\r\nContent-Length: 2\r\n\r\nok";
+    send_and_wait(b, &request);
+    assert_int_equal(b->outcome, HTTP_OUTCOME_ANSWERED);
+    size_t accepted = b->server.accepted_count;
+    b->reply = NULL;
+    request.total_timeout_ms = 30;
+    send_and_wait(b, &request);
+    assert_int_equal(b->server.accepted_count, accepted);
+    assert_int_equal(b->outcome, HTTP_OUTCOME_TIMEOUT);
+    assert_string_equal(b->cause, "no whole answer within 30 ms");
+}
+
 static void a_silent_stream_meets_the_idle_limit(void **state)
 {
     struct bench *b = *state;
@@ -475,6 +492,7 @@ int main(void)
         TEST(what_is_not_http_is_a_bad_answer),
         TEST(a_peer_that_goes_away_is_seen),
         TEST(a_silent_server_meets_the_deadline),
+        TEST(a_silent_answer_on_a_kept_connection_is_no_matter_of_connecting),
         TEST(a_silent_stream_meets_the_idle_limit),
         TEST(a_connect_is_enough_for_a_probe),
         TEST(a_full_backlog_meets_the_connect_timeout),

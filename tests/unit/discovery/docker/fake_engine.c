@@ -48,10 +48,10 @@ static char *inspect_body(const struct fake_container *c)
     bool runs = strcmp(c->status, "running") == 0 || strcmp(c->status, "paused") == 0;
     return mem_printf(
         "{\"Id\":\"%s\",\"Name\":\"/c%c\",\"State\":{\"Status\":\"%s\",\"ExitCode\":%d,\"StartedAt\":\"%s\"},"
-        "\"Config\":{\"Labels\":{%s}},\"HostConfig\":{\"RestartPolicy\":{\"Name\":\"%s\"}},\"NetworkSettings\":{"
+        "\"Config\":{%s\"Labels\":{%s}},\"HostConfig\":{\"RestartPolicy\":{\"Name\":\"%s\"}},\"NetworkSettings\":{"
         "\"Networks\":{\"bridge\":{\"IPAddress\":\"%s\","
         "\"Gateway\":\"172.17.0.1\"}}}}",
-        c->id, c->id[0], c->status, c->exit_code, c->started_at, c->labels,
+        c->id, c->id[0], c->status, c->exit_code, c->started_at, c->config ? c->config : "", c->labels,
         c->restart_policy ? c->restart_policy : "no", runs ? c->ip : "");
 }
 
@@ -105,7 +105,9 @@ static void on_request(void *owner, struct scripted_conn *conn, const char *head
         fake->inspect_count++;
         int status = fake->inspect_status ? fake->inspect_status : c ? 200 : 404;
         answer_or_hold(fake, conn, fake->holds_inspects, status,
-                       status == 200 ? inspect_body(c) : mem_strdup("{\"message\":\"No such container\"}"));
+                       status == 200 && fake->inspect_answer ? mem_strdup(fake->inspect_answer)
+                       : status == 200                       ? inspect_body(c)
+                                                             : mem_strdup("{\"message\":\"No such container\"}"));
     } else if (fake->holds_stops && strstr(target, "/stop?")) {
         answer_or_hold(fake, conn, true, 204, mem_strdup(""));
     } else {

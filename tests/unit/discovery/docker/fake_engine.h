@@ -15,6 +15,7 @@ struct fake_container {
     const char *ip;
     int exit_code;
     const char *restart_policy; /* "always"; null: none */
+    const char *config;         /* more members of Config, each with a comma behind it; null: none */
 };
 
 #define FAKE_HELD_MAX 128
@@ -25,8 +26,9 @@ struct fake_engine {
     const char *api_version; /* null: no such field */
     bool holds_inspects;     /* they wait in `held` until fake_engine_release() */
     bool holds_lists, holds_stops;
-    const char *list_answer; /* null: the containers */
-    int inspect_status;      /* 0: answer as it should */
+    const char *list_answer;    /* null: the containers */
+    int inspect_status;         /* 0: answer as it should */
+    const char *inspect_answer; /* null: the container */
     struct scripted_conn *held[FAKE_HELD_MAX];
     char *held_answers[FAKE_HELD_MAX];
     size_t held_count;

@@ -238,10 +238,37 @@ static void a_signal_that_does_not_end_it_changes_nothing(void **state)
     fake_engine_add(&b->fake, 1, FOREIGN);
     fake_engine_add(&b->fake, 2, FOREIGN);
     start(b);
-    fake_engine_emit(&b->fake, 1, "kill", "\"signal\":\"1\"");
+    static const int signals[] = { 1, 2, 3, 10, 12 };
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        char attribute[32];
+        snprintf(attribute, sizeof attribute, "\"signal\":\"%d\"", signals[i]);
+        fake_engine_emit(&b->fake, 1, "kill", attribute);
+    }
     fake_engine_emit(&b->fake, 2, "kill", "\"signal\":\"9\"");
     wait_for_state(b, 2, TASK_STOPPING);
     assert_int_equal(task(b, 1)->spec.state, TASK_RUNNING);
+}
+
+static void the_stop_signal_of_the_container_ends_it_and_no_other(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN)->config = "\"StopSignal\":\"SIGQUIT\",";
+    fake_engine_add(&b->fake, 2, FOREIGN)->config = "\"StopSignal\":\"SIGQUIT\",";
+    start(b);
+    fake_engine_emit(&b->fake, 1, "kill", "\"signal\":\"15\"");
+    fake_engine_emit(&b->fake, 2, "kill", "\"signal\":\"3\"");
+    wait_for_state(b, 2, TASK_STOPPING);
+    assert_int_equal(task(b, 1)->spec.state, TASK_RUNNING);
+}
+
+static void a_container_that_outlives_its_stop_signal_is_used_again(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN)->config = "\"StopTimeout\":0,";
+    start(b);
+    fake_engine_emit(&b->fake, 1, "kill", "\"signal\":\"15\"");
+    wait_for_state(b, 1, TASK_STOPPING);
+    wait_for_state(b, 1, TASK_RUNNING);
 }
 
 static void a_killed_container_stays_out_although_the_engine_calls_it_running(void **state)
@@ -318,23 +345,31 @@ static void a_container_that_dies_before_it_was_looked_at_is_known_as_stopped(vo
     assert_int_equal(task(b, 2)->spec.exit_code, 127);
 }
 
+static bool engine_check_is_not_down(void *owner)
+{
+    struct bench *b = owner;
+    return task(b, 1)->spec.engine_health != TASK_HEALTH_DOWN;
+}
+
+static bool is_not_routable(void *owner)
+{
+    struct bench *b = owner;
+    return !task_is_routable(task(b, 1));
+}
+
 static void pause_takes_out_and_unpause_brings_back(void **state)
 {
     struct bench *b = *state;
     fake_engine_add(&b->fake, 1, FOREIGN);
     start(b);
-    size_t looks = b->fake.inspect_count;
+    task_registry_set_probe(b->registry, b->fake.containers[1].id, TASK_HEALTH_UP, "");
+    assert_true(task_is_routable(task(b, 1)));
     fake_engine_emit(&b->fake, 1, "pause", "");
-    wait_for_state(b, 1, TASK_STOPPING);
+    scripted_run_while(b->loop, engine_check_is_not_down, b);
+    assert_int_equal(task(b, 1)->spec.state, TASK_RUNNING); /* it is not ending */
+    assert_false(task_is_routable(task(b, 1)));
     fake_engine_emit(&b->fake, 1, "unpause", "");
-    wait_for_state(b, 1, TASK_RUNNING);
-    assert_int_equal(b->fake.inspect_count, looks);
-}
-
-static bool engine_check_is_not_down(void *owner)
-{
-    struct bench *b = owner;
-    return task(b, 1)->spec.engine_health != TASK_HEALTH_DOWN;
+    scripted_run_while(b->loop, is_not_routable, b);
 }
 
 static void the_health_event_is_enough(void **state)
@@ -473,6 +508,42 @@ static void a_look_that_fails_keeps_what_is_known_and_is_repeated(void **state)
     assert_string_equal(task(b, 1)->spec.address, "172.17.0.55:80");
 }
 
+static bool has_the_old_address(void *owner)
+{
+    return strcmp(task(owner, 1)->spec.address, "172.17.0.55:80") != 0;
+}
+
+static void an_answer_that_makes_no_sense_keeps_what_is_known_and_is_asked_for_again(void **state)
+{
+    static const char *const answers[] = {
+        "",
+        "{}",
+        "[1",
+        "{\"Id\":\""
+        "2222222222222222222222222222222222222222222222222222222222222222"
+        "\"}",
+        "{\"Id\":\""
+        "1111111111111111111111111111111111111111111111111111111111111111"
+        "\",\"State\":{\"Status\":\"melting\"},"
+        "\"Config\":{\"Labels\":{" FOREIGN "}}}",
+    };
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    start(b);
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        b->fake.inspect_answer = answers[i];
+        size_t looks = b->fake.inspect_count;
+        fake_engine_emit(&b->fake, 1, "update", "");
+        wait_for_looks(b, looks + 1);
+        assert_non_null(task(b, 1));
+        assert_int_equal(task(b, 1)->spec.state, TASK_RUNNING);
+    }
+    b->fake.inspect_answer = NULL;
+    b->fake.containers[1].ip = "172.17.0.55";
+    fake_engine_emit(&b->fake, 1, "update", "");
+    scripted_run_while(b->loop, has_the_old_address, b);
+}
+
 static bool has_listed_none(void *owner)
 {
     return ((struct bench *)owner)->fake.list_count == 0;
@@ -573,6 +644,9 @@ int main(void)
         TEST(a_killed_container_stays_out_although_the_engine_calls_it_running),
         TEST(a_restart_ends_up_running),
         TEST(an_answer_from_before_an_event_is_not_used),
+        TEST(the_stop_signal_of_the_container_ends_it_and_no_other),
+        TEST(a_container_that_outlives_its_stop_signal_is_used_again),
+        TEST(an_answer_that_makes_no_sense_keeps_what_is_known_and_is_asked_for_again),
         TEST(a_container_that_dies_before_it_was_looked_at_is_known_as_stopped),
         TEST(pause_takes_out_and_unpause_brings_back),
         TEST(the_health_event_is_enough),
