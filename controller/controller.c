@@ -345,13 +345,15 @@ static void act(struct controller *c, struct service *s, struct plan *plan)
         .service = s->config,
         .stop_timeout_ms = s->stop_timeout_ms,
     };
+    const struct data_plane *plane = &c->parts.data_plane;
+    bool is_holding = plane->ops->is_holding != NULL && plane->ops->is_holding(plane->owner);
     for (size_t i = 0; i < plan->action_count; i++) {
         const struct action *action = &plan->actions[i];
         if (action->kind == ACTION_START_DRAIN) {
             put_off_drain(c, s, action);
             continue;
         }
-        if (c->actuator == NULL)
+        if (c->actuator == NULL || (action->kind == ACTION_STOP && is_holding))
             continue;
         if (action->kind == ACTION_STOP)
             event_log_add(c->events, s->name, "drain ends: task %.12s: %s", action->task_id, action->reason);

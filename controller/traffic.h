@@ -41,6 +41,9 @@ struct data_plane_ops {
     bool (*is_out_of_rotation)(void *owner, const char *task_id);
     /* False while the proxy process is down or has not acknowledged for 2 s: then there is no fresh data. */
     bool (*is_fresh)(void *owner);
+    /* True while changes are held back from the data plane after a start: it may still use what has been drained, however
+     * long ago, so that nothing is stopped. Null: never. */
+    bool (*is_holding)(void *owner);
 };
 
 struct data_plane {

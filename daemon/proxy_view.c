@@ -88,12 +88,21 @@ static bool view_is_fresh(void *owner)
     return publisher.is_linked && is_answering && now_ms - stats_last_beat_ms(view->stats) < PROXY_FRESH_MS;
 }
 
+static bool view_is_holding(void *owner)
+{
+    const struct proxy_view *view = owner;
+    struct publisher_status publisher;
+    publisher_status(view->publisher, &publisher);
+    return publisher.is_holding;
+}
+
 struct data_plane proxy_view_data_plane(struct proxy_view *view)
 {
     static const struct data_plane_ops ops = { .service_traffic = view_service_traffic,
                                                .endpoint_traffic = view_endpoint_traffic,
                                                .is_out_of_rotation = view_is_out_of_rotation,
-                                               .is_fresh = view_is_fresh };
+                                               .is_fresh = view_is_fresh,
+                                               .is_holding = view_is_holding };
     return (struct data_plane){ .ops = &ops, .owner = view };
 }
 

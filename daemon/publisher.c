@@ -53,13 +53,14 @@ struct publisher {
 
 /* ---- may we send? ---- */
 
-static bool all_synced(const struct publisher *p)
+/* The first provider that has no list yet; null: none. */
+static const char *find_unsynced(const struct publisher *p)
 {
     for (size_t i = 0; i < p->provider_count; i++) {
         if (!task_registry_is_synced(p->parts.registry, p->providers[i]))
-            return false;
+            return task_registry_provider_name(p->parts.registry, p->providers[i]);
     }
-    return true;
+    return NULL;
 }
 
 static void count_unprobed(void *owner, const struct task *task)
@@ -81,13 +82,18 @@ static void warn_of_hold(struct publisher *p, int64_t now_ms)
     if (p->has_warned_of_hold || now_ms - p->started_at_ms < HOLD_WARN_MS)
         return;
     p->has_warned_of_hold = true;
-    log_warn("the proxy keeps its snapshot %llu: the first list of tasks is not complete yet",
-             (unsigned long long)p->peer_serial);
+    char text[160];
+    const char *provider = find_unsynced(p);
+    snprintf(text, sizeof text, "the proxy keeps its snapshot %llu: the %s provider has no complete list yet",
+             (unsigned long long)p->peer_serial, provider ? provider : "-");
+    log_warn("%s", text);
+    if (p->parts.on_refusal)
+        p->parts.on_refusal(p->parts.owner, "", text);
 }
 
 static bool may_send_first(struct publisher *p, int64_t now_ms)
 {
-    if (p->synced_at_ms == 0 && all_synced(p))
+    if (p->synced_at_ms == 0 && !find_unsynced(p))
         p->synced_at_ms = now_ms;
     if (p->peer_serial == 0 && !p->parts.succeeds)
         return p->synced_at_ms != 0 || now_ms - p->started_at_ms >= COLD_START_WAIT_MS;
@@ -390,6 +396,8 @@ void publisher_status(const struct publisher *p, struct publisher_status *out)
                                       .left_out_count = publication.left_out_count,
                                       .refusals = publication.refusals };
     snprintf(out->left_out, sizeof out->left_out, "%s", publication.left_out);
+    const char *held_by = out->is_holding ? find_unsynced(p) : NULL;
+    snprintf(out->held_by, sizeof out->held_by, "%s", held_by ? held_by : "");
     if (unacked > 0)
         out->oldest_unacked_at_ms = p->sent_at_ms[(p->serial - unacked + 1) % PUBLISHER_UNACKED_MAX];
     snprintf(out->last_rejection, sizeof out->last_rejection, "%s", p->last_rejection);

@@ -31,7 +31,8 @@ struct publisher_parts {
     const char *bound_listeners;       /* borrowed; of snapshot_write_settings() */
     bool succeeds;                     /* while our proxy serves nothing, an earlier one serves */
     void (*ask_for_link)(void *owner); /* the link broke and nobody has brought a new one for a second */
-    route_book_refusal_cb on_refusal;  /* of publication_set_listener(); null: nobody wants to know */
+    /* Of publication_set_listener(), and, for no service (""), that changes are held back. Null: nobody wants to know. */
+    route_book_refusal_cb on_refusal;
     void *owner;
 };
 
@@ -49,9 +50,10 @@ bool publisher_is_out_of_rotation(const struct publisher *p, const char *task_id
 void publisher_each_route(struct publisher *p, route_book_cb each, void *owner);
 
 struct publisher_status {
-    bool is_linked;  /* hello was received */
-    bool is_serving; /* the data plane has some snapshot, ours or an earlier one */
-    bool is_holding; /* see above */
+    bool is_linked;   /* hello was received */
+    bool is_serving;  /* the data plane has some snapshot, ours or an earlier one */
+    bool is_holding;  /* see above */
+    char held_by[32]; /* the provider whose first list is waited for; "": first probes are */
     uint64_t sent_serial, acked_serial;
     uint64_t frame_count, ack_count, rejection_count, link_count;
     int64_t oldest_unacked_at_ms; /* 0: all acknowledged */

@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "discovery/docker/provider.h"
 
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- /readyz ---- */
 
@@ -24,25 +26,42 @@ static void describe_docker(const struct status *s, char *out, size_t size)
         snprintf(out, size, "connecting: %s", problem ? problem : "no answer yet");
 }
 
+/* Behind what is there already. */
+__attribute__((format(printf, 3, 4))) static void add_trouble(char *out, size_t size, const char *format, ...)
+{
+    size_t len = strlen(out);
+    va_list args;
+    if (len > 0)
+        len += (size_t)snprintf(out + len, size - len, "; ");
+    if (len >= size)
+        return;
+    va_start(args, format);
+    vsnprintf(out + len, size - len, format, args);
+    va_end(args);
+}
+
 /* What does not keep requests from being served, and should not stay unseen. */
 static void describe_troubles(const struct status *s, const struct publisher_status *publisher, char *out, size_t size)
 {
-    size_t len = 0;
-    for (size_t i = 0; i < s->provider_count && len < size; i++) {
+    if (publisher->is_holding)
+        add_trouble(out, size, "changes are held back: %s%s",
+                    publisher->held_by[0] ? "no complete list yet from " : "first checks are under way",
+                    publisher->held_by);
+    for (size_t i = 0; i < s->provider_count; i++) {
         const struct provider *provider = &s->providers[i];
+        const char *problem =
+            provider == s->docker ? NULL : provider->ops->find_problem(provider); /* it has its own field */
+        if (problem)
+            add_trouble(out, size, "%.200s", problem);
         if (provider->refused_count > 0)
-            len += (size_t)snprintf(out + len, size - len, "%zu of provider %s not taken: %s; ",
-                                    provider->refused_count, provider->ops->name, provider->refusal);
+            add_trouble(out, size, "%zu of provider %s not taken: %s", provider->refused_count, provider->ops->name,
+                        provider->refusal);
     }
-    if (publisher->left_out_count > 0 && len < size)
-        len +=
-            (size_t)snprintf(out + len, size - len, "service %s and %zu more routes are left out: too many services; ",
-                             publisher->left_out, publisher->left_out_count - 1);
-    if (publisher->refusals.current_count > 0 && len < size)
-        len += (size_t)snprintf(out + len, size - len, "%zu refused: %s; ", publisher->refusals.current_count,
-                                publisher->refusals.example);
-    if (len >= 2 && len < size)
-        out[len - 2] = '\0';
+    if (publisher->left_out_count > 0)
+        add_trouble(out, size, "service %s and %zu more routes are left out: too many services", publisher->left_out,
+                    publisher->left_out_count - 1);
+    if (publisher->refusals.current_count > 0)
+        add_trouble(out, size, "%zu refused: %s", publisher->refusals.current_count, publisher->refusals.example);
 }
 
 static const char *find_store_problem(const struct status *s)

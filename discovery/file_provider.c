@@ -9,6 +9,7 @@
 #include "config/listen_address.h"
 #include "config/node.h"
 #include "config/problems.h"
+#include "discovery/file_copy.h"
 #include "discovery/own_sockets.h"
 #include "discovery/provider.h"
 
@@ -33,7 +34,8 @@ struct file_stamp {
 
 struct file_provider {
     struct provider *provider;
-    char *path; /* owned */
+    char *path;      /* owned */
+    char *copy_path; /* owned; of the last good text; null: there is no state folder */
     struct timer poll;
     struct file_stamp read_stamp;   /* of the file as it was last read, well or not */
     struct file_stamp polled_stamp; /* as it was at the last poll */
@@ -293,6 +295,30 @@ static void apply_all(struct file_provider *f, const struct task_spec *specs, si
     log_info("endpoints file %s: %zu endpoints", f->path, count - f->provider->refused_count);
 }
 
+static void save_copy(const struct file_provider *f, struct slice text)
+{
+    struct error error;
+    if (f->copy_path && !file_copy_save(f->copy_path, f->path, text, &error))
+        log_warn("endpoints file: no copy for a later start: %s", error.text);
+}
+
+/* A bad file at the start: with what an earlier process knew, or with nothing, for then nothing of it was ever in use.
+ * Either is a list: a source that has none would hold up what the others have to say. */
+static void start_from_copy(struct file_provider *f)
+{
+    struct buf text;
+    size_t count = 0;
+    struct error error;
+    struct task_spec *specs = NULL;
+    buf_init(&text, FILE_PROVIDER_BYTES_MAX);
+    if (f->copy_path && file_copy_load(f->copy_path, f->path, &text))
+        specs = file_provider_parse(f->copy_path, (struct slice){ buf_text(&text), text.len }, &count, &error);
+    log_warn("endpoints file: %s", specs ? "the last good copy stands in" : "and there is no copy of a good one");
+    apply_all(f, specs, specs ? count : 0);
+    free(specs);
+    buf_fini(&text);
+}
+
 static bool read_again(struct file_provider *f)
 {
     struct buf text;
@@ -302,10 +328,12 @@ static bool read_again(struct file_provider *f)
     buf_init(&text, FILE_PROVIDER_BYTES_MAX);
     if (read_file(f->path, &f->read_stamp, &text, &f->problem))
         specs = file_provider_parse(f->path, (struct slice){ buf_text(&text), text.len }, &count, &f->problem);
-    if (specs)
+    if (specs) {
         apply_all(f, specs, count);
-    else
+        save_copy(f, (struct slice){ buf_text(&text), text.len });
+    } else {
         log_warn("endpoints file: %s; what was known stays", f->problem.text);
+    }
     f->has_problem = specs == NULL;
     free(specs);
     buf_fini(&text);
@@ -338,7 +366,10 @@ static bool file_start(struct provider *provider, const struct config *config, s
     f->path = mem_strdup(config->discovery.endpoints_file);
     timer_init(&f->poll, provider->parts.loop, provider_on_poll, f);
     provider->state = f;
-    read_again(f); /* a bad file may become good: no reason not to start */
+    if (config->state_dir)
+        f->copy_path = mem_printf("%s/" FILE_PROVIDER_COPY_NAME, config->state_dir);
+    if (!read_again(f)) /* a bad file may become good: no reason not to start */
+        start_from_copy(f);
     f->polled_stamp = f->read_stamp;
     timer_start_every(&f->poll, POLL_PERIOD_MS);
     return true;
@@ -358,6 +389,7 @@ static void file_stop(struct provider *provider)
     provider->state = NULL;
     timer_stop(&f->poll);
     free(f->path);
+    free(f->copy_path);
     free(f);
 }
 

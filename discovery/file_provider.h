@@ -1,5 +1,6 @@
 /* file provider: endpoints written in a file (config discovery.endpoints_file) -> task registry. Read at the start and
- * again when the operator asks (SIGHUP). A bad file changes nothing and is reported. Control thread only. Started
+ * again when the operator asks (SIGHUP). A bad file changes nothing and is reported; beside a bad one at the start, the
+ * copy of the last good one in the state folder stands in. Control thread only. Started
  * through provider_file_ops (discovery/provider.h).
  *
  *   endpoints:
@@ -19,6 +20,7 @@
 struct provider;
 
 #define FILE_PROVIDER_BYTES_MAX (4u << 20)
+#define FILE_PROVIDER_COPY_NAME "endpoints.last-good" /* in the state folder */
 
 /* The same as provider_file_ops.reload with an unchanged path. */
 bool file_provider_reload(struct provider *provider, struct error *error);

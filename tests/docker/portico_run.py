@@ -31,7 +31,7 @@ def build_image(docker_socket):
 
 
 class Portico:
-    def __init__(self, directory, cluster, docker_socket, services, workers=2):
+    def __init__(self, directory, cluster, docker_socket, services, workers=2, endpoints_file=None):
         self.directory = str(directory)
         self.cluster = cluster
         self.port, self.admin_port = free_port(), free_port()
@@ -44,6 +44,8 @@ class Portico:
             "docker": {"endpoint": f"unix://{docker_socket}"},
             "services": services,
         }
+        if endpoints_file:
+            self.config["discovery"] = {"endpointsFile": endpoints_file}
         self.config_path = os.path.join(self.directory, "portico.yaml")
         self.write_config()
         self.log_path = os.path.join(self.directory, "portico.log")

@@ -139,3 +139,26 @@ def test_a_container_with_a_health_check_gets_no_traffic_before_it_is_healthy(po
     well = container({**LABELS})
     assert [t["id"] for t in p.wait_routable(1, "api")] == [well.id]
     assert sick.id != well.id
+
+
+@pytest.mark.parametrize("text", ["endpoints: [{ service: fixed, addr", ""])
+def test_a_half_written_endpoints_file_and_a_restart_of_control_hold_nobody_up(portico, container, tmp_path, text):
+    endpoints = tmp_path / "endpoints.yaml"
+    fixed = container({})  # known by the file alone
+    fixed.reload()
+    address = fixed.attrs["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
+    endpoints.write_text(f"endpoints: [{{ service: fixed, address: '{address}:8080', path: /fixed }}]")
+    p = portico([], endpoints_file=str(endpoints))
+    old = container(LABELS)
+    p.wait_served("/api")
+    p.wait_served("/fixed")
+    endpoints.write_text(text)
+    pid = p.kill_child("control")
+    p.wait_new_child("control", pid)
+    new = container({**LABELS, "portico.service": "new", "portico.path": "/new"})
+    p.wait_served("/new")
+    old.kill()
+    wait_until(lambda: get_once(p.port, "/api") == 503, "the dead one is out")
+    assert get_once(p.port, "/fixed") == 200
+    assert "endpoints" in p.api("/readyz")["warning"]
+    assert new.id in [t["id"] for t in p.routable("new")]

@@ -20,7 +20,8 @@ static struct task_registry *registry;
 static struct controller *controller;
 static struct store *store;
 static uint8_t provider;
-static size_t create_count;
+static size_t create_count, end_count;
+static bool is_holding;
 static size_t stop_after_count;
 static int64_t created_at_ms; /* when it was stopped */
 
@@ -36,6 +37,17 @@ static void count_create(struct runtime *runtime, const struct task_order *order
     }
 }
 
+static void count_end(struct runtime *runtime, const char *task_id, int64_t timeout_ms, runtime_done_cb done,
+                      void *owner)
+{
+    (void)runtime;
+    (void)task_id;
+    (void)timeout_ms;
+    (void)done;
+    (void)owner;
+    end_count++;
+}
+
 static void abandon(struct runtime *runtime)
 {
     (void)runtime;
@@ -48,7 +60,11 @@ static bool is_reachable(const struct runtime *r)
 }
 
 static const struct runtime_ops runtime_ops = {
-    .name = "count", .create_and_start = count_create, .is_reachable = is_reachable, .abandon = abandon
+    .name = "count",
+    .create_and_start = count_create,
+    .stop = count_end,
+    .is_reachable = is_reachable,
+    .abandon = abandon,
 };
 static struct runtime runtime = { &runtime_ops };
 
@@ -81,7 +97,13 @@ static bool not_fresh(void *owner)
     return false;
 }
 
-static const struct data_plane_ops data_plane_ops = { no_service, no_endpoint, not_out, not_fresh };
+static bool is_holding_now(void *owner)
+{
+    (void)owner;
+    return is_holding;
+}
+
+static const struct data_plane_ops data_plane_ops = { no_service, no_endpoint, not_out, not_fresh, is_holding_now };
 static struct config_service service = {
     .name = (char *)"web", .host = (char *)"*", .path = (char *)"/", .image = (char *)"web:1", .desired_count = 2
 };
@@ -110,8 +132,9 @@ static void make_registry(void)
 static int set_up(void **state)
 {
     (void)state;
-    create_count = 0;
+    create_count = end_count = 0;
     stop_after_count = 2;
+    is_holding = false;
     loop = loop_new();
     store = store_ops_memory.open("", NULL);
     make_registry();
@@ -278,6 +301,29 @@ static void a_service_of_a_project_has_a_short_name_while_that_is_unique(void **
     assert_true(controller_find_service(controller, "production/api", &status));
 }
 
+/* The proxy may still serve by a snapshot of an earlier control process, which has the task. */
+static void nothing_is_stopped_while_the_data_plane_does_not_hear_of_it(void **state)
+{
+    (void)state;
+    int64_t now_ms = clock_now_ms();
+    struct task_spec spec = { .id = "aaaabbbbccccdddd",
+                              .service = "left",
+                              .managed = true,
+                              .weight = 1,
+                              .state = TASK_RUNNING,
+                              .address = "10.0.0.1:80" };
+    is_holding = true;
+    sync_now(NULL);
+    task_registry_apply(registry, provider, &spec);
+    for (int64_t minute = 0; minute < 10; minute++)
+        controller_tick(controller, now_ms + minute * 60000);
+    assert_int_equal(task_registry_find(registry, spec.id)->admin, TASK_ADMIN_DRAINING);
+    assert_int_equal(end_count, 0);
+    is_holding = false;
+    controller_tick(controller, now_ms + 601000);
+    assert_int_equal(end_count, 1);
+}
+
 static void discovered_services_are_listed_as_not_managed(void **state)
 {
     (void)state;
@@ -422,6 +468,7 @@ int main(void)
         TEST(an_order_is_acted_on_before_the_next_period),
         TEST(creations_that_hang_do_not_keep_another_service_from_its_first),
         TEST(a_service_of_a_project_has_a_short_name_while_that_is_unique),
+        TEST(nothing_is_stopped_while_the_data_plane_does_not_hear_of_it),
         TEST(discovered_services_are_listed_as_not_managed),
         TEST(a_task_is_named_by_a_unique_prefix),
         TEST(a_drain_is_ordered_again_after_a_restart),

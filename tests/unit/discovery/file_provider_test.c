@@ -212,7 +212,31 @@ static void a_missing_file_is_no_reason_not_to_start(void **state)
     struct error error;
     assert_true(b->provider.ops->start(&b->provider, &b->config, &error));
     assert_non_null(b->provider.ops->find_problem(&b->provider));
-    assert_false(task_registry_is_synced(b->registry, b->provider.index));
+    /* Nothing of it was ever in use: an empty list is the truth, and none would hold up the other providers' changes. */
+    assert_true(task_registry_is_synced(b->registry, b->provider.index));
+    assert_int_equal(task_registry_count(b->registry), 0);
+}
+
+/* As a restart of control finds it while an editor or a script writes. */
+static void beside_a_half_written_file_the_last_good_one_stands_in(void **state)
+{
+    struct bench *b = *state;
+    struct error error;
+    char copy[sizeof b->folder + 64];
+    snprintf(copy, sizeof copy, "%s/" FILE_PROVIDER_COPY_NAME, b->folder);
+    b->config.state_dir = b->folder;
+    write_file(b, "endpoints: [{service: web, address: \"10.0.0.1:80\"}]");
+    assert_true(b->provider.ops->start(&b->provider, &b->config, &error));
+    b->provider.ops->stop(&b->provider);
+    task_registry_remove(b->registry, "file/web/10.0.0.1:80");
+    write_file(b, "endpoints: [{service: web, addr");
+    assert_true(b->provider.ops->start(&b->provider, &b->config, &error));
+    assert_non_null(task_registry_find(b->registry, "file/web/10.0.0.1:80"));
+    assert_non_null(b->provider.ops->find_problem(&b->provider));
+    write_file(b, "endpoints: [{service: web, address: \"10.0.0.2:80\"}]");
+    assert_true(file_provider_reload(&b->provider, &error));
+    assert_null(task_registry_find(b->registry, "file/web/10.0.0.1:80"));
+    unlink(copy);
 }
 
 static void what_is_no_regular_file_does_not_hang_the_reader(void **state)
@@ -245,6 +269,7 @@ int main(void)
         TEST(a_bad_file_keeps_the_old_list_and_is_reported),
         TEST(an_endpoint_that_leads_to_portico_itself_is_left_out_and_told),
         TEST(a_missing_file_is_no_reason_not_to_start),
+        TEST(beside_a_half_written_file_the_last_good_one_stands_in),
         TEST(what_is_no_regular_file_does_not_hang_the_reader),
         cmocka_unit_test(the_kinds_are_found_by_name),
     };
