@@ -191,6 +191,8 @@ install: all ## copy the binaries and the documents below PREFIX
 	install -D -m 755 $(OUT)/portico $(DESTDIR)$(PREFIX)/bin/portico
 	install -D -m 755 $(OUT)/portico-bench $(DESTDIR)$(PREFIX)/bin/portico-bench
 	install -D -m 644 config/examples/portico.yaml $(DESTDIR)$(PREFIX)/share/portico/portico.yaml
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local|$(PREFIX)|' packaging/portico.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/portico.service
 	install -d $(DESTDIR)$(PREFIX)/share/doc/portico
 	install -m 644 README.md CHANGELOG.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/portico/
 

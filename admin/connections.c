@@ -2,9 +2,13 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <event2/bufferevent.h>
 
@@ -15,6 +19,7 @@
 #endif
 
 #define SWEEP_EVERY_MS 1000
+#define ACCEPT_ERROR_LINE_MS 60000
 
 struct connection {
     LIST_ENTRY(connection) link;
@@ -44,6 +49,19 @@ static void connection_on_close(struct evhttp_connection *evcon, void *arg)
     connection_free(arg);
 }
 
+/* The one that has been without a whole request for longest: it is idle, or its bytes drip. False: none is adopted yet. */
+static bool close_oldest(struct connections *c)
+{
+    struct connection *connection, *oldest = NULL;
+    LIST_FOREACH (connection, &c->open, link) {
+        if (connection->evcon && (!oldest || connection->deadline_at_ms <= oldest->deadline_at_ms))
+            oldest = connection;
+    }
+    if (oldest)
+        evhttp_connection_free(oldest->evcon); /* calls connection_on_close */
+    return oldest != NULL;
+}
+
 static void connection_on_adopt(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
@@ -58,6 +76,21 @@ static void connection_on_adopt(evutil_socket_t fd, short what, void *arg)
     bufferevent_decref(connection->stream);
     connection->evcon = evcon;
     evhttp_connection_set_closecb(connection->evcon, connection_on_close, connection);
+    if (connection->all->open_count >= CONNECTIONS_MAX)
+        close_oldest(connection->all);
+}
+
+/* No descriptor is free, say: the listener stays readable and would be tried again without end. The next sweep goes on. */
+static void connections_on_accept_error(struct evconnlistener *listener, void *http)
+{
+    static int64_t said_at_ms;
+    int64_t now_ms = clock_now_ms();
+    const char *why = strerror(errno);
+    (void)http;
+    if (said_at_ms == 0 || now_ms - said_at_ms >= ACCEPT_ERROR_LINE_MS)
+        log_error("admin: no connection can be accepted: %s; tried again each second", why);
+    said_at_ms = now_ms;
+    evconnlistener_disable(listener);
 }
 
 /* evhttp asks for the stream of a connection that it has just accepted. */
@@ -74,14 +107,17 @@ static struct bufferevent *connections_on_accept(struct event_base *base, void *
     bufferevent_incref(stream);
     event_active(connection->adopt, EV_TIMEOUT, 0);
     LIST_INSERT_HEAD(&c->open, connection, link);
-    if (++c->open_count >= CONNECTIONS_MAX)
-        evconnlistener_disable(c->listener);
+    if (++c->open_count >= CONNECTIONS_MAX && !close_oldest(c))
+        evconnlistener_disable(c->listener); /* all came in this turn; one that is adopted can make room */
     return stream;
 }
 
 static void connections_on_sweep(void *owner)
 {
-    connections_sweep(owner, clock_now_ms());
+    struct connections *c = owner;
+    connections_sweep(c, clock_now_ms());
+    if (c->open_count < CONNECTIONS_MAX)
+        evconnlistener_enable(c->listener);
 }
 
 void connections_init(struct connections *c, struct loop *loop, struct evhttp *http, struct evconnlistener *listener)
@@ -89,6 +125,7 @@ void connections_init(struct connections *c, struct loop *loop, struct evhttp *h
     *c = (struct connections){ .loop = loop, .listener = listener };
     LIST_INIT(&c->open);
     evhttp_set_bevcb(http, connections_on_accept, c);
+    evconnlistener_set_error_cb(listener, connections_on_accept_error);
     timer_init(&c->sweep, loop, connections_on_sweep, c);
     timer_start_every(&c->sweep, SWEEP_EVERY_MS);
 }

@@ -1,6 +1,7 @@
 /* connections: how many clients an evhttp server holds and for how long. evhttp has a timeout between two reads only,
  * so that a client that sends a byte now and then keeps its place for ever; here each connection has a deadline, moved
- * on by complete requests, and the listener rests while too many are open. Control thread only; embedded in its owner.
+ * on by complete requests, and where all places are taken the one that was without a request for longest makes room: idle
+ * or dripping clients keep nobody waiting. Control thread only; embedded in its owner.
  *
  *   accept -> adopted (deadline set) -> request complete (deadline moved) -> closed by the peer, by evhttp, or by the
  * deadline */

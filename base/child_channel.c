@@ -59,6 +59,7 @@ static bool is_known(unsigned char byte)
     case CHILD_MESSAGE_ENDED:
     case CHILD_MESSAGE_READY:
     case CHILD_MESSAGE_SERVING:
+    case CHILD_MESSAGE_BEAT:
     case CHILD_MESSAGE_RELINK:
     case CHILD_MESSAGE_LOG:
     case CHILD_MESSAGE_REOPEN_LOG:

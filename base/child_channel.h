@@ -18,6 +18,7 @@ enum child_message {
     CHILD_MESSAGE_ENDED = 'E',      /* parent: a proxy that had retired, whose counters you cannot read, has ended */
     CHILD_MESSAGE_LOG = 'G',        /* whoever has the rights: here is the access log, opened anew */
     CHILD_MESSAGE_READY = 'Y',      /* child: I have started */
+    CHILD_MESSAGE_BEAT = 'B',       /* child, each second: all of me turns its loop */
     CHILD_MESSAGE_SERVING = 'V',    /* child: all of me serves clients now; once */
     CHILD_MESSAGE_RELINK = 'N',     /* child: my stream broke though my peer may live; give both of us a new one */
     CHILD_MESSAGE_REOPEN_LOG = 'O', /* to whoever has the rights: open the access log anew for me */

@@ -1,16 +1,39 @@
 #include "base/loop.h"
 
 #include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
+
+#define LOG_LINE_MS 1000
 
 struct loop {
     struct event_base *base;
 };
 
+/* What libevent would print to stderr by itself: a line a second at most, with the number of those left out. Any thread. */
+static void loop_on_log(int severity, const char *text)
+{
+    static _Atomic int64_t said_at_ms;
+    static _Atomic uint64_t left_out;
+    int64_t now_ms = clock_now_ms();
+    if (severity < EVENT_LOG_WARN)
+        return;
+    if (said_at_ms != 0 && now_ms - said_at_ms < LOG_LINE_MS) {
+        left_out++;
+        return;
+    }
+    said_at_ms = now_ms;
+    log_warn("libevent: %s (%llu lines before it left out)", text, (unsigned long long)left_out);
+    left_out = 0;
+}
+
 struct loop *loop_new(void)
 {
+    event_set_log_callback(loop_on_log);
     struct loop *loop = mem_alloc(sizeof *loop);
     struct event_config *config = event_config_new();
     check(config != NULL);

@@ -34,6 +34,7 @@ struct config_timeouts {
     int64_t upstream_idle_ms;  /* pooled upstream connection */
     int64_t drain_ms;          /* SIGTERM to exit, at most */
     int64_t retired_tunnel_ms; /* upgraded connections of a proxy that was replaced by an upgrade */
+    int64_t watchdog_ms;       /* control or proxy without a sign of life */
 };
 
 struct config_limits {

@@ -59,6 +59,7 @@ bool child_start(struct child *child, struct loop *loop, struct child_command *c
                  const struct child_channel_callbacks *callbacks, void *owner)
 {
     int fds[2];
+    child->started_at_ms = clock_now_ms(); /* also when it fails: an attempt that is followed by a longer wait */
     if (!child_channel_open_pair(fds))
         return false;
     child_command_add(command, "--supervisor-fd");
@@ -72,7 +73,7 @@ bool child_start(struct child *child, struct loop *loop, struct child_command *c
         return false;
     }
     child->pid = pid;
-    child->started_at_ms = clock_now_ms();
+    child->beat_at_ms = 0;
     child->start_count++;
     child->channel = child_channel_new(loop, fds[0], callbacks, owner);
     return true;
@@ -83,6 +84,7 @@ void child_adopt(struct child *child, struct loop *loop, pid_t pid, int channel_
 {
     child->pid = pid;
     child->started_at_ms = clock_now_ms();
+    child->beat_at_ms = 0;
     child->was_ready = true;
     child->channel = channel_fd >= 0 ? child_channel_new(loop, channel_fd, callbacks, owner) : NULL;
 }

@@ -25,10 +25,10 @@ void child_command_add(struct child_command *command, const char *format, ...) _
 void child_command_fini(struct child_command *command);
 
 struct child {
-    const char *name;              /* borrowed, static: "proxy" */
-    pid_t pid;                     /* 0: not running */
-    struct child_channel *channel; /* owned; null: not running, or it closed its side */
-    int64_t started_at_ms;
+    const char *name;                  /* borrowed, static: "proxy" */
+    pid_t pid;                         /* 0: not running */
+    struct child_channel *channel;     /* owned; null: not running, or it closed its side */
+    int64_t started_at_ms, beat_at_ms; /* beat: its last sign of life; 0: none */
     uint32_t start_count;
     uint32_t quick_deaths; /* in a row, each within CHILD_STABLE_MS of its start */
     bool was_ready;        /* at any time, any of its lives */

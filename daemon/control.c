@@ -32,6 +32,7 @@
 
 #define EXIT_AGAIN 1
 #define EXIT_REFUSED 2
+#define BEAT_MS 1000        /* see daemon/watchdog.h */
 #define HTTP_CALLS_MAX 1024 /* above what the lanes of the engine and of the health checks let out together */
 #define EARLY_REFUSALS_MAX 32
 
@@ -47,6 +48,7 @@ struct control {
     struct config *config;         /* in force; may be started_config */
     struct child_channel *supervisor;
     struct signals signals;
+    struct timer beat;
     struct stats_region *stats;
     struct stats_region *earlier_stats[PROXY_VIEW_EARLIER_MAX];
     struct http_client *http;
@@ -242,6 +244,12 @@ static void control_on_signal(void *owner, int number)
         loop_stop(c->loop);
 }
 
+static void on_beat(void *owner)
+{
+    struct control *c = owner;
+    child_channel_send(c->supervisor, CHILD_MESSAGE_BEAT, -1);
+}
+
 static void ask_for_link(void *owner)
 {
     struct control *c = owner;
@@ -397,6 +405,7 @@ static bool start_parts(struct control *c, struct error *error)
                                                             .registry = c->registry,
                                                             .bound_listeners = c->options->listeners,
                                                             .succeeds = c->options->succeeds,
+                                                            .is_restart = !is_first_start(c),
                                                             .ask_for_link = ask_for_link,
                                                             .on_refusal = on_refusal,
                                                             .owner = c });
@@ -421,6 +430,8 @@ static void start_links(struct control *c)
     if (c->options->link_fd >= 0)
         publisher_set_link(c->publisher, c->options->link_fd);
     child_channel_send(c->supervisor, CHILD_MESSAGE_READY, -1);
+    timer_init(&c->beat, c->loop, on_beat, c);
+    timer_start_every(&c->beat, BEAT_MS);
 }
 
 /* ---- stop: in the reverse order; whatever was not started is null ---- */
@@ -468,6 +479,7 @@ int control_run(const struct control_options *options)
             save_copy(&c);
         start_links(&c);
         loop_run(c.loop);
+        timer_stop(&c.beat);
         signals_stop(&c.signals);
         child_channel_free(c.supervisor);
     } else {

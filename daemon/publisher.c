@@ -95,8 +95,10 @@ static bool may_send_first(struct publisher *p, int64_t now_ms)
 {
     if (p->synced_at_ms == 0 && !find_unsynced(p))
         p->synced_at_ms = now_ms;
-    if (p->peer_serial == 0 && !p->parts.succeeds)
+    if (p->peer_serial == 0 && !p->parts.succeeds && !p->parts.is_restart)
         return p->synced_at_ms != 0 || now_ms - p->started_at_ms >= COLD_START_WAIT_MS;
+    if (p->peer_serial == 0 && !p->parts.succeeds && p->synced_at_ms == 0)
+        return now_ms - p->started_at_ms >= PROBE_WAIT_MS;
     if (p->synced_at_ms != 0 && (all_probed(p) || now_ms - p->synced_at_ms >= PROBE_WAIT_MS))
         return true;
     warn_of_hold(p, now_ms);

@@ -2,6 +2,8 @@
  * changes of a loop turn, a whole `snapshot` on a new link or after a refusal. Control thread only; driven by its loop.
  *
  *   hello (serial 0: it serves nothing)  --> as soon as the providers' first lists are complete, or after 1 s
+ *   hello (serial 0) to a restarted control --> once every running task was probed, or 3 s later: while nobody accepts,
+ * connections wait in the kernel's queue
  *   hello (serial n: it serves an old one) --> once the lists are complete and every running task was probed, or 3 s
  * later: a restart of this process must not take endpoints out that are fine. The same when another proxy serves until
  * ours does (an upgrade).
@@ -27,9 +29,10 @@ struct publisher;
 
 struct publisher_parts {
     struct loop *loop;
-    struct task_registry *registry;    /* borrowed; its listener slot is taken */
-    const char *bound_listeners;       /* borrowed; of snapshot_write_settings() */
-    bool succeeds;                     /* while our proxy serves nothing, an earlier one serves */
+    struct task_registry *registry; /* borrowed; its listener slot is taken */
+    const char *bound_listeners;    /* borrowed; of snapshot_write_settings() */
+    bool is_restart; /* tasks were known before: the proxy, if it died too, rather waits than answers 503 */
+    bool succeeds;   /* while our proxy serves nothing, an earlier one serves */
     void (*ask_for_link)(void *owner); /* the link broke and nobody has brought a new one for a second */
     /* Of publication_set_listener(), and, for no service (""), that changes are held back. Null: nobody wants to know. */
     route_book_refusal_cb on_refusal;

@@ -2,11 +2,26 @@
 
 #include "base/check.h"
 
+/* libevent calls once for each time that it came. */
 static void signals_on_event(evutil_socket_t number, short what, void *arg)
 {
     (void)what;
     struct signals *signals = arg;
-    signals->on_signal(signals->owner, (int)number);
+    signals->pending |= UINT64_C(1) << number;
+    event_active(&signals->deliver, EV_TIMEOUT, 0);
+}
+
+static void signals_on_deliver(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct signals *signals = arg;
+    uint64_t pending = signals->pending;
+    signals->pending = 0;
+    for (int number = 1; number < 64; number++) {
+        if (pending & UINT64_C(1) << number)
+            signals->on_signal(signals->owner, number);
+    }
 }
 
 void signals_start(struct signals *signals, struct loop *loop, const int *numbers, size_t count, signals_cb on_signal,
@@ -16,6 +31,8 @@ void signals_start(struct signals *signals, struct loop *loop, const int *number
     signals->count = count;
     signals->on_signal = on_signal;
     signals->owner = owner;
+    signals->pending = 0;
+    check(event_assign(&signals->deliver, loop_base(loop), -1, 0, signals_on_deliver, signals) == 0);
     for (size_t i = 0; i < count; i++) {
         struct event *event = &signals->events[i];
         check(event_assign(event, loop_base(loop), numbers[i], EV_SIGNAL | EV_PERSIST, signals_on_event, signals) == 0);
@@ -27,5 +44,6 @@ void signals_stop(struct signals *signals)
 {
     for (size_t i = 0; i < signals->count; i++)
         event_del(&signals->events[i]);
+    event_del(&signals->deliver);
     signals->count = 0;
 }

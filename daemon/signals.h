@@ -1,9 +1,11 @@
-/* signals: process signals as callbacks from a loop. One set in a process (libevent keeps one handler table); the
+/* signals: process signals as callbacks from a loop. One that comes several times before the loop gets to it is one, as
+ * with signals in general: a wrapper that sends SIGTERM to its child and then to its group does not mean it twice. One set in a process (libevent keeps one handler table); the
  * thread that runs the loop. */
 #ifndef DAEMON_SIGNALS_H
 #define DAEMON_SIGNALS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/loop.h"
 
@@ -15,6 +17,8 @@ typedef void (*signals_cb)(void *owner, int signal_number);
 struct signals {
     struct event events[SIGNALS_MAX];
     size_t count;
+    struct event deliver;
+    uint64_t pending; /* bit n: signal n came in this turn */
     signals_cb on_signal;
     void *owner; /* borrowed */
 };

@@ -80,7 +80,10 @@ static void status_readiness(void *owner, struct admin_readiness *out)
     struct publisher_status publisher;
     const char *store_problem = find_store_problem(s);
     publisher_status(s->publisher, &publisher);
-    *out = (struct admin_readiness){ .ready = publisher.is_linked && publisher.is_serving && !store_problem };
+    int64_t beat_age_ms = clock_now_ms() - stats_last_beat_ms(s->view->stats);
+    bool is_beating = beat_age_ms < STATUS_BEAT_MS;
+    *out = (struct admin_readiness){ .ready =
+                                         publisher.is_linked && publisher.is_serving && is_beating && !store_problem };
     describe_docker(s, out->docker, sizeof out->docker);
     describe_troubles(s, &publisher, out->warning, sizeof out->warning);
     if (!publisher.is_linked)
@@ -89,6 +92,9 @@ static void status_readiness(void *owner, struct admin_readiness *out)
         snprintf(out->reason, sizeof out->reason, "the proxy has no snapshot yet%s%.*s",
                  publisher.last_rejection[0] ? "; it refused: " : "", (int)sizeof out->reason / 2,
                  publisher.last_rejection);
+    else if (!is_beating)
+        snprintf(out->reason, sizeof out->reason, "the proxy has given no sign of life for %lld s",
+                 (long long)beat_age_ms / 1000);
     else if (store_problem)
         snprintf(out->reason, sizeof out->reason, "durable state: no task is started or stopped: %.180s",
                  store_problem);

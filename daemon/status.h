@@ -14,6 +14,8 @@
 #include "discovery/health/checker.h"
 #include "discovery/provider.h"
 
+#define STATUS_BEAT_MS 3000 /* the proxy says twice a second that its main thread and all its workers turn */
+
 /* Embedded in its owner; all pointers borrowed. */
 struct status {
     struct publisher *publisher;

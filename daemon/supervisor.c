@@ -7,6 +7,7 @@
 #include "daemon/crew.h"
 #include "daemon/signals.h"
 #include "daemon/succession.h"
+#include "daemon/watchdog.h"
 #include "proxy/access_log.h"
 #include "proxy/proxy.h"
 #include "proxy/stats.h"
@@ -48,6 +49,7 @@ struct supervisor {
     int64_t drain_ms; /* follows reloads */
     struct crew crew;
     struct signals signals;
+    struct watchdog control_watchdog, proxy_watchdog;
     struct timer deadline; /* of the phase */
     enum supervisor_phase phase;
     struct succession succession;
@@ -93,8 +95,11 @@ static void supervisor_on_proxy_restart(void *owner)
 
 /* ---- stopping ---- */
 
-static void stop_restarts(struct supervisor *s)
+/* From here on nobody is started again. */
+static void stop_watching(struct supervisor *s)
 {
+    watchdog_stop(&s->control_watchdog);
+    watchdog_stop(&s->proxy_watchdog);
     timer_stop(&s->crew.control.restart);
     timer_stop(&s->crew.proxy.restart);
 }
@@ -120,7 +125,7 @@ static void begin_drain(struct supervisor *s)
 {
     log_info("stopping: requests in progress have %lld ms to end", (long long)s->drain_ms);
     s->phase = SUPERVISOR_DRAINING;
-    stop_restarts(s);
+    stop_watching(s);
     upgrade_fini(&s->succession.upgrade);
     /* Or new connections would wait in a queue nobody empties. */
     socket_book_close(&s->succession.inherited.sockets, &s->crew.sockets);
@@ -138,7 +143,7 @@ static void begin_drain(struct supervisor *s)
 static void stop_at_once(struct supervisor *s)
 {
     log_warn("stopping at once");
-    stop_restarts(s);
+    stop_watching(s);
     upgrade_fini(&s->succession.upgrade);
     kill_all(s);
     s->phase = SUPERVISOR_STOPPING;
@@ -374,6 +379,7 @@ static void child_has_sent(struct supervisor *s, struct child *child, enum child
 {
     if (fd >= 0)
         close(fd); /* nothing that we want */
+    child->beat_at_ms = clock_now_ms();
     if (message == CHILD_MESSAGE_READY) {
         child->was_ready = true;
         log_info("%s[%d] is ready", child->name, (int)child->pid);
@@ -438,9 +444,11 @@ static void run(struct supervisor *s)
         supervisor_on_proxy_restart(s);
     if (s->phase == SUPERVISOR_TAKING_OVER)
         timer_start(&s->deadline, TAKE_OVER_MS);
+    watchdog_start(&s->control_watchdog, s->loop, &s->crew.control, s->crew.config->proxy.timeouts.watchdog_ms);
+    watchdog_start(&s->proxy_watchdog, s->loop, &s->crew.proxy, s->crew.config->proxy.timeouts.watchdog_ms);
     reap(s);
     loop_run(s->loop);
-    stop_restarts(s);
+    stop_watching(s);
     timer_stop(&s->deadline);
     signals_stop(&s->signals);
 }

@@ -30,7 +30,7 @@ struct access_log_switch {
 
 struct fleet {
     struct fleet_worker *workers;
-    uint32_t worker_count, running_count, draining_count;
+    uint32_t worker_count, running_count, draining_count, pings_missing;
     struct mailbox *mailbox;
     struct snapshot_builder *builder;
     struct snapshot *newest;
@@ -116,6 +116,9 @@ static void fleet_on_mail(void *owner, struct mail *mail)
         break;
     case WORKER_TOOK_LOG:
         worker_took_log(fleet);
+        break;
+    case WORKER_TURNS:
+        fleet->pings_missing--;
         break;
     case WORKER_DRAINS:
         if (++fleet->draining_count == fleet->worker_count)
@@ -255,6 +258,18 @@ static void order_phase(struct fleet *fleet, enum worker_phase phase)
     fleet->phase = phase;
     for (uint32_t w = 0; w < fleet->worker_count; w++)
         worker_post_phase(fleet->workers[w].worker, phase);
+}
+
+bool fleet_ping(struct fleet *fleet)
+{
+    if (fleet->phase != WORKER_SERVING)
+        return true;
+    if (fleet->pings_missing > 0)
+        return false;
+    fleet->pings_missing = fleet->worker_count;
+    for (uint32_t w = 0; w < fleet->worker_count; w++)
+        worker_post_ping(fleet->workers[w].worker);
+    return true;
 }
 
 void fleet_retire(struct fleet *fleet)

@@ -38,6 +38,9 @@ bool fleet_publish(struct fleet *fleet, json_t *document, struct error *error);
 bool fleet_publish_patch(struct fleet *fleet, json_t *patch, struct error *error);
 uint64_t fleet_serial(const struct fleet *fleet);  /* of the newest published; 0: none */
 int64_t fleet_drain_ms(const struct fleet *fleet); /* how long a drain may take */
+/* Asks every worker to turn its loop. False: one has not done so since it was asked last. One that leaves is not asked. */
+bool fleet_ping(struct fleet *fleet);
+
 /* Each goes further than the one before (proxy/worker.h); on_stopped ends them. */
 void fleet_retire(struct fleet *fleet); /* a successor has the listening sockets */
 void fleet_drain(struct fleet *fleet);  /* nothing new; what is under way ends by itself */

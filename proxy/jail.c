@@ -1,5 +1,6 @@
 #include "proxy/jail.h"
 
+#include "base/log.h"
 #include "proxy/jail_filter.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <linux/landlock.h>
 #include <pwd.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -85,12 +87,35 @@ static bool close_file_system(struct error *error)
     return done;
 }
 
+/* A container may run as root with none of the rights of root: then there is no account to change to, and nobody who could
+ * end a process of another one. */
+static bool can_change_account(void)
+{
+    static const struct {
+        int number;
+        const char *name;
+    } needed[] = { { CAP_SETUID, "CAP_SETUID" }, { CAP_SETGID, "CAP_SETGID" }, { CAP_KILL, "CAP_KILL" } };
+    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct have[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+    char missing[64] = "";
+    if (syscall(SYS_capget, &header, have) < 0)
+        return true;
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+        if (!(have[0].effective & 1u << needed[i].number))
+            snprintf(missing + strlen(missing), sizeof missing - strlen(missing), " %s", needed[i].name);
+    }
+    if (missing[0])
+        log_warn("proxy.user: the account is not changed, for want of%s; all other rights are given up", missing);
+    return !missing[0];
+}
+
 bool jail_enter(const char *user, struct error *error)
 {
     bool is_root = geteuid() == 0;
     struct account account = { 0, 0 };
     if (user && is_root && !find_account(user, &account, error))
         return false;
+    is_root = is_root && (!user || can_change_account());
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_set_errno(error, "no_new_privs");
     drop_bounding_set();

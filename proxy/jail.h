@@ -1,7 +1,8 @@
 /* jail: what a process gives up before it reads untrusted bytes. For good, and for every thread that it starts later.
  * Call it once, from the only thread, after everything that needs a right (listening sockets, log files) is open.
  *
- * - identity: user and group of `user`, no supplementary groups (only when started as root)
+ * - identity: user and group of `user`, no supplementary groups (only when started as root, with the capabilities for it;
+ * without them it says so and stays root in name, with no capability)
  * - capabilities: none, in none of the five sets; no_new_privs
  * - system calls: an allow-list (libseccomp). Sockets are IPv4 and IPv6 only, so that no Unix socket (a container
  * engine's) can be reached; no new process, no exec, no listening socket, no other process's memory.

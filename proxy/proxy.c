@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define BEAT_MS 500
+#define BEATS_PER_SIGN 2  /* to the supervisor */
 #define END_GRACE_MS 2000 /* for the workers to close and log what is left */
 
 enum proxy_phase { PROXY_SERVING = 0, PROXY_RETIRING, PROXY_DRAINING, PROXY_ENDING };
@@ -36,6 +37,7 @@ struct proxy {
     struct timer beat, drain_limit;
     struct event on_term, on_int, on_hup, on_usr1;
     enum proxy_phase phase;
+    uint32_t beat_count;
     bool has_served; /* every worker has taken a snapshot, at some time */
     int exit_code;
 };
@@ -250,7 +252,11 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 static void on_beat(void *owner)
 {
     struct proxy *p = owner;
+    if (!fleet_ping(p->fleet))
+        return;
     stats_beat(p->stats, clock_now_ms());
+    if (p->supervisor && p->beat_count++ % BEATS_PER_SIGN == 0)
+        child_channel_send(p->supervisor, CHILD_MESSAGE_BEAT, -1);
 }
 
 static void watch_signal(struct proxy *p, struct event *event, int number)

@@ -49,7 +49,7 @@ struct snapshot_rows {
 };
 
 /* What a worker's mailbox carries. */
-enum worker_mail_kind { WORKER_MAIL_SNAPSHOT = 0, WORKER_MAIL_PHASE, WORKER_MAIL_LOG };
+enum worker_mail_kind { WORKER_MAIL_SNAPSHOT = 0, WORKER_MAIL_PHASE, WORKER_MAIL_PING, WORKER_MAIL_LOG };
 struct worker_mail {
     struct mail mail;
     enum worker_mail_kind kind;

@@ -78,8 +78,9 @@ uint32_t stats_find_service(const struct stats_region *region, const char *name)
 const char *stats_service_name(const struct stats_region *region, uint32_t slot); /* any thread, while it is claimed */
 void stats_release_service(struct stats_region *region, uint32_t slot); /* keeps counters until the row is needed */
 void stats_release_endpoint(struct stats_region *region, uint32_t slot);
-void stats_beat(struct stats_region *region, int64_t now_ms); /* main thread, twice a second: "I am alive" */
-void stats_set_ending(struct stats_region *region);           /* main thread: no request will begin any more */
+void stats_beat(struct stats_region *region,
+                int64_t now_ms); /* main thread, twice a second, while all workers turn: "we are alive" */
+void stats_set_ending(struct stats_region *region); /* main thread: no request will begin any more */
 
 /* ---- supervisor ---- */
 /* Its writer has died, in whatever state: nothing is in flight and nothing will begin. False: see the error. */

@@ -267,6 +267,10 @@ static void worker_on_mail(void *owner, struct mail *mail)
         free(mail);
         go_on_leaving(w);
         break;
+    case WORKER_MAIL_PING:
+        free(mail);
+        notify_main(w, WORKER_TURNS, NULL);
+        break;
     case WORKER_MAIL_LOG:
         access_log_switch(&w->access_log, ((struct log_order *)mail)->fd);
         free(mail);
@@ -476,6 +480,13 @@ void worker_post_phase(struct worker *w, enum worker_phase phase)
     order->mail.kind = WORKER_MAIL_PHASE;
     order->phase = phase;
     mailbox_post(w->mailbox, &order->mail.mail);
+}
+
+void worker_post_ping(struct worker *w)
+{
+    struct worker_mail *order = mem_alloc(sizeof *order);
+    order->kind = WORKER_MAIL_PING;
+    mailbox_post(w->mailbox, &order->mail);
 }
 
 void worker_post_log(struct worker *w, int fd)

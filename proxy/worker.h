@@ -108,6 +108,7 @@ enum worker_notice_kind {
     WORKER_KEPT_ROWS, /* a request outlives its snapshot, which comes back behind this */
     WORKER_RETURNED_ROWS,
     WORKER_TOOK_LOG,
+    WORKER_TURNS,  /* answers a ping */
     WORKER_DRAINS, /* no request will begin on a connection that had none under way */
     WORKER_STOPPED
 };
@@ -126,6 +127,7 @@ void worker_run(struct worker *w);              /* the thread's body: turns unti
 /* Any thread. */
 void worker_post_snapshot(struct worker *w, struct snapshot_hold *hold);
 void worker_post_phase(struct worker *w, enum worker_phase phase); /* an earlier one than the present is no order */
+void worker_post_ping(struct worker *w);                           /* answered by WORKER_TURNS */
 void worker_post_log(struct worker *w, int fd); /* borrowed; answered by WORKER_TOOK_LOG: the one before is not used */
 
 /* Its own thread. */

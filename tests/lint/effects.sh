@@ -6,7 +6,7 @@ set -u
 owners='proxy/access_log.c proxy/access_log_opener.c proxy/channel.c proxy/listener.c proxy/upstream/pool.c proxy/snapshot_file.c proxy/proxy.c
 proxy/fleet.c proxy/worker.c proxy/jail.c proxy/jail_self_test.c proxy/conn.c admin/server.c admin/connections.c daemon/child.c
 daemon/listen_sockets.c daemon/signals.c daemon/supervisor.c daemon/crew.c daemon/predecessors.c daemon/succession.c daemon/upgrade.c
-daemon/upgrade_order.c daemon/control.c daemon/main.c'
+daemon/upgrade_order.c daemon/watchdog.c daemon/control.c daemon/main.c'
 calls='time|gettimeofday|clock_gettime|sleep|usleep|nanosleep|socket|socketpair|accept4?|connect|bind|listen|recv|recvfrom'
 calls="$calls|recvmsg|send|sendto|sendmsg|poll|select|epoll_[a-z0-9]+|fork|vfork|execv[pe]*"
 calls="$calls|execl[pe]*|posix_spawnp?|system|popen|pthread_create|kill|signal|sigaction|timerfd_[a-z]+|curl_easy_perform"

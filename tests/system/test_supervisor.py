@@ -225,6 +225,57 @@ def test_sigquit_or_a_second_sigterm_stops_at_once(start_held, numbers):
     assert result == [None]
 
 
+def test_readyz_fails_while_the_proxy_stands_still(portico):
+    freeze(portico.child("proxy"))
+    pid = portico.child("proxy")
+    wait_until(lambda: try_get(portico.admin_port, "/readyz") == 503, "not ready")
+    assert "no sign of life" in portico.admin("/readyz")[1]
+    os.kill(pid, signal.SIGCONT)
+    wait_until(portico.is_ready, "ready again")
+
+
+@pytest.mark.parametrize("role", ["proxy", "control"])
+def test_a_process_that_stands_still_is_started_again(make_portico, backend, role):
+    p = make_portico(proxy={"workers": 1, "timeouts": {"watchdog": "3s"}})
+    p.write_endpoints([("web", backend.address)])
+    p.start_and_wait()
+    old = p.child(role)
+    freeze(old)
+    p.wait_for_new(role, old)
+    assert f"{role}[{old}]: no sign of life" in p.log()
+    p.wait_serving()
+    wait_until(p.is_ready, "ready")
+
+
+def test_silent_admin_clients_keep_nobody_waiting(portico):
+    silent = [socket.create_connection(("127.0.0.1", portico.admin_port), 60) for _ in range(100)]
+    for one in silent[::2]:
+        with contextlib.suppress(OSError):
+            one.sendall(b"GET /healthz HTT")
+    assert get(portico.admin_port, "/healthz", timeout_s=8)[0] == 200  # each of them has 10 s
+    for one in silent:
+        one.close()
+
+
+def test_both_killed_answer_no_503_before_the_first_probes(portico):
+    freeze(portico.child("proxy"))
+    control, proxy = portico.kill("control"), portico.kill("proxy")
+    portico.wait_for_new("control", control)
+    portico.wait_for_new("proxy", proxy)
+    assert get(portico.port)[0] == 200  # waited in the queue
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root has capabilities to lose")
+def test_root_without_capabilities_says_what_is_missing_and_serves(make_portico, backend):
+    p = make_portico()
+    p.write_endpoints([("web", backend.address)])
+    p.start_and_wait("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+    p.wait_serving()
+    assert "the account is not changed, for want of CAP_SETUID CAP_SETGID CAP_KILL" in p.log()
+    status = read_status(p.child("proxy"))
+    assert status["CapEff"].strip("0") == "" and status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+
+
 def test_nothing_is_left_behind(portico):
     children = [portico.child("control"), portico.child("proxy")]
     portico.send(signal.SIGTERM)

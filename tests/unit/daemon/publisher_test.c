@@ -30,6 +30,7 @@ struct bench {
     struct buf received;
     int64_t now_ms;
     size_t asked_for_link;
+    bool is_restart;
 };
 
 static void set_time(struct bench *b, int64_t now_ms)
@@ -49,6 +50,7 @@ static void open_publisher(struct bench *b)
     b->publisher = publisher_new(&(struct publisher_parts){ .loop = b->loop,
                                                             .registry = b->registry,
                                                             .bound_listeners = "http",
+                                                            .is_restart = b->is_restart,
                                                             .ask_for_link = ask_for_link,
                                                             .owner = b });
     publisher_add_provider(b->publisher, b->provider);
@@ -365,6 +367,22 @@ static void a_restarted_proxy_does_not_wait_for_the_back_off_of_the_one_before(v
     expect_frame(b, "snapshot");
 }
 
+static void a_restarted_control_gives_a_fresh_proxy_nothing_before_its_tasks_were_probed(void **state)
+{
+    struct bench *b = *state;
+    publisher_free(b->publisher);
+    b->is_restart = true;
+    open_publisher(b);
+    connect_proxy(b);
+    say_number(b, "hello", 0);
+    expect_no_frame(b);
+    sync_provider(b);
+    put_task(b, "a", TASK_HEALTH_UNKNOWN);
+    expect_no_frame(b);
+    task_registry_set_probe(b->registry, "a", TASK_HEALTH_UP, "");
+    expect_frame(b, "snapshot");
+}
+
 static void a_new_link_to_the_same_proxy_keeps_what_is_known(void **state)
 {
     struct bench *b = *state;
@@ -458,6 +476,7 @@ int main(void)
         TEST(a_snapshot_that_is_refused_again_and_again_is_sent_more_and_more_slowly),
         TEST(changes_wait_while_too_many_frames_are_unanswered_and_then_come_as_one),
         TEST(a_restarted_proxy_gets_everything_at_once),
+        TEST(a_restarted_control_gives_a_fresh_proxy_nothing_before_its_tasks_were_probed),
         TEST(a_restarted_proxy_does_not_wait_for_the_back_off_of_the_one_before),
         TEST(a_new_link_to_the_same_proxy_keeps_what_is_known),
         TEST(an_answer_to_an_earlier_control_is_not_taken_for_ours),
