@@ -14,6 +14,7 @@
 
 #define RESTART_FIRST_MS 100
 #define RESTART_SLOWEST_MS 5000
+#define RESTART_READY_SLOWEST_MS 500 /* of one that works until it is killed: it is missed more than a start costs */
 
 void child_command_add(struct child_command *command, const char *format, ...)
 {
@@ -74,6 +75,7 @@ bool child_start(struct child *child, struct loop *loop, struct child_command *c
     }
     child->pid = pid;
     child->beat_at_ms = 0;
+    child->is_ready = false;
     child->start_count++;
     child->channel = child_channel_new(loop, fds[0], callbacks, owner);
     return true;
@@ -85,7 +87,7 @@ void child_adopt(struct child *child, struct loop *loop, pid_t pid, int channel_
     child->pid = pid;
     child->started_at_ms = clock_now_ms();
     child->beat_at_ms = 0;
-    child->was_ready = true;
+    child->is_ready = child->was_ready = true;
     child->channel = channel_fd >= 0 ? child_channel_new(loop, channel_fd, callbacks, owner) : NULL;
 }
 
@@ -100,11 +102,11 @@ int64_t child_restart_delay_ms(struct child *child, int64_t now_ms)
 {
     if (now_ms - child->started_at_ms >= CHILD_STABLE_MS)
         child->quick_deaths = 0;
-    int64_t delay_ms = 0;
-    for (uint32_t i = 0; i < child->quick_deaths && delay_ms < RESTART_SLOWEST_MS; i++)
+    int64_t delay_ms = 0, slowest_ms = child->is_ready ? RESTART_READY_SLOWEST_MS : RESTART_SLOWEST_MS;
+    for (uint32_t i = 0; i < child->quick_deaths && delay_ms < slowest_ms; i++)
         delay_ms = delay_ms ? delay_ms * 2 : RESTART_FIRST_MS;
     child->quick_deaths++;
-    return delay_ms < RESTART_SLOWEST_MS ? delay_ms : RESTART_SLOWEST_MS;
+    return delay_ms < slowest_ms ? delay_ms : slowest_ms;
 }
 
 void child_describe_end(int wait_status, char *out, size_t size)

@@ -32,6 +32,7 @@ struct child {
     uint32_t start_count;
     uint32_t quick_deaths; /* in a row, each within CHILD_STABLE_MS of its start */
     bool was_ready;        /* at any time, any of its lives */
+    bool is_ready;         /* in its present, or last, life */
     struct timer restart;
 };
 
@@ -48,7 +49,7 @@ void child_adopt(struct child *child, struct loop *loop, pid_t pid, int channel_
 
 void child_forget(struct child *child); /* after waitpid: no pid, no channel */
 
-/* 0 for the first death in a while, then 100 ms doubling to 5 s. Counts the death. */
+/* 0 for the first death in a while, then 100 ms doubling to 5 s, to 0.5 s when it had become ready. Counts the death. */
 int64_t child_restart_delay_ms(struct child *child, int64_t now_ms);
 
 /* "exit code 1", "signal 9 (Killed)" */

@@ -381,7 +381,7 @@ static void child_has_sent(struct supervisor *s, struct child *child, enum child
         close(fd); /* nothing that we want */
     child->beat_at_ms = clock_now_ms();
     if (message == CHILD_MESSAGE_READY) {
-        child->was_ready = true;
+        child->is_ready = child->was_ready = true;
         log_info("%s[%d] is ready", child->name, (int)child->pid);
     } else if (message == CHILD_MESSAGE_RELINK && !is_stopping(s)) {
         crew_link(&s->crew);

@@ -34,6 +34,16 @@ static void quick_deaths_make_it_wait_longer_up_to_five_seconds(void **state)
         assert_int_equal(dies_after(&child, &now_ms, 10), expected[i]);
 }
 
+static void one_that_had_become_ready_is_back_soon_however_often_it_dies(void **state)
+{
+    static const int64_t expected[] = { 0, 100, 200, 400, 500, 500, 500 };
+    struct child child = { .name = "c", .is_ready = true };
+    int64_t now_ms = 5000;
+    (void)state;
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        assert_int_equal(dies_after(&child, &now_ms, 10), expected[i]);
+}
+
 static void a_life_of_ten_seconds_is_forgiven(void **state)
 {
     struct child child = { .name = "c" };
@@ -72,6 +82,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_death_is_followed_by_a_start_at_once),
         cmocka_unit_test(quick_deaths_make_it_wait_longer_up_to_five_seconds),
+        cmocka_unit_test(one_that_had_become_ready_is_back_soon_however_often_it_dies),
         cmocka_unit_test(a_life_of_ten_seconds_is_forgiven),
         cmocka_unit_test(the_end_of_a_process_is_told_in_words),
         cmocka_unit_test(a_command_line_takes_long_texts),
