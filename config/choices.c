@@ -18,6 +18,7 @@ static const char *const balancers[] = { "p2c" };
 static const char *const log_formats[] = { "json", "combined" };
 static const char *const desync_modes[] = { "monitor", "defensive", "strictest" };
 static const char *const encoded_slashes_modes[] = { "pass", "refuse" };
+static const char *const responses[] = { "lenient", "strict" };
 static const char *const forwarded_for_modes[] = { "append", "replace", "preserve" };
 static const char *const proxy_protocols[] = { "off", "v1", "v2" };
 
@@ -31,6 +32,7 @@ static struct word_list sets[CHOICES_SET_COUNT] = {
     [CHOICES_LOG_FORMAT] = WORDS(log_formats),
     [CHOICES_DESYNC_MODE] = WORDS(desync_modes),
     [CHOICES_ENCODED_SLASHES] = WORDS(encoded_slashes_modes),
+    [CHOICES_RESPONSES] = WORDS(responses),
     [CHOICES_FORWARDED_FOR] = WORDS(forwarded_for_modes),
     [CHOICES_PROXY_PROTOCOL] = WORDS(proxy_protocols),
 };
@@ -68,8 +70,8 @@ const char *const *choices_of(enum choices_set set, size_t *count)
 
 const char *choices_set_to_str(enum choices_set set)
 {
-    static const char *const names[] = { "log level",       "balancer",      "log format",    "desync mode",
-                                         "encoded slashes", "forwarded for", "PROXY protocol" };
+    static const char *const names[] = { "log level",       "balancer",  "log format",    "desync mode",
+                                         "encoded slashes", "responses", "forwarded for", "PROXY protocol" };
     static_assert(sizeof names / sizeof names[0] == CHOICES_SET_COUNT, "a name for each");
     return set < CHOICES_SET_COUNT ? names[set] : "?";
 }

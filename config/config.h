@@ -69,6 +69,7 @@ struct config_proxy {
     char *desync;                 /* "monitor", "defensive" or "strictest" */
     char *encoded_slashes;        /* "pass" or "refuse" */
     bool accepts_bare_lf, answers_half_closed;
+    char *responses;        /* "lenient" or "strict", of services that say nothing */
     char **trusted_proxies; /* networks whose X-Forwarded-* and PROXY headers are believed */
     size_t trusted_proxy_count;
     char *forwarded_for;  /* "append", "replace" or "preserve", for clients in trusted_proxies */
@@ -136,6 +137,7 @@ struct config_service {
     int64_t memory_mib;     /* 0: no limit */
     int64_t desired_count;
     char *proxy_protocol;                   /* what tasks want in front of each connection: "off", "v1" or "v2" */
+    char *responses;                        /* "lenient" or "strict"; null: as config_proxy says */
     int64_t stop_timeout_ms;                /* SIGTERM to SIGKILL */
     int64_t deregistration_delay_ms;        /* longest wait for in-flight = 0 before the stop */
     int64_t tunnel_deregistration_delay_ms; /* the same while a tunnel is open */

@@ -45,6 +45,7 @@
     X(LOG_FORMAT, char *)      \
     X(DESYNC_MODE, char *)     \
     X(ENCODED_SLASHES, char *) \
+    X(RESPONSES, char *)       \
     X(FORWARDED_FOR, char *)   \
     X(PROXY_PROTOCOL, char *)  \
     X(NETWORK, char *)         \

@@ -74,6 +74,7 @@ static const struct value_type types[] = {
     [SCHEMA_TYPE_BALANCER] = CHOICES("a balancer", CHOICES_BALANCER),
     [SCHEMA_TYPE_LOG_FORMAT] = CHOICES("a log format", CHOICES_LOG_FORMAT),
     [SCHEMA_TYPE_ENCODED_SLASHES] = CHOICES("a way with encoded slashes", CHOICES_ENCODED_SLASHES),
+    [SCHEMA_TYPE_RESPONSES] = CHOICES("a way to read responses", CHOICES_RESPONSES),
     [SCHEMA_TYPE_DESYNC_MODE] = CHOICES("a desync mode", CHOICES_DESYNC_MODE),
     [SCHEMA_TYPE_FORWARDED_FOR] = CHOICES("a way to treat the fields", CHOICES_FORWARDED_FOR),
     [SCHEMA_TYPE_PROXY_PROTOCOL] = CHOICES("a PROXY protocol version", CHOICES_PROXY_PROTOCOL),

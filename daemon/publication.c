@@ -31,6 +31,7 @@ struct publication {
     struct rotation *rotation;
     json_t *settings;
     json_t *proxy_protocols; /* service -> word, of those that the configuration describes */
+    json_t *responses;       /* service -> word, of those that the configuration says one for */
     size_t routed_count;
     bool may_fail_open;
     bool has_new_settings, has_new_routes;
@@ -251,6 +252,9 @@ static bool update_sent(struct publication *p, struct published_service *service
     bool is_failing_open;
     json_t *current = snapshot_write_service(p->registry, service->name, &rules, &is_failing_open);
     set_failing_open(service, is_failing_open, current);
+    json_t *responses = json_object_get(p->responses, service->name);
+    if (responses)
+        json_object_set(current, "responses", responses);
     bool is_new = !service->sent || !json_equal(service->sent, current);
     if (is_new)
         set_sent(p, service, current, serial);
@@ -289,12 +293,17 @@ static void put_unless_empty(json_t *object, const char *key, json_t *list)
 }
 
 /* Their tasks carry no labels of it. */
-static void note_proxy_protocols(struct publication *p, const struct config *config)
+static void note_service_words(struct publication *p, const struct config *config)
 {
     struct published_service *service, *next;
     json_object_clear(p->proxy_protocols);
-    for (size_t i = 0; i < config->service_count; i++)
-        put(p->proxy_protocols, config->services[i].name, json_string(config->services[i].proxy_protocol));
+    json_object_clear(p->responses);
+    for (size_t i = 0; i < config->service_count; i++) {
+        const struct config_service *one = &config->services[i];
+        put(p->proxy_protocols, one->name, json_string(one->proxy_protocol));
+        if (one->responses)
+            put(p->responses, one->name, json_string(one->responses));
+    }
     HASH_ITER (by_name, p->services, service, next)
         service->has_new_endpoints = true;
 }
@@ -308,6 +317,7 @@ struct publication *publication_new(const struct task_registry *registry, const 
     p->rotation = rotation_new();
     p->settings = json_object();
     p->proxy_protocols = json_object();
+    p->responses = json_object();
     return p;
 }
 
@@ -323,6 +333,7 @@ void publication_free(struct publication *p)
     rotation_free(p->rotation);
     json_decref(p->settings);
     json_decref(p->proxy_protocols);
+    json_decref(p->responses);
     free(p);
 }
 
@@ -340,7 +351,7 @@ void publication_apply_config(struct publication *p, const struct config *config
     json_decref(p->settings);
     p->settings = settings;
     p->may_fail_open = config->proxy.fails_open;
-    note_proxy_protocols(p, config);
+    note_service_words(p, config);
     route_book_apply_config(p->routes, config);
     task_registry_each(p->registry, note_task, p);
 }

@@ -109,6 +109,7 @@ static void write_policies(const struct config_proxy *proxy, json_t *out)
 {
     set_text(out, "desync", proxy->desync);
     set_text(out, "encodedSlashes", proxy->encoded_slashes);
+    set_text(out, "responses", proxy->responses);
     set_text(out, "forwardedFor", proxy->forwarded_for);
     set_text(out, "accessLogFormat", proxy->access_log_format);
     set_integer(out, "accessLogEvery", proxy->access_log_every);

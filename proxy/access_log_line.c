@@ -12,13 +12,14 @@
 #define TARGET_BYTES 1024
 #define HOST_BYTES 256
 #define NAME_BYTES 128 /* service, request id */
+#define FAULT_BYTES 96
 #define AGENT_BYTES 768
 #define OWN_BYTES 64 /* texts of our own making, which need no escaping: addresses, ends, reasons */
 #define NUMBER_BYTES 20
 #define KEYS_BYTES 512
 
-_Static_assert(KEYS_BYTES + METHOD_BYTES + TARGET_BYTES + HOST_BYTES + 2 * NAME_BYTES + 8 * OWN_BYTES +
-                       12 * NUMBER_BYTES <=
+_Static_assert(KEYS_BYTES + METHOD_BYTES + TARGET_BYTES + HOST_BYTES + 2 * NAME_BYTES + FAULT_BYTES + 10 * OWN_BYTES +
+                       13 * NUMBER_BYTES <=
                    ACCESS_LOG_LINE_BYTES,
                "a JSON line fits");
 _Static_assert(KEYS_BYTES + METHOD_BYTES + TARGET_BYTES + 2 * AGENT_BYTES + 2 * OWN_BYTES + 2 * NUMBER_BYTES <=
@@ -305,8 +306,22 @@ size_t access_log_line_json(struct access_log_clock *clock, int64_t wall_us, con
         at = put_own(PUT(at, "\",\"desync\":\""), r->desync);
         at = put_own(PUT(at, "\",\"desyncReason\":\""), r->desync_reason);
     }
+    if (r->fault) {
+        at = put_own(PUT(at, "\",\"fault\":\""), r->fault);
+        at = put_own(PUT(at, "\",\"faultPlace\":\""), r->fault_place);
+        at = put_number(PUT(at, "\",\"faultOffset\":"), r->fault_at);
+        at = put_text(PUT(at, ",\"faultLine\":\""), r->fault_line, FAULT_BYTES, ESCAPE_JSON);
+    }
     at = PUT(at, "\"}\n");
     return (size_t)(at - out);
+}
+
+void access_record_set_fault(struct access_record *record, const struct fault *fault)
+{
+    record->fault = fault->why;
+    record->fault_place = fault->place;
+    record->fault_at = fault->at;
+    record->fault_line = fault->line;
 }
 
 /* "-" for what is not there, as web servers write it. */

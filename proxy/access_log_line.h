@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "proxy/fault.h"
 
 /* The longest line, with its newline. Less than PIPE_BUF. */
 #define ACCESS_LOG_LINE_BYTES 3584
@@ -21,6 +22,9 @@ struct access_record {
     const char *end;                    /* how the exchange ended */
     const char *termination;            /* two letters, see proxy/termination.h */
     const char *desync, *desync_reason; /* unless compliant */
+    const char *fault, *fault_place;    /* what was wrong with a refused message, and in which part of it; or null */
+    uint64_t fault_at;                  /* bytes from the start of that part */
+    struct slice fault_line;            /* that it is in, hostile */
     struct slice method, target, host, request_id;
     struct slice referer, user_agent; /* of the combined format only */
     int status;                       /* 0: none was sent */
@@ -32,6 +36,9 @@ struct access_record {
     /* From started_at_us to the request's last byte, to the response head, to the end; and of the last connect. */
     int64_t request_us, response_us, duration_us, connect_us;
 };
+
+/* Borrows the line. */
+void access_record_set_fault(struct access_record *record, const struct fault *fault);
 
 /* The text of a second, which many lines share; a long request brings an earlier one back, so there are a few. */
 #define ACCESS_LOG_SECONDS 4

@@ -30,6 +30,11 @@ void body_fini(struct body *body, struct buffer_pool *pool)
     body->pipe = NULL;
 }
 
+enum h1_error body_fault(const struct body *body)
+{
+    return (enum h1_error)body->chunks.error;
+}
+
 static size_t smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
@@ -77,8 +82,10 @@ static enum body_result complete(struct body *body, struct buffer *out, struct b
     if (body->trailers) {
         enum h1_error cause =
             h1_trailer_filter(buffer_at(body->trailers), buffer_len(body->trailers), passed, &passed_len);
-        if (cause != H1_OK)
+        if (cause != H1_OK) {
+            body->chunks.error = (uint8_t)cause;
             return BODY_MALFORMED;
+        }
     }
     if (!body->passes_trailers)
         passed_len = 0;

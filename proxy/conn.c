@@ -131,7 +131,8 @@ static void refuse(struct conn *c, enum h1_error cause)
 {
     STATS_ADD(c->worker->stats->requests_malformed, 1);
     STATS_ADD(c->worker->stats->requests_severe, 1);
-    log_debug("%s: request refused: %s", c->peer, h1_error_to_str(cause));
+    struct slice head = { buffer_at(c->channel.in), buffer_len(c->channel.in) };
+    fault_in_head(&c->worker->fault, "request-head", cause, head, c->worker->request.head_bytes);
     conn_log_refusal(c, CONN_REFUSAL_MALFORMED, h1_error_to_status(cause));
     conn_reply(c, h1_error_to_status(cause), false, false);
 }

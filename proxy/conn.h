@@ -111,7 +111,7 @@ void conn_take_body_bytes(struct conn *c, size_t bytes);
 /* ---- between conn*.c only ---- */
 
 /* conn_log.c: a line for a request that is answered before it becomes an exchange. `in` still holds what came of it;
- * DESYNC, MISDIRECTED: and w->request is it. */
+ * MALFORMED: and w->fault says why; DESYNC, MISDIRECTED: and w->request is it. */
 enum conn_refusal {
     CONN_REFUSAL_MALFORMED = 0,
     CONN_REFUSAL_DESYNC,

@@ -75,6 +75,7 @@ void conn_log_refusal(struct conn *c, enum conn_refusal refusal, int status)
     if (refusal == CONN_REFUSAL_MALFORMED) {
         record.desync = h1_desync_to_str(H1_SEVERE);
         record.desync_reason = h1_desync_reason_to_str(H1_DESYNC_MALFORMED);
+        access_record_set_fault(&record, &w->fault);
     }
     access_log_add(&w->access_log, &record);
 }

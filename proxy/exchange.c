@@ -71,7 +71,7 @@ static void count(struct exchange *x)
         return;
     STATS_ADD(stats->in_flight, -1);
     STATS_ADD(stats->requests, 1);
-    STATS_ADD(stats->statuses[x->status / 100], 1);
+    STATS_ADD(stats->statuses[x->status < 600 ? x->status / 100 : 5], 1); /* RFC 9110 15: as if it were 5xx */
     STATS_ADD(stats->request_bytes, x->request_body.relayed_bytes);
     STATS_ADD(stats->response_bytes, x->response_body.relayed_bytes);
     histogram_add(&stats->duration, spent_us > 0 ? (uint64_t)spent_us : 0);

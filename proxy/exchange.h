@@ -82,6 +82,7 @@ struct exchange {
     bool is_retrying;       /* counted in the worker's retries */
     bool has_spent_replay;  /* a try was repeated that an endpoint may have acted on */
     bool has_sent_response; /* a byte of the final response has gone to the client */
+    bool reads_leniently;   /* the responses of the service that was chosen */
     bool upstream_keep_alive;
     bool upstream_has_eof; /* of a tunnel */
     bool is_reused;        /* the present try is on a pooled connection */

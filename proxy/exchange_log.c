@@ -78,6 +78,8 @@ void exchange_log(struct exchange *x)
         record.desync = h1_desync_to_str(x->desync);
         record.desync_reason = h1_desync_reason_to_str(x->desync_reason);
     }
+    if (x->end == EXCHANGE_END_UPSTREAM_MALFORMED || x->end == EXCHANGE_END_BODY_MALFORMED)
+        access_record_set_fault(&record, &x->worker->fault);
     if (x->head)
         set_head_fields(x, log->format, &record);
     set_phases(x, &record);

@@ -9,6 +9,12 @@
 
 #define DUE_MAX 256 /* beyond that, buffers would only pile up */
 
+static void body_malformed(struct exchange *x)
+{
+    fault_in_body(&x->worker->fault, "request-body", body_fault(&x->request_body), x->request_body.chunks.taken_bytes);
+    exchange_fail(x, EXCHANGE_END_BODY_MALFORMED, 400);
+}
+
 /* A small body travels in the same send as the head, and makes the request one that can be sent again. */
 void exchange_gather_body(struct exchange *x)
 {
@@ -20,7 +26,7 @@ void exchange_gather_body(struct exchange *x)
         x->is_spilled = true;
         break;
     case BODY_MALFORMED:
-        exchange_fail(x, EXCHANGE_END_BODY_MALFORMED, 400);
+        body_malformed(x);
         break;
     case BODY_NO_BUFFER:
         exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
@@ -108,7 +114,7 @@ static void relay_body(struct exchange *x)
         await_early_answer(x);
         break;
     case BODY_MALFORMED:
-        exchange_fail(x, EXCHANGE_END_BODY_MALFORMED, 400);
+        body_malformed(x);
         break;
     case BODY_NO_BUFFER:
         exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);

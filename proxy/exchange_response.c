@@ -16,6 +16,20 @@ static void malformed(struct exchange *x)
     exchange_fail(x, EXCHANGE_END_UPSTREAM_MALFORMED, 502);
 }
 
+static void malformed_head(struct exchange *x, enum h1_error cause, size_t at)
+{
+    struct buffer *in = x->upstream->channel.in;
+    fault_in_head(&x->worker->fault, "response-head", cause, (struct slice){ buffer_at(in), buffer_len(in) }, at);
+    malformed(x);
+}
+
+static void malformed_body(struct exchange *x)
+{
+    fault_in_body(&x->worker->fault, "response-body", body_fault(&x->response_body),
+                  x->response_body.chunks.taken_bytes);
+    malformed(x);
+}
+
 /* A response that is not self-delimiting for this client ends with the connection. An early one does too: the rest of
  * the request would have to be read before the next. */
 static bool decide_keep_alive(const struct exchange *x, const struct h1_response *response)
@@ -72,7 +86,7 @@ static void start_response(struct exchange *x, const struct h1_response *respons
     if (body_append(&x->response_body, upstream, client->out, pool) == BODY_MALFORMED) {
         buffer_give_back(pool, client->out); /* nothing has gone out: the client can still get a clean answer */
         client->out = NULL;
-        malformed(x);
+        malformed_body(x);
         return;
     }
     x->has_sent_response = true;
@@ -92,7 +106,7 @@ static void switch_protocol(struct exchange *x, const struct h1_response *respon
     struct worker *w = x->worker;
     struct channel *upstream = &x->upstream->channel, *client = &x->conn->channel;
     if (!is_switch_agreed(x, response)) {
-        malformed(x);
+        malformed_head(x, H1_ERR_SWITCH_UNASKED, 0);
         return;
     }
     client->out = buffer_take(&w->buffers, response->head_bytes + FORWARD_HEAD_EXTRA_BYTES);
@@ -117,7 +131,7 @@ static bool relay_interim(struct exchange *x, const struct h1_response *response
     struct channel *upstream = &x->upstream->channel, *client = &x->conn->channel;
     struct buffer_pool *pool = &x->worker->buffers;
     if (++x->interim_count > INTERIM_RESPONSES_MAX) {
-        malformed(x);
+        malformed_head(x, H1_ERR_INTERIM_TOO_MANY, 0);
         return false;
     }
     if (!x->client_is_1_0) {
@@ -150,12 +164,14 @@ static bool read_heads(struct exchange *x)
     struct channel *upstream = &x->upstream->channel;
     while (x->response_state == RESPONSE_AWAITED && upstream->in && !x->conn->channel.out) {
         enum h1_error cause = H1_OK;
-        enum h1_result result = h1_parse_response(buffer_at(upstream->in), buffer_len(upstream->in), &w->head_limits,
+        struct h1_limits limits = w->head_limits;
+        limits.is_lenient = x->reads_leniently;
+        enum h1_result result = h1_parse_response(buffer_at(upstream->in), buffer_len(upstream->in), &limits,
                                                   &x->resume_at, x->method, &w->response, &cause);
         if (result == H1_MORE)
             return false;
         if (result == H1_BAD) {
-            malformed(x);
+            malformed_head(x, cause, w->response.head_bytes);
             return false;
         }
         if (w->response.status >= 200) {
@@ -209,7 +225,7 @@ static void on_body_result(struct exchange *x, enum body_result result)
         conn_close(x->conn, CONN_CLOSE_BROKEN);
         break;
     case BODY_MALFORMED:
-        malformed(x);
+        malformed_body(x);
         break;
     case BODY_NO_BUFFER:
         exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);

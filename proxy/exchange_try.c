@@ -82,6 +82,13 @@ static void repin(struct exchange *x)
     exchange_repin(x);
 }
 
+/* The service's own word, or that of the settings. */
+static bool reads_leniently(const struct snapshot *snapshot, uint32_t service_slot)
+{
+    enum responses responses = snapshot->services[service_slot]->responses;
+    return (responses != RESPONSES_UNSET ? responses : snapshot->settings.responses) == RESPONSES_LENIENT;
+}
+
 static void set_endpoint(struct exchange *x, const struct endpoint_view *view)
 {
     x->endpoint = view->endpoint;
@@ -130,6 +137,7 @@ void exchange_try(struct exchange *x)
     }
     x->end = EXCHANGE_END_COMPLETE;
     set_endpoint(x, view);
+    x->reads_leniently = reads_leniently(worker_snapshot(w), x->service_slot);
     if (x->host_at)
         exchange_name_endpoint(x);
     /* A pooled connection may be closed already, unnoticed; the last chance is not staked on one. */

@@ -55,7 +55,8 @@ static bool is_dropped(const struct h1_field_line *field, bool sends_trailers)
 /* Content-Length is withheld with some statuses (h1/response.c). */
 static bool has_lines_to_drop(const struct h1_response *response)
 {
-    return response->field_ids & HOP_BY_HOP_FIELDS || response->status < 200 || response->status == 204;
+    return response->field_ids & HOP_BY_HOP_FIELDS || response->status < 200 || response->status == 204 ||
+           response->rewrites_content_length;
 }
 
 static inline bool is_suspect(const struct h1_field_line *field, uint64_t dropped)
@@ -87,7 +88,24 @@ static inline void put_kept_lines(struct head_writer *w, const struct kept_lines
     head_put(w, run, (size_t)(kept->end - run));
 }
 
-/* The same where lines may end in LF alone: what goes on has CRLF. */
+/* Each fold becomes one space (RFC 9112 5.2). */
+static void put_unfolded(struct head_writer *w, struct slice value)
+{
+    const char *end = value.at + value.len;
+    for (const char *at = value.at; at < end;) {
+        const char *run = at;
+        while (at < end && *at != '\r' && *at != '\n')
+            at++;
+        head_put(w, run, (size_t)(at - run));
+        if (at == end)
+            break;
+        while (at < end && (*at == '\r' || *at == '\n' || *at == ' ' || *at == '\t'))
+            at++;
+        HEAD_PUT_LITERAL(w, " ");
+    }
+}
+
+/* The same where lines may end in LF alone, or be irregular otherwise: what goes on is as the RFC has it. */
 static void put_kept_lines_anew(struct head_writer *w, const struct kept_lines *kept)
 {
     for (size_t i = 0; i < kept->field_count; i++) {
@@ -96,7 +114,7 @@ static void put_kept_lines_anew(struct head_writer *w, const struct kept_lines *
             continue;
         head_put_slice(w, field->name);
         HEAD_PUT_LITERAL(w, ": ");
-        head_put_slice(w, field->value);
+        put_unfolded(w, field->value);
         HEAD_PUT_LITERAL(w, "\r\n");
     }
 }
@@ -357,16 +375,24 @@ size_t forward_response_head(const struct h1_response *response, const char *hea
 {
     struct head_writer w = { out, out + size };
     struct kept_lines kept = { .fields = response->fields,
-                               .field_count = has_lines_to_drop(response) ? response->field_count : 0,
+                               .field_count =
+                                   has_lines_to_drop(response) || response->rewrites_lines ? response->field_count : 0,
                                .dropped = HOP_BY_HOP_FIELDS,
                                .sends_trailers = with->framing == FORWARD_CHUNKED_WITH_TRAILERS,
                                .run = head,
-                               .end = head + response->head_bytes - 2 };
-    if (response->rewrites_status_line) {
+                               .end = head + response->fields_end };
+    if (response->rewrites_status_line || response->rewrites_lines) {
         put_status_line(&w, response);
         kept.run = response->field_count ? response->fields[0].name.at : kept.end;
     }
-    put_kept_lines(&w, &kept);
+    if (response->rewrites_lines)
+        put_kept_lines_anew(&w, &kept);
+    else
+        put_kept_lines(&w, &kept);
+    if (response->rewrites_content_length) {
+        HEAD_PUT_LITERAL(&w, "Content-Length: ");
+        put_number(&w, response->content_length);
+    }
     if (with->framing != FORWARD_AS_IT_IS)
         HEAD_PUT_LITERAL(&w, "Transfer-Encoding: chunked\r\n");
     put_response_connection(&w, response, with->connection);

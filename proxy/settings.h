@@ -16,6 +16,7 @@
 #define DESYNC_MODE_LIST(X) X(DEFENSIVE, "defensive") X(MONITOR, "monitor") X(STRICTEST, "strictest")
 #define ENCODED_SLASHES_LIST(X) X(PASS, "pass") X(REFUSE, "refuse")
 #define FORWARDED_FOR_LIST(X) X(APPEND, "append") X(REPLACE, "replace") X(PRESERVE, "preserve")
+#define RESPONSES_LIST(X) X(LENIENT, "lenient") X(STRICT, "strict")
 #define LOG_FORMAT_LIST(X) X(JSON, "json") X(COMBINED, "combined")
 #define PROXY_PROTOCOL_LIST(X) X(OFF, "off") X(V1, "v1") X(V2, "v2")
 
@@ -27,6 +28,9 @@ enum encoded_slashes { ENCODED_SLASHES_LIST(X) ENCODED_SLASHES_COUNT };
 #undef X
 #define X(name, word) FORWARDED_FOR_##name,
 enum forwarded_for { FORWARDED_FOR_LIST(X) FORWARDED_FOR_COUNT };
+#undef X
+#define X(name, word) RESPONSES_##name,
+enum responses { RESPONSES_UNSET = 0, RESPONSES_LIST(X) RESPONSES_COUNT };
 #undef X
 #define X(name, word) LOG_FORMAT_##name,
 enum log_format { LOG_FORMAT_LIST(X) LOG_FORMAT_COUNT };
@@ -57,6 +61,7 @@ struct proxy_settings {
     enum desync_mode desync;
     bool accepts_bare_lf;
     bool answers_half_closed;             /* the end of a client's sending is not taken for its going */
+    enum responses responses;             /* how they are read, of services that say nothing; never UNSET */
     enum encoded_slashes encoded_slashes; /* in request paths */
     enum forwarded_for forwarded_for;     /* for trusted clients */
     bool sends_forwarded;
@@ -74,7 +79,7 @@ struct proxy_settings {
         .upstream_idle_ms = 60000, .drain_ms = 30000, .retired_tunnel_ms = 3600000, .head_bytes = 32768,   \
         .field_count = 100, .connections_per_worker = 8192, .buffer_bytes_per_worker = 256 << 20,          \
         .upstream_idle_per_endpoint = 128, .replay_bytes = 16384, .body_bytes_per_second_min = 100,        \
-        .client_share_percent = 50, .log_every = 1                                                         \
+        .client_share_percent = 50, .log_every = 1, .responses = RESPONSES_LENIENT                         \
     }
 
 #endif

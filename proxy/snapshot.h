@@ -27,6 +27,7 @@ struct snapshot_service {
     char name[STATS_NAME_SIZE];
     enum proxy_protocol_version proxy_protocol; /* sent at the start of each connection to an endpoint */
     struct shares *shares;                      /* owned; null: all weights are equal */
+    enum responses responses;                   /* UNSET: as the settings say */
     size_t endpoint_count;
     struct endpoint_view endpoints[];
 };

@@ -104,11 +104,13 @@ static bool read_endpoint(struct snapshot_builder *builder, json_t *object, cons
 static struct snapshot_service *read_service(struct snapshot_builder *builder, json_t *object, const char *path,
                                              struct error *error)
 {
-    static const char *const allowed[] = { "name", "endpoints", "proxyProtocol", NULL };
+    static const char *const allowed[] = { "name", "endpoints", "proxyProtocol", "responses", NULL };
     enum proxy_protocol_version proxy_protocol;
+    enum responses responses = RESPONSES_UNSET;
     if (!snapshot_check_keys(object, allowed, path, error))
         return NULL;
-    if (!snapshot_read_proxy_protocol(object, path, &proxy_protocol, error))
+    if (!snapshot_read_proxy_protocol(object, path, &proxy_protocol, error) ||
+        !snapshot_read_responses(object, path, &responses, error))
         return NULL;
     const char *name = snapshot_read_text(object, "name", path, error);
     json_t *list = json_object_get(object, "endpoints");
@@ -127,6 +129,7 @@ static struct snapshot_service *read_service(struct snapshot_builder *builder, j
         mem_alloc(sizeof *service + json_array_size(list) * sizeof service->endpoints[0]);
     service->slot = slot;
     service->proxy_protocol = proxy_protocol;
+    service->responses = responses;
     service->refs = 1;
     builder->service_refs[slot]++;
     snprintf(service->name, sizeof service->name, "%s", name);
@@ -144,7 +147,8 @@ static struct snapshot_service *read_service(struct snapshot_builder *builder, j
 
 static bool services_are_equal(const struct snapshot_service *a, const struct snapshot_service *b)
 {
-    if (a->endpoint_count != b->endpoint_count || a->proxy_protocol != b->proxy_protocol)
+    if (a->endpoint_count != b->endpoint_count || a->proxy_protocol != b->proxy_protocol ||
+        a->responses != b->responses)
         return false;
     for (size_t i = 0; i < a->endpoint_count; i++) {
         if (a->endpoints[i].endpoint != b->endpoints[i].endpoint || a->endpoints[i].weight != b->endpoints[i].weight)

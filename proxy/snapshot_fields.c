@@ -54,6 +54,7 @@ static const struct setting clients[] = {
 static const char *const desync_modes[] = { DESYNC_MODE_LIST(X) NULL };
 static const char *const encoded_slashes_modes[] = { ENCODED_SLASHES_LIST(X) NULL };
 static const char *const forwarded_for_modes[] = { FORWARDED_FOR_LIST(X) NULL };
+static const char *const responses_words[] = { RESPONSES_LIST(X) NULL };
 static const char *const log_formats[] = { LOG_FORMAT_LIST(X) NULL };
 static const char *const proxy_protocols[] = { PROXY_PROTOCOL_LIST(X) NULL };
 #undef X
@@ -197,6 +198,7 @@ static bool read_policies(json_t *settings, struct proxy_settings *out, struct e
         !read_word(settings, "forwardedFor", "settings", forwarded_for_modes, &forwarded_for, error) ||
         !read_word(settings, "accessLogFormat", "settings", log_formats, &format, error) ||
         !read_word(settings, "encodedSlashes", "settings", encoded_slashes_modes, &slashes, error) ||
+        !snapshot_read_responses(settings, "settings", &out->responses, error) ||
         !read_boolean(settings, "acceptBareLf", "settings", &out->accepts_bare_lf, error) ||
         !read_boolean(settings, "answerHalfClosed", "settings", &out->answers_half_closed, error) ||
         !read_boolean(settings, "sendForwarded", "settings", &out->sends_forwarded, error) ||
@@ -219,26 +221,22 @@ bool snapshot_read_proxy_protocol(json_t *service, const char *path, enum proxy_
     return ok;
 }
 
+bool snapshot_read_responses(json_t *service, const char *path, enum responses *responses, struct error *error)
+{
+    int word = (int)*responses - 1;
+    bool ok = read_word(service, "responses", path, responses_words, &word, error);
+    *responses = (enum responses)(word + 1);
+    return ok;
+}
+
 bool snapshot_read_settings(json_t *settings, struct proxy_settings *out, const struct balancer_ops **balancer,
                             struct error *error)
 {
-    static const char *const allowed[] = { "balancer",
-                                           "retries",
-                                           "retryBudgetPercent",
-                                           "timeouts",
-                                           "limits",
-                                           "clients",
-                                           "desync",
-                                           "acceptBareLf",
-                                           "trustedProxies",
-                                           "forwardedFor",
-                                           "sendForwarded",
-                                           "accessLogFormat",
-                                           "accessLogEvery",
-                                           "listeners",
-                                           "encodedSlashes",
-                                           "answerHalfClosed",
-                                           NULL };
+    static const char *const allowed[] = {
+        "balancer",       "retries",      "retryBudgetPercent", "timeouts",         "limits",        "clients",
+        "desync",         "acceptBareLf", "trustedProxies",     "forwardedFor",     "sendForwarded", "accessLogFormat",
+        "accessLogEvery", "listeners",    "encodedSlashes",     "answerHalfClosed", "responses",     NULL
+    };
     *out = (struct proxy_settings)PROXY_SETTINGS_DEFAULT;
     *balancer = &balancer_p2c;
     if (!settings)

@@ -19,6 +19,8 @@ const char *snapshot_read_text(json_t *object, const char *key, const char *path
 /* absent: off */
 bool snapshot_read_proxy_protocol(json_t *service, const char *path, enum proxy_protocol_version *version,
                                   struct error *error);
+/* absent: *responses stays */
+bool snapshot_read_responses(json_t *service, const char *path, enum responses *responses, struct error *error);
 bool snapshot_read_settings(json_t *settings, struct proxy_settings *out, const struct balancer_ops **balancer,
                             struct error *error); /* null settings: defaults */
 

@@ -21,6 +21,7 @@
 #include "proxy/buffer_pool.h"
 #include "proxy/client_table.h"
 #include "proxy/deadline.h"
+#include "proxy/fault.h"
 #include "proxy/h1/head.h"
 #include "proxy/http_date.h"
 #include "proxy/listener.h"
@@ -97,6 +98,7 @@ struct worker {
     bool is_clock_read;    /* in this turn */
     struct http_date date; /* as of the last tick */
     struct h1_limits head_limits;
+    struct fault fault;          /* of a message that is being refused; valid within one callback */
     struct h1_request request;   /* the head being handled; valid within one callback */
     struct h1_response response; /* likewise */
 };

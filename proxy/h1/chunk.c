@@ -233,6 +233,7 @@ enum h1_result h1_chunk_decode(struct h1_chunk_decoder *decoder, const char *in,
         }
     }
     *consumed = at;
+    decoder->taken_bytes += at;
     *trailer = (struct slice){ in + trailer_end - trailer_len, trailer_len };
     *error = (enum h1_error)decoder->error;
     return decoder->state == CHUNK_DONE ? H1_DONE : decoder->state == CHUNK_BAD ? H1_BAD : H1_MORE;

@@ -15,7 +15,8 @@
 #define H1_CHUNK_TRAILER_MAX (8 * 1024)    /* bytes, of the trailer section */
 
 struct h1_chunk_decoder {
-    uint64_t left_bytes; /* of the current chunk's data */
+    uint64_t taken_bytes; /* of the body, with its framing */
+    uint64_t left_bytes;  /* of the current chunk's data */
     uint32_t extension_bytes;
     uint32_t trailer_bytes;
     uint8_t state; /* enum chunk_state, in chunk.c */

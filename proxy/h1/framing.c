@@ -45,7 +45,7 @@ static enum h1_error take_one_length(struct h1_framing *framing, struct slice te
     if (framing->has_content_length) {
         bool is_same = number == framing->content_length && text.len == framing->content_length_digits;
         h1_framing_note(framing, H1_DESYNC_CONTENT_LENGTH_REPEATED);
-        return framing->is_request && is_same ? H1_OK : H1_ERR_CONTENT_LENGTH_DUPLICATE;
+        return (framing->is_request || framing->is_lenient) && is_same ? H1_OK : H1_ERR_CONTENT_LENGTH_DUPLICATE;
     }
     if (text.len > 1 && text.at[0] == '0') {
         h1_framing_note(framing, H1_DESYNC_CONTENT_LENGTH_ZEROS);
@@ -58,7 +58,7 @@ static enum h1_error take_one_length(struct h1_framing *framing, struct slice te
 
 static enum h1_error take_content_length(struct h1_framing *framing, struct slice value)
 {
-    if (!framing->is_request) {
+    if (!framing->is_request && !framing->is_lenient) {
         return take_one_length(framing, value);
     }
     bool is_last = false;
@@ -246,6 +246,20 @@ enum h1_error h1_framing_check_rare(struct h1_framing *framing, int minor_versio
         withhold(H1_FIELD_CONTENT_LENGTH, fields, field_count);
     }
     return H1_OK;
+}
+
+enum h1_field h1_framing_field_of(enum h1_error error)
+{
+    switch (error) {
+    case H1_ERR_HOST_DUPLICATE:
+    case H1_ERR_HOST_INVALID:
+        return H1_FIELD_HOST;
+    case H1_ERR_CONTENT_LENGTH_AND_TRANSFER_ENCODING:
+    case H1_ERR_TRANSFER_ENCODING_IN_1_0:
+        return H1_FIELD_TRANSFER_ENCODING;
+    default:
+        return H1_FIELD_OTHER;
+    }
 }
 
 bool h1_framing_names_safe_protocol(const struct h1_framing *framing)

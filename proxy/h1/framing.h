@@ -7,8 +7,9 @@
 
 #define H1_CONNECTION_OPTIONS_MAX 32 /* bounds the work of marking nominated fields */
 
-/* All zero before the first field but is_request. */
+/* All zero before the first field but is_request and is_lenient. */
 struct h1_framing {
+    bool is_lenient; /* of a response: takes an equal Content-Length again */
     bool is_request; /* what can be read in one safe way is classified, not refused */
     bool has_content_length;
     bool has_transfer_encoding;
@@ -39,12 +40,12 @@ static inline void h1_framing_note(struct h1_framing *framing, enum h1_desync_re
     framing->reasons |= 1u << reason;
 }
 
-/* No Content-Length line may go on as it came. Only of requests: in a response it is refused, or of no consequence. */
+/* No Content-Length line may go on as it came. In a response that is read strictly it is refused, or of no consequence. */
 static inline bool h1_framing_has_doubtful_length(const struct h1_framing *framing)
 {
     const uint32_t doubts = 1u << H1_DESYNC_CONTENT_LENGTH_AND_TRANSFER_ENCODING |
                             1u << H1_DESYNC_CONTENT_LENGTH_REPEATED | 1u << H1_DESYNC_CONTENT_LENGTH_ZEROS;
-    return framing->is_request && framing->reasons & doubts;
+    return (framing->is_request || framing->is_lenient) && framing->reasons & doubts;
 }
 
 /* The same when there is more to it than Host, one Content-Length and plain Connection options. */
@@ -59,6 +60,10 @@ static inline enum h1_error h1_framing_check(struct h1_framing *framing, int min
     bool is_plain = !framing->has_transfer_encoding && !framing->connection_nominates && framing->reasons == 0;
     return is_plain ? H1_OK : h1_framing_check_rare(framing, minor_version, fields, field_count);
 }
+
+/* The field whose line such an error is about, of those that h1_framing_check() and the reading of Host find; H1_FIELD_OTHER:
+ * none. */
+enum h1_field h1_framing_field_of(enum h1_error error);
 
 static inline bool h1_framing_keeps_alive(const struct h1_framing *framing, int minor_version)
 {

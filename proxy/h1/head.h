@@ -27,6 +27,7 @@ struct h1_limits {
     size_t head_bytes; /* all of the head, with the empty line that ends it */
     size_t target_bytes;
     uint16_t field_count;
+    bool is_lenient;              /* of responses: takes what peers take, see h1_parse_response() */
     bool refuses_encoded_slashes; /* in the path of a request: %2F, %5C, and a backslash */
     bool accepts_bare_lf; /* of requests: the request line, field lines and the empty line may end in LF alone */
 };
@@ -77,7 +78,8 @@ struct h1_request {
     uint64_t field_ids;      /* of all lines: bit n for enum h1_field n */
     uint64_t content_length; /* 0 without the field, and for a chunked body */
     size_t fields_end;       /* from buf: where the empty line starts */
-    size_t head_bytes;       /* from buf, with a skipped leading CRLF and the empty line */
+    size_t
+        head_bytes; /* from buf, with a skipped leading CRLF and the empty line. H1_BAD: where what is wrong is, or its line */
     struct slice method_text;
     struct slice target;         /* as received */
     struct slice forward_target; /* what to send on: path and query in origin-form, or "*" */
@@ -92,16 +94,19 @@ struct h1_request {
 };
 
 struct h1_response {
-    int status;        /* 100-599 */
-    int minor_version; /* 0, or 1 for this and all above */
-    enum h1_body body; /* decided with the request's method */
-    bool keep_alive;   /* always false for UNTIL_CLOSE */
-    bool upgrade;      /* 101 with one Upgrade and Connection: upgrade; a 101 without it is the caller's to refuse */
-    bool rewrites_status_line; /* it is not one of HTTP/1.1 with a reason: do not send it on as it came */
+    int status;          /* 100-599; lenient: to 999 */
+    int minor_version;   /* 0, or 1 for this and all above */
+    enum h1_body body;   /* decided with the request's method */
+    bool keep_alive;     /* always false for UNTIL_CLOSE */
+    bool upgrade;        /* 101 with one Upgrade and Connection: upgrade; a 101 without it is the caller's to refuse */
+    bool rewrites_lines; /* of a lenient reading: send no line on as it was received, unfold values (RFC 9112 5.2) */
+    bool rewrites_content_length; /* all Content-Length lines are hop_by_hop: send one of content_length */
+    bool rewrites_status_line;    /* it is not one of HTTP/1.1 with a reason: do not send it on as it came */
     uint16_t field_count;
     uint64_t field_ids;            /* of all lines: bit n for enum h1_field n */
     uint64_t content_length;       /* of the field, also where there is no body (HEAD, 304); 0 without the field */
-    size_t head_bytes;             /* from buf; the empty line is its last two bytes */
+    size_t head_bytes;             /* from buf, with the empty line. H1_BAD: where what is wrong is, or its line */
+    size_t fields_end;             /* from buf: where the empty line starts */
     struct slice reason;           /* can be empty */
     struct slice upgrade_protocol; /* value of Upgrade when `upgrade`, otherwise empty */
     struct h1_field_line fields[H1_FIELDS_MAX];
@@ -123,7 +128,10 @@ const struct h1_field_line *h1_find_field(const struct h1_field_line *fields, si
 enum h1_result h1_parse_request(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at,
                                 struct h1_request *request, enum h1_error *error);
 
-/* A head with status 1xx other than 101 is not the end: parse the next head behind it. */
+/* A head with status 1xx other than 101 is not the end: parse the next head behind it.
+ * is_lenient: lines may end in LF alone, values may be folded and names may have blanks before the colon, statuses go up to 999,
+ * and Content-Length may be repeated with an equal value. What says where the message ends has to be plain all the same: no
+ * field with a meaning here may be folded, and two framings are refused. */
 enum h1_result h1_parse_response(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at,
                                  enum h1_method request_method, struct h1_response *response, enum h1_error *error);
 

@@ -193,12 +193,6 @@ static void decide_request(struct h1_request *request, const struct h1_framing *
     request->upgrade_protocol = request->upgrade ? framing->upgrade : (struct slice){ request->target.at, 0 };
 }
 
-/* Behind an empty line: its length is that of its end. */
-static size_t empty_line_bytes(const char *end)
-{
-    return end[-2] == '\r' ? 2 : 1;
-}
-
 static enum h1_result step_request(struct h1_cursor *c, struct h1_request *request, const struct h1_limits *limits)
 {
     request->desync_reasons = 0;
@@ -216,7 +210,7 @@ static enum h1_result step_request(struct h1_cursor *c, struct h1_request *reque
         error = h1_framing_check(&framing, request->minor_version, request->fields, request->field_count);
     }
     if (error != H1_OK) {
-        return h1_refuse(c, error);
+        return h1_refuse_section(c, error, request->fields, request->field_count);
     }
     request->has_bare_lf = c->has_bare_lf;
     if (c->has_higher_minor) {
@@ -240,6 +234,6 @@ enum h1_result h1_parse_request(const char *buf, size_t len, const struct h1_lim
     enum h1_result result = h1_conclude(&c, step_request(&c, request, limits), buf, len, limits, resume_at);
     *error = c.error;
     request->head_bytes = (size_t)(c.at - buf);
-    request->fields_end = result == H1_DONE ? request->head_bytes - empty_line_bytes(c.at) : 0;
+    request->fields_end = result == H1_DONE ? request->head_bytes - h1_line_end_bytes(c.at) : 0;
     return result;
 }

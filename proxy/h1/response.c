@@ -22,7 +22,7 @@ static enum h1_result step_status(struct h1_cursor *c, int *status)
         if (c->at == c->end) {
             return H1_MORE;
         }
-        char low = i == 0 ? '1' : '0', high = i == 0 ? '5' : '9';
+        char low = i == 0 ? '1' : '0', high = i == 0 && !c->is_lenient ? '5' : '9';
         if (*c->at < low || *c->at > high) {
             return h1_refuse(c, H1_ERR_STATUS);
         }
@@ -98,6 +98,8 @@ static void decide_response(struct h1_response *response, const struct h1_framin
     response->body = body_of(response, framing, request_method);
     response->keep_alive =
         response->body != H1_BODY_UNTIL_CLOSE && h1_framing_keeps_alive(framing, response->minor_version);
+    response->rewrites_content_length =
+        h1_framing_has_doubtful_length(framing) && response->status >= 200 && response->status != 204;
     response->upgrade = response->status == 101 && framing->connection_upgrade && framing->upgrade_count == 1;
     response->upgrade_protocol = response->upgrade ? framing->upgrade : (struct slice){ response->reason.at, 0 };
     if (framing->has_content_length && (response->status < 200 || response->status == 204)) {
@@ -112,15 +114,16 @@ static enum h1_result step_response(struct h1_cursor *c, struct h1_response *res
     if (result != H1_DONE) {
         return result;
     }
-    struct h1_framing framing = { .is_request = false };
+    struct h1_framing framing = { .is_request = false, .is_lenient = limits->is_lenient };
     result = h1_step_section(c, limits->field_count, response->fields, &response->field_count, &framing);
     if (result != H1_DONE) {
         return result;
     }
     enum h1_error error = h1_framing_check(&framing, response->minor_version, response->fields, response->field_count);
     if (error != H1_OK) {
-        return h1_refuse(c, error);
+        return h1_refuse_section(c, error, response->fields, response->field_count);
     }
+    response->rewrites_lines = c->is_irregular || c->has_bare_lf;
     decide_response(response, &framing, request_method);
     return H1_DONE;
 }
@@ -132,10 +135,14 @@ enum h1_result h1_parse_response(const char *buf, size_t len, const struct h1_li
     if (!h1_resume_is_due(buf, len, limits, resume_at)) {
         return H1_MORE;
     }
-    struct h1_cursor c = { .at = buf, .end = buf + (len < limits->head_bytes ? len : limits->head_bytes) };
+    struct h1_cursor c = { .at = buf,
+                           .end = buf + (len < limits->head_bytes ? len : limits->head_bytes),
+                           .accepts_bare_lf = limits->is_lenient,
+                           .is_lenient = limits->is_lenient };
     enum h1_result result =
         h1_conclude(&c, step_response(&c, response, limits, request_method), buf, len, limits, resume_at);
     *error = c.error;
     response->head_bytes = (size_t)(c.at - buf);
+    response->fields_end = result == H1_DONE ? response->head_bytes - h1_line_end_bytes(c.at) : 0;
     return result;
 }

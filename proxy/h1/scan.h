@@ -34,6 +34,8 @@ struct h1_cursor {
     const char *end;
     enum h1_error error;
     bool accepts_bare_lf;
+    bool is_lenient;       /* of responses */
+    bool is_irregular;     /* set where a lenient step was made */
     bool has_bare_lf;      /* set by h1_step_line_end() */
     bool has_higher_minor; /* set by h1_step_version() */
 };
@@ -116,6 +118,12 @@ static inline enum h1_result h1_step_line_end(struct h1_cursor *c, enum h1_error
         return H1_DONE;
     }
     return h1_step_rare_line_end(c, otherwise);
+}
+
+/* Of the line end in front of `end`. */
+static inline size_t h1_line_end_bytes(const char *end)
+{
+    return end[-2] == '\r' ? 2 : 1;
 }
 
 /* Steps over "HTTP/1.0" or "HTTP/1.1", or a higher minor version, which is processed as that (RFC 9110 2.5). */

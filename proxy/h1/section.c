@@ -35,11 +35,21 @@ static enum h1_result step_name(struct h1_cursor *c, struct h1_field_line *line)
     if (at == c->end) {
         return H1_MORE;
     }
-    if (*at != ':' || at == c->at) {
+    const char *colon = at;
+    if (c->is_lenient && at > c->at) {
+        while (colon < c->end && (*colon == ' ' || *colon == '\t')) {
+            colon++;
+        }
+        if (colon == c->end) {
+            return H1_MORE;
+        }
+    }
+    if (*colon != ':' || at == c->at) {
         return refuse_name(c, at);
     }
+    c->is_irregular |= colon != at;
     set_name(line, c->at, (size_t)(at - c->at), seen);
-    c->at = at + 1;
+    c->at = colon + 1;
     return H1_DONE;
 }
 
@@ -61,6 +71,26 @@ static enum h1_result step_value(struct h1_cursor *c, struct h1_field_line *line
     }
     line->value = (struct slice){ start, (size_t)(stop - start) };
     return H1_DONE;
+}
+
+static bool has_meaning(const struct h1_field_line *line)
+{
+    return line->id != H1_FIELD_OTHER && line->id <= H1_FIELD_LAST_WITH_MEANING;
+}
+
+/* At whitespace that continues the value of the line before; which, if it has a meaning here, has been understood already. */
+static enum h1_result step_fold(struct h1_cursor *c, struct h1_field_line *line)
+{
+    struct h1_field_line rest;
+    if (has_meaning(line)) {
+        return h1_refuse(c, H1_ERR_OBS_FOLD);
+    }
+    enum h1_result result = step_value(c, &rest);
+    if (result == H1_DONE && rest.value.len > 0) {
+        line->value.len = (size_t)(rest.value.at + rest.value.len - line->value.at);
+    }
+    c->is_irregular = true;
+    return result;
 }
 
 /* A whole line, the strict way: finds every error, and the end of what has arrived. */
@@ -170,8 +200,18 @@ enum h1_result h1_step_section(struct h1_cursor *c, uint16_t limit, struct h1_fi
     uint16_t count = 0;
     uint64_t ids = 0;
     const char *at = c->at, *end = c->end;
-    for (; at < end && *at != '\r' && *at != '\n'; count++) {
+    while (at < end && *at != '\r' && *at != '\n') {
+        if (c->is_lenient && count > 0 && (*at == ' ' || *at == '\t')) {
+            c->at = at;
+            enum h1_result result = step_fold(c, &fields[count - 1]);
+            if (result != H1_DONE) {
+                return result;
+            }
+            at = c->at;
+            continue;
+        }
         if (count == limit_count) {
+            c->at = at;
             return h1_refuse(c, H1_ERR_TOO_MANY_FIELDS);
         }
         struct h1_field_line *line = &fields[count];
@@ -184,14 +224,16 @@ enum h1_result h1_step_section(struct h1_cursor *c, uint16_t limit, struct h1_fi
             }
             next = c->at;
         }
+        count++;
         at = next;
         ids |= UINT64_C(1) << line->id;
         if (line->has_underscore && h1_field_traits_of(h1_field_of_alias(line->name)) != H1_FIELD_PLAIN) {
             h1_framing_note(framing, H1_DESYNC_UNDERSCORE_ALIAS);
         }
-        if (line->id != H1_FIELD_OTHER && line->id <= H1_FIELD_LAST_WITH_MEANING) {
+        if (has_meaning(line)) {
             enum h1_error error = h1_framing_take(framing, line);
             if (error != H1_OK) {
+                c->at = line->name.at;
                 return h1_refuse(c, error);
             }
         }
@@ -200,4 +242,16 @@ enum h1_result h1_step_section(struct h1_cursor *c, uint16_t limit, struct h1_fi
     framing->field_ids = ids;
     c->at = at;
     return h1_step_line_end(c, H1_ERR_FIELD_NAME);
+}
+
+enum h1_result h1_refuse_section(struct h1_cursor *c, enum h1_error error, const struct h1_field_line *fields,
+                                 uint16_t field_count)
+{
+    enum h1_field id = h1_framing_field_of(error);
+    for (uint16_t i = 0; id != H1_FIELD_OTHER && i < field_count; i++) {
+        if (fields[i].id == id) {
+            c->at = fields[i].name.at;
+        }
+    }
+    return h1_refuse(c, error);
 }

@@ -93,7 +93,8 @@ static void every_key_reaches_its_field(void **state)
                       "proxy: {workers: 3, user: www-data, accessLog: /log, retries: 0, desync: strictest,\n"
                       "  trustedProxies: [10.0.0.0/8, '::1'], forwardedFor: replace, sendForwarded: true, "
                       "answerHalfClosed: true,\n"
-                      "  acceptBareLf: true, encodedSlashes: refuse, accessLogFormat: combined, accessLogEvery: 10, "
+                      "  acceptBareLf: true, encodedSlashes: refuse, responses: strict, accessLogFormat: combined, "
+                      "accessLogEvery: 10, "
                       "failOpen: false, "
                       "retryBudgetPercent: 5,\n"
                       "  timeouts: {request: 1m, tunnel: 2h}, limits: {replayBytes: 0, bodyBytesPerSecondMin: 1KiB},\n"
@@ -124,6 +125,7 @@ static void every_key_reaches_its_field(void **state)
     assert_string_equal(c->proxy.trusted_proxies[1], "::1");
     assert_string_equal(c->proxy.forwarded_for, "replace");
     assert_string_equal(c->proxy.encoded_slashes, "refuse");
+    assert_string_equal(c->proxy.responses, "strict");
     assert_true(c->proxy.sends_forwarded && c->proxy.accepts_bare_lf && c->proxy.answers_half_closed);
     assert_string_equal(c->proxy.access_log_format, "combined");
     assert_int_equal(c->proxy.access_log_every, 10);
@@ -186,7 +188,8 @@ static void all_problems_are_named_at_once_with_line_and_column(void **state)
         "t.yaml:10:5: services[0].port: is missing, write an integer: a whole number between 1 and 65535",
         "t.yaml:12:5: services[0].desiredCuont: unknown key, allowed keys are name, host, path, allowLabels, "
         "allowTaskRoutes, image, command, environment, "
-        "port, cpu, memory, desiredCount, proxyProtocol, stopTimeout, deregistrationDelay, tunnelDeregistrationDelay, "
+        "port, cpu, memory, desiredCount, proxyProtocol, responses, stopTimeout, deregistrationDelay, "
+        "tunnelDeregistrationDelay, "
         "healthCheck, scaling; did "
         "you mean "
         "'desiredCount'?",

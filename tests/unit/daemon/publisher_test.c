@@ -72,6 +72,7 @@ static int set_up(void **state)
                                  .proxy = { .balancer = (char *)"p2c",
                                             .desync = (char *)"defensive",
                                             .encoded_slashes = (char *)"pass",
+                                            .responses = (char *)"lenient",
                                             .forwarded_for = (char *)"append",
                                             .access_log_format = (char *)"json" } };
     b->proxy = -1;

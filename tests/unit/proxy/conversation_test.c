@@ -222,7 +222,14 @@ static void malformed_responses_become_a_502(void **state)
     (void)state;
     converse("a@C" GET("/") THEN "UHTTP/1.1 200 OK" CRLF LENGTH("1") LENGTH("2") CRLF "ab", "GET / \n",
              "502 502 Bad Gateway\n\n");
-    converse("a@C" GET("/") THEN "UHTTP/1.1 200 OK\nContent-Length: 0\n\n", "GET / \n", "502 502 Bad Gateway\n\n");
+    converse("a@C" GET("/") THEN "UHTTP/1.1 200 OK" CRLF LENGTH("2") CHUNKED CRLF "0" CRLF CRLF, "GET / \n",
+             "502 502 Bad Gateway\n\n");
+}
+
+static void a_response_whose_lines_end_in_lf_alone_is_put_right(void **state)
+{
+    (void)state;
+    converse("a@C" GET("/") THEN "UHTTP/1.1 200 OK\nContent-Length: 2\n\nok", "GET / \n", "200 ok\n");
 }
 
 static void a_status_line_without_its_last_space_gets_it(void **state)
@@ -385,6 +392,7 @@ int main(void)
         cmocka_unit_test(malformed_requests_are_answered_without_an_endpoint),
         cmocka_unit_test(malformed_chunks_never_complete_a_request),
         cmocka_unit_test(malformed_responses_become_a_502),
+        cmocka_unit_test(a_response_whose_lines_end_in_lf_alone_is_put_right),
         cmocka_unit_test(a_status_line_without_its_last_space_gets_it),
         cmocka_unit_test(a_response_that_breaks_off_is_not_completed),
         cmocka_unit_test(a_body_that_ends_with_the_connection_is_framed_anew),

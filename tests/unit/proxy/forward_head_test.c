@@ -18,7 +18,7 @@
 #define VIA "Via: 1.1 portico-0a1b2c3d\r\n\r\n"
 #define VIA_1_0 "Via: 1.0 portico-0a1b2c3d\r\n\r\n"
 
-static const struct h1_limits limits = {
+static struct h1_limits limits = {
     .head_bytes = 65536, .target_bytes = H1_TARGET_MAX, .field_count = 128, .accepts_bare_lf = true
 };
 
@@ -528,6 +528,23 @@ static void a_final_response_without_a_date_gets_one(void **state)
     date_line = SLICE_LITERAL("");
 }
 
+static void a_lenient_reading_goes_on_well_formed(void **state)
+{
+    (void)state;
+    limits.is_lenient = true;
+    check_response("HTTP/1.1 200 OK\nA: b\nKeep-Alive: 1\nC:d\n\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE,
+                   "HTTP/1.1 200 OK\r\nA: b\r\nC: d\r\n\r\n");
+    check_response("HTTP/1.1 200 OK\r\nA : b\r\n c \r\n\t \r\n d\r\nE:\r\n f\r\n\r\n", FORWARD_AS_IT_IS,
+                   FORWARD_CONNECTION_NONE, "HTTP/1.1 200 OK\r\nA: b c  d\r\nE:  f\r\n\r\n");
+    check_response("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nA: b\r\nContent-Length: 2\r\n\r\n", FORWARD_AS_IT_IS,
+                   FORWARD_CONNECTION_NONE, "HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 2\r\n\r\n");
+    check_response("HTTP/1.1 204 x\nContent-Length: 0, 0\n\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE,
+                   "HTTP/1.1 204 x\r\n\r\n");
+    check_response("HTTP/1.1 799 Odd\r\nA: b\r\n\r\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE,
+                   "HTTP/1.1 799 Odd\r\nA: b\r\n\r\n");
+    limits.is_lenient = false;
+}
+
 static void a_higher_minor_version_becomes_1_1(void **state)
 {
     (void)state;
@@ -574,6 +591,7 @@ int main(void)
         cmocka_unit_test(a_101_names_the_protocol_that_was_switched_to),
         cmocka_unit_test(a_length_that_a_status_may_not_have_does_not_go_on),
         cmocka_unit_test(a_final_response_without_a_date_gets_one),
+        cmocka_unit_test(a_lenient_reading_goes_on_well_formed),
         cmocka_unit_test(a_higher_minor_version_becomes_1_1),
         cmocka_unit_test(a_1_0_response_becomes_1_1),
     };

@@ -145,6 +145,7 @@ static void every_setting_reaches_its_field(void **state)
                                      .accepts_bare_lf = true,
                                      .encoded_slashes = ENCODED_SLASHES_REFUSE,
                                      .answers_half_closed = true,
+                                     .responses = RESPONSES_STRICT,
                                      .forwarded_for = FORWARDED_FOR_PRESERVE,
                                      .sends_forwarded = true,
                                      .log_format = LOG_FORMAT_COMBINED,
@@ -165,7 +166,7 @@ static void every_setting_reaches_its_field(void **state)
         "\"replayBytes\":25,\"spliceBytesMin\":32,\"bodyBytesPerSecondMin\":26},\"clients\":{\"connections\":27,"
         "\"sharePercent\":35,"
         "\"requestsPerSecond\":28,\"bodyBytesPerSecond\":29},\"desync\":\"strictest\",\"acceptBareLf\":true,"
-        "\"encodedSlashes\":\"refuse\","
+        "\"encodedSlashes\":\"refuse\",\"responses\":\"strict\","
         "\"answerHalfClosed\":true,"
         "\"forwardedFor\":\"preserve\",\"sendForwarded\":true,\"accessLogFormat\":\"combined\","
         "\"accessLogEvery\":30,\"trustedProxies\":[\"10.0.0.0/8\",\"::1\"],"
@@ -238,6 +239,7 @@ static void bad_settings_are_refused_with_their_path(void **state)
         { "{\"desync\":1}", "settings.desync:" },
         { "{\"acceptBareLf\":1}", "settings.acceptBareLf:" },
         { "{\"encodedSlashes\":\"decode\"}", "settings.encodedSlashes:" },
+        { "{\"responses\":\"sloppy\"}", "settings.responses:" },
         { "{\"forwardedFor\":\"trust\"}", "settings.forwardedFor:" },
         { "{\"accessLogFormat\":\"xml\"}", "settings.accessLogFormat:" },
         { "{\"accessLogEvery\":0}", "settings.accessLogEvery:" },

@@ -1,12 +1,14 @@
 /* The parser built without its wide steps, beside the one of the library: they must say the same of every head. */
 #define H1_PORTABLE 1
 #define h1_step_section portable_step_section
+#define h1_refuse_section portable_refuse_section
 #define h1_parse_request portable_parse_request
 #define h1_parse_response portable_parse_response
 #include "proxy/h1/section.c"
 #include "proxy/h1/request.c"
 #include "proxy/h1/response.c"
 #undef h1_step_section
+#undef h1_refuse_section
 #undef h1_parse_request
 #undef h1_parse_response
 

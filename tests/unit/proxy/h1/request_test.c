@@ -77,6 +77,29 @@ static void a_higher_minor_version_is_read_as_1_1(void **state)
     assert_int_equal(request.desync_reason, H1_DESYNC_VERSION_HIGHER);
 }
 
+/* The offset, and so the line, that the access log tells. */
+static void a_refusal_says_where(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *from; /* what stands there */
+    } cases[] = {
+        { "GET / HTTP/1.1\r\nHost: a\r\nA: b\r\nHost: b\r\n\r\n", "Host: b" },
+        { "GET / HTTP/1.1\r\nA: b\r\nHost: a b\r\nC: d\r\n\r\n", "Host: a b" },
+        { "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", "b HTTP/1.1" },
+        { "GET / HTTP/1.1\r\nA\r\nHost: a\r\n\r\n", "A\r\n" },
+    };
+    static struct h1_request request;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        enum h1_error error;
+        size_t resume_at = 0, len = strlen(cases[i].text);
+        assert_int_equal(h1_parse_request(cases[i].text, len, &test_limits, &resume_at, &request, &error), H1_BAD);
+        assert_true(request.head_bytes < len);
+        assert_int_equal(strncmp(cases[i].text + request.head_bytes, cases[i].from, strlen(cases[i].from)), 0);
+    }
+}
+
 static void malformed_request_lines_are_refused(void **state)
 {
     (void)state;
@@ -332,6 +355,7 @@ int main(void)
         cmocka_unit_test(ordinary_requests_are_understood),
         cmocka_unit_test(line_ends_other_than_crlf_are_refused),
         cmocka_unit_test(a_higher_minor_version_is_read_as_1_1),
+        cmocka_unit_test(a_refusal_says_where),
         cmocka_unit_test(malformed_request_lines_are_refused),
         cmocka_unit_test(malformed_fields_are_refused),
         cmocka_unit_test(host_is_there_once_and_valid),

@@ -176,12 +176,116 @@ static void a_full_response_head_is_refused(void **state)
     check_all(H1_METHOD_GET, &c, 1);
 }
 
+static bool parse_leniently(const char *buf, size_t len, size_t *resume_at, struct buf *outcome)
+{
+    static struct h1_response r;
+    struct h1_limits lenient = { .head_bytes = 4096, .field_count = 4, .is_lenient = true };
+    enum h1_error error;
+    enum h1_result result = h1_parse_response(buf, len, &lenient, resume_at, H1_METHOD_GET, &r, &error);
+    if (result != H1_DONE) {
+        buf_append_text(outcome, result == H1_MORE ? "more" : h1_error_to_str(error));
+        return result == H1_BAD;
+    }
+    buf_printf(outcome, "%d %s %llu%s%s", r.status, h1_body_to_str(r.body), (unsigned long long)r.content_length,
+               r.rewrites_lines ? " lines" : "", r.rewrites_content_length ? " length" : "");
+    for (size_t i = 0; i < r.field_count; i++) {
+        buf_printf(outcome, " %s%.*s=%.*s", r.fields[i].hop_by_hop ? "-" : "", SLICE_FMT(r.fields[i].name),
+                   SLICE_FMT(r.fields[i].value));
+    }
+    return true;
+}
+
+static void a_lenient_reading_takes_what_peers_take(void **state)
+{
+    (void)state;
+    static const struct head_case cases[] = {
+        { TEXT(OK "A: b\r\nContent-Length: 2\r\n\r\n"), "200 length 2 A=b Content-Length=2" },
+        { TEXT("HTTP/1.1 200 OK\nA: b\nContent-Length: 2\n\n"), "200 length 2 lines A=b Content-Length=2" },
+        { TEXT(OK "A : b\r\nContent-Length \t: 2\r\n\r\n"), "200 length 2 lines A=b Content-Length=2" },
+        { TEXT(OK "A: b\r\n  c\r\n\td \r\nContent-Length: 2\r\n\r\n"),
+          "200 length 2 lines A=b\r\n  c\r\n\td Content-Length=2" },
+        { TEXT(OK "A:\r\n b\r\n \r\n\r\n"), "200 until-close 0 lines A=\r\n b" },
+        { TEXT(OK "A: b\n c\r\n\r\n"), "200 until-close 0 lines A=b\n c" },
+        { TEXT(OK "A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n 5\r\n\r\n"), "200 until-close 0 lines A=1 B=2 C=3 D=4\r\n 5" },
+        { TEXT("HTTP/1.1 999 Odd\r\nContent-Length: 2\r\n\r\n"), "999 length 2 Content-Length=2" },
+        { TEXT("HTTP/1.1 600\r\n\r\n"), "600 until-close 0" },
+        { TEXT(OK "Content-Length: 2\r\nContent-Length: 2\r\n\r\n"),
+          "200 length 2 length -Content-Length=2 -Content-Length=2" },
+        { TEXT(OK "Content-Length: 2, 2\r\n\r\n"), "200 length 2 length -Content-Length=2, 2" },
+        { TEXT("HTTP/1.1 204 x\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n"),
+          "204 none 0 -Content-Length=0 -Content-Length=0" },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        check_every_split(parse_leniently, &cases[i]);
+    }
+}
+
+static void a_lenient_reading_leaves_no_framing_open(void **state)
+{
+    (void)state;
+#define LENGTH_TWICE "more than one Content-Length"
+#define FOLDED "folded field line"
+    static const struct head_case cases[] = {
+        { TEXT(OK "Content-Length: 2\r\nContent-Length: 3\r\n\r\n"), LENGTH_TWICE },
+        { TEXT(OK "Content-Length: 2\r\nContent-Length: 02\r\n\r\n"), LENGTH_TWICE },
+        { TEXT(OK "Content-Length: 2, 3\r\n\r\n"), LENGTH_TWICE },
+        { TEXT(OK "Content-Length: 2\r\n 3\r\n\r\n"), FOLDED },
+        { TEXT(OK "Content-Length:\r\n 3\r\n\r\n"), "Content-Length is not one number below 2^63" },
+        { TEXT(OK "Transfer-Encoding: chunked\r\n , gzip\r\n\r\n"), FOLDED },
+        { TEXT(OK "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n"),
+          "both Content-Length and Transfer-Encoding" },
+        { TEXT(OK "Transfer-Encoding : chunked\nContent-Length : 2\n\n"), "both Content-Length and Transfer-Encoding" },
+        { TEXT(OK "Connection: close\r\n , x\r\n\r\n"), FOLDED },
+        { TEXT(OK " A: b\r\n\r\n"), "whitespace between the first line and the fields" },
+        { TEXT(OK "A b: c\r\n\r\n"), "field name is empty or not a token, or has no colon" },
+        { TEXT(OK " : c\r\n\r\n"), "whitespace between the first line and the fields" },
+        { TEXT(OK "A: b\r\n : c\x01\r\n\r\n"), "field value has a control character" },
+        { TEXT(OK "A: b\rc\r\n\r\n"), "CR that no LF follows" },
+        { TEXT("HTTP/1.1 099 x\r\n\r\n"), "status is not three digits from 100 to 599" },
+        { TEXT(OK "A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\n\r\n"), "too many field lines" },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        check_every_split(parse_leniently, &cases[i]);
+    }
+}
+
+/* The offset, and so the line, that the access log tells. */
+static void a_refusal_says_where(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *from; /* what stands there */
+    } cases[] = {
+        { OK "A: b\r\nContent-Length: x\r\n\r\n", "Content-Length: x" },
+        { OK "A: b\r\nC : d\r\n\r\n", "C : d" },
+        { OK "A: b\x01\r\n\r\n", "\x01\r\n" },
+        { OK "Content-Length: 1\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n", "Transfer-Encoding" },
+        { "HTTP/1.1 999 x\r\n\r\n", "999" },
+        { "HTTP/1.1 200 OK\nA: b\r\n\r\n", "\nA" },
+    };
+    static struct h1_response r;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        enum h1_error error;
+        size_t resume_at = 0, len = strlen(cases[i].text);
+        assert_int_equal(h1_parse_response(cases[i].text, len, &limits, &resume_at, H1_METHOD_GET, &r, &error), H1_BAD);
+        assert_true(r.head_bytes < len);
+        assert_int_equal(strncmp(cases[i].text + r.head_bytes, cases[i].from, strlen(cases[i].from)), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ordinary_responses_are_understood),     cmocka_unit_test(some_responses_never_have_a_body),
-        cmocka_unit_test(only_a_101_with_both_fields_switches),  cmocka_unit_test(malformed_status_lines_are_refused),
-        cmocka_unit_test(malformed_response_fields_are_refused), cmocka_unit_test(a_full_response_head_is_refused),
+        cmocka_unit_test(ordinary_responses_are_understood),
+        cmocka_unit_test(a_lenient_reading_takes_what_peers_take),
+        cmocka_unit_test(a_lenient_reading_leaves_no_framing_open),
+        cmocka_unit_test(a_refusal_says_where),
+        cmocka_unit_test(some_responses_never_have_a_body),
+        cmocka_unit_test(only_a_101_with_both_fields_switches),
+        cmocka_unit_test(malformed_status_lines_are_refused),
+        cmocka_unit_test(malformed_response_fields_are_refused),
+        cmocka_unit_test(a_full_response_head_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
