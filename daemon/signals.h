@@ -1,6 +1,6 @@
 /* signals: process signals as callbacks from a loop. One that comes several times before the loop gets to it is one, as
- * with signals in general: a wrapper that sends SIGTERM to its child and then to its group does not mean it twice. One set in a process (libevent keeps one handler table); the
- * thread that runs the loop. */
+ * with signals in general: a wrapper that sends SIGTERM to its child and then to its group does not mean it twice. One
+ * set in a process (libevent keeps one handler table); the thread that runs the loop. */
 #ifndef DAEMON_SIGNALS_H
 #define DAEMON_SIGNALS_H
 
