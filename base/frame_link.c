@@ -75,7 +75,7 @@ static bool deliver_frames(struct frame_link *link)
     while (link->in.len - done >= HEADER_BYTES) {
         const struct buf rest = { .at = link->in.at + done };
         uint32_t length = frame_length(&rest);
-        if (length > FRAME_BYTES_MAX) {
+        if (length > link->callbacks.frame_bytes_max) {
             link_close(link, "frame above the limit");
             return false;
         }
@@ -157,6 +157,8 @@ struct frame_link *frame_link_new(struct loop *loop, int fd, const struct frame_
     link->loop = loop;
     link->fd = fd;
     link->callbacks = *callbacks;
+    if (!link->callbacks.frame_bytes_max)
+        link->callbacks.frame_bytes_max = FRAME_BYTES_MAX;
     link->owner = owner;
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     timer_init(&link->closing, loop, frame_link_on_closing, link);

@@ -5,6 +5,7 @@
 #define BASE_FRAME_LINK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/loop.h"
 #include "base/slice.h"
@@ -17,6 +18,7 @@ struct frame_link;
 struct frame_link_callbacks {
     void (*on_frame)(void *owner, struct slice frame); /* borrowed for the call */
     void (*on_close)(void *owner, const char *reason); /* free the link from a later loop turn or in here */
+    uint32_t frame_bytes_max; /* of those that arrive; 0: FRAME_BYTES_MAX. So much is kept in memory for the peer */
 };
 
 struct frame_link *frame_link_new(struct loop *loop, int fd, const struct frame_link_callbacks *callbacks, void *owner);

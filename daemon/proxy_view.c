@@ -85,7 +85,7 @@ static bool view_is_fresh(void *owner)
     int64_t now_ms = clock_now_ms();
     publisher_status(view->publisher, &publisher);
     bool is_answering = publisher.oldest_unacked_at_ms == 0 || now_ms - publisher.oldest_unacked_at_ms < PROXY_FRESH_MS;
-    return publisher.is_linked && is_answering && now_ms - stats_last_beat_ms(view->stats) < PROXY_FRESH_MS;
+    return publisher.is_linked && is_answering && stats_beat_age_ms(view->stats, now_ms) < PROXY_FRESH_MS;
 }
 
 static bool view_is_holding(void *owner)
@@ -131,5 +131,5 @@ bool proxy_view_is_dead(const struct proxy_view *view)
     int64_t now_ms = clock_now_ms();
     publisher_status(view->publisher, &publisher);
     return !publisher.is_linked && now_ms - publisher.unlinked_at_ms > PROXY_DEAD_MS &&
-           now_ms - stats_last_beat_ms(view->stats) > PROXY_DEAD_MS;
+           stats_beat_age_ms(view->stats, now_ms) > PROXY_DEAD_MS;
 }

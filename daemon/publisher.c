@@ -21,7 +21,7 @@
 #define RETRY_FIRST_MS 100
 #define RETRY_SLOWEST_MS 30000
 #define ANSWER_BYTES_MAX (64u << 10)
-#define SERIAL_MAX ((INT64_C(1) << 53) - 1000000)
+#define RELINK_SLOWEST_MS 30000 /* to a proxy that breaks the protocol again and again */
 
 struct publisher {
     struct publisher_parts parts;
@@ -44,6 +44,7 @@ struct publisher {
     uint64_t resync_serial; /* answers to frames before it do not count */
     uint64_t acked_serial;
     uint32_t rejections_in_a_row;
+    uint32_t broken_links_in_a_row;            /* by frames against the protocol */
     int64_t retry_at_ms;                       /* no frame before it */
     int64_t sent_at_ms[PUBLISHER_UNACKED_MAX]; /* by serial modulo */
     int64_t unlinked_at_ms;
@@ -115,13 +116,21 @@ static uint64_t unacked_count(const struct publisher *p)
 
 /* ---- sending ---- */
 
+static int64_t relink_delay_ms(const struct publisher *p)
+{
+    int64_t delay_ms = RELINK_MS;
+    for (uint32_t i = 1; i < p->broken_links_in_a_row && delay_ms < RELINK_SLOWEST_MS; i++)
+        delay_ms *= 2;
+    return delay_ms < RELINK_SLOWEST_MS ? delay_ms : RELINK_SLOWEST_MS;
+}
+
 static void drop_link(struct publisher *p)
 {
     frame_link_free(p->link);
     p->link = NULL;
     p->is_greeted = false;
     p->unlinked_at_ms = clock_now_ms();
-    timer_start(&p->relink, RELINK_MS);
+    timer_start(&p->relink, relink_delay_ms(p));
 }
 
 static bool send_frame(struct publisher *p, json_t *frame)
@@ -202,7 +211,7 @@ static void publisher_on_change(void *owner, const char *service)
 static bool read_serial(const json_t *frame, uint64_t *out)
 {
     int64_t serial = 0;
-    if (!json_find_integer(frame, "serial", &serial) || serial < 0 || serial > SERIAL_MAX)
+    if (!json_find_integer(frame, "serial", &serial) || serial < 0)
         return false;
     *out = (uint64_t)serial;
     return true;
@@ -211,8 +220,8 @@ static bool read_serial(const json_t *frame, uint64_t *out)
 static bool take_hello(struct publisher *p, const json_t *frame)
 {
     uint64_t serial;
-    if (p->is_greeted || !read_serial(frame, &serial))
-        return false;
+    if (p->is_greeted || !read_serial(frame, &serial) || serial > p->serial)
+        return false; /* nobody has sent it that */
     p->is_greeted = true;
     p->unlinked_at_ms = 0;
     p->peer_serial = serial;
@@ -226,7 +235,7 @@ static bool take_hello(struct publisher *p, const json_t *frame)
     p->retry_at_ms = 0;
     /* Nothing that was under way on an older link counts, ours or an earlier control's: a gap tells late answers apart.
      */
-    p->serial = (p->serial > serial ? p->serial : serial) + PUBLISHER_UNACKED_MAX;
+    p->serial += PUBLISHER_UNACKED_MAX;
     p->resync_serial = p->serial + 1;
     log_info("linked to the proxy, which serves snapshot %llu", (unsigned long long)serial);
     schedule(p, 0);
@@ -242,6 +251,7 @@ static bool take_ack(struct publisher *p, const json_t *frame)
     if (serial < p->resync_serial || serial <= p->acked_serial || serial > p->serial)
         return true;
     p->acked_serial = serial;
+    p->broken_links_in_a_row = 0;
     p->is_content_known = p->is_serving = true;
     p->rejections_in_a_row = 0;
     publication_acknowledge(p->publication, serial);
@@ -296,6 +306,7 @@ static void publisher_on_frame(void *owner, struct slice text)
     json_decref(frame);
     if (ok)
         return;
+    p->broken_links_in_a_row++;
     log_error("frame from the proxy: %s; asking for a new link", error.text);
     drop_link(p);
 }
@@ -319,6 +330,7 @@ struct publisher *publisher_new(const struct publisher_parts *parts)
     struct publisher *p = mem_alloc(sizeof *p);
     p->parts = *parts;
     p->publication = publication_new(parts->registry, parts->bound_listeners);
+    p->serial = parts->serial_base;
     p->started_at_ms = p->unlinked_at_ms = clock_now_ms();
     timer_init(&p->flush, parts->loop, publisher_on_flush, p);
     timer_init(&p->relink, parts->loop, publisher_on_relink, p);
@@ -356,7 +368,8 @@ void publisher_apply_config(struct publisher *p, const struct config *config)
 
 void publisher_set_link(struct publisher *p, int fd)
 {
-    static const struct frame_link_callbacks callbacks = { .on_frame = publisher_on_frame,
+    static const struct frame_link_callbacks callbacks = { .frame_bytes_max = ANSWER_BYTES_MAX,
+                                                           .on_frame = publisher_on_frame,
                                                            .on_close = publisher_on_link_close };
     if (p->link)
         frame_link_free(p->link);

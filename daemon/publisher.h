@@ -31,6 +31,7 @@ struct publisher_parts {
     struct loop *loop;
     struct task_registry *registry; /* borrowed; its listener slot is taken */
     const char *bound_listeners;    /* borrowed; of snapshot_write_settings() */
+    uint64_t serial_base;           /* ours are larger; those of earlier processes of ours are not */
     bool is_restart; /* tasks were known before: the proxy, if it died too, rather waits than answers 503 */
     bool succeeds;   /* while our proxy serves nothing, an earlier one serves */
     void (*ask_for_link)(void *owner); /* the link broke and nobody has brought a new one for a second */

@@ -80,7 +80,7 @@ static void status_readiness(void *owner, struct admin_readiness *out)
     struct publisher_status publisher;
     const char *store_problem = find_store_problem(s);
     publisher_status(s->publisher, &publisher);
-    int64_t beat_age_ms = clock_now_ms() - stats_last_beat_ms(s->view->stats);
+    int64_t beat_age_ms = stats_beat_age_ms(s->view->stats, clock_now_ms());
     bool is_beating = beat_age_ms < STATUS_BEAT_MS;
     *out = (struct admin_readiness){ .ready =
                                          publisher.is_linked && publisher.is_serving && is_beating && !store_problem };
@@ -92,6 +92,8 @@ static void status_readiness(void *owner, struct admin_readiness *out)
         snprintf(out->reason, sizeof out->reason, "the proxy has no snapshot yet%s%.*s",
                  publisher.last_rejection[0] ? "; it refused: " : "", (int)sizeof out->reason / 2,
                  publisher.last_rejection);
+    else if (beat_age_ms == STATS_BEAT_NEVER)
+        snprintf(out->reason, sizeof out->reason, "the proxy has given no sign of life");
     else if (!is_beating)
         snprintf(out->reason, sizeof out->reason, "the proxy has given no sign of life for %lld s",
                  (long long)beat_age_ms / 1000);
@@ -129,9 +131,9 @@ static void put_workers(const struct metric_sink *sink, const struct proxy_view 
 #undef GAUGE
 #undef COUNTER
     PUT_GAUGE("proxy_workers", stats_workers(view->stats), "worker threads of the proxy");
-    int64_t beat_ms = stats_last_beat_ms(view->stats);
-    if (beat_ms > 0)
-        PUT_GAUGE("proxy_heartbeat_age_seconds", (double)(clock_now_ms() - beat_ms) / 1000,
+    int64_t age_ms = stats_beat_age_ms(view->stats, clock_now_ms());
+    if (age_ms != STATS_BEAT_NEVER)
+        PUT_GAUGE("proxy_heartbeat_age_seconds", (double)age_ms / 1000,
                   "since the proxy's main thread last said that it lives");
 }
 

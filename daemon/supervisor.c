@@ -380,11 +380,11 @@ static void child_has_sent(struct supervisor *s, struct child *child, enum child
     if (fd >= 0)
         close(fd); /* nothing that we want */
     child->beat_at_ms = clock_now_ms();
-    if (message == CHILD_MESSAGE_READY) {
+    if (message == CHILD_MESSAGE_READY && !child->is_ready) {
         child->is_ready = child->was_ready = true;
         log_info("%s[%d] is ready", child->name, (int)child->pid);
-    } else if (message == CHILD_MESSAGE_RELINK && !is_stopping(s)) {
-        crew_link(&s->crew);
+    } else if (message == CHILD_MESSAGE_RELINK && child == &s->crew.control && !is_stopping(s)) {
+        crew_link(&s->crew); /* once a second at most; the proxy has nothing to ask for, and might flood us */
     } else if (message == CHILD_MESSAGE_SERVING && s->phase == SUPERVISOR_TAKING_OVER) {
         commit(s);
     }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/prctl.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -77,7 +78,6 @@ static const int allowed_calls[] = {
     CALL(ppoll),
     CALL(select),
     CALL(pselect6),
-    CALL(fcntl),
     CALL(dup),
     CALL(dup2),
     CALL(dup3),
@@ -155,20 +155,37 @@ static const int relaxed_calls[] = {
     }
 #define SOCKET_TYPE_MASK 0xf /* without SOCK_NONBLOCK and SOCK_CLOEXEC */
 
+#define TCP_SOCKET(family, protocol)                                                                           \
+    {                                                                                                          \
+        CALL(socket), 3,                                                                                       \
+        {                                                                                                      \
+            COMPARE(0, SCMP_CMP_EQ, family, 0), COMPARE(1, SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, SOCK_STREAM), \
+                COMPARE(2, SCMP_CMP_EQ, protocol, 0)                                                           \
+        }                                                                                                      \
+    }
+
 struct rule {
     int call;
     unsigned test_count;
-    struct scmp_arg_cmp tests[2]; /* all must hold */
+    struct scmp_arg_cmp tests[3]; /* all must hold */
 };
 
 /* 64-bit comparisons: upper bits that the kernel would ignore make a call refused, not allowed. */
 static const struct rule tested_rules[] = {
-    { CALL(socket),
-      2,
-      { COMPARE(0, SCMP_CMP_EQ, AF_INET, 0), COMPARE(1, SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, SOCK_STREAM) } },
-    { CALL(socket),
-      2,
-      { COMPARE(0, SCMP_CMP_EQ, AF_INET6, 0), COMPARE(1, SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, SOCK_STREAM) } },
+    TCP_SOCKET(AF_INET, 0),
+    TCP_SOCKET(AF_INET, IPPROTO_TCP),
+    TCP_SOCKET(AF_INET6, 0),
+    TCP_SOCKET(AF_INET6, IPPROTO_TCP),
+    /* not F_SETOWN and F_SETSIG, nor O_ASYNC, F_NOTIFY and leases: they send signals, also to other processes */
+    { CALL(fcntl), 1, { COMPARE(1, SCMP_CMP_EQ, F_GETFD, 0) } },
+    { CALL(fcntl), 1, { COMPARE(1, SCMP_CMP_EQ, F_SETFD, 0) } },
+    { CALL(fcntl), 1, { COMPARE(1, SCMP_CMP_EQ, F_GETFL, 0) } },
+    { CALL(fcntl), 2, { COMPARE(1, SCMP_CMP_EQ, F_SETFL, 0), COMPARE(2, SCMP_CMP_MASKED_EQ, O_ASYNC, 0) } },
+    { CALL(fcntl), 1, { COMPARE(1, SCMP_CMP_EQ, F_DUPFD, 0) } },
+    { CALL(fcntl), 1, { COMPARE(1, SCMP_CMP_EQ, F_DUPFD_CLOEXEC, 0) } },
+    { CALL(fcntl), 1, { COMPARE(1, SCMP_CMP_EQ, F_GETPIPE_SZ, 0) } },
+    { CALL(fcntl), 1, { COMPARE(1, SCMP_CMP_EQ, F_SETPIPE_SZ, 0) } },
+    { CALL(fcntl), 1, { COMPARE(1, SCMP_CMP_EQ, F_GET_SEALS, 0) } },
     { CALL(clone), 1, { COMPARE(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD) } },
     { CALL(open), 1, { COMPARE(1, SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY) } },
     { CALL(openat), 1, { COMPARE(2, SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY) } },

@@ -43,6 +43,16 @@ static long try_raw_socket(void)
     return socket(AF_INET, SOCK_RAW, IPPROTO_TCP);
 }
 
+static long try_other_protocol(void)
+{
+    return socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+}
+
+static long try_another_other_protocol(void)
+{
+    return socket(AF_INET6, SOCK_STREAM, IPPROTO_SCTP);
+}
+
 static long try_listen(void)
 {
     struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -144,6 +154,38 @@ static long try_signal_to_parent(void)
     return kill(getppid(), 0);
 }
 
+/* A descriptor that tells its readiness by a signal, to whom its owner likes. */
+static long try_signal_owner(void)
+{
+    return fcntl(STDOUT_FILENO, F_SETOWN, getppid());
+}
+
+static long try_signal_owner_of_any_kind(void)
+{
+    struct f_owner_ex owner = { F_OWNER_PGRP, getppid() };
+    return fcntl(STDOUT_FILENO, F_SETOWN_EX, &owner);
+}
+
+static long try_signal_number(void)
+{
+    return fcntl(STDOUT_FILENO, F_SETSIG, SIGKILL);
+}
+
+static long try_signal_when_ready(void)
+{
+    return fcntl(STDOUT_FILENO, F_SETFL, O_ASYNC);
+}
+
+static long try_notify(void)
+{
+    return fcntl(STDOUT_FILENO, F_NOTIFY, DN_ACCESS);
+}
+
+static long try_lease(void)
+{
+    return fcntl(STDOUT_FILENO, F_SETLEASE, F_RDLCK);
+}
+
 static long try_root_again(void)
 {
     return setuid(0);
@@ -167,6 +209,8 @@ static const struct attempt attempts[] = {
     { "socketpair(AF_UNIX)", try_socketpair, false },
     { "socket(AF_NETLINK)", try_netlink, false },
     { "socket(AF_INET, SOCK_RAW)", try_raw_socket, false },
+    { "socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP)", try_other_protocol, false },
+    { "socket(AF_INET6, SOCK_STREAM, IPPROTO_SCTP)", try_another_other_protocol, false },
     { "bind and listen", try_listen, false },
     { "fork", try_fork, true },
     { "execve", try_exec, false },
@@ -186,6 +230,12 @@ static const struct attempt attempts[] = {
     { "open for writing", try_file_write, false },
     { "unlink", try_unlink, false },
     { "kill(parent)", try_signal_to_parent, true },
+    { "fcntl(F_SETOWN)", try_signal_owner, false },
+    { "fcntl(F_SETOWN_EX)", try_signal_owner_of_any_kind, false },
+    { "fcntl(F_SETSIG)", try_signal_number, false },
+    { "fcntl(F_SETFL, O_ASYNC)", try_signal_when_ready, false },
+    { "fcntl(F_NOTIFY)", try_notify, false },
+    { "fcntl(F_SETLEASE)", try_lease, false },
     { "setuid(0)", try_root_again, false },
     { "mmap(PROT_EXEC)", try_executable_memory, true },
 };

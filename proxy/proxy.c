@@ -133,7 +133,7 @@ static void link_on_close(void *owner, const char *reason)
 
 static void open_link(struct proxy *p, int fd)
 {
-    static const struct frame_link_callbacks callbacks = { link_on_frame, link_on_close };
+    static const struct frame_link_callbacks callbacks = { .on_frame = link_on_frame, .on_close = link_on_close };
     if (p->link)
         frame_link_free(p->link);
     p->link = frame_link_new(p->loop, fd, &callbacks, p);

@@ -12,7 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STATS_MAGIC 0x3273746174736f70ull /* changes with the layout */
+#define STATS_LAYOUT 3 /* changes with the layout of the region; below STATS_SIZE_STEP */
+#define STATS_SIZE_STEP 65536u
+#define BEAT_AHEAD_MS 1000     /* the reader may have looked at the clock before the writer did */
+#define ADDRESSES_OF_ID_MAX 64 /* rows of one id that are summed: an id with thousands is made up, to keep us busy */
 
 enum stats_row_state {
     STATS_ROW_FREE = 0,
@@ -20,10 +23,10 @@ enum stats_row_state {
     STATS_ROW_RELEASED = 2
 }; /* >= RELEASED: order of release */
 
+/* Nothing that says how the region is to be read: the proxy can write all of it. Version and number of workers are in
+ * the size of the memfd, which is sealed. */
 struct stats_header {
-    uint64_t magic;
-    uint32_t workers;
-    uint32_t is_ending; /* nothing new begins */
+    uint64_t is_ending; /* nothing new begins */
     int64_t beat_ms;
     uint64_t release_count;
 } __attribute__((aligned(64)));
@@ -82,17 +85,17 @@ static struct stats_region *region_new(void *mapping, uint32_t workers)
     return region;
 }
 
-static bool read_header(int fd, struct stats_header *header)
+/* Whole steps for the region, and its layout behind them. */
+static uint64_t file_bytes(uint32_t workers)
 {
-    return pread(fd, header, sizeof *header, 0) == (ssize_t)sizeof *header && header->magic == STATS_MAGIC &&
-           header->workers >= 1 && header->workers <= STATS_WORKERS_MAX;
+    uint64_t steps = (stats_region_bytes(workers) + STATS_SIZE_STEP - 1) / STATS_SIZE_STEP;
+    return steps * STATS_SIZE_STEP + STATS_LAYOUT;
 }
 
 static struct stats_region *map_region(int fd, uint32_t workers, int protection, struct error *error)
 {
-    struct stat status;
-    if (fstat(fd, &status) < 0 || (uint64_t)status.st_size != stats_region_bytes(workers)) {
-        error_set(error, "shared counters: descriptor %d is not a region for %u workers", fd, workers);
+    if (workers == 0 || stats_workers_of(fd) != workers) {
+        error_set(error, "shared counters: descriptor %d is no region of this version for %u workers", fd, workers);
         return NULL;
     }
     void *mapping = mmap(NULL, stats_region_bytes(workers), protection, MAP_SHARED | MAP_NORESERVE, fd, 0);
@@ -160,6 +163,16 @@ static void zero_worker_gauges(struct worker_stats *worker)
 #undef GAUGE
 }
 
+/* Whatever the process before left there: every row is free or released, and all of them at the same time. */
+static void release_all(struct name_table *table)
+{
+    for (uint32_t row = 0; row < table->rows; row++) {
+        uint64_t state = table->tags[row] ? STATS_ROW_RELEASED : STATS_ROW_FREE;
+        if (table->states[row] != state)
+            table->states[row] = state;
+    }
+}
+
 /* A new process has no request in flight and no claim on any row. Rows that nobody named are left untouched (no page).
  */
 static void begin_again(struct stats_region *region)
@@ -176,10 +189,9 @@ static void begin_again(struct stats_region *region)
                 stats_endpoints(region, worker)[row].in_flight = stats_endpoints(region, worker)[row].tunnels = 0;
         }
     }
-    for (uint32_t row = 0; row < region->services.rows; row++)
-        release_row(region, &region->services, row);
-    for (uint32_t row = 0; row < region->endpoints.rows; row++)
-        release_row(region, &region->endpoints, row);
+    release_all(&region->services);
+    release_all(&region->endpoints);
+    region->header->release_count = 1;
 }
 
 static void add_service(struct service_stats *sum, const struct service_stats *one)
@@ -209,10 +221,7 @@ int stats_create_fd(uint32_t workers, struct error *error)
         return -1;
     }
     int fd = memfd_create("portico-stats", MFD_ALLOW_SEALING);
-    struct stats_header header = { .magic = STATS_MAGIC, .workers = workers };
-    /* Sealed in size: a side that shrank it would kill the other one by SIGBUS. */
-    if (fd < 0 || ftruncate(fd, (off_t)stats_region_bytes(workers)) < 0 ||
-        pwrite(fd, &header, sizeof header, 0) != (ssize_t)sizeof header ||
+    if (fd < 0 || ftruncate(fd, (off_t)file_bytes(workers)) < 0 ||
         fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
         error_set_errno(error, "shared counters: memfd");
         if (fd >= 0)
@@ -227,23 +236,13 @@ struct stats_region *stats_map_writer(int fd, uint32_t workers, struct error *er
     struct stats_region *region = map_region(fd, workers, PROT_READ | PROT_WRITE, error);
     if (!region)
         return NULL;
-    if (region->header->magic != STATS_MAGIC || region->header->workers != workers) {
-        error_set(error, "shared counters: made by another version or for another number of workers");
-        stats_unmap(region);
-        return NULL;
-    }
     begin_again(region);
     return region;
 }
 
 struct stats_region *stats_map_reader(int fd, struct error *error)
 {
-    struct stats_header header;
-    if (!read_header(fd, &header)) {
-        error_set(error, "shared counters: descriptor %d is not a region of this version", fd);
-        return NULL;
-    }
-    return map_region(fd, header.workers, PROT_READ, error);
+    return map_region(fd, stats_workers_of(fd), PROT_READ, error);
 }
 
 void stats_unmap(struct stats_region *region)
@@ -359,9 +358,12 @@ void stats_beat(struct stats_region *region, int64_t now_ms)
     __atomic_store_n(&region->header->beat_ms, now_ms, __ATOMIC_RELAXED);
 }
 
-int64_t stats_last_beat_ms(const struct stats_region *region)
+int64_t stats_beat_age_ms(const struct stats_region *region, int64_t now_ms)
 {
-    return __atomic_load_n(&region->header->beat_ms, __ATOMIC_RELAXED);
+    int64_t beat_ms = __atomic_load_n(&region->header->beat_ms, __ATOMIC_RELAXED);
+    if (beat_ms <= 0 || beat_ms > now_ms + BEAT_AHEAD_MS)
+        return STATS_BEAT_NEVER;
+    return beat_ms > now_ms ? 0 : now_ms - beat_ms;
 }
 
 void stats_set_ending(struct stats_region *region)
@@ -376,11 +378,16 @@ bool stats_is_ending(const struct stats_region *region)
 
 uint32_t stats_workers_of(int fd)
 {
-    struct stats_header header;
     struct stat status;
-    bool is_whole = read_header(fd, &header) && fstat(fd, &status) == 0 &&
-                    (uint64_t)status.st_size == stats_region_bytes(header.workers);
-    return is_whole ? header.workers : 0;
+    int seals = fcntl(fd, F_GET_SEALS);
+    /* Whoever could shrink it would kill the other side by SIGBUS. */
+    if (seals < 0 || !(seals & F_SEAL_SHRINK) || !(seals & F_SEAL_GROW) || fstat(fd, &status) != 0)
+        return 0;
+    for (uint32_t workers = 1; workers <= STATS_WORKERS_MAX; workers++) {
+        if ((uint64_t)status.st_size == file_bytes(workers))
+            return workers;
+    }
+    return 0;
 }
 
 bool stats_reset(int fd, struct error *error)
@@ -412,7 +419,8 @@ bool stats_read_endpoint(const struct stats_region *region, const char *id, stru
     uint32_t row = find_row(&region->endpoints, 0, id, len, ' ');
     memset(sum, 0, sizeof *sum);
     bool found = row != STATS_SLOT_NONE;
-    for (; row != STATS_SLOT_NONE; row = find_row(&region->endpoints, row + 1, id, len, ' ')) {
+    for (int i = 0; row != STATS_SLOT_NONE && i < ADDRESSES_OF_ID_MAX;
+         row = find_row(&region->endpoints, row + 1, id, len, ' '), i++) {
         for (uint32_t worker = 0; worker < region->workers; worker++) {
             const struct endpoint_stats *one = &endpoints_of(region, worker)[row];
             sum->in_flight += one->in_flight;

@@ -5,8 +5,9 @@
  *   stats_header | service names | endpoint names | per worker: worker_stats, service_stats[], endpoint_stats[]
  *
  * Slots (rows) are given out by the proxy's main thread: a name is written before its slot is used and wiped after no
- * worker can touch it any more. Readers find a row by name. A reader treats everything in here as untrusted: names are
- * compared bounded, numbers are only numbers. Pages that nobody touched cost nothing. */
+ * worker can touch it any more. Readers find a row by name. Readers, and the next writer, treat everything in here as
+ * untrusted: names are compared bounded, numbers are only numbers, nothing says how large anything is. Pages that nobody
+ * touched cost nothing. */
 #ifndef PROXY_STATS_H
 #define PROXY_STATS_H
 
@@ -60,8 +61,9 @@ size_t stats_region_bytes(uint32_t workers);
 /* Creates the memfd (supervisor). -1 on failure. Close-on-exec is off: it is passed to the children. */
 int stats_create_fd(uint32_t workers, struct error *error);
 
-/* Maps it; the descriptor may be closed afterwards. A writer (the proxy) zeroes all gauges and keeps counters and
- * names. */
+/* Maps it; the descriptor may be closed afterwards. Refused is what has not the size of this version, or is not sealed in
+ * it; what is written inside is never a reason. A writer (the proxy) zeroes all gauges and keeps counters and names,
+ * whatever its predecessor left. */
 struct stats_region *stats_map_writer(int fd, uint32_t workers, struct error *error);
 struct stats_region *stats_map_reader(int fd, struct error *error);
 void stats_unmap(struct stats_region *region);
@@ -90,7 +92,9 @@ uint32_t stats_workers_of(int fd); /* how many it is for; 0: it is no region of 
 /* ---- control ---- */
 /* False: a worker may yet begin a request, as far as its process says. */
 bool stats_is_ending(const struct stats_region *region);
-int64_t stats_last_beat_ms(const struct stats_region *region); /* monotonic; 0: never */
+/* Since the last beat; STATS_BEAT_NEVER without one, or with one that lies in the future. */
+#define STATS_BEAT_NEVER INT64_MAX
+int64_t stats_beat_age_ms(const struct stats_region *region, int64_t now_ms);
 /* Sums over workers. False when no row carries the name. */
 bool stats_read_service(const struct stats_region *region, const char *name, struct service_stats *sum);
 bool stats_read_endpoint(const struct stats_region *region, const char *id,

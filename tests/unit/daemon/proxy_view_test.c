@@ -44,8 +44,11 @@ static int set_up(void **state)
     pass(b, 1000000);
     b->loop = loop_new();
     b->registry = task_registry_new();
-    b->publisher = publisher_new(&(struct publisher_parts){
-        .loop = b->loop, .registry = b->registry, .bound_listeners = "http", .ask_for_link = ask_for_link });
+    b->publisher = publisher_new(&(struct publisher_parts){ .loop = b->loop,
+                                                            .registry = b->registry,
+                                                            .bound_listeners = "http",
+                                                            .serial_base = 1000,
+                                                            .ask_for_link = ask_for_link });
     /* A first list that never comes: no snapshot is sent that nobody would acknowledge. */
     publisher_add_provider(b->publisher, task_registry_add_provider(b->registry, "test"));
     int fd = stats_create_fd(2, NULL);

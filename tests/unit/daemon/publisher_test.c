@@ -50,6 +50,7 @@ static void open_publisher(struct bench *b)
     b->publisher = publisher_new(&(struct publisher_parts){ .loop = b->loop,
                                                             .registry = b->registry,
                                                             .bound_listeners = "http",
+                                                            .serial_base = 100,
                                                             .is_restart = b->is_restart,
                                                             .ask_for_link = ask_for_link,
                                                             .owner = b });
@@ -420,6 +421,9 @@ static void a_frame_against_the_protocol_ends_the_link(void **state)
                                        "{\"type\":\"ack\",\"serial\":1}",
                                        "{\"type\":\"hello\"}",
                                        "{\"type\":\"hello\",\"serial\":-1}",
+                                       "{\"type\":\"hello\",\"serial\":101}",
+                                       "{\"type\":\"hello\",\"serial\":9007199254740992}",
+                                       "{\"type\":\"hello\",\"serial\":9223372036854775807}",
                                        "{\"type\":\"snapshot\",\"serial\":1}",
                                        "not JSON" };
     char byte;
@@ -447,6 +451,36 @@ static void a_route_is_forgotten_a_minute_after_its_last_task(void **state)
     put_task(b, "b", TASK_HEALTH_UNKNOWN); /* the timer is real: a change comes first here */
     expect_frame(b, "patch");
     assert_int_equal(status_of(b).route_count, 1);
+}
+
+/* One that was taken over has said the largest number there is, again and again; then an honest one is started. */
+static void a_proxy_that_lied_about_its_serial_leaves_nothing_behind(void **state)
+{
+    struct bench *b = *state;
+    sync_provider(b);
+    for (int i = 0; i < 20; i++) {
+        connect_proxy(b);
+        say_number(b, "hello", (UINT64_C(1) << 53) - 1000000);
+        expect_no_frame(b);
+    }
+    connect_proxy(b);
+    say_number(b, "hello", 0);
+    uint64_t serial = expect_frame(b, "snapshot");
+    assert_in_range(serial, 101, 1000);
+    say_number(b, "ack", serial);
+    expect_no_frame(b);
+    assert_int_equal(status_of(b).acked_serial, serial);
+}
+
+static void a_frame_longer_than_any_answer_ends_the_link(void **state)
+{
+    struct bench *b = *state;
+    char byte;
+    connect_proxy(b);
+    assert_int_equal(write(b->proxy, "\0\1\0\1", 4), 4); /* 64 KiB and a byte are to come */
+    expect_no_frame(b);
+    assert_int_equal(recv(b->proxy, &byte, 1, MSG_DONTWAIT), 0);
+    assert_false(status_of(b).is_linked);
 }
 
 static void a_broken_link_is_asked_for_again(void **state)
@@ -483,6 +517,8 @@ int main(void)
         TEST(an_answer_to_an_earlier_control_is_not_taken_for_ours),
         TEST(a_frame_against_the_protocol_ends_the_link),
         TEST(a_route_is_forgotten_a_minute_after_its_last_task),
+        TEST(a_proxy_that_lied_about_its_serial_leaves_nothing_behind),
+        TEST(a_frame_longer_than_any_answer_ends_the_link),
         TEST(a_broken_link_is_asked_for_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

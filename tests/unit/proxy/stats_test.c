@@ -205,9 +205,60 @@ static void worker_totals_are_summed(void **state)
 static void the_beat_is_seen_by_the_reader(void **state)
 {
     struct bench *b = *state;
-    assert_int_equal(stats_last_beat_ms(b->reader), 0);
+    assert_true(stats_beat_age_ms(b->reader, 12345) == STATS_BEAT_NEVER);
     stats_beat(b->writer, 12345);
-    assert_int_equal(stats_last_beat_ms(b->reader), 12345);
+    assert_int_equal(stats_beat_age_ms(b->reader, 12345), 0);
+    assert_int_equal(stats_beat_age_ms(b->reader, 12400), 55);
+    assert_int_equal(stats_beat_age_ms(b->reader, 12340), 0); /* the clock was read before */
+}
+
+static void a_beat_that_nobody_can_have_made_yet_is_none(void **state)
+{
+    struct bench *b = *state;
+    static const int64_t lies[] = { INT64_MAX, INT64_MIN, -1, 1000000 };
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        stats_beat(b->writer, lies[i]);
+        assert_true(stats_beat_age_ms(b->reader, 12345) == STATS_BEAT_NEVER);
+    }
+}
+
+/* What a proxy that was taken over can leave behind: any bytes at all. */
+static void whatever_a_writer_left_the_next_one_begins_and_readers_go_on(void **state)
+{
+    struct bench *b = *state;
+    static const unsigned char fills[] = { 0xff, 0x00, 0x01, 0x41 };
+    char *raw = mmap(NULL, stats_region_bytes(WORKERS), PROT_READ | PROT_WRITE, MAP_SHARED, b->fd, 0);
+    assert_true(raw != MAP_FAILED);
+    for (size_t i = 0; i < sizeof fills / sizeof *fills; i++) {
+        struct service_stats service;
+        struct endpoint_stats endpoint;
+        struct worker_stats totals;
+        char id[32];
+        memset(raw, fills[i], stats_region_bytes(WORKERS));
+        stats_read_service(b->reader, "web", &service);
+        stats_read_endpoint(b->reader, "abc", &endpoint);
+        stats_read_worker_totals(b->reader, &totals);
+        (void)stats_beat_age_ms(b->reader, 12345);
+        struct stats_region *again = stats_map_reader(b->fd, NULL);
+        assert_non_null(again);
+        assert_int_equal(stats_workers(again), WORKERS);
+        stats_unmap(again);
+        proxy_restarts(b);
+        for (int row = 0; row < STATS_ENDPOINTS_MAX; row++) {
+            snprintf(id, sizeof id, "id%d", row);
+            assert_int_not_equal(stats_claim_endpoint(b->writer, id, "10.0.0.1:80"), STATS_SLOT_NONE);
+        }
+        for (int row = 0; row < STATS_SERVICES_MAX; row++) {
+            snprintf(id, sizeof id, "s%d", row);
+            assert_int_not_equal(stats_claim_service(b->writer, id), STATS_SLOT_NONE);
+        }
+        assert_true(stats_read_service(b->reader, "s7", &service));
+        assert_int_equal(service.requests, 0);
+        assert_int_equal(service.in_flight, 0);
+        assert_true(stats_read_endpoint(b->reader, "id7", &endpoint));
+        assert_int_equal(endpoint.in_flight, 0);
+    }
+    munmap(raw, stats_region_bytes(WORKERS));
 }
 
 static void names_that_do_not_fit_get_no_row(void **state)
@@ -231,9 +282,11 @@ static void a_descriptor_of_another_shape_is_refused(void **state)
     struct bench *b = *state;
     struct error error;
     assert_null(stats_map_writer(b->fd, WORKERS + 1, &error));
+    assert_null(stats_map_writer(b->fd, 0, &error));
+    assert_null(stats_map_writer(b->fd, UINT32_MAX, &error));
     int other = memfd_create("other", MFD_CLOEXEC);
     assert_null(stats_map_reader(other, &error));
-    assert_int_equal(ftruncate(other, (off_t)stats_region_bytes(WORKERS)), 0);
+    assert_int_equal(ftruncate(other, (off_t)stats_region_bytes(WORKERS)), 0); /* but not sealed in it */
     assert_null(stats_map_reader(other, &error));
     assert_null(stats_map_writer(other, WORKERS, &error));
     close(other);
@@ -261,6 +314,8 @@ int main(void)
         TEST(counters_survive_a_new_writer_and_gauges_start_at_zero),
         TEST(worker_totals_are_summed),
         TEST(the_beat_is_seen_by_the_reader),
+        TEST(a_beat_that_nobody_can_have_made_yet_is_none),
+        TEST(whatever_a_writer_left_the_next_one_begins_and_readers_go_on),
         TEST(names_that_do_not_fit_get_no_row),
         TEST(a_descriptor_of_another_shape_is_refused),
         TEST(neither_side_can_shrink_the_region),
