@@ -292,7 +292,7 @@ static void decide(struct controller *c, struct service *s)
     bool is_change = scaler_decide(&s->scaler, &sight, c->now_ms, &decision);
     if (s->scaler.is_blind && !was_blind)
         log_info("service %s: %s", s->name, decision.why);
-    if (!is_change)
+    if (!is_change || !record_book_has_time(c->book))
         return;
     struct store_record record;
     struct error error;
@@ -424,6 +424,7 @@ void controller_tick(struct controller *c, int64_t now_ms)
     if (!may_act(c))
         return;
     struct plan plan;
+    record_book_begin_turn(c->book);
     HASH_ITER (hh, c->services, s, next) {
         if (service_is_managed(s)) {
             if (!s->is_adopted)

@@ -5,6 +5,7 @@
 
 #include <uthash.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -17,6 +18,7 @@ struct record_book {
     struct store *store;     /* borrowed; may be null */
     struct remembered *rest; /* owned; not taken yet */
     bool is_readable;
+    int64_t turn_ms; /* that the writes of this turn have taken */
 };
 
 static void on_record(void *owner, const struct store_record *record)
@@ -82,7 +84,20 @@ bool record_book_put(struct record_book *book, const struct store_record *record
 {
     if (!book->is_readable)
         return error_set(error, "the desired state could not be read at the start");
-    return book->store == NULL || book->store->ops->put(book->store, record, error);
+    int64_t begun_at_ms = clock_now_ms();
+    bool done = book->store == NULL || book->store->ops->put(book->store, record, error);
+    book->turn_ms += clock_now_ms() - begun_at_ms;
+    return done;
+}
+
+void record_book_begin_turn(struct record_book *book)
+{
+    book->turn_ms = 0;
+}
+
+bool record_book_has_time(const struct record_book *book)
+{
+    return book->turn_ms < RECORD_BOOK_TURN_MS;
 }
 
 void record_book_forget(struct record_book *book, const char *service)
