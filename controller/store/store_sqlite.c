@@ -24,11 +24,11 @@ struct store_sqlite {
 /* migrations[n] makes a file of version n one of version n + 1; a new file is of version 0. Never changed, only added
  * to. */
 static const char *const migrations[] = {
-    "CREATE TABLE services (service TEXT PRIMARY KEY NOT NULL, desired INTEGER NOT NULL, min INTEGER NOT NULL,"
-    " max INTEGER NOT NULL, config_desired INTEGER NOT NULL, config_min INTEGER NOT NULL, config_max INTEGER NOT NULL,"
-    " updated INTEGER NOT NULL) WITHOUT ROWID; PRAGMA user_version = 1;",
-    "CREATE TABLE drains (task TEXT PRIMARY KEY NOT NULL, provider TEXT NOT NULL, ordered INTEGER NOT NULL)"
-    " WITHOUT ROWID; PRAGMA user_version = 2;",
+    ("CREATE TABLE services (service TEXT PRIMARY KEY NOT NULL, desired INTEGER NOT NULL, min INTEGER NOT NULL,"
+     " max INTEGER NOT NULL, config_desired INTEGER NOT NULL, config_min INTEGER NOT NULL, config_max INTEGER NOT NULL,"
+     " updated INTEGER NOT NULL) WITHOUT ROWID; PRAGMA user_version = 1;"),
+    ("CREATE TABLE drains (task TEXT PRIMARY KEY NOT NULL, provider TEXT NOT NULL, ordered INTEGER NOT NULL)"
+     " WITHOUT ROWID; PRAGMA user_version = 2;"),
     "CREATE TABLE ownership (key BLOB NOT NULL, claims_hold_before INTEGER NOT NULL); PRAGMA user_version = 3;",
 };
 #define VERSION_OF_OWNERSHIP 3
