@@ -155,9 +155,11 @@ def what_differs(ours, theirs):
     """Names of the parts of a message that are not the same."""
     parts = [
         part
-        for part in ("method", "target", "status", "reason", "minor", "body")
+        for part in ("method", "target", "status", "reason", "body")
         if getattr(ours, part) != getattr(theirs, part)
     ]
+    if ours.minor != min(theirs.minor, 1):  # a higher one is processed as 1.1 (RFC 9110 2.5)
+        parts.append("minor")
     if plain(ours.fields) != plain(theirs.fields):
         parts.append("fields")
     if not is_within(plain(ours.trailers), plain(theirs.trailers)):

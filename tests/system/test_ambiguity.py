@@ -29,7 +29,8 @@ SHORT_BYTES = 400  # requests up to this length are also sent byte by byte
 PROBE = b"GET /probe HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n"
 HEAD_ECHO = re.compile(rb"HTTP/1\.1 200 OK\r\nX-Echo: \S+ HEAD ")
 WAITS = ("idleMs", "headMs", "bodyMs", "connectMs", "responseMs", "upstreamIdleMs")
-SETTINGS = {"retries": 0, "responses": "strict", "timeouts": {wait: 600000 for wait in WAITS}}  # however slowly a batch goes its way
+# However slowly a batch goes its way. Clients end their side behind their last request, and want the answer.
+SETTINGS = {"retries": 0, "responses": "strict", "answerHalfClosed": True, "timeouts": {wait: 600000 for wait in WAITS}}
 
 Run = collections.namedtuple("Run", "case expected pieces client")
 

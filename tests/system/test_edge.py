@@ -304,20 +304,20 @@ ELEMENT = 'for=127.0.0.1;host="example.com";proto=http'
 
 
 @pytest.mark.parametrize("settings, wanted", [
-    ({}, {"x-forwarded-for": ["127.0.0.1"], "x-forwarded-proto": ["http"], "x-forwarded-host": ["example.com"]}),
+    ({}, {"x-forwarded-for": ["127.0.0.1"], "x-real-ip": ["127.0.0.1"], "x-forwarded-proto": ["http"], "x-forwarded-host": ["example.com"]}),
     ({"trustedProxies": ["192.0.2.0/24"], "forwardedFor": "preserve", "sendForwarded": True},
-     {"x-forwarded-for": ["127.0.0.1"], "x-forwarded-proto": ["http"], "x-forwarded-host": ["example.com"],
+     {"x-forwarded-for": ["127.0.0.1"], "x-real-ip": ["127.0.0.1"], "x-forwarded-proto": ["http"], "x-forwarded-host": ["example.com"],
       "forwarded": [ELEMENT]}),
     ({"trustedProxies": LOOPBACK},
-     {"x-forwarded-for": ["203.0.113.1, 203.0.113.2, 127.0.0.1"], "x-forwarded-proto": ["https"],
+     {"x-forwarded-for": ["203.0.113.1, 203.0.113.2, 127.0.0.1"], "x-real-ip": ["203.0.113.1"], "x-forwarded-proto": ["https"],
       "x-forwarded-host": ["front.test"], "forwarded": ["for=203.0.113.1"]}),
     ({"trustedProxies": LOOPBACK, "forwardedFor": "append", "sendForwarded": True},
-     {"x-forwarded-for": ["203.0.113.1, 203.0.113.2, 127.0.0.1"], "x-forwarded-proto": ["https"],
+     {"x-forwarded-for": ["203.0.113.1, 203.0.113.2, 127.0.0.1"], "x-real-ip": ["203.0.113.1"], "x-forwarded-proto": ["https"],
       "x-forwarded-host": ["front.test"], "forwarded": ["for=203.0.113.1, " + ELEMENT]}),
     ({"trustedProxies": LOOPBACK, "forwardedFor": "replace"},
-     {"x-forwarded-for": ["127.0.0.1"], "x-forwarded-proto": ["http"], "x-forwarded-host": ["example.com"]}),
+     {"x-forwarded-for": ["127.0.0.1"], "x-real-ip": ["127.0.0.1"], "x-forwarded-proto": ["http"], "x-forwarded-host": ["example.com"]}),
     ({"trustedProxies": LOOPBACK, "forwardedFor": "preserve", "sendForwarded": True},
-     {"x-forwarded-for": ["203.0.113.1", "203.0.113.2"], "x-forwarded-proto": ["https"],
+     {"x-forwarded-for": ["203.0.113.1", "203.0.113.2"], "x-real-ip": ["203.0.113.1"], "x-forwarded-proto": ["https"],
       "x-forwarded-host": ["front.test"], "forwarded": ["for=203.0.113.1"]}),
 ], ids=["default", "other-trusted", "append", "append-forwarded", "replace", "preserve"])
 def test_what_is_said_of_the_client_depends_on_who_says_it(proxy, upstream, settings, wanted):
@@ -326,7 +326,7 @@ def test_what_is_said_of_the_client_depends_on_who_says_it(proxy, upstream, sett
     assert status(exchange(p, GET[:-2] + SENT + b"\r\n")) == 200
     seen = last_fields(backend)
     named = {name: values for name, values in seen.items() if "forwarded" in name or "real" in name}
-    assert named == wanted
+    assert named == {**wanted, "x-forwarded-port": [str(p.port)]}
 
 
 # ---- loops and hops ----

@@ -111,7 +111,7 @@ def test_a_silent_endpoint_is_504(proxy, upstream):
 ])
 def test_a_malformed_response_is_502_and_its_connection_is_not_used_again(proxy, upstream, response):
     up = upstream(answer_with(response, keep_open=False))
-    p = proxy([up.port])
+    p = proxy([up.port], settings={"responses": "strict"})
     peer = p.connect()
     peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     head = peer.take_head()
