@@ -1,7 +1,7 @@
-/* file provider: endpoints written in a file (config discovery.endpoints_file) -> task registry. Read at the start and
- * again when the operator asks (SIGHUP). A bad file changes nothing and is reported; beside a bad one at the start, the
- * copy of the last good one in the state folder stands in. Control thread only. Started
- * through provider_file_ops (discovery/provider.h).
+/* file provider: endpoints written in a file (config discovery.endpoints_file) -> task registry. Read at the start,
+ * again when it has changed (looked at each second), and when the operator asks (SIGHUP). A bad file changes nothing
+ * and is reported; beside a bad one at the start, the copy of the last good one in the state folder stands in. Control
+ * thread only. Started through provider_file_ops (discovery/provider.h).
  *
  *   endpoints:
  *     - { service: web, address: "10.0.0.7:8080", host: example.org, path: /api, weight: 10 }

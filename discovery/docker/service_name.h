@@ -4,7 +4,7 @@
  *   portico.service=api, no compose project                  api
  *   portico.service=api in compose's project shop            shop/api
  *   none, compose's service worker in its project shop       shop/worker
- *   portico.service=web, and the configuration has a web     web: it joins that one */
+ *   portico.service=web, and the configuration has a web     web: it joins that one, where it may */
 #ifndef DISCOVERY_DOCKER_SERVICE_NAME_H
 #define DISCOVERY_DOCKER_SERVICE_NAME_H
 
@@ -23,7 +23,7 @@ struct service_labels {
     const char *compose_project, *compose_service;
 };
 
-/* Names of the configuration's services that labels may join. Borrowed, sorted by strcmp. */
+/* Names of the configuration's services; label_policy.h says which may be joined. Borrowed, sorted by strcmp. */
 struct joinable_services {
     const char *const *names;
     size_t count;
