@@ -206,40 +206,43 @@ def test_who_ended_it_and_where_is_told(proxy, upstream, tmp_path):
     assert got == expected + [("/wait", 0, "client-gone", "CH")]
 
 
-def test_who_was_too_slow_with_a_body_is_told(proxy, upstream, tmp_path):
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%s\r\n"
+
+
+@pytest.mark.parametrize("waits, request_, body, told", [
+    ({"bodyMs": 1000}, POST % (9, b""), b"1", (408, "body-timeout", "cR")),
+    ({"bodyMs": 3000}, POST % (1 << 30, b""), None, (504, "body-timeout", "sR")),  # the client is not to be that slow itself
+    ({"responseMs": 1000}, POST % (9, b"Expect: 100-continue\r\n"), b"", (504, "response-timeout", "sH")),
+    ({"streamMs": 1000}, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"", (200, "body-timeout", "sD")),
+], ids=["owed", "stuck", "asked", "half"])
+def test_who_was_too_slow_with_a_body_is_told(proxy, upstream, tmp_path, waits, request_, body, told):
     """A client that owes its upload, a backend that does not take it, one that does not say whether it wants it, one that
-    stops in the middle of its answer."""
+    stops in the middle of its answer. All other waits are long."""
     done = threading.Event()
 
     def script(peer, up):
-        head = peer.take_head()
-        up.record(head)
-        if head.startswith(b"GET"):
+        up.record(peer.take_head())
+        if request_.startswith(b"GET"):
             peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
-        if not head.startswith(b"POST /stuck"):
+        if body is not None:
             peer.take_rest()
         done.wait(DEADLINE_S)
 
     up = upstream(script)
     log = tmp_path / "access.log"
-    p = proxy([up.port], access_log=str(log), settings={
-        "retries": 0, "timeouts": {"bodyMs": 1000, "streamMs": 1000, "responseMs": 1000}})
-    post = b"POST /%s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%s\r\n"
-    for request, body in ((post % (b"owed", 9, b""), b"1"), (post % (b"stuck", 1 << 30, b""), None),
-                          (post % (b"asked", 9, b"Expect: 100-continue\r\n"), b""), (b"GET /half HTTP/1.1\r\nHost: a\r\n\r\n", b"")):
-        peer = p.connect()
-        peer.send(request)
-        if body is None:
-            send_until_stopped(peer)
-        else:
-            peer.send(body)
-        peer.take_rest()
-        peer.close()
+    timeouts = {"bodyMs": 600_000, "streamMs": 600_000, "responseMs": 600_000, **waits}
+    p = proxy([up.port], access_log=str(log), settings={"retries": 0, "timeouts": timeouts})
+    peer = p.connect()
+    peer.send(request_)
+    if body is None:
+        send_until_stopped(peer)
+    else:
+        peer.send(body)
+    peer.take_rest()
+    peer.close()
     done.set()
-    lines = wait_for_lines(log, 4)
-    assert [(line["target"], line["status"], line["end"], line["termination"]) for line in lines] == [
-        ("/owed", 408, "body-timeout", "cR"), ("/stuck", 504, "body-timeout", "sR"),
-        ("/asked", 504, "response-timeout", "sH"), ("/half", 200, "body-timeout", "sD")]
+    [line] = wait_for_lines(log, 1)
+    assert (line["status"], line["end"], line["termination"]) == told
 
 
 def send_until_stopped(peer):
