@@ -294,6 +294,7 @@ def portico(make_portico, backend):
     p.write_endpoints([("web", backend.address)])
     p.start_and_wait()
     p.wait_serving()
+    p.wait_metric("portico_publisher_unacked_seconds", lambda v: v == 0)  # it is served by every worker
     return p
 
 

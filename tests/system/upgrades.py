@@ -33,6 +33,14 @@ def streaming_task(is_over):
     return script
 
 
+def is_streamed(port):
+    """Whether the workers have the task: a tunnel to it opens. It is closed again."""
+    with contextlib.suppress(AssertionError, OSError):
+        WebSocket(port).sock.close()
+        return True
+    return False
+
+
 class WebSocket:
     def __init__(self, port):
         self.sock = socket.create_connection(("127.0.0.1", port), 60 * SLOWNESS)
