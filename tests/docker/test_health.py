@@ -5,8 +5,8 @@ from engine import wait_until
 from portico_run import IMAGE, get_once
 
 
-def web(**check):
-    return {"name": "web", "image": IMAGE, "port": 8080, "environment": {"STARTUP_DELAY_MS": "2500"},
+def web(startup_ms=2500, **check):
+    return {"name": "web", "image": IMAGE, "port": 8080, "environment": {"STARTUP_DELAY_MS": str(startup_ms)},
             "healthCheck": {"path": "/health", "interval": "100ms", "timeout": "1s", **check}, "stopTimeout": "1s"}
 
 
@@ -18,7 +18,7 @@ def test_a_slow_starter_has_its_start_period(portico):
 
 
 def test_a_start_period_that_is_too_short_is_a_failed_start_and_grows(portico):
-    p = portico([web(startPeriod="1s")])
+    p = portico([web(startPeriod="1s", startup_ms=3900)])  # the doubled one must be over for a while before it serves
     p.wait_routable(1)
     assert p.service()["startFailureCount"] >= 1
     assert any("not healthy within 2 s of its start" in e["text"] for e in p.api("/v1/services/web/events")["events"])
@@ -52,7 +52,8 @@ def wait_event(p, *parts):
 
 def test_a_failing_check_and_the_503_that_follows_say_why(portico, container):
     p = portico([])
-    one = container({**LABELS, "portico.health-path": "/?status=500", "portico.health-interval": "100ms"})
+    # The first checks may find that it does not listen yet: three intervals pass before it is DOWN.
+    one = container({**LABELS, "portico.health-path": "/?status=500", "portico.health-interval": "2s"})
     wait_event(p, one.id[:12], "UNKNOWN -> DOWN: status 500 in ")
     task, = p.tasks("api")
     assert task["health"] == "DOWN" and task["healthReason"].startswith("status 500 in ")

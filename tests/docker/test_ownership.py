@@ -7,6 +7,7 @@ import sqlite3
 
 import pytest
 
+from changed_minds import patch
 from conftest import own_containers
 from engine import wait_until
 from portico_run import IMAGE, get_once
@@ -41,9 +42,9 @@ def test_a_copy_of_our_labels_gets_no_requests_makes_nothing_surplus_and_is_neve
     old = p.kill_child("control")
     p.wait_new_child("control", old)
     # Twice over, so that a decision is made with the copy in sight.
-    assert p.api("/v1/services/web", "PATCH", {"desiredCount": 2})["desiredCount"] == 2
+    patch(p, 2)
     p.wait_routable(2)
-    assert p.api("/v1/services/web", "PATCH", {"desiredCount": 1})["desiredCount"] == 1
+    patch(p, 1)
     wait_until(lambda: len(own_containers(client, cluster)) == 2, "one task and the copy")
     assert copy.id not in ids(p.tasks())
     copy.reload()
@@ -68,7 +69,7 @@ def test_an_upgrade_from_a_version_without_proofs_keeps_the_tasks(portico, clien
     p.start()
     assert ids(p.wait_routable(2)) == before
     assert "count as ours without a proof" in p.log()
-    p.api("/v1/services/web", "PATCH", {"desiredCount": 1})
+    patch(p, 1)
     wait_until(lambda: len(own_containers(client, cluster)) == 1, "they are ours to stop")
 
 
@@ -81,7 +82,9 @@ def test_tasks_of_a_lost_state_folder_are_adopted_when_the_configuration_says_so
     wait_until(lambda: old not in ids(found := p.routable()) and len(found) == 1, "another task, since the old one is nobody's")
     assert "docker.adoptCreatedBefore" in p.log()
     assert client.containers.get(old).status == "running"
-    p.config["docker"]["adoptCreatedBefore"] = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Whole seconds only: the next one, which is taken as now, or the old task may have been created in this one.
+    before = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)
+    p.config["docker"]["adoptCreatedBefore"] = before.strftime("%Y-%m-%dT%H:%M:%SZ")
     p.write_config()
     p.process.send_signal(signal.SIGHUP)
     wait_until(lambda: len(own_containers(client, cluster)) == 1, "surplus now, and one is stopped")

@@ -83,9 +83,10 @@ def test_a_drained_task_finishes_its_request_before_it_is_stopped(portico, clien
 
 def test_a_request_wakes_a_service_at_zero_whatever_its_policy(portico, client, cluster):
     """Until its task is there, requests are answered 503 with Retry-After."""
-    targets = {"rate": {"requestsPerSecondPerTask": 25}, "flight": {"inFlightPerTask": 2}, "latency": {"latencyP99Ms": 200}}
+    targets = {"rate": {"requestsPerSecondPerTask": 1000}, "flight": {"inFlightPerTask": 100},
+               "latency": {"latencyP99Ms": 600_000}}  # so that one task is enough, however slow it is
     p = portico([{"name": name, "image": IMAGE, "port": 8080, "path": f"/{name}", "desiredCount": 0, "stopTimeout": "1s",
-                  "scaling": {"min": 0, "max": 2, "scaleInCooldown": "60s", "target": target}} for name, target in targets.items()])
+                  "scaling": {"min": 0, "max": 2, "scaleInCooldown": "1h", "target": target}} for name, target in targets.items()])
     wait_until(lambda: get_once(p.port, "/rate") == 503, "the route is there, and no task")
     for name in targets:
         p.wait_served(f"/{name}")

@@ -120,11 +120,11 @@ def test_an_engine_that_shuts_down_with_its_containers_is_given_nothing_more_to_
     p.wait_routable(3)
     wait_until(lambda: p.service().get("phase") == "steady", "nothing is being created")
     mortal_engine.terminate()
-    assert processes_of(mortal_engine) == []
+    wait_until(lambda: processes_of(mortal_engine) == [], "the shims have ended too, and none came later")
     wait_until(lambda: "unreachable" in str(p.api("/readyz")).lower(), "readyz says that the engine is unreachable")
     mortal_engine.start()
     client = docker.DockerClient(base_url=f"unix://{mortal_engine.socket}")
-    wait_until(lambda: len(own_containers(client, cluster)) == 3 and p.service()["phase"] == "steady", "three and nothing else")
+    wait_until(lambda: len(own_containers(client, cluster)) == 3 and p.service().get("phase") == "steady", "three and nothing else")
     client.close()
 
 
