@@ -398,9 +398,13 @@ void task_registry_set_probe(struct task_registry *r, const char *id, enum task_
     if (!entry || entry->task.spec.state != TASK_RUNNING)
         return;
     struct task *task = &entry->task;
+    bool was_last_resort = task_is_last_resort(task);
     snprintf(task->probe_words, sizeof task->probe_words, "%s", words);
-    if (task->probe_health == health)
+    if (task->probe_health == health) {
+        if (task_is_last_resort(task) != was_last_resort)
+            tell(r, entry->service);
         return;
+    }
     enum task_health before = task_health_of(task);
     set_probe(task, health);
     note_health(task);
@@ -479,9 +483,13 @@ bool task_is_routable(const struct task *task)
     return may_be_sent_to(task) && task_health_of(task) == TASK_HEALTH_UP;
 }
 
+/* One that is presumed to have been healthy is not DOWN before it has failed for as long as a new one may. */
 bool task_is_last_resort(const struct task *task)
 {
-    return may_be_sent_to(task) && task->was_healthy && task_health_of(task) == TASK_HEALTH_DOWN;
+    enum task_health health = task_health_of(task);
+    bool was_asked = task->probe_health == TASK_HEALTH_UNKNOWN && task->probe_words[0];
+    return may_be_sent_to(task) && task->was_healthy &&
+           (health == TASK_HEALTH_DOWN || (health == TASK_HEALTH_UNKNOWN && was_asked));
 }
 
 enum task_health task_health_of(const struct task *task)

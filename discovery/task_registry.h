@@ -134,7 +134,8 @@ enum task_health task_health_of(const struct task *task); /* both checks joined 
 /* Why it is as it is: the words of the check that decides; empty when the task does not run. */
 #define TASK_REASON_SIZE (TASK_WORDS_SIZE + 32)
 void task_health_explain(const struct task *task, char out[TASK_REASON_SIZE]);
-/* Would be routable, and was, but for a check that says no: better than nothing when no task of its service is routable. */
+/* Would be routable, and was, but for a check that says no, once where it was only presumed: better than nothing when no
+ * task of its service is routable. */
 bool task_is_last_resort(const struct task *task);
 
 bool task_is_unusable(const struct task *task);

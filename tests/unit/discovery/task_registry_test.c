@@ -468,6 +468,10 @@ static void what_ran_long_before_us_is_presumed_to_have_been_healthy(void **stat
     task_registry_end_sync(r, provider);
     task_registry_apply(r, provider, &late);                         /* not in the first list */
     assert_false(task_is_last_resort(task_registry_find(r, "old"))); /* nobody has asked it yet */
+    task_registry_set_probe(r, "old", TASK_HEALTH_UNKNOWN, "status 503");
+    task_registry_set_probe(r, "young", TASK_HEALTH_UNKNOWN, "status 503");
+    assert_true(task_is_last_resort(task_registry_find(r, "old"))); /* it has failed once, and is not DOWN yet */
+    assert_false(task_is_last_resort(task_registry_find(r, "young")));
     assert_true(is_last_resort_when_down(r, "old"));
     assert_false(is_last_resort_when_down(r, "young"));
     assert_false(is_last_resort_when_down(r, "undated"));
