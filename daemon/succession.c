@@ -177,8 +177,6 @@ static void inherit_counts(struct succession *n)
 /* What serves becomes a predecessor. */
 static bool take_over(struct succession *n, struct crew *crew, struct error *error)
 {
-    inherit_counts(n);
-    adopt_predecessors(n, crew, 0);
     if (predecessors_unreadable_count(&crew->predecessors) > 0)
         log_warn("upgrade: counters of another version: they start anew");
     crew->succeeds = n->inherited.is_served;
@@ -295,6 +293,10 @@ static bool open_everything(struct succession *n, struct crew *crew, const char 
 static bool begin(struct succession *n, struct crew *crew, const char *refused, int64_t *drain_ms, struct error *error)
 {
     bool is_old = n->role == SUCCESSION_OLD_AGAIN;
+    if (n->role == SUCCESSION_NEW) { /* first: also where the configuration is refused, they are handed back */
+        inherit_counts(n);
+        adopt_predecessors(n, crew, 0);
+    }
     crew->config = load_config(n);
     if (!crew->config)
         return false;
