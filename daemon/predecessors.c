@@ -76,10 +76,19 @@ void predecessors_add(struct predecessors *p, pid_t pid, int channel_fd, int sta
     p->rows[p->count++] = row;
 }
 
-bool predecessors_has(const struct predecessors *p, pid_t pid)
+const struct predecessor *predecessors_find(const struct predecessors *p, pid_t pid)
 {
     for (size_t i = 0; i < p->count; i++) {
         if (p->rows[i]->child.pid == pid)
+            return p->rows[i];
+    }
+    return NULL;
+}
+
+bool predecessors_has_region(const struct predecessors *p, int stats_fd)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->rows[i]->stats_fd == stats_fd)
             return true;
     }
     return false;

@@ -35,7 +35,8 @@ bool predecessors_make_room(struct predecessors *p);
 /* Takes the descriptors. There must be a place. pid 0: a free region. */
 void predecessors_add(struct predecessors *p, pid_t pid, int channel_fd, int stats_fd);
 
-bool predecessors_has(const struct predecessors *p, pid_t pid);
+const struct predecessor *predecessors_find(const struct predecessors *p, pid_t pid); /* null: none of them */
+bool predecessors_has_region(const struct predecessors *p, int stats_fd);
 
 /* After waitpid. False: it is none of them. */
 bool predecessors_end(struct predecessors *p, pid_t pid);

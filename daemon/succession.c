@@ -206,17 +206,22 @@ static void end_child(struct child *child)
     child_forget(child);
 }
 
-/* What has died meanwhile is not handed back. */
-static void forget_the_dead(struct handover *h, const struct predecessors *predecessors)
+/* What has died or closed its side meanwhile is not handed back, nor a region that was given up. */
+static void forget_the_dead(struct handover *h, const struct crew *crew)
 {
+    size_t kept = 0;
     for (size_t i = 0; i < h->proxy_count; i++) {
-        struct handover_proxy *proxy = &h->proxies[i];
-        if (proxy->pid == 0 || predecessors_has(predecessors, proxy->pid))
-            continue;
-        proxy->pid = 0;
-        proxy->channel_fd = -1;
-        h->is_served = h->is_served && i > 0;
+        struct handover_proxy proxy = h->proxies[i];
+        const struct predecessor *row = proxy.pid ? predecessors_find(&crew->predecessors, proxy.pid) : NULL;
+        bool is_there =
+            proxy.stats_fd == crew->stats_fd || predecessors_has_region(&crew->predecessors, proxy.stats_fd);
+        proxy.pid = row ? row->child.pid : 0;
+        proxy.channel_fd = row && row->child.channel ? child_channel_fd(row->child.channel) : -1;
+        h->is_served = h->is_served && (i > 0 || row);
+        if (is_there)
+            h->proxies[kept++] = proxy;
     }
+    h->proxy_count = kept;
 }
 
 void succession_go_back(struct succession *n, struct crew *crew, const char *why)
@@ -227,7 +232,7 @@ void succession_go_back(struct succession *n, struct crew *crew, const char *why
     end_child(&crew->proxy);
     if (crew->stats_fd >= 0)
         stats_reset(crew->stats_fd, &error);
-    forget_the_dead(&n->inherited, &crew->predecessors);
+    forget_the_dead(&n->inherited, crew);
     upgrade_go_back(n->config_path, &n->inherited, why, &error);
     log_error("upgrade: there is no way back: %s", error.text);
     exit(EXIT_FAILURE); /* the proxies see it, and finish what they have */

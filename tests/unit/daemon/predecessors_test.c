@@ -43,9 +43,9 @@ static void a_region_is_free_when_its_proxy_has_ended_and_nothing_is_in_flight_i
     predecessors_add(p, 4711, -1, fd);
     assert_int_equal(predecessors_take_region(p, 2), -1); /* somebody writes it */
     assert_false(predecessors_end(p, 4712));
-    assert_true(predecessors_has(p, 4711));
+    assert_non_null(predecessors_find(p, 4711));
     assert_true(predecessors_end(p, 4711));
-    assert_false(predecessors_has(p, 4711));
+    assert_null(predecessors_find(p, 4711));
     assert_int_equal(predecessors_living_count(p), 0);
     assert_int_equal(stats_endpoints(writer, 1)[row].in_flight, 0);
     assert_int_equal(stats_endpoints(writer, 1)[row].requests, 9);
@@ -60,10 +60,13 @@ static void a_region_is_free_when_its_proxy_has_ended_and_nothing_is_in_flight_i
 static void a_region_of_another_version_is_counted_while_its_proxy_lives_and_then_given_up(void **state)
 {
     struct predecessors *p = *state;
-    predecessors_add(p, 1, -1, memfd_create("other", MFD_CLOEXEC));
+    int fd = memfd_create("other", MFD_CLOEXEC);
+    predecessors_add(p, 1, -1, fd);
     predecessors_add(p, 2, -1, stats_create_fd(1, NULL));
     assert_int_equal(predecessors_unreadable_count(p), 1);
+    assert_true(predecessors_has_region(p, fd));
     assert_true(predecessors_end(p, 1));
+    assert_false(predecessors_has_region(p, fd)); /* closed: it must not be handed on */
     assert_int_equal(predecessors_unreadable_count(p), 0);
     assert_int_equal(p->count, 1);
 }
@@ -81,7 +84,7 @@ static void room_is_made_by_giving_up_the_oldest_free_region_and_never_a_living_
     assert_true(predecessors_make_room(p));
     assert_int_equal(p->count, PREDECESSORS_MAX - 1);
     assert_int_equal(predecessors_living_count(p), PREDECESSORS_MAX - 2);
-    assert_true(predecessors_has(p, 1) && predecessors_has(p, PREDECESSORS_MAX));
+    assert_true(predecessors_find(p, 1) && predecessors_find(p, PREDECESSORS_MAX));
 }
 
 int main(void)
