@@ -424,6 +424,8 @@ static const struct child_channel_callbacks proxy_callbacks = { .on_message = su
 
 /* ---- start ---- */
 
+/* Exactly these: what an earlier program of this process blocked for its exec besides is let through, or every child would
+ * be born with it blocked. */
 static void hold_signals_back(bool on)
 {
     static const int numbers[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD };
@@ -431,7 +433,7 @@ static void hold_signals_back(bool on)
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         sigaddset(&set, numbers[i]);
-    sigprocmask(on ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+    sigprocmask(on ? SIG_SETMASK : SIG_UNBLOCK, &set, NULL);
 }
 
 static void run(struct supervisor *s)
