@@ -109,10 +109,19 @@ static bool load_config(struct control *c)
     return c->config != NULL;
 }
 
+static bool has_service(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->service_count; i++)
+        if (strcmp(config->services[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 static void configure_checks(struct control *c, const struct config *before)
 {
     for (size_t i = 0; before && i < before->service_count; i++)
-        health_checker_configure(c->checker, before->services[i].name, NULL, false);
+        if (!has_service(c->config, before->services[i].name))
+            health_checker_configure(c->checker, before->services[i].name, NULL, false);
     for (size_t i = 0; i < c->config->service_count; i++) {
         const struct config_service *service = &c->config->services[i];
         bool sends_proxy_header = strcmp(service->proxy_protocol, "off") != 0;

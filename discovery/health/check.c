@@ -3,6 +3,7 @@
 #include "base/mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const char *const outcome_names[] = {
     "passed",     "connect failed", "connect timeout", "no answer", "connection closed",
@@ -68,6 +69,24 @@ struct config_health_check health_check_effective(const struct config_health_che
     if (!out.matcher)
         out.matcher = (char *)(uintptr_t)HEALTH_DEFAULT_MATCHER;
     return out;
+}
+
+static bool texts_equal(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool health_check_equals(const struct config_health_check *a, const struct config_health_check *b)
+{
+    bool is_same = texts_equal(a->path, b->path) && texts_equal(a->host, b->host) &&
+                   texts_equal(a->matcher, b->matcher) && a->header_count == b->header_count &&
+                   a->interval_ms == b->interval_ms && a->timeout_ms == b->timeout_ms &&
+                   a->healthy_threshold == b->healthy_threshold && a->unhealthy_threshold == b->unhealthy_threshold &&
+                   a->start_period_ms == b->start_period_ms;
+    for (size_t i = 0; is_same && i < a->header_count; i++)
+        is_same = texts_equal(a->headers[i].name, b->headers[i].name) &&
+                  texts_equal(a->headers[i].value, b->headers[i].value);
+    return is_same;
 }
 
 static char *copy_of(const char *text)

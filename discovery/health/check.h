@@ -50,6 +50,8 @@ int64_t health_add_jitter(int64_t delay_ms, uint32_t random);
  * are borrowed. */
 struct config_health_check health_check_effective(const struct config_health_check *check);
 
+bool health_check_equals(const struct config_health_check *a, const struct config_health_check *b);
+
 /* A copy that owns its texts, for health_check_fini(). */
 struct config_health_check health_check_copy(const struct config_health_check *check);
 void health_check_fini(struct config_health_check *check);

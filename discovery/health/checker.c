@@ -400,10 +400,16 @@ void health_checker_configure(struct health_checker *checker, const char *servic
     struct group *group = find_or_add_group(checker, service);
     struct watch *watch;
     struct config_health_check effective = health_check_effective(check);
+    sends_proxy_header = sends_proxy_header && effective.path; /* for a TCP check nothing is sent at all */
+    if (group->is_configured == (check != NULL) && group->sends_proxy_header == sends_proxy_header &&
+        health_check_equals(&group->check, &effective)) { /* reloads in a row put nobody's next probe off */
+        group_drop_if_unused(group);
+        return;
+    }
     health_check_fini(&group->check);
     group->check = health_check_copy(&effective);
     group->is_configured = check != NULL;
-    group->sends_proxy_header = sends_proxy_header && group->check.path; /* for a TCP check nothing is sent at all */
+    group->sends_proxy_header = sends_proxy_header;
     TAILQ_FOREACH (watch, &group->watches, of_group) {
         struct config_health_check now = check_of(watch);
         if (watch->turn.state == FAIR_IDLE) /* not to wait out an interval that has become shorter */

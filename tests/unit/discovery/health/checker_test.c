@@ -272,6 +272,27 @@ static void a_task_removed_while_it_is_asked_is_dropped(void **state)
     assert_int_equal(http_client_count(b->http), 0);
 }
 
+static bool has_fewer_requests(void *owner)
+{
+    struct bench *b = owner;
+    return b->server.request_count < b->wanted_passes;
+}
+
+static void a_reload_that_changes_nothing_puts_no_probe_off(void **state)
+{
+    struct bench *b = *state;
+    configure(b, "/", 1000, 3);
+    apply(b, "a", "web", TASK_RUNNING);
+    b->wanted_passes = 1; /* requests; nobody answers */
+    scripted_run_while(b->loop, has_fewer_requests, b);
+    configure(b, "/", 1000, 3);
+    scripted_run_turns(b->loop, 20);
+    assert_int_equal(b->server.request_count, 1); /* the same one is waited for */
+    configure(b, "/other", 1000, 3);
+    b->wanted_passes = 2;
+    scripted_run_while(b->loop, has_fewer_requests, b);
+}
+
 static bool has_unanswered(void *owner)
 {
     struct bench *b = owner;
@@ -407,6 +428,7 @@ int main(void)
         TEST(a_refused_task_goes_down_and_comes_back),
         TEST(a_task_that_stops_is_asked_no_more_and_begins_anew),
         TEST(a_task_removed_while_it_is_asked_is_dropped),
+        TEST(a_reload_that_changes_nothing_puts_no_probe_off),
         TEST(no_more_than_its_share_are_asked_at_once_and_the_rest_wait),
         TEST(tasks_that_hang_delay_neither_other_services_nor_those_in_rotation),
         TEST(black_holed_tasks_do_not_delay_a_new_one_of_their_own_service),
