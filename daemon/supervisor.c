@@ -65,6 +65,20 @@ static void raise_descriptor_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* ---- signals held back ---- */
+
+/* Exactly these: what an earlier program of this process blocked for its exec besides is let through, or every child would
+ * be born with it blocked. */
+static void hold_signals_back(bool on)
+{
+    static const int numbers[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD };
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaddset(&set, numbers[i]);
+    sigprocmask(on ? SIG_SETMASK : SIG_UNBLOCK, &set, NULL);
+}
+
 /* ---- starting children ---- */
 
 static void schedule_restart(struct child *child)
@@ -163,7 +177,9 @@ static void begin_upgrade(struct supervisor *s)
 static void hand_over(struct supervisor *s)
 {
     timer_stop(&s->deadline);
+    hold_signals_back(true); /* one that only this loop has caught would be lost with it */
     succession_hand_over(&s->succession, &s->crew, s->drain_ms);
+    hold_signals_back(false);
     s->phase = SUPERVISOR_RUNNING;
     schedule_restart(&s->crew.control);
 }
@@ -423,18 +439,6 @@ static const struct child_channel_callbacks proxy_callbacks = { .on_message = su
                                                                 .on_close = supervisor_on_proxy_channel_close };
 
 /* ---- start ---- */
-
-/* Exactly these: what an earlier program of this process blocked for its exec besides is let through, or every child would
- * be born with it blocked. */
-static void hold_signals_back(bool on)
-{
-    static const int numbers[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD };
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        sigaddset(&set, numbers[i]);
-    sigprocmask(on ? SIG_SETMASK : SIG_UNBLOCK, &set, NULL);
-}
 
 static void run(struct supervisor *s)
 {
