@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "discovery/docker/label_policy.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -423,6 +424,16 @@ void container_set_free(struct container_set *set)
 void container_set_set_joinable(struct container_set *set, struct joinable_services joinable)
 {
     set->parts.scope.joinable = joinable;
+}
+
+void container_set_enforce_policy(struct container_set *set)
+{
+    struct container *c, *next;
+    HASH_ITER (hh, set->containers, c, next) {
+        const struct task *task = task_registry_find(set->parts.registry, c->id);
+        if (task && !task->spec.managed && !label_policy_may_join(set->parts.scope.policy, task->spec.service))
+            remove_task(c); /* the next look says why */
+    }
 }
 
 void container_set_take_event(struct container_set *set, const struct docker_event *event)

@@ -45,6 +45,9 @@ void container_set_free(struct container_set *set);
 /* Of the label scope, for what is looked at from now on. Borrowed until the next call. */
 void container_set_set_joinable(struct container_set *set, struct joinable_services joinable);
 
+/* Others' tasks in services that the scope's policy has closed go at once, whether the engine answers now or not. */
+void container_set_enforce_policy(struct container_set *set);
+
 void container_set_take_event(struct container_set *set, const struct docker_event *event);
 
 /* A full list: begin, every id of the list, and, once settled, end, which forgets those that were not listed. The

@@ -271,6 +271,7 @@ static bool docker_reload(struct provider *provider, const struct config *config
     if (p) {
         set_joinable(p, config);
         label_policy_set(&p->policy, config);
+        container_set_enforce_policy(p->set);
     }
     if (p && docker_event_stream_is_open(p->stream))
         sync_start(p);
