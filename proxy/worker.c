@@ -216,9 +216,9 @@ void worker_set_phase(struct worker *w, enum worker_phase phase)
         close_listeners(w);
         w->left_at_ms = worker_now_ms(w);
     }
-    w->phase = phase;
-    if (phase == WORKER_DRAINING)
+    if (w->phase < WORKER_DRAINING && phase >= WORKER_DRAINING) /* also when nothing is left to drain */
         notify_main(w, WORKER_DRAINS, NULL);
+    w->phase = phase;
 }
 
 static void drain_conns(struct worker *w)

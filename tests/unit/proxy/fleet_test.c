@@ -489,6 +489,16 @@ static void draining_closes_idle_connections_and_takes_nothing_new(void **state)
     assert_string_equal(error.text, "draining");
 }
 
+static void workers_that_have_nothing_left_say_that_nothing_will_begin(void **state)
+{
+    struct bench *b = *state;
+    serve(b, b->a.port, 0);
+    fleet_retire(b->fleet);
+    while (!b->has_stopped)
+        loop_run(b->loop);
+    assert_int_equal(b->draining_count, 1);
+}
+
 static void snapshots_may_follow_faster_than_they_are_taken(void **state)
 {
     struct bench *b = *state;
@@ -525,6 +535,7 @@ int main(void)
         TEST(a_log_that_is_switched_is_closed_when_no_worker_writes_to_it),
         TEST(a_log_for_a_fleet_without_one_is_closed_at_once),
         TEST(draining_closes_idle_connections_and_takes_nothing_new),
+        TEST(workers_that_have_nothing_left_say_that_nothing_will_begin),
         TEST(snapshots_may_follow_faster_than_they_are_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
