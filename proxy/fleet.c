@@ -18,6 +18,8 @@ struct fleet_worker {
     struct worker *worker;
     pthread_t thread;
     int *listen_fds; /* owned array */
+    bool has_stopped;
+    bool owes_log; /* ordered to switch its access log, and has not said that it did */
 };
 
 /* One switch at a time; of those ordered meanwhile only the last one counts. */
@@ -50,15 +52,6 @@ static void free_if_returned(struct fleet *fleet, struct snapshot *snapshot)
     snapshot_free(fleet->builder, snapshot);
 }
 
-static void worker_has_stopped(struct fleet *fleet)
-{
-    if (--fleet->running_count > 0)
-        return;
-    for (uint32_t w = 0; w < fleet->worker_count; w++)
-        check(pthread_join(fleet->workers[w].thread, NULL) == 0);
-    fleet->callbacks.on_stopped(fleet->owner);
-}
-
 static void close_log(int *fd)
 {
     if (*fd >= 0)
@@ -71,14 +64,22 @@ static void begin_log_switch(struct fleet *fleet, int fd)
     struct access_log_switch *log = &fleet->access_log;
     log->old_fd = log->fd;
     log->fd = fd;
-    log->acks_missing = fleet->worker_count;
-    for (uint32_t w = 0; w < fleet->worker_count; w++)
-        worker_post_log(fleet->workers[w].worker, fd);
+    log->acks_missing = fleet->running_count;
+    for (uint32_t w = 0; w < fleet->worker_count; w++) {
+        struct fleet_worker *fw = &fleet->workers[w];
+        fw->owes_log = !fw->has_stopped;
+        if (fw->owes_log)
+            worker_post_log(fw->worker, fd);
+    }
 }
 
-static void worker_took_log(struct fleet *fleet)
+/* Or it has stopped, and writes to none. */
+static void worker_took_log(struct fleet *fleet, struct fleet_worker *fw)
 {
     struct access_log_switch *log = &fleet->access_log;
+    if (!fw->owes_log)
+        return;
+    fw->owes_log = false;
     if (--log->acks_missing > 0)
         return;
     close_log(&log->old_fd);
@@ -91,6 +92,18 @@ static void worker_took_log(struct fleet *fleet)
         close_log(&next_fd);
 }
 
+static void worker_has_stopped(struct fleet *fleet, struct fleet_worker *fw)
+{
+    fw->has_stopped = true;
+    fleet->running_count--;
+    worker_took_log(fleet, fw);
+    if (fleet->running_count > 0)
+        return;
+    for (uint32_t w = 0; w < fleet->worker_count; w++)
+        check(pthread_join(fleet->workers[w].thread, NULL) == 0);
+    fleet->callbacks.on_stopped(fleet->owner);
+}
+
 static void fleet_on_mail(void *owner, struct mail *mail)
 {
     struct fleet *fleet = owner;
@@ -98,6 +111,7 @@ static void fleet_on_mail(void *owner, struct mail *mail)
     struct snapshot *snapshot = notice->snapshot;
     struct snapshot_rows rows = notice->rows;
     enum worker_notice_kind kind = notice->kind;
+    struct fleet_worker *sender = &fleet->workers[notice->worker];
     free(notice);
     switch (kind) {
     case WORKER_TOOK_SNAPSHOT:
@@ -115,7 +129,7 @@ static void fleet_on_mail(void *owner, struct mail *mail)
         snapshot_return_rows(fleet->builder, rows);
         break;
     case WORKER_TOOK_LOG:
-        worker_took_log(fleet);
+        worker_took_log(fleet, sender);
         break;
     case WORKER_TURNS:
         fleet->pings_missing--;
@@ -125,7 +139,7 @@ static void fleet_on_mail(void *owner, struct mail *mail)
             fleet->callbacks.on_draining(fleet->owner);
         break;
     case WORKER_STOPPED:
-        worker_has_stopped(fleet);
+        worker_has_stopped(fleet, sender);
         break;
     }
 }
@@ -298,7 +312,7 @@ uint32_t fleet_cut_off_count(const struct fleet *fleet)
 void fleet_switch_access_log(struct fleet *fleet, int fd)
 {
     struct access_log_switch *log = &fleet->access_log;
-    if (log->fd < 0) {
+    if (log->fd < 0 || fleet->running_count == 0) {
         close_log(&fd);
     } else if (log->acks_missing > 0) {
         close_log(&log->next_fd);

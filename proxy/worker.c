@@ -47,6 +47,7 @@ static void post_notice(struct worker *w, enum worker_notice_kind kind, struct s
 {
     struct worker_notice *notice = mem_alloc(sizeof *notice);
     notice->kind = kind;
+    notice->worker = w->index;
     notice->snapshot = snapshot;
     notice->rows = rows;
     mailbox_post(w->main_mailbox, &notice->mail);

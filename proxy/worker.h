@@ -117,6 +117,7 @@ enum worker_notice_kind {
 struct worker_notice {
     struct mail mail;
     enum worker_notice_kind kind;
+    uint32_t worker;           /* index of the sender */
     struct snapshot *snapshot; /* taken or returned */
     struct snapshot_rows rows; /* kept or returned */
 };
