@@ -219,6 +219,7 @@ void worker_set_phase(struct worker *w, enum worker_phase phase)
     }
     if (w->phase < WORKER_DRAINING && phase >= WORKER_DRAINING) /* also when nothing is left to drain */
         notify_main(w, WORKER_DRAINS, NULL);
+    w->has_retired |= phase == WORKER_RETIRING;
     w->phase = phase;
 }
 
@@ -249,7 +250,7 @@ static void go_on_leaving(struct worker *w)
         worker_set_phase(w, WORKER_DRAINING);
     if (w->phase == WORKER_DRAINING)
         drain_conns(w);
-    if (w->hold && since_ms >= worker_snapshot(w)->settings.retired_tunnel_ms)
+    if (w->has_retired && w->hold && since_ms >= worker_snapshot(w)->settings.retired_tunnel_ms)
         end_tunnels(w);
     if (w->conn_count == 0)
         worker_set_phase(w, WORKER_OVER);

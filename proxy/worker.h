@@ -61,6 +61,7 @@ struct worker {
     struct mailbox *main_mailbox;   /* borrowed */
     enum worker_phase phase;        /* worker_set_phase() is the only writer */
     int64_t left_at_ms;             /* when it ceased to be SERVING */
+    bool has_retired;               /* a successor serves: tunnels have a limit of their own */
     uint32_t cut_off_count;         /* exchanges that were under way when it was told to end */
     struct snapshot_hold *hold;     /* current snapshot; null before the first */
     struct snapshot_hold *previous; /* the one before, while requests pin it; null: given back. There is no third */
