@@ -286,6 +286,7 @@ void exchange_start(struct conn *c)
     }
     bool has_head = exchange_build_head(x, request, buffer_at(c->channel.in), service);
     channel_consume(&c->channel, &w->buffers, request->head_bytes);
+    x->awaits_continue = x->awaits_continue && !c->channel.in; /* its body has begun behind the head */
     if (!has_head) {
         exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
         return;

@@ -194,6 +194,20 @@ static void a_client_that_was_told_to_go_on_is_the_silent_one(void **state)
     end(rig);
 }
 
+static void a_client_that_began_without_being_told_is_the_silent_one(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(TIMEOUTS));
+    struct rig_peer *client = open_client(rig);
+    (void)state;
+    say(rig, client, POST("2") "Expect: 100-continue" CRLF CRLF "a");
+    rig_pass_time(rig, 1900);
+    assert_int_equal(client->received.len, 0);
+    rig_pass_time(rig, 100);
+    assert_int_equal(times_received(client, "HTTP/1.1 408"), 1);
+    check_timeouts(rig, 1, 0);
+    end(rig);
+}
+
 static void a_client_that_we_hold_back_is_not_slow(void **state)
 {
     struct rig *rig = begin(DOCUMENT("\"timeouts\":{\"bodyMs\":2000},\"clients\":{\"bodyBytesPerSecond\":50}"));
@@ -238,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_client_has_its_whole_time_behind_a_pause_of_the_endpoint),
         cmocka_unit_test(an_endpoint_that_does_not_say_go_on_is_the_silent_one),
         cmocka_unit_test(a_client_that_was_told_to_go_on_is_the_silent_one),
+        cmocka_unit_test(a_client_that_began_without_being_told_is_the_silent_one),
         cmocka_unit_test(a_client_that_we_hold_back_is_not_slow),
         cmocka_unit_test(all_tries_together_wait_for_the_client_too),
     };
