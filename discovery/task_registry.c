@@ -159,12 +159,15 @@ static void note_health(struct task *task)
     task->was_healthy |= task_health_of(task) == TASK_HEALTH_UP;
 }
 
+#define START_PERIOD_MS (5 * 60 * 1000) /* as healthCheck.startPeriod has it, of a container that says none */
+
 /* Found running by a control process that has just started, and for longer than it may take to become healthy: an earlier
  * process has seen it healthy, or given it up. */
 static bool ran_long_before_us(const struct task_registry *r, uint8_t provider, const struct task_spec *spec)
 {
+    int64_t start_period_ms = spec->start_period_ms > 0 ? spec->start_period_ms : START_PERIOD_MS;
     return !task_registry_is_synced(r, provider) && spec->state == TASK_RUNNING && spec->started_at_wall_us > 0 &&
-           clock_wall_us() - spec->started_at_wall_us > spec->start_period_ms * 1000;
+           clock_wall_us() - spec->started_at_wall_us > start_period_ms * 1000;
 }
 
 static void terminate_texts(struct task_spec *spec)

@@ -460,11 +460,14 @@ static void what_ran_long_before_us_is_presumed_to_have_been_healthy(void **stat
     uint8_t provider = task_registry_add_provider(r, "p");
     int64_t now_us = clock_wall_us();
     struct task_spec old = running("old", now_us - 3600 * INT64_C(1000000)), young = running("young", now_us - 1000000),
-                     late = running("late", now_us - 3600 * INT64_C(1000000)), undated = running("undated", 0);
+                     late = running("late", now_us - 3600 * INT64_C(1000000)), undated = running("undated", 0),
+                     unsaid = running("unsaid", now_us - 60 * INT64_C(1000000));
+    unsaid.start_period_ms = 0;
     task_registry_begin_sync(r, provider);
     task_registry_apply(r, provider, &old);
     task_registry_apply(r, provider, &young);
     task_registry_apply(r, provider, &undated);
+    task_registry_apply(r, provider, &unsaid);
     task_registry_end_sync(r, provider);
     task_registry_apply(r, provider, &late);                         /* not in the first list */
     assert_false(task_is_last_resort(task_registry_find(r, "old"))); /* nobody has asked it yet */
@@ -475,6 +478,7 @@ static void what_ran_long_before_us_is_presumed_to_have_been_healthy(void **stat
     assert_true(is_last_resort_when_down(r, "old"));
     assert_false(is_last_resort_when_down(r, "young"));
     assert_false(is_last_resort_when_down(r, "undated"));
+    assert_false(is_last_resort_when_down(r, "unsaid"));
     assert_false(is_last_resort_when_down(r, "late"));
     task_registry_free(r);
 }
