@@ -29,6 +29,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     rig_end(*state, false);
+    rig_forget(*state);
     rig_free(*state);
     return 0;
 }
