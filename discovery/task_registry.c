@@ -167,7 +167,7 @@ static bool ran_long_before_us(const struct task_registry *r, uint8_t provider, 
 {
     int64_t start_period_ms = spec->start_period_ms > 0 ? spec->start_period_ms : START_PERIOD_MS;
     return !task_registry_is_synced(r, provider) && spec->state == TASK_RUNNING && spec->started_at_wall_us > 0 &&
-           clock_wall_us() - spec->started_at_wall_us > start_period_ms * 1000;
+           (clock_wall_us() - spec->started_at_wall_us) / 1000 > start_period_ms;
 }
 
 static void terminate_texts(struct task_spec *spec)

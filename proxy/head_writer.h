@@ -16,7 +16,8 @@ struct head_writer {
 static inline void head_put(struct head_writer *w, const char *bytes, size_t len)
 {
     check((size_t)(w->end - w->at) >= len);
-    memcpy(w->at, bytes, len);
+    if (len > 0) /* an empty slice may be null, which memcpy() may not be given */
+        memcpy(w->at, bytes, len);
     w->at += len;
 }
 

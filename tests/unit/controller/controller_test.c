@@ -195,7 +195,7 @@ static void it_acts_within_a_period_of_the_first_full_list(void **state)
 static void creations_that_hang_do_not_keep_another_service_from_its_first(void **state)
 {
     (void)state;
-    static char names[6][8];
+    static char names[6][16];
     static struct config_service many[6];
     struct config all = config;
     for (int i = 0; i < 6; i++) {
