@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #define RESTART_FIRST_MS 100
-#define RESTART_SLOWEST_MS 5000
-#define RESTART_READY_SLOWEST_MS 500 /* of one that works until it is killed: it is missed more than a start costs */
+#define RESTART_SLOWEST_MS 250
+#define RESTART_FAILING_SLOWEST_MS 5000
 
 void child_command_add(struct child_command *command, const char *format, ...)
 {
@@ -98,15 +98,61 @@ void child_forget(struct child *child)
     child->pid = 0;
 }
 
-int64_t child_restart_delay_ms(struct child *child, int64_t now_ms)
+/* What a fault of the program itself raises, signal(7); anything else, SIGKILL above all, somebody has sent. */
+static bool is_crash(int signal_number)
+{
+    switch (signal_number) {
+    case SIGABRT:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL:
+    case SIGSEGV:
+    case SIGSYS:
+    case SIGTRAP:
+        return true;
+    default:
+        return false;
+    }
+}
+
+enum child_end child_end_of(const struct child *child, int wait_status)
+{
+    if (child->is_ready)
+        return CHILD_SERVED;
+    bool is_fault = WIFSIGNALED(wait_status) ? is_crash(WTERMSIG(wait_status)) : WEXITSTATUS(wait_status) != 0;
+    return is_fault ? CHILD_FAILED : CHILD_KILLED;
+}
+
+const char *child_end_to_str(enum child_end end)
+{
+    switch (end) {
+    case CHILD_SERVED:
+        return "it served";
+    case CHILD_KILLED:
+        return "it was ended while it started";
+    case CHILD_FAILED:
+        return "its start failed";
+    }
+    return "?";
+}
+
+static int64_t growing_delay_ms(uint32_t earlier_count, int64_t slowest_ms)
+{
+    int64_t delay_ms = earlier_count > 0 ? RESTART_FIRST_MS : 0;
+    for (uint32_t i = 1; i < earlier_count && delay_ms < slowest_ms; i++)
+        delay_ms *= 2;
+    return delay_ms < slowest_ms ? delay_ms : slowest_ms;
+}
+
+int64_t child_restart_delay_ms(struct child *child, enum child_end end, int64_t now_ms)
 {
     if (now_ms - child->started_at_ms >= CHILD_STABLE_MS)
-        child->quick_deaths = 0;
-    int64_t delay_ms = 0, slowest_ms = child->is_ready ? RESTART_READY_SLOWEST_MS : RESTART_SLOWEST_MS;
-    for (uint32_t i = 0; i < child->quick_deaths && delay_ms < slowest_ms; i++)
-        delay_ms = delay_ms ? delay_ms * 2 : RESTART_FIRST_MS;
-    child->quick_deaths++;
-    return delay_ms < slowest_ms ? delay_ms : slowest_ms;
+        child->quick_deaths = child->failed_starts = 0;
+    if (end == CHILD_FAILED)
+        return growing_delay_ms(child->failed_starts++, RESTART_FAILING_SLOWEST_MS);
+    if (end == CHILD_SERVED)
+        child->failed_starts = 0;
+    return growing_delay_ms(child->quick_deaths++, RESTART_SLOWEST_MS);
 }
 
 void child_describe_end(int wait_status, char *out, size_t size)

@@ -30,9 +30,10 @@ struct child {
     struct child_channel *channel;     /* owned; null: not running, or it closed its side */
     int64_t started_at_ms, beat_at_ms; /* beat: its last sign of life; 0: none */
     uint32_t start_count;
-    uint32_t quick_deaths; /* in a row, each within CHILD_STABLE_MS of its start */
-    bool was_ready;        /* at any time, any of its lives */
-    bool is_ready;         /* in its present, or last, life */
+    uint32_t quick_deaths;  /* in a row, each within CHILD_STABLE_MS of its start */
+    uint32_t failed_starts; /* in a row: CHILD_FAILED and nothing better in between */
+    bool was_ready;         /* at any time, any of its lives */
+    bool is_ready;          /* in its present, or last, life */
     struct timer restart;
 };
 
@@ -49,8 +50,19 @@ void child_adopt(struct child *child, struct loop *loop, pid_t pid, int channel_
 
 void child_forget(struct child *child); /* after waitpid: no pid, no channel */
 
-/* 0 for the first death in a while, then 100 ms doubling to 5 s, to 0.5 s when it had become ready. Counts the death. */
-int64_t child_restart_delay_ms(struct child *child, int64_t now_ms);
+/* What its end says of the next start. */
+enum child_end {
+    CHILD_SERVED = 0, /* it had become ready: the next one will too */
+    CHILD_KILLED,     /* it was ended from outside, by exit code 0 or a signal that no fault of its own raises */
+    CHILD_FAILED      /* it ended of its own accord, or could not be started: so will the next one, probably */
+};
+enum child_end child_end_of(const struct child *child, int wait_status);
+const char *child_end_to_str(enum child_end end);
+
+/* How long until the next start; counts the death. Who served or was killed is missed more than a start costs: 0 for the
+ * first death in a while, then 100 ms, 200 ms, 250 ms at most, so that it is back within a second however often it is
+ * killed. Only starts that fail one after the other wait longer: 0, then 100 ms doubling to 5 s. */
+int64_t child_restart_delay_ms(struct child *child, enum child_end end, int64_t now_ms);
 
 /* "exit code 1", "signal 9 (Killed)" */
 void child_describe_end(int wait_status, char *out, size_t size);

@@ -450,6 +450,30 @@ bool publication_is_out_of_rotation(const struct publication *p, const char *id)
     return rotation_is_out(p->rotation, id);
 }
 
+struct look {
+    size_t routable_count, unprobed_count;
+};
+
+static void look_at_task(void *owner, const struct task *task)
+{
+    struct look *look = owner;
+    look->routable_count += task_is_routable(task);
+    look->unprobed_count += task->spec.state == TASK_RUNNING && task->spec.address[0] &&
+                            task->admin == TASK_ADMIN_READY && task->probe_health == TASK_HEALTH_UNKNOWN;
+}
+
+void publication_look_out(const struct publication *p, struct publication_outlook *out)
+{
+    *out = (struct publication_outlook){ .served_count = 0 };
+    for (const struct published_service *service = p->services; service; service = service->by_name.next) {
+        struct look look = { .routable_count = 0 };
+        task_registry_each_of(p->registry, service->name, look_at_task, &look);
+        out->served_count += look.routable_count > 0;
+        out->unanswered_count += look.routable_count == 0 && look.unprobed_count > 0;
+        out->unprobed_count += look.unprobed_count;
+    }
+}
+
 void publication_each_route(struct publication *p, route_book_cb each, void *owner)
 {
     publication_refresh(p);

@@ -41,6 +41,14 @@ void publication_forget_sent(struct publication *p); /* the data plane has nothi
 /* Exact, for every id: see daemon/rotation.h. */
 bool publication_is_out_of_rotation(const struct publication *p, const char *id);
 
+/* What a snapshot would do now for who waits. Looks at every task. */
+struct publication_outlook {
+    size_t served_count;     /* services with a routable task */
+    size_t unanswered_count; /* with none, but with tasks that were not probed yet */
+    size_t unprobed_count;   /* tasks that run, may be sent requests, and were not probed yet */
+};
+void publication_look_out(const struct publication *p, struct publication_outlook *out);
+
 /* Routes as they should be. */
 void publication_each_route(struct publication *p, route_book_cb each, void *owner);
 

@@ -16,6 +16,7 @@
 #define HOLD_POLL_MS 20         /* until the first snapshot may be sent */
 #define COLD_START_WAIT_MS 1000 /* for the first lists, when the data plane serves nothing anyway */
 #define PROBE_WAIT_MS 3000      /* for first probe results, behind the first lists */
+#define BEGIN_WAIT_MS 800       /* for those of all services, while nothing serves and one could */
 #define HOLD_WARN_MS 10000
 #define RELINK_MS 1000
 #define RETRY_FIRST_MS 100
@@ -64,18 +65,16 @@ static const char *find_unsynced(const struct publisher *p)
     return NULL;
 }
 
-static void count_unprobed(void *owner, const struct task *task)
+/* An earlier snapshot serves: a task that it has must not leave for want of a probe. */
+static bool may_replace(const struct publication_outlook *outlook)
 {
-    size_t *count = owner;
-    *count += task->spec.state == TASK_RUNNING && task->spec.address[0] && task->admin == TASK_ADMIN_READY &&
-              task->probe_health == TASK_HEALTH_UNKNOWN;
+    return outlook->unprobed_count == 0;
 }
 
-static bool all_probed(const struct publisher *p)
+/* Nothing serves, and who connects waits in the kernel's queue: one that hangs must not hold up the others. */
+static bool may_begin(const struct publication_outlook *outlook, int64_t waited_ms)
 {
-    size_t unprobed = 0;
-    task_registry_each(p->parts.registry, count_unprobed, &unprobed);
-    return unprobed == 0;
+    return outlook->unanswered_count == 0 || (outlook->served_count > 0 && waited_ms >= BEGIN_WAIT_MS);
 }
 
 static void warn_of_hold(struct publisher *p, int64_t now_ms)
@@ -96,12 +95,18 @@ static bool may_send_first(struct publisher *p, int64_t now_ms)
 {
     if (p->synced_at_ms == 0 && !find_unsynced(p))
         p->synced_at_ms = now_ms;
-    if (p->peer_serial == 0 && !p->parts.succeeds && !p->parts.is_restart)
+    bool is_served = p->peer_serial > 0 || p->parts.succeeds;
+    if (!is_served && !p->parts.is_restart)
         return p->synced_at_ms != 0 || now_ms - p->started_at_ms >= COLD_START_WAIT_MS;
-    if (p->peer_serial == 0 && !p->parts.succeeds && p->synced_at_ms == 0)
-        return now_ms - p->started_at_ms >= PROBE_WAIT_MS;
-    if (p->synced_at_ms != 0 && (all_probed(p) || now_ms - p->synced_at_ms >= PROBE_WAIT_MS))
+    if (!is_served && now_ms - p->started_at_ms >= PROBE_WAIT_MS)
         return true;
+    if (p->synced_at_ms != 0) {
+        struct publication_outlook outlook;
+        int64_t waited_ms = now_ms - p->synced_at_ms;
+        publication_look_out(p->publication, &outlook);
+        if (waited_ms >= PROBE_WAIT_MS || (is_served ? may_replace(&outlook) : may_begin(&outlook, waited_ms)))
+            return true;
+    }
     warn_of_hold(p, now_ms);
     return false;
 }

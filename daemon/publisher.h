@@ -2,7 +2,8 @@
  * changes of a loop turn, a whole `snapshot` on a new link or after a refusal. Control thread only; driven by its loop.
  *
  *   hello (serial 0: it serves nothing)  --> as soon as the providers' first lists are complete, or after 1 s
- *   hello (serial 0) to a restarted control --> once every running task was probed, or 3 s later: while nobody accepts,
+ *   hello (serial 0) to a restarted control --> once the lists are complete and each service has a healthy task, or all of
+ * its tasks were probed; 0.8 s later once any service has one; 3 s after the start in any case: while nobody accepts,
  * connections wait in the kernel's queue
  *   hello (serial n: it serves an old one) --> once the lists are complete and every running task was probed, or 3 s
  * later: a restart of this process must not take endpoints out that are fine. The same when another proxy serves until

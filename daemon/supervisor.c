@@ -81,11 +81,11 @@ static void hold_signals_back(bool on)
 
 /* ---- starting children ---- */
 
-static void schedule_restart(struct child *child)
+static void schedule_restart(struct child *child, enum child_end end)
 {
-    int64_t delay_ms = child_restart_delay_ms(child, clock_now_ms());
+    int64_t delay_ms = child_restart_delay_ms(child, end, clock_now_ms());
     if (delay_ms > 0)
-        log_warn("%s: next start in %lld ms", child->name, (long long)delay_ms);
+        log_warn("%s: next start in %lld ms: %s", child->name, (long long)delay_ms, child_end_to_str(end));
     timer_start(&child->restart, delay_ms);
 }
 
@@ -95,7 +95,7 @@ static void supervisor_on_control_restart(void *owner)
     if (crew_start_control(&s->crew))
         return;
     log_error("control: cannot be started: %s", strerror(errno));
-    schedule_restart(&s->crew.control);
+    schedule_restart(&s->crew.control, CHILD_FAILED);
 }
 
 static void supervisor_on_proxy_restart(void *owner)
@@ -104,7 +104,7 @@ static void supervisor_on_proxy_restart(void *owner)
     if (crew_start_proxy(&s->crew))
         return;
     log_error("proxy: cannot be started: %s", strerror(errno));
-    schedule_restart(&s->crew.proxy);
+    schedule_restart(&s->crew.proxy, CHILD_FAILED);
 }
 
 /* ---- stopping ---- */
@@ -181,7 +181,7 @@ static void hand_over(struct supervisor *s)
     succession_hand_over(&s->succession, &s->crew, s->drain_ms);
     hold_signals_back(false);
     s->phase = SUPERVISOR_RUNNING;
-    schedule_restart(&s->crew.control);
+    schedule_restart(&s->crew.control, CHILD_KILLED); /* by us */
 }
 
 /* Two controls must never act at one time: the new one starts when the old one has ended. The proxy serves meanwhile. */
@@ -274,10 +274,10 @@ static bool is_refusal(const struct child *child, int wait_status)
     return !child->was_ready && WIFEXITED(wait_status) && WEXITSTATUS(wait_status) != 0;
 }
 
-static void child_must_live(struct supervisor *s, struct child *child, bool refused)
+static void child_must_live(struct supervisor *s, struct child *child, int wait_status)
 {
-    if (!refused) {
-        schedule_restart(child);
+    if (!is_refusal(child, wait_status)) {
+        schedule_restart(child, child_end_of(child, wait_status));
         return;
     }
     s->exit_code = EXIT_REFUSED;
@@ -290,18 +290,18 @@ static void note_cut_off(struct supervisor *s, int wait_status)
         s->exit_code = PROXY_EXIT_CUT_OFF;
 }
 
-static void go_on_without(struct supervisor *s, struct child *child, bool refused)
+static void go_on_without(struct supervisor *s, struct child *child, int wait_status)
 {
     switch (s->phase) {
     case SUPERVISOR_RUNNING:
     case SUPERVISOR_TRYING:
-        child_must_live(s, child, refused);
+        child_must_live(s, child, wait_status);
         break;
     case SUPERVISOR_HANDING_OVER:
         if (child == &s->crew.control)
             hand_over(s);
         else
-            child_must_live(s, child, refused);
+            child_must_live(s, child, wait_status);
         break;
     case SUPERVISOR_TAKING_OVER:
         succession_go_back(&s->succession, &s->crew,
@@ -324,11 +324,10 @@ static void child_has_ended(struct supervisor *s, struct child *child, int wait_
     child_describe_end(wait_status, how, sizeof how);
     bool is_leaving = s->phase != SUPERVISOR_RUNNING && s->phase != SUPERVISOR_TAKING_OVER;
     log_write(is_leaving ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "%s[%d] ended: %s", child->name, (int)child->pid, how);
-    bool refused = is_refusal(child, wait_status);
     if (s->phase == SUPERVISOR_DRAINING && child == &s->crew.proxy)
         note_cut_off(s, wait_status);
     child_forget(child);
-    go_on_without(s, child, refused);
+    go_on_without(s, child, wait_status);
 }
 
 static bool is_stopping(const struct supervisor *s)
@@ -350,7 +349,7 @@ static bool predecessor_has_ended(struct supervisor *s, pid_t pid, int wait_stat
     if (s->crew.control.channel && predecessors_unreadable_count(&s->crew.predecessors) < unreadable)
         child_channel_send(s->crew.control.channel, CHILD_MESSAGE_ENDED, -1);
     if (is_stopping(s))
-        go_on_without(s, NULL, false);
+        go_on_without(s, NULL, wait_status);
     return true;
 }
 

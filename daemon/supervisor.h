@@ -1,6 +1,7 @@
 /* supervisor: the first process. Binds the listening sockets, makes the shared memory, starts `control` and `proxy`,
- * joins them by a link, and starts each again when it dies. Reads no untrusted byte and speaks to no engine. Works as
- * PID 1.
+ * joins them by a link, and starts each again when it dies: within a second whoever served or was killed, ever more slowly
+ * only whose starts fail one after the other (child_restart_delay_ms()). Reads no untrusted byte and speaks to no engine.
+ * Works as PID 1.
  *
  *   SIGHUP            control reads the configuration again
  *   SIGUSR1           the access log is opened anew

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import select
 import signal
 import socket
@@ -146,6 +147,14 @@ def test_a_child_that_keeps_dying_is_started_with_growing_delay(portico):
     assert not kill_once_more()  # the first time it is started without any delay
     wait_until(kill_once_more, "growing delays")  # one that has lived for 10 s begins anew: on a slow machine, more kills
     portico.wait_serving()
+
+
+def test_a_child_that_is_killed_while_it_starts_is_back_soon_however_often(portico):
+    for role in ["proxy"] * 12 + ["control"] * 12:
+        portico.wait_for_new(role, portico.kill(role))
+    portico.wait_serving()
+    delays = {int(ms) for ms in re.findall(r"next start in (\d+) ms", portico.log())}
+    assert delays <= {100, 200, 250}
 
 
 def test_children_stop_when_the_supervisor_is_killed(portico):

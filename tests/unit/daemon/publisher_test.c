@@ -170,14 +170,22 @@ static void sync_provider(struct bench *b)
     task_registry_end_sync(b->registry, b->provider);
 }
 
-static void put_task(struct bench *b, const char *id, enum task_health health)
+static void put_task_of(struct bench *b, const char *service, const char *id, enum task_health health)
 {
-    struct task_spec spec = { .weight = 1, .state = TASK_RUNNING, .service = "web", .name = "c" };
+    struct task_spec spec = { .weight = 1, .state = TASK_RUNNING, .name = "c" };
     snprintf(spec.id, sizeof spec.id, "%s", id);
     snprintf(spec.address, sizeof spec.address, "10.0.0.1:80");
+    snprintf(spec.service, sizeof spec.service, "%s", service);
+    if (strcmp(service, b->service.name) != 0)
+        snprintf(spec.host, sizeof spec.host, "%s.test", service);
     assert_true(task_registry_apply(b->registry, b->provider, &spec));
     if (health != TASK_HEALTH_UNKNOWN)
         task_registry_set_probe(b->registry, id, health, "");
+}
+
+static void put_task(struct bench *b, const char *id, enum task_health health)
+{
+    put_task_of(b, "web", id, health);
 }
 
 static struct publisher_status status_of(const struct bench *b)
@@ -385,6 +393,53 @@ static void a_restarted_control_gives_a_fresh_proxy_nothing_before_its_tasks_wer
     expect_frame(b, "snapshot");
 }
 
+/* Hello of a proxy that serves nothing, to a control that was started again. */
+static void restart_both(struct bench *b)
+{
+    publisher_free(b->publisher);
+    b->is_restart = true;
+    open_publisher(b);
+    connect_proxy(b);
+    say_number(b, "hello", 0);
+    sync_provider(b);
+}
+
+static void while_nothing_serves_a_task_that_hangs_holds_up_nobody_beside_a_healthy_one(void **state)
+{
+    struct bench *b = *state;
+    restart_both(b);
+    put_task(b, "hangs", TASK_HEALTH_UNKNOWN);
+    put_task(b, "good", TASK_HEALTH_UNKNOWN);
+    expect_no_frame(b);
+    task_registry_set_probe(b->registry, "good", TASK_HEALTH_UP, "");
+    expect_frame(b, "snapshot");
+}
+
+static void while_nothing_serves_a_service_that_hangs_holds_up_the_others_for_800_ms(void **state)
+{
+    struct bench *b = *state;
+    restart_both(b);
+    put_task_of(b, "other", "hangs", TASK_HEALTH_UNKNOWN);
+    put_task(b, "good", TASK_HEALTH_UP);
+    expect_no_frame(b);
+    set_time(b, b->now_ms + 799);
+    expect_no_frame(b);
+    set_time(b, b->now_ms + 1);
+    expect_frame(b, "snapshot");
+}
+
+static void where_no_service_could_be_served_probes_are_waited_for_three_seconds(void **state)
+{
+    struct bench *b = *state;
+    restart_both(b);
+    put_task(b, "hangs", TASK_HEALTH_UNKNOWN);
+    put_task_of(b, "other", "down", TASK_HEALTH_DOWN);
+    set_time(b, b->now_ms + 2999);
+    expect_no_frame(b);
+    set_time(b, b->now_ms + 1);
+    expect_frame(b, "snapshot");
+}
+
 static void a_new_link_to_the_same_proxy_keeps_what_is_known(void **state)
 {
     struct bench *b = *state;
@@ -512,6 +567,9 @@ int main(void)
         TEST(changes_wait_while_too_many_frames_are_unanswered_and_then_come_as_one),
         TEST(a_restarted_proxy_gets_everything_at_once),
         TEST(a_restarted_control_gives_a_fresh_proxy_nothing_before_its_tasks_were_probed),
+        TEST(while_nothing_serves_a_task_that_hangs_holds_up_nobody_beside_a_healthy_one),
+        TEST(while_nothing_serves_a_service_that_hangs_holds_up_the_others_for_800_ms),
+        TEST(where_no_service_could_be_served_probes_are_waited_for_three_seconds),
         TEST(a_restarted_proxy_does_not_wait_for_the_back_off_of_the_one_before),
         TEST(a_new_link_to_the_same_proxy_keeps_what_is_known),
         TEST(an_answer_to_an_earlier_control_is_not_taken_for_ours),
