@@ -87,12 +87,12 @@ $(OUT)/libtestsupport.a: $(TEST_SUPPORT)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-# System calls of the worker that go through tests/unit/proxy/conversation_wire.c.
+# System calls of the worker that go through tests/unit/proxy/exchange/conversation_wire.c.
 RIG_WRAPPED := socket connect getsockopt getsockname send sendmsg recv splice poll shutdown close
 RIG_TESTS := client_gone conversation exchange_time exchange_try reload
 WALK_WRAPPED := reconciler_plan actuator_creating record_book_take
 $(OUT)/tests/sim/reconciler_walk_test: LDFLAGS += $(WALK_WRAPPED:%=-Wl,--wrap=%)
-$(RIG_TESTS:%=$(OUT)/tests/unit/proxy/%_test): LDFLAGS += $(RIG_WRAPPED:%=-Wl,--wrap=%)
+$(RIG_TESTS:%=$(OUT)/tests/unit/proxy/exchange/%_test): LDFLAGS += $(RIG_WRAPPED:%=-Wl,--wrap=%)
 $(BENCH_UNIT_TESTS): $(BENCH_LIBRARY)
 $(BENCH_UNIT_TESTS): TESTED := $(BENCH_LIBRARY)
 $(UNIT_TESTS): $(OUT)/%: $(OUT)/%.o $(OUT)/libtestsupport.a $(LIBRARY)

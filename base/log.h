@@ -1,6 +1,6 @@
 /* log: one line per event to stderr: time, level, process, text. Control characters in the text are escaped, so that
  * a hostile container name cannot forge a line. A line is one write(2), cut at 4 KiB. Any thread. Not for the request
- * path: the access log is proxy/access_log.h. */
+ * path: the access log is proxy/log/access_log.h. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

@@ -1,5 +1,5 @@
 /* mem: allocation that cannot fail from the caller's view. Running out of memory outside the request path ends the
- * process (the supervisor restarts it, the proxy keeps its last snapshot). The request path uses proxy/buffer_pool.h,
+ * process (the supervisor restarts it, the proxy keeps its last snapshot). The request path uses proxy/io/buffer_pool.h,
  * which has a limit and can say no. Any thread. What is returned is the caller's, to free(). */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H

@@ -10,8 +10,8 @@
 #include "daemon/upgrade.h"
 #include "daemon/upgrade_order.h"
 #include "proxy/balance/balancer.h"
-#include "proxy/jail.h"
-#include "proxy/proxy.h"
+#include "proxy/process/jail.h"
+#include "proxy/process/proxy.h"
 
 #include <errno.h>
 #include <limits.h>

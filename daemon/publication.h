@@ -1,4 +1,4 @@
-/* publication: what the data plane should have, what it was sent, and so the next frame (proxy/snapshot_document.md).
+/* publication: what the data plane should have, what it was sent, and so the next frame (proxy/snapshot/snapshot_document.md).
  * Knows neither link nor clock: daemon/publisher.h sends. Control thread.
  *
  *   registry, configuration --> [what should be] --write--> frame --> [what was sent] --acknowledge--> [what is out] */

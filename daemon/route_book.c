@@ -5,7 +5,7 @@
 #include "config/form.h"
 #include "daemon/configured_hosts.h"
 #include "discovery/task_registry.h"
-#include "proxy/route_table.h"
+#include "proxy/route/route_table.h"
 
 #include <stdint.h>
 #include <stdio.h>

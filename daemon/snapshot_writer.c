@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "config/choices.h"
-#include "proxy/endpoint.h"
+#include "proxy/snapshot/endpoint.h"
 
 #include <stdlib.h>
 #include <string.h>

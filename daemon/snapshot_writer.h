@@ -1,5 +1,5 @@
 /* snapshot_writer: configuration, registry and routes -> the parts of the snapshot document
- * (proxy/snapshot_document.md). Pure; control thread. The caller owns what is returned. Whatever the data plane would
+ * (proxy/snapshot/snapshot_document.md). Pure; control thread. The caller owns what is returned. Whatever the data plane would
  * refuse is left out with a warning: one odd container must not keep everybody's changes from being taken. */
 #ifndef DAEMON_SNAPSHOT_WRITER_H
 #define DAEMON_SNAPSHOT_WRITER_H

@@ -8,8 +8,8 @@
 #include "daemon/signals.h"
 #include "daemon/succession.h"
 #include "daemon/watchdog.h"
-#include "proxy/access_log.h"
-#include "proxy/proxy.h"
+#include "proxy/log/access_log.h"
+#include "proxy/process/proxy.h"
 #include "proxy/stats.h"
 
 #include <errno.h>

@@ -12,7 +12,7 @@
 
 #define BALANCER_LIST(X) X(p2c) X(least_conn) X(round_robin)
 
-struct endpoint; /* proxy/endpoint.h */
+struct endpoint; /* proxy/snapshot/endpoint.h */
 struct shares;   /* proxy/balance/shares.h */
 
 struct endpoint_view {

@@ -1,8 +1,8 @@
 #include "proxy/upstream/pool.h"
 
 #include "base/check.h"
-#include "proxy/exchange.h"
-#include "proxy/worker.h"
+#include "proxy/exchange/exchange.h"
+#include "proxy/process/worker.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>

@@ -8,9 +8,9 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "proxy/channel.h"
-#include "proxy/deadline.h"
-#include "proxy/endpoint.h"
+#include "proxy/io/channel.h"
+#include "proxy/io/deadline.h"
+#include "proxy/snapshot/endpoint.h"
 
 struct worker;
 struct exchange;

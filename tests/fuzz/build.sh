@@ -26,7 +26,7 @@ fuzz_build() { # DRIVER
         make -s KIND=fuzz CC=clang "$out/libportico.a" >/dev/null &&
         for part in rig wire reader script; do
             clang $(echo "$flags" | sed 's/=fuzzer,/=/') $(pkg-config --cflags $packages) -c \
-                -o "$out/tests/fuzz/conversation_$part.o" "tests/unit/proxy/conversation_$part.c" || return 1
+                -o "$out/tests/fuzz/conversation_$part.o" "tests/unit/proxy/exchange/conversation_$part.c" || return 1
         done &&
         clang $flags $(sed -n 's/^RIG_WRAPPED := //p' Makefile | sed 's/[a-z][a-z]*/-Wl,--wrap=&/g') \
             -o "$out/tests/fuzz/$1" "tests/fuzz/$1.c" "$out"/tests/fuzz/conversation_*.o "$out/libportico.a" \

@@ -3,7 +3,7 @@
  * says why and leaves no endpoint behind; what is accepted names its endpoints, and routes lead to its services. */
 #include "base/check.h"
 #include "base/json.h"
-#include "proxy/snapshot_builder.h"
+#include "proxy/snapshot/snapshot_builder.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Includes point down: daemon -> admin -> controller -> discovery -> config -> base and daemon -> proxy -> config -> base.
-# They are written from the root, so the first folder of the path names the layer.
+# They are written from the root, so the first folder of the path names the layer, and in proxy/ the second one the room.
 set -u
 . tests/lint/sources.sh
 status=0
@@ -20,4 +20,28 @@ check_layer controller discovery config base
 check_layer admin controller discovery config base
 check_layer proxy config base
 check_layer daemon admin controller discovery proxy config base
+
+# Inside proxy/ too: a room may include itself, proxy/stats, and the rooms below it. `rooms` names them from the lowest floor up.
+rooms='io h1 balance route snapshot message log upstream exchange client process'
+# What still calls upwards, "FROM-FILE TO-HEADER" (a room stands for all its files):
+upwards='
+upstream proxy/process/worker.h
+upstream proxy/exchange/exchange.h
+exchange proxy/process/worker.h
+exchange proxy/client/conn.h
+exchange proxy/client/listener.h
+exchange proxy/client/proxy_protocol.h
+exchange proxy/client/shedding.h
+client proxy/process/worker.h'
+below=
+for room in $rooms; do
+    below="$below $room"
+    allowed="^(base/|config/|proxy/stats|proxy/($(echo $below | tr ' ' '|'))/)"
+    wrong=$(files "proxy/$room/*" | grep -E '\.(c|h|def)$' | sort -u | xargs -r grep -nE '^ *# *include +"' /dev/null |
+        awk -v allowed="$allowed" -v room="$room" -v upwards="$upwards" '
+            BEGIN { count = split(upwards, lines, "\n"); for (i = 1; i <= count; i++) known[lines[i]] = 1 }
+            { path = $0; sub(/^[^"]*"/, "", path); sub(/".*/, "", path) } path !~ allowed && !known[room " " path]' |
+        sed "s|\$|   <- proxy/$room/ may include only:$below|")
+    [ -z "$wrong" ] || { echo "$wrong"; status=1; }
+done
 exit $status

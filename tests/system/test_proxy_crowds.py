@@ -12,7 +12,7 @@ from real_programs import wait_until
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 PLACES = 64
-GRACE_S = 0.2  # GRACE_MS of proxy/shedding.c
+GRACE_S = 0.2  # GRACE_MS of proxy/client/shedding.c
 
 
 def proxy_with_places(proxy, port, **clients):

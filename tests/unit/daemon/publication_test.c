@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "config/load.h"
 #include "daemon/snapshot_writer.h"
-#include "proxy/snapshot_builder.h"
+#include "proxy/snapshot/snapshot_builder.h"
 
 #include <stdio.h>
 #include <stdlib.h>

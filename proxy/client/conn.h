@@ -1,0 +1,138 @@
+/* conn: a client connection. Reads requests one after the other, hands each to an exchange, answers by itself what it
+ * must not forward, and closes with a reason. One worker.
+ *
+ *   (READING_PROXY_HEADER -->)
+ *   IDLE --first byte--> READING_HEAD --head complete--> IN_EXCHANGE --finished--> IDLE
+ *     |                       | refused                       |  (or the next pipelined head)
+ *     +-----------------------+--> REPLYING --sent--> LINGERING --client closed or time-out--> CLOSED
+ *
+ * REPLYING is an own answer that ends the connection; one that does not goes back to IDLE at once. Every state but
+ * IN_EXCHANGE has its deadline; in an exchange the exchange has it. conn_set_state is the only writer of the state. */
+#ifndef PROXY_CLIENT_CONN_H
+#define PROXY_CLIENT_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "proxy/io/channel.h"
+#include "proxy/io/deadline.h"
+#include "proxy/snapshot/endpoint.h"
+
+#define CONN_PEER_SIZE 46
+
+struct worker;
+struct exchange;
+struct listener;
+struct client_entry;
+
+enum conn_state {
+    CONN_IDLE = 0,
+    CONN_READING_HEAD,
+    CONN_IN_EXCHANGE,
+    CONN_REPLYING,
+    CONN_LINGERING,
+    CONN_READING_PROXY_HEADER,
+    CONN_CLOSED,
+    CONN_STATE_COUNT
+};
+
+enum conn_close_reason {
+    CONN_CLOSE_BY_CLIENT = 0,
+    CONN_CLOSE_DONE, /* the last response has been sent and the client said or was told so */
+    CONN_CLOSE_BROKEN,
+    CONN_CLOSE_HEAD_TIMEOUT,
+    CONN_CLOSE_IDLE_TIMEOUT,
+    CONN_CLOSE_BODY_TIMEOUT,
+    CONN_CLOSE_REPLY_TIMEOUT,
+    CONN_CLOSE_ABORTED_RESPONSE, /* the endpoint broke off: the client must see an incomplete message */
+    CONN_CLOSE_NO_BUFFER,
+    CONN_CLOSE_DRAINING,
+    CONN_CLOSE_SHED,         /* idle, and its place or descriptor was needed */
+    CONN_CLOSE_PROXY_HEADER, /* missing, malformed, or from a source that is not trusted */
+    CONN_CLOSE_CLIENT_LIMIT, /* its client has its connections, or its share, already */
+    CONN_CLOSE_REASON_COUNT
+};
+
+/* `source` is what the header says. */
+struct conn_proxied {
+    union endpoint_address sender;      /* who said so */
+    union endpoint_address destination; /* what the client connected to */
+};
+
+struct conn {
+    struct worker *worker;     /* borrowed */
+    struct exchange *exchange; /* owned while IN_EXCHANGE */
+    struct channel channel;
+    struct deadline deadline;
+    enum conn_state state;
+    bool has_eof;          /* the client sends no more */
+    bool has_served;       /* a request has come over it */
+    bool is_handling_head; /* conn_handle_input is on the stack */
+    bool is_trusted;       /* source is in trustedProxies */
+    uint8_t peer_len;
+    char peer[CONN_PEER_SIZE];     /* text of source */
+    union endpoint_address source; /* the client: of the connection, or of its PROXY header */
+    uint32_t resume_at;            /* of the head being read */
+    struct listener *listener;     /* borrowed: outlives it */
+    struct client_entry *client;   /* null: the table had no room, or who it is has not been said yet */
+    TAILQ_ENTRY(conn) client_link; /* of the client's connections */
+    struct conn_proxied *proxied;  /* owned; of its PROXY header; null: it has not named a client */
+    TAILQ_ENTRY(conn) link;        /* all, or dead */
+};
+
+const char *conn_state_to_str(enum conn_state state);
+const char *conn_close_reason_to_str(enum conn_close_reason reason);
+
+void conn_open(struct listener *listener, int fd, const union endpoint_address *peer);
+void conn_close(struct conn *c,
+                enum conn_close_reason reason); /* idempotent; ends its exchange; freed when the turn ends */
+
+/* The exchange has ended and its response has been queued whole. Goes on with the next request, or closes gently. */
+void conn_finish_exchange(struct conn *c, bool keep_alive);
+
+/* An own answer (status from h1_error_to_status and the like). Ends the connection unless keep_alive. Not inside an
+ * exchange that has sent anything to the client. */
+void conn_reply(struct conn *c, int status, bool keep_alive, bool is_head_request);
+
+/* While a request runs: what comes has no use now. A client that goes away meanwhile is still noticed, a little later. */
+void conn_stop_reading(struct conn *c);
+
+/* conn_rates.c: what a connection may have is what both its listener and its client have left; a refusal takes nothing
+ * of either. To be asked only while the worker says that a rate of that kind is set. */
+
+/* False: one too many in this second (429). */
+bool conn_take_request(struct conn *c);
+/* Whether bytes of its requests' bodies are counted at all, whether any may be read now, and that they have been. */
+bool conn_counts_body_bytes(const struct conn *c);
+bool conn_may_read_body(struct conn *c);
+void conn_take_body_bytes(struct conn *c, size_t bytes);
+
+/* ---- between conn*.c only ---- */
+
+/* conn_log.c: a line for a request that is answered before it becomes an exchange. `in` still holds what came of it;
+ * MALFORMED: and w->fault says why; DESYNC, MISDIRECTED: and w->request is it. */
+enum conn_refusal {
+    CONN_REFUSAL_MALFORMED = 0,
+    CONN_REFUSAL_DESYNC,
+    CONN_REFUSAL_MISDIRECTED, /* asks for https:// on cleartext */
+    CONN_REFUSAL_HEAD_TIMEOUT,
+    CONN_REFUSAL_COUNT
+};
+void conn_log_refusal(struct conn *c, enum conn_refusal refusal, int status);
+
+/* conn_admit.c: who the client is, and whether it may have one more connection. False: it has been closed. */
+bool conn_admit(struct conn *c, const union endpoint_address *source);
+bool conn_is_admitted(struct conn *c); /* takes the PROXY header off `in`; false: closed, or more must come */
+void conn_leave_client_table(struct conn *c);
+
+/* ---- from the worker ---- */
+
+void conn_on_deadline(struct conn *c, enum deadline_kind kind);
+/* Closes it when it waits for a request; else it will close after the present one. */
+void conn_drain(struct conn *c);
+/* conn_admit.c: what the settings say of trust and limits has changed. All that are open are let in once more, the oldest
+ * first. */
+void conn_readmit_all(struct worker *w);
+
+#endif

@@ -1,0 +1,136 @@
+#include "proxy/client/shedding.h"
+
+#include "proxy/client/conn.h"
+#include "proxy/process/worker.h"
+
+#include <stddef.h>
+
+#define BATCH 8
+#define LOOKS_MAX 32         /* connections that one call looks at: a crowd may be thousands */
+#define GRACE_MS 200         /* the request of a new one, or the next one, may be on its way */
+#define HEAD_GRACE_MS 1000   /* a head that comes in more than one piece */
+#define CROWD_CONNECTIONS 16 /* more than one person's browser opens */
+
+/* ---- what may go ---- */
+
+static struct conn *conn_of(struct deadline *d)
+{
+    return (struct conn *)((char *)d - offsetof(struct conn, deadline));
+}
+
+static bool waits_for_request(const struct conn *c)
+{
+    return c->state == CONN_IDLE && !c->channel.out;
+}
+
+static bool has_waited(const struct worker *w, const struct conn *c, int64_t least_ms)
+{
+    return worker_now_ms(w) - c->deadline.since_ms >= least_ms;
+}
+
+/* Of that list the one that has been idle for longest, if that is so long. */
+static struct conn *find_idle(struct worker *w, enum deadline_kind kind, const struct listener *of, int64_t least_ms)
+{
+    struct deadline *d;
+    int looks = 0;
+    TAILQ_FOREACH (d, &w->deadlines.lists[kind], link) {
+        struct conn *c = conn_of(d);
+        if (looks++ == LOOKS_MAX || !has_waited(w, c, least_ms))
+            return NULL; /* the others began to wait later still */
+        if (waits_for_request(c) && (!of || c->listener == of))
+            return c;
+    }
+    return NULL;
+}
+
+/* Looks at a few, and puts them behind the others: the next call looks at the next ones. */
+static struct conn *find_idle_of_client(struct worker *w, struct client_entry *client, const struct listener *of)
+{
+    struct client_conns *conns = client_entry_conns(client);
+    struct conn *idle = NULL, *half = NULL;
+    uint32_t looks = client_entry_connection_count(client);
+    for (looks = looks < LOOKS_MAX ? looks : LOOKS_MAX; looks > 0; looks--) {
+        struct conn *c = TAILQ_FIRST(conns);
+        TAILQ_REMOVE(conns, c, client_link);
+        TAILQ_INSERT_TAIL(conns, c, client_link);
+        if (of && c->listener != of)
+            continue;
+        if (waits_for_request(c) && !c->has_served && has_waited(w, c, GRACE_MS))
+            return c;
+        if (!idle && waits_for_request(c) && has_waited(w, c, GRACE_MS))
+            idle = c;
+        if (!half && c->state == CONN_READING_HEAD && has_waited(w, c, HEAD_GRACE_MS))
+            half = c;
+    }
+    return idle ? idle : half;
+}
+
+static struct conn *find_idle_of_crowd(struct worker *w, const struct listener *of)
+{
+    struct client_entry *biggest = client_table_biggest(w->clients);
+    if (!biggest || client_entry_connection_count(biggest) < CROWD_CONNECTIONS)
+        return NULL;
+    return find_idle_of_client(w, biggest, of);
+}
+
+static struct conn *choose(struct worker *w, const struct listener *of)
+{
+    struct conn *c = find_idle_of_crowd(w, of);
+    if (!c)
+        c = find_idle(w, DEADLINE_FRESH, of, GRACE_MS);
+    return c ? c : find_idle(w, DEADLINE_IDLE, of, GRACE_MS);
+}
+
+static struct conn *choose_for_request(struct worker *w)
+{
+    struct conn *c = choose(w, NULL);
+    if (!c)
+        c = find_idle(w, DEADLINE_IDLE, NULL, 0);
+    return c ? c : find_idle(w, DEADLINE_FRESH, NULL, 0);
+}
+
+/* ---- giving up ---- */
+
+static bool shed(struct worker *w, struct conn *c)
+{
+    if (!c)
+        return false;
+    conn_close(c, CONN_CLOSE_SHED);
+    STATS_ADD(w->stats->connections_shed, 1);
+    return true;
+}
+
+static bool shed_upstream(struct worker *w)
+{
+    struct deadline *oldest = TAILQ_FIRST(&w->deadlines.lists[DEADLINE_UPSTREAM_IDLE]);
+    if (oldest)
+        upstream_close((struct upstream *)((char *)oldest - offsetof(struct upstream, deadline)));
+    return oldest != NULL;
+}
+
+enum shed_outcome shedding_make_place(struct worker *w, const struct listener *of)
+{
+    if (shed(w, choose(w, of)))
+        return SHED_DONE;
+    return find_idle(w, DEADLINE_FRESH, of, 0) || find_idle(w, DEADLINE_IDLE, of, 0) ? SHED_SOON : SHED_NONE;
+}
+
+bool shedding_make_place_of_client(struct worker *w, struct client_entry *client)
+{
+    return shed(w, find_idle_of_client(w, client, NULL));
+}
+
+bool shedding_free_descriptors(struct worker *w)
+{
+    bool is_free = false;
+    for (int i = 0; i < BATCH; i++) {
+        is_free |= shed_upstream(w);
+        is_free |= shed(w, choose(w, NULL));
+    }
+    return is_free;
+}
+
+bool shedding_free_descriptor_for_request(struct worker *w)
+{
+    return shed_upstream(w) || shed(w, choose_for_request(w));
+}

@@ -1,0 +1,105 @@
+#include "proxy/exchange/exchange_parts.h"
+
+#include "base/check.h"
+#include "proxy/client/conn.h"
+#include "proxy/client/listener.h"
+#include "proxy/client/proxy_protocol.h"
+#include "proxy/process/worker.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+/* In front of everything else, when the service's tasks want to be told whom a connection is for. */
+static void put_proxy_header(struct exchange *x, const struct snapshot_service *service)
+{
+    const union endpoint_address *destination = x->conn->proxied ? &x->conn->proxied->destination : NULL;
+    union endpoint_address here;
+    socklen_t len = sizeof here;
+    if (!service || service->proxy_protocol == PROXY_PROTOCOL_OFF)
+        return;
+    if (!destination && getsockname(x->conn->channel.fd, &here.any, &len) == 0)
+        destination = &here;
+    x->head->end = (uint32_t)proxy_protocol_write(service->proxy_protocol, &x->conn->source.any,
+                                                  destination ? &destination->any : NULL, x->head->data);
+}
+
+/* Room for a body that will be kept whole, so that it can be sent again. */
+static size_t body_room(const struct exchange *x, const struct h1_request *request, size_t head_room)
+{
+    uint64_t most = (uint64_t)x->hold->snapshot->settings.replay_bytes;
+    bool fits = request->body == H1_BODY_LENGTH && request->content_length <= most &&
+                head_room + request->content_length <= BUFFER_LARGE_BYTES;
+    return fits ? (size_t)request->content_length : 0;
+}
+
+static void note_upgrade(struct exchange *x, const struct h1_request *request)
+{
+    x->upgrade_len = 0;
+    if (!request->upgrade || request->upgrade_protocol.len > sizeof x->upgrade)
+        return;
+    x->upgrade_len = (uint8_t)request->upgrade_protocol.len;
+    memcpy(x->upgrade, request->upgrade_protocol.at, request->upgrade_protocol.len);
+}
+
+void exchange_name_endpoint(struct exchange *x)
+{
+    char *field = x->head->data + x->host_at;
+    const char *address = x->endpoint->address_text;
+    size_t len = strlen(address);
+    check(len <= FORWARD_HOST_ROOM);
+    memset(field, ' ', FORWARD_HOST_ROOM - len);
+    memcpy(field + FORWARD_HOST_ROOM - len, address, len);
+}
+
+/* Of what the client connected to, from its PROXY header or else the listener. text: room for it where it is needed. */
+static struct slice port_of(const struct conn *c, char text[6])
+{
+    if (!c->proxied)
+        return slice_of(c->listener->port);
+    const union endpoint_address *to = &c->proxied->destination;
+    snprintf(text, 6, "%u", (unsigned)ntohs(to->any.sa_family == AF_INET6 ? to->v6.sin6_port : to->v4.sin_port));
+    return slice_of(text);
+}
+
+static struct forwarded_client describe_client(const struct exchange *x, const struct h1_request *request, char port[6])
+{
+    bool is_https = request->target_is_https; /* then it is trusted */
+    const struct proxy_settings *settings = &x->hold->snapshot->settings;
+    return (struct forwarded_client){ .peer = { x->conn->peer, x->conn->peer_len },
+                                      .proto = is_https ? SLICE_LITERAL("https") : SLICE_LITERAL("http"),
+                                      .port = port_of(x->conn, port),
+                                      .is_trusted = x->conn->is_trusted,
+                                      .mode = settings->forwarded_for,
+                                      .sends_forwarded = settings->sends_forwarded };
+}
+
+bool exchange_build_head(struct exchange *x, const struct h1_request *request, const char *head,
+                         const struct snapshot_service *service)
+{
+    struct worker *w = x->worker;
+    char port[6];
+    note_upgrade(x, request);
+    struct forward_request with = { .client = describe_client(x, request, port),
+                                    .via = w->via,
+                                    .keeps_request_id = forward_keeps_request_id(request),
+                                    .upgrade = x->upgrade_len > 0,
+                                    .sends_trailers = request->body == H1_BODY_CHUNKED };
+    x->keeps_request_id = with.keeps_request_id;
+    if (!with.keeps_request_id) {
+        request_id_write((const uint64_t[2]){ worker_random(w), worker_random(w) }, x->request_id);
+        with.request_id = (struct slice){ x->request_id, sizeof x->request_id };
+    }
+    size_t room = forward_request_room(request) + PROXY_PROTOCOL_WRITE_MAX;
+    x->head = buffer_take(&w->buffers, room + body_room(x, request, room));
+    if (!x->head)
+        return false;
+    put_proxy_header(x, service);
+    x->method_at = x->head->end;
+    x->method_len = (uint32_t)request->method_text.len;
+    x->target_len = (uint32_t)request->forward_target.len;
+    x->head->end +=
+        (uint32_t)forward_request_head(request, head, &with, x->head->data + x->method_at, buffer_room(x->head));
+    x->host_at = with.host_at ? x->method_at + (uint32_t)with.host_at : 0;
+    return true;
+}

@@ -1,0 +1,243 @@
+#include "proxy/exchange/exchange_parts.h"
+
+#include "base/check.h"
+#include "proxy/client/conn.h"
+#include "proxy/client/shedding.h"
+#include "proxy/process/worker.h"
+
+#include <errno.h>
+
+#define RETRIES_ALWAYS_ALLOWED 3 /* whatever the budget */
+#define RANDOM_PICKS 3           /* before all endpoints are looked at for the fittest */
+
+/* What speaks for an endpoint: the later, the more. */
+enum fitness {
+    FITNESS_TRIED = 0, /* it has failed this request */
+    FITNESS_STALE,     /* a pooled connection to it broke: it may have closed that, or be dying */
+    FITNESS_SHUNNED,   /* it has refused a connection lately: to be refused again costs only a try */
+    FITNESS_GOOD
+};
+
+static uint8_t count_tries(const struct exchange *x, uint32_t slot)
+{
+    uint8_t count = 0;
+    for (uint8_t i = 0; i < x->try_count; i++)
+        count += x->tried_slots[i] == slot;
+    return count;
+}
+
+static enum fitness fitness_of(const struct exchange *x, uint32_t slot)
+{
+    uint8_t tries = count_tries(x, slot);
+    bool is_stale = tries == 1 && x->was_stale && x->tried_slots[0] == slot;
+    if (tries > 0 && !is_stale)
+        return FITNESS_TRIED;
+    if (is_stale)
+        return FITNESS_STALE;
+    bool is_shunned = upstream_pool_is_shunned(&x->worker->pools[slot], worker_now_ms(x->worker));
+    return is_shunned ? FITNESS_SHUNNED : FITNESS_GOOD;
+}
+
+/* The first of the fittest from `start` on; null when all have been tried. */
+static const struct endpoint_view *scan(const struct exchange *x, const struct snapshot_service *service, size_t start)
+{
+    const struct endpoint_view *best = NULL;
+    enum fitness most = FITNESS_TRIED;
+    for (size_t step = 0; step < service->endpoint_count && most < FITNESS_GOOD; step++) {
+        const struct endpoint_view *view = &service->endpoints[(start + step) % service->endpoint_count];
+        enum fitness fitness = fitness_of(x, view->slot);
+        best = fitness > most ? view : best;
+        most = fitness > most ? fitness : most;
+    }
+    return best;
+}
+
+static const struct endpoint_view *pick(struct exchange *x, const struct snapshot_service *service)
+{
+    struct worker *w = x->worker;
+    if (!service || service->endpoint_count == 0)
+        return NULL;
+    for (int i = 0; i < RANDOM_PICKS; i++) {
+        struct balancer_input input = { .views = service->endpoints,
+                                        .count = service->endpoint_count,
+                                        .shares = service->shares,
+                                        .loads = &w->loads,
+                                        .random = worker_random(w),
+                                        .cursor = &w->cursors[service->slot] };
+        size_t at = worker_snapshot(w)->balancer->pick(&input);
+        if (fitness_of(x, service->endpoints[at].slot) == FITNESS_GOOD)
+            return &service->endpoints[at];
+    }
+    return scan(x, service, worker_random(w) % service->endpoint_count);
+}
+
+/* A later try decides by the newest snapshot: what is not in it has left the rotation, and may be stopping. A service
+ * that is gone altogether has no endpoints any more; the old one stays pinned, and with it the row that this exchange
+ * counts in. */
+static void repin(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    if (x->hold == w->hold || !w->hold->snapshot->services[x->service_slot])
+        return;
+    exchange_repin(x);
+}
+
+/* The service's own word, or that of the settings. */
+static bool reads_leniently(const struct snapshot *snapshot, uint32_t service_slot)
+{
+    enum responses responses = snapshot->services[service_slot]->responses;
+    return (responses != RESPONSES_UNSET ? responses : snapshot->settings.responses) == RESPONSES_LENIENT;
+}
+
+static void set_endpoint(struct exchange *x, const struct endpoint_view *view)
+{
+    x->endpoint = view->endpoint;
+    x->tried_slots[x->try_count++] = view->slot;
+    x->head_sent = 0;
+    x->request_state = REQUEST_SENDING;
+    x->tried_at_us = x->worker->now_us;
+    x->connected_at_us = 0;
+    x->is_reused = false;
+}
+
+/* It names one client, and stands for all that follows on the connection. */
+static bool begins_with_proxy_header(const struct exchange *x)
+{
+    return x->method_at > 0;
+}
+
+static void take_upstream(struct exchange *x, struct upstream *u)
+{
+    struct worker *w = x->worker;
+    x->upstream = u;
+    STATS_ADD(w->endpoints[u->slot].in_flight, 1);
+    STATS_ADD(w->endpoints[u->slot].requests, 1);
+}
+
+static void connect_failed(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    STATS_ADD(w->stats->upstream_connect_failures, 1);
+    exchange_blame_endpoint(x);
+    upstream_pool_shun(&w->pools[x->endpoint->slot], worker_now_ms(w));
+    exchange_try_failed(x, EXCHANGE_END_CONNECT_FAILED, 502, true);
+}
+
+void exchange_try(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    bool is_retry = x->try_count > 0;
+    if (is_retry)
+        repin(x);
+    const struct endpoint_view *view = pick(x, worker_snapshot(w)->services[x->service_slot]);
+    if (!view) {
+        STATS_ADD(w->services[x->service_slot].no_endpoint, 1);
+        exchange_fail(x, x->end ? x->end : EXCHANGE_END_NO_ENDPOINT, is_retry ? x->status : 503);
+        return;
+    }
+    x->end = EXCHANGE_END_COMPLETE;
+    set_endpoint(x, view);
+    x->reads_leniently = reads_leniently(worker_snapshot(w), x->service_slot);
+    if (x->host_at)
+        exchange_name_endpoint(x);
+    /* A pooled connection may be closed already, unnoticed; the last chance is not staked on one. */
+    bool wants_new = is_retry || begins_with_proxy_header(x);
+    struct upstream *u = wants_new ? NULL : upstream_pool_take(w, view->slot, x);
+    if (u) {
+        x->is_reused = true;
+        take_upstream(x, u);
+        if (!x->request_body.is_complete || x->is_spilled || !exchange_send_soon(x))
+            exchange_send_request(x);
+        return;
+    }
+    u = upstream_connect(w, view->endpoint, x);
+    if (!u && (errno == EMFILE || errno == ENFILE) && shedding_free_descriptor_for_request(w))
+        u = upstream_connect(w, view->endpoint, x);
+    if (!u && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
+        exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503); /* ours, not the endpoint's fault */
+        return;
+    }
+    if (!u) {
+        connect_failed(x);
+        return;
+    }
+    u->is_personal = begins_with_proxy_header(x);
+    take_upstream(x, u);
+    deadline_start(&w->deadlines, &x->deadline, DEADLINE_CONNECT, worker_now_ms(w));
+}
+
+void exchange_on_connected(struct exchange *x, int cause)
+{
+    if (cause != 0) {
+        connect_failed(x);
+        return;
+    }
+    x->connected_at_us = x->worker->now_us;
+    exchange_send_request(x);
+}
+
+/* Those of the requests under way that may be at a later try. One endpoint that dies must not cost what was in flight on
+ * it, however large its share. 0 %: no more than the few that are always allowed. */
+static uint64_t retry_limit(const struct exchange *x)
+{
+    const struct worker *w = x->worker;
+    uint64_t percent = (uint64_t)worker_snapshot(w)->settings.retry_budget_percent;
+    uint64_t limit = (percent * w->exchange_count + 99) / 100;
+    uint32_t lost = percent > 0 ? w->pools[x->endpoint->slot].lost_count : 0;
+    limit = limit < lost ? lost : limit;
+    return limit < RETRIES_ALWAYS_ALLOWED ? RETRIES_ALWAYS_ALLOWED : limit;
+}
+
+/* Retries that pile up on a failing service would bury it: only so many at a time. What nobody has worked on is no
+ * load. */
+static bool is_within_budget(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    if (x->is_retrying)
+        return true;
+    if (w->retry_count >= retry_limit(x)) {
+        STATS_ADD(w->stats->retries_over_budget, 1);
+        return false;
+    }
+    x->is_retrying = true;
+    w->retry_count++;
+    return true;
+}
+
+/* Safe are: a request that no endpoint can have acted on, and once an idempotent one that can be sent again whole (RFC
+ * 9110 9.2.2, RFC 9112 9.3.1). What a pooled connection cost is not one of the further endpoints that are allowed. */
+static bool may_try_again(const struct exchange *x, bool was_unprocessed)
+{
+    int64_t tries = 1 + worker_snapshot(x->worker)->settings.retries + x->was_stale;
+    bool is_open = x->try_count < tries && x->try_count < EXCHANGE_TRIES_MAX && !x->has_sent_response;
+    if (was_unprocessed)
+        return is_open;
+    return is_open && !x->is_spilled && !x->has_spent_replay && h1_method_is_idempotent(x->method);
+}
+
+void exchange_blame_endpoint(struct exchange *x)
+{
+    STATS_ADD(x->worker->endpoints[x->endpoint->slot].failures, 1);
+}
+
+void exchange_try_failed(struct exchange *x, enum exchange_end end, int status, bool was_unprocessed)
+{
+    struct worker *w = x->worker;
+    uint32_t slot = x->endpoint->slot;
+    uint64_t in_flight = w->endpoints[slot].in_flight;
+    upstream_pool_note_loss(&w->pools[slot], in_flight > w->retry_count ? in_flight - w->retry_count : 0,
+                            worker_now_ms(w));
+    x->was_stale |= x->is_reused && end == EXCHANGE_END_UPSTREAM_BROKEN;
+    exchange_release_upstream(x, false);
+    deadline_stop(&w->deadlines, &x->deadline);
+    if (!may_try_again(x, was_unprocessed) || !(was_unprocessed || is_within_budget(x))) {
+        exchange_fail(x, end, status);
+        return;
+    }
+    x->has_spent_replay |= !was_unprocessed;
+    x->end = end;
+    x->status = status; /* if no other endpoint is left */
+    x->resume_at = 0;
+    STATS_ADD(w->services[x->service_slot].retries, 1);
+    exchange_try(x);
+}

@@ -1,0 +1,126 @@
+#include "proxy/exchange/exchange_parts.h"
+
+#include "proxy/client/conn.h"
+#include "proxy/process/worker.h"
+
+/* Its turn to speak, also before the body: whoever has asked whether to send it waits for a word (RFC 9110 10.1.1). */
+static bool is_endpoint_asked(const struct exchange *x)
+{
+    return x->request_body.is_complete || x->awaits_continue || x->request_state == REQUEST_REFUSED;
+}
+
+bool exchange_waits_for_client(const struct exchange *x)
+{
+    if (x->response_state != RESPONSE_AWAITED || x->conn->channel.is_writing)
+        return x->conn->channel.is_writing;
+    bool is_connected = x->upstream && x->upstream->state == UPSTREAM_BUSY;
+    return is_connected && !x->upstream->channel.is_writing && !is_endpoint_asked(x);
+}
+
+static enum deadline_kind awaited(const struct exchange *x)
+{
+    if (exchange_waits_for_client(x))
+        return DEADLINE_BODY;
+    if (x->upstream && x->upstream->channel.is_writing)
+        return DEADLINE_UPLOAD;
+    return x->response_state == RESPONSE_AWAITED ? DEADLINE_RESPONSE : DEADLINE_STREAM;
+}
+
+/* That a client has to move within the time-out for bodies. */
+static uint64_t least_bytes(const struct exchange *x)
+{
+    const struct proxy_settings *settings = &worker_snapshot(x->worker)->settings;
+    return (uint64_t)settings->body_bytes_per_second_min * (uint64_t)settings->body_ms / 1000;
+}
+
+/* Since the last time. The kernel takes megabytes for a slow reader and then nothing for long: what counts is what has
+ * arrived there. */
+static uint64_t take_acked_bytes(struct exchange *x)
+{
+    uint64_t acked = channel_acked_bytes(&x->conn->channel), moved = acked - x->acked_bytes;
+    x->acked_bytes = acked;
+    x->acked_at_ms = worker_now_ms(x->worker);
+    return moved;
+}
+
+/* What was acknowledged before a window is not of it. A system call: not more often than deadlines are exact. */
+static void begin_window(struct exchange *x, uint64_t moved)
+{
+    bool is_reader = x->response_state != RESPONSE_AWAITED;
+    x->window_bytes = moved;
+    if (is_reader && worker_now_ms(x->worker) - x->acked_at_ms >= DEADLINE_TICK_MS)
+        take_acked_bytes(x);
+}
+
+void exchange_await(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    enum deadline_kind kind = awaited(x);
+    if (kind == DEADLINE_BODY) {
+        uint64_t moved = x->request_body.relayed_bytes + x->response_body.relayed_bytes;
+        if (x->deadline.kind == DEADLINE_BODY && moved - x->window_bytes < least_bytes(x))
+            return; /* the window goes on */
+        begin_window(x, moved);
+    }
+    deadline_start(&w->deadlines, &x->deadline, kind, worker_now_ms(w));
+}
+
+void exchange_on_throttle(struct exchange *x, bool is_throttled)
+{
+    if (x->request_body.is_complete || x->response_state == RESPONSE_TUNNELLING)
+        return;
+    if (is_throttled && x->deadline.kind == DEADLINE_BODY)
+        deadline_stop(&x->worker->deadlines, &x->deadline);
+    else if (!is_throttled && x->deadline.kind == DEADLINE_NONE)
+        exchange_await(x);
+}
+
+static void timed_out(struct exchange *x, enum exchange_end end, bool is_client)
+{
+    STATS_ADD(x->worker->stats->client_timeouts, is_client);
+    STATS_ADD(x->worker->stats->upstream_timeouts, !is_client);
+    if (!is_client)
+        exchange_blame_endpoint(x);
+    exchange_fail(x, end, is_client ? 408 : 504);
+}
+
+static void body_timed_out(struct exchange *x)
+{
+    struct worker *w = x->worker;
+    uint64_t moved = x->conn->channel.is_writing ? take_acked_bytes(x) : 0;
+    if (moved > 0 && moved >= least_bytes(x))
+        deadline_start(&w->deadlines, &x->deadline, DEADLINE_BODY, worker_now_ms(w));
+    else
+        timed_out(x, EXCHANGE_END_BODY_TIMEOUT, true);
+}
+
+void exchange_on_deadline(struct exchange *x, enum deadline_kind kind)
+{
+    struct worker *w = x->worker;
+    switch (kind) {
+    case DEADLINE_CONNECT:
+        STATS_ADD(w->stats->upstream_connect_failures, 1);
+        exchange_blame_endpoint(x);
+        upstream_pool_shun(&w->pools[x->endpoint->slot], worker_now_ms(w));
+        exchange_try_failed(x, EXCHANGE_END_CONNECT_TIMEOUT, 504, true);
+        break;
+    case DEADLINE_RESPONSE:
+        STATS_ADD(w->stats->upstream_timeouts, 1);
+        exchange_blame_endpoint(x);
+        exchange_try_failed(x, EXCHANGE_END_RESPONSE_TIMEOUT, 504, false);
+        break;
+    case DEADLINE_REQUEST:
+        timed_out(x, EXCHANGE_END_REQUEST_TIMEOUT, exchange_waits_for_client(x));
+        break;
+    case DEADLINE_TUNNEL:
+        x->end = EXCHANGE_END_TUNNEL_TIMEOUT;
+        conn_close(x->conn, CONN_CLOSE_IDLE_TIMEOUT);
+        break;
+    case DEADLINE_BODY:
+        body_timed_out(x);
+        break;
+    default:
+        timed_out(x, EXCHANGE_END_BODY_TIMEOUT, false);
+        break;
+    }
+}

@@ -1,0 +1,42 @@
+#include "proxy/io/deadline.h"
+
+void deadline_table_init(struct deadline_table *table)
+{
+    for (int kind = 0; kind < DEADLINE_KIND_COUNT; kind++) {
+        TAILQ_INIT(&table->lists[kind]);
+        table->span_ms[kind] = 0;
+    }
+}
+
+void deadline_start(struct deadline_table *table, struct deadline *d, enum deadline_kind kind, int64_t now_ms)
+{
+    deadline_stop(table, d);
+    d->kind = kind;
+    d->since_ms = now_ms;
+    TAILQ_INSERT_TAIL(&table->lists[kind], d, link);
+}
+
+void deadline_stop(struct deadline_table *table, struct deadline *d)
+{
+    if (d->kind == DEADLINE_NONE)
+        return;
+    TAILQ_REMOVE(&table->lists[d->kind], d, link);
+    d->kind = DEADLINE_NONE;
+}
+
+static bool is_over(const struct deadline_table *table, const struct deadline *d, int64_t now_ms)
+{
+    int64_t span_ms = table->span_ms[d->kind];
+    return span_ms > 0 && d->since_ms + span_ms <= now_ms;
+}
+
+void deadline_table_expire(struct deadline_table *table, int64_t now_ms, deadline_cb on_expire, void *owner)
+{
+    for (enum deadline_kind kind = DEADLINE_HEAD; kind < DEADLINE_KIND_COUNT; kind++) {
+        struct deadline *first;
+        while ((first = TAILQ_FIRST(&table->lists[kind])) && is_over(table, first, now_ms)) {
+            deadline_stop(table, first);
+            on_expire(owner, first, kind);
+        }
+    }
+}

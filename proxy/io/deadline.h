@@ -1,0 +1,56 @@
+/* deadline: "give up if nothing happens for this long", without a timer per object. An object that waits stands in the
+ * list of its kind, in the order in which it began to wait; one tick looks at the heads of the lists. Starting,
+ * restarting and stopping cost a few pointer writes and no system call; a deadline fires up to one tick late. One
+ * worker. */
+#ifndef PROXY_IO_DEADLINE_H
+#define PROXY_IO_DEADLINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#define DEADLINE_TICK_MS 50
+
+enum deadline_kind {
+    DEADLINE_NONE = 0,
+    DEADLINE_HEAD,          /* conn: first byte of a request to the end of its head */
+    DEADLINE_FRESH,         /* conn: no request yet */
+    DEADLINE_IDLE,          /* conn: no further request */
+    DEADLINE_REPLY,         /* conn: own answer not taken */
+    DEADLINE_LINGER,        /* conn: waiting for the client to close */
+    DEADLINE_CONNECT,       /* exchange */
+    DEADLINE_RESPONSE,      /* exchange: request sent, no response head */
+    DEADLINE_BODY,          /* exchange: the client neither sends nor takes enough of a body */
+    DEADLINE_UPLOAD,        /* exchange: the endpoint takes no more of the request */
+    DEADLINE_STREAM,        /* exchange: the endpoint sends no more of the response */
+    DEADLINE_TUNNEL,        /* exchange: no byte in either direction */
+    DEADLINE_REQUEST,       /* exchange: head of the request to head of the response */
+    DEADLINE_LOOK,          /* conn: not read while a request runs: is the client still there? */
+    DEADLINE_THROTTLE,      /* conn: its listener or client has used up its bytes of this moment */
+    DEADLINE_UPSTREAM_IDLE, /* pooled upstream */
+    DEADLINE_KIND_COUNT
+};
+
+struct deadline {
+    TAILQ_ENTRY(deadline) link;
+    int64_t since_ms;
+    enum deadline_kind kind; /* NONE: not waiting */
+};
+
+TAILQ_HEAD(deadline_list, deadline);
+
+struct deadline_table {
+    struct deadline_list lists[DEADLINE_KIND_COUNT];
+    int64_t span_ms[DEADLINE_KIND_COUNT]; /* 0: never. May be changed at any time, for those that wait too */
+};
+
+typedef void (*deadline_cb)(void *owner, struct deadline *deadline, enum deadline_kind kind);
+
+void deadline_table_init(struct deadline_table *table);
+void deadline_start(struct deadline_table *table, struct deadline *d, enum deadline_kind kind, int64_t now_ms);
+void deadline_stop(struct deadline_table *table, struct deadline *d); /* idempotent */
+/* Stops each expired one, then calls. */
+void deadline_table_expire(struct deadline_table *table, int64_t now_ms, deadline_cb on_expire, void *owner);
+
+#endif

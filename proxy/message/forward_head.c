@@ -1,0 +1,403 @@
+#include "proxy/message/forward_head.h"
+
+#include "base/check.h"
+#include "proxy/message/head_writer.h"
+
+#include <stdio.h>
+
+#define HOPS_MAX 1000000 /* a larger Max-Forwards goes on as this (RFC 9110 7.6.2: the recipient's maximum) */
+
+#define HOP_BY_HOP_BIT(id, name, slot, traits) \
+    ((traits) == H1_FIELD_HOP_BY_HOP ? UINT64_C(1) << H1_FIELD_##id : UINT64_C(0)) |
+#define HOP_BY_HOP_FIELDS (H1_FIELD_LIST(HOP_BY_HOP_BIT) UINT64_C(0))
+
+/* ---- what does not go on ---- */
+
+/* x_forwarded_for, X_Real-IP, ...: a backend that reads '_' as '-' would take it for ours. */
+static bool is_alias_of_ours(struct slice name)
+{
+    return h1_field_traits_of(h1_field_of_alias(name)) != H1_FIELD_PLAIN;
+}
+
+static bool counts_forwards(const struct h1_request *request)
+{
+    return request->field_ids & H1_FIELD_BIT(MAX_FORWARDS) &&
+           (request->method == H1_METHOD_OPTIONS || request->method == H1_METHOD_TRACE);
+}
+
+/* Bit n for enum h1_field n. That of H1_FIELD_OTHER: the line has to be looked at. Where none of a request's fields is
+ * in this set, none is marked hop_by_hop either: it takes a Connection field to nominate one, and a second field about
+ * the length to doubt Content-Length. */
+static uint64_t dropped_fields(const struct h1_request *request, const struct forward_request *with)
+{
+    uint64_t dropped = HOP_BY_HOP_FIELDS | forwarded_dropped_fields(&with->client);
+    if (!with->keeps_request_id)
+        dropped |= H1_FIELD_BIT(X_REQUEST_ID);
+    if (request->authority_from_target)
+        dropped |= H1_FIELD_BIT(HOST);
+    if (request->rewrites_content_length)
+        dropped |= H1_FIELD_BIT(CONTENT_LENGTH);
+    if (counts_forwards(request))
+        dropped |= H1_FIELD_BIT(MAX_FORWARDS);
+    if (request->desync_reasons & 1u << H1_DESYNC_UNDERSCORE_ALIAS)
+        dropped |= H1_FIELD_BIT(OTHER);
+    return dropped;
+}
+
+/* Of a line that is hop_by_hop or of a name in the set. */
+static bool is_dropped(const struct h1_field_line *field, bool sends_trailers)
+{
+    if (field->id == H1_FIELD_OTHER)
+        return field->hop_by_hop || (field->has_underscore && is_alias_of_ours(field->name));
+    return field->id != H1_FIELD_TRAILER || !sends_trailers;
+}
+
+/* Content-Length is withheld with some statuses (h1/response.c). */
+static bool has_lines_to_drop(const struct h1_response *response)
+{
+    return response->field_ids & HOP_BY_HOP_FIELDS || response->status < 200 || response->status == 204 ||
+           response->rewrites_content_length;
+}
+
+static inline bool is_suspect(const struct h1_field_line *field, uint64_t dropped)
+{
+    return (dropped >> field->id & 1) | field->hop_by_hop;
+}
+
+/* ---- lines as they came ---- */
+
+struct kept_lines {
+    const struct h1_field_line *fields;
+    size_t field_count;
+    uint64_t dropped;
+    bool sends_trailers;
+    const char *run; /* goes on, and what is behind it; a line's start, or before the first line */
+    const char *end; /* of the last line */
+};
+
+static inline void put_kept_lines(struct head_writer *w, const struct kept_lines *kept)
+{
+    const char *run = kept->run;
+    const struct h1_field_line *end = kept->fields + kept->field_count;
+    for (const struct h1_field_line *field = kept->fields; field < end; field++) {
+        if (!is_suspect(field, kept->dropped) || !is_dropped(field, kept->sends_trailers))
+            continue;
+        head_put(w, run, (size_t)(field->name.at - run));
+        run = field + 1 < end ? field[1].name.at : kept->end;
+    }
+    head_put(w, run, (size_t)(kept->end - run));
+}
+
+/* Each fold becomes one space (RFC 9112 5.2). */
+static void put_unfolded(struct head_writer *w, struct slice value)
+{
+    const char *end = value.at + value.len;
+    for (const char *at = value.at; at < end;) {
+        const char *run = at;
+        while (at < end && *at != '\r' && *at != '\n')
+            at++;
+        head_put(w, run, (size_t)(at - run));
+        if (at == end)
+            break;
+        while (at < end && (*at == '\r' || *at == '\n' || *at == ' ' || *at == '\t'))
+            at++;
+        HEAD_PUT_LITERAL(w, " ");
+    }
+}
+
+/* The same where lines may end in LF alone, or be irregular otherwise: what goes on is as the RFC has it. */
+static void put_kept_lines_anew(struct head_writer *w, const struct kept_lines *kept)
+{
+    for (size_t i = 0; i < kept->field_count; i++) {
+        const struct h1_field_line *field = &kept->fields[i];
+        if (is_suspect(field, kept->dropped) && is_dropped(field, kept->sends_trailers))
+            continue;
+        head_put_slice(w, field->name);
+        HEAD_PUT_LITERAL(w, ": ");
+        put_unfolded(w, field->value);
+        HEAD_PUT_LITERAL(w, "\r\n");
+    }
+}
+
+/* The request line goes on as it came when it is 1.1 and in origin-form: the first run then starts with it. */
+static const char *put_request_line(struct head_writer *w, const struct h1_request *request, const char *fields_end)
+{
+    bool is_1_1 = request->minor_version == 1 && !(request->desync_reasons & 1u << H1_DESYNC_VERSION_HIGHER);
+    if (is_1_1 && !request->target_rewritten && !request->has_bare_lf &&
+        request->forward_target.at == request->target.at)
+        return request->method_text.at;
+    head_put_slice(w, request->method_text);
+    HEAD_PUT_LITERAL(w, " ");
+    head_put_slice(w, request->forward_target);
+    HEAD_PUT_LITERAL(w, " HTTP/1.1\r\n");
+    return request->field_count ? request->fields[0].name.at : fields_end;
+}
+
+/* ---- lines of ours ---- */
+
+static void put_number(struct head_writer *w, uint64_t number)
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof digits, "%llu\r\n", (unsigned long long)number);
+    head_put(w, digits, (size_t)len);
+}
+
+/* More than one line or no number: BAD. */
+static enum forward_hops read_hops(const struct h1_request *request, uint64_t *hops)
+{
+    const struct h1_field_line *end = request->fields + request->field_count;
+    const struct h1_field_line *field = h1_find_field(request->fields, request->field_count, H1_FIELD_MAX_FORWARDS);
+    *hops = 0;
+    if (!field || field->value.len == 0 || h1_find_field(field + 1, (size_t)(end - field - 1), H1_FIELD_MAX_FORWARDS))
+        return FORWARD_HOPS_BAD;
+    for (size_t i = 0; i < field->value.len; i++) {
+        if (field->value.at[i] < '0' || field->value.at[i] > '9')
+            return FORWARD_HOPS_BAD;
+        *hops = *hops * 10 + (unsigned)(field->value.at[i] - '0');
+        if (*hops > HOPS_MAX)
+            *hops = HOPS_MAX;
+    }
+    return *hops > 0 ? FORWARD_HOPS_GOES_ON : FORWARD_HOPS_ENDS_HERE;
+}
+
+static void put_max_forwards(struct head_writer *w, const struct h1_request *request)
+{
+    uint64_t hops;
+    if (read_hops(request, &hops) != FORWARD_HOPS_GOES_ON)
+        return;
+    HEAD_PUT_LITERAL(w, "Max-Forwards: ");
+    put_number(w, hops - 1);
+}
+
+static void put_framing(struct head_writer *w, const struct h1_request *request)
+{
+    if (request->body == H1_BODY_CHUNKED)
+        HEAD_PUT_LITERAL(w, "Transfer-Encoding: chunked\r\n");
+    if (request->rewrites_content_length) {
+        HEAD_PUT_LITERAL(w, "Content-Length: ");
+        put_number(w, request->content_length);
+    }
+}
+
+/* RFC 9110 7.6.1: what is for the next hop alone is named in Connection. */
+static void put_connection(struct head_writer *w, const struct h1_request *request, bool upgrade)
+{
+    if (upgrade && request->accepts_trailers)
+        HEAD_PUT_LITERAL(w, "Connection: upgrade, TE\r\n");
+    else if (upgrade)
+        HEAD_PUT_LITERAL(w, "Connection: upgrade\r\n");
+    else
+        HEAD_PUT_LITERAL(w, "Connection: TE\r\n");
+    if (request->accepts_trailers)
+        HEAD_PUT_LITERAL(w, "TE: trailers\r\n");
+    if (upgrade) {
+        HEAD_PUT_LITERAL(w, "Upgrade: ");
+        head_put_slice(w, request->upgrade_protocol);
+        HEAD_PUT_LITERAL(w, "\r\n");
+    }
+}
+
+/* Names the version that the request came in (RFC 9110 7.6.3). */
+static void put_via(struct head_writer *w, const struct h1_request *request, struct slice via)
+{
+    check(via.len <= FORWARD_VIA_MAX);
+    if (request->minor_version == 1)
+        HEAD_PUT_LITERAL(w, "Via: 1.1 ");
+    else
+        HEAD_PUT_LITERAL(w, "Via: 1.0 ");
+    head_put_slice(w, via);
+    HEAD_PUT_LITERAL(w, "\r\n");
+}
+
+static void put_status_line(struct head_writer *w, const struct h1_response *response)
+{
+    char code[3] = { (char)('0' + response->status / 100), (char)('0' + response->status / 10 % 10),
+                     (char)('0' + response->status % 10) };
+    HEAD_PUT_LITERAL(w, "HTTP/1.1 ");
+    head_put(w, code, sizeof code);
+    HEAD_PUT_LITERAL(w, " ");
+    head_put_slice(w, response->reason);
+    HEAD_PUT_LITERAL(w, "\r\n");
+}
+
+static void put_response_connection(struct head_writer *w, const struct h1_response *response,
+                                    enum forward_connection connection)
+{
+    switch (connection) {
+    case FORWARD_CONNECTION_NONE:
+        break;
+    case FORWARD_CONNECTION_CLOSE:
+        HEAD_PUT_LITERAL(w, "Connection: close\r\n");
+        break;
+    case FORWARD_CONNECTION_KEEP_ALIVE:
+        HEAD_PUT_LITERAL(w, "Connection: keep-alive\r\n");
+        break;
+    case FORWARD_CONNECTION_UPGRADE:
+        HEAD_PUT_LITERAL(w, "Connection: upgrade\r\nUpgrade: ");
+        head_put_slice(w, response->upgrade_protocol);
+        HEAD_PUT_LITERAL(w, "\r\n");
+        break;
+    }
+}
+
+/* The second of a Via's members' two words, in any of them (RFC 9110 7.6.3). A comma in a comment counts too: what it
+ * parts could only be mistaken for us by who wrote our name into it. */
+static bool via_names(struct slice value, struct slice via)
+{
+    const char *at = value.at, *end = value.at + value.len;
+    while (at < end) {
+        const char *comma = memchr(at, ',', (size_t)(end - at));
+        const char *member_end = comma ? comma : end;
+        while (at < member_end && (*at == ' ' || *at == '\t'))
+            at++;
+        while (at < member_end && *at != ' ' && *at != '\t')
+            at++;
+        while (at < member_end && (*at == ' ' || *at == '\t'))
+            at++;
+        const char *name = at;
+        while (at < member_end && *at != ' ' && *at != '\t' && *at != '(')
+            at++;
+        if (slice_equals_ignoring_case((struct slice){ name, (size_t)(at - name) }, via))
+            return true;
+        at = member_end + 1;
+    }
+    return false;
+}
+
+/* ---- public ---- */
+
+bool request_id_is_sound(struct slice id)
+{
+    if (id.len == 0 || id.len > REQUEST_ID_MAX)
+        return false;
+    for (size_t i = 0; i < id.len; i++) {
+        unsigned char c = (unsigned char)id.at[i];
+        bool letter_or_digit = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        if (!letter_or_digit && !memchr("-_.:=+/", c, 7))
+            return false;
+    }
+    return true;
+}
+
+bool forward_keeps_request_id(const struct h1_request *request)
+{
+    if (!(request->field_ids & H1_FIELD_BIT(X_REQUEST_ID)))
+        return false;
+    const struct h1_field_line *end = request->fields + request->field_count;
+    const struct h1_field_line *first = h1_find_field(request->fields, request->field_count, H1_FIELD_X_REQUEST_ID);
+    return request_id_is_sound(first->value) &&
+           !h1_find_field(first + 1, (size_t)(end - first - 1), H1_FIELD_X_REQUEST_ID);
+}
+
+/* Eight digits at a time, one in each byte's lower half: '0' or 'a' - 10 is added to all at once. */
+static uint64_t hex_of(uint64_t halves)
+{
+    halves &= 0x0f0f0f0f0f0f0f0fu;
+    uint64_t letters = (halves + 0x0606060606060606u) >> 4 & 0x0101010101010101u;
+    return halves + 0x3030303030303030u + letters * ('a' - '0' - 10);
+}
+
+void request_id_write(const uint64_t random[2], char out[REQUEST_ID_MADE])
+{
+    uint64_t digits[4] = { hex_of(random[0]), hex_of(random[0] >> 4), hex_of(random[1]), hex_of(random[1] >> 4) };
+    memcpy(out, digits, sizeof digits);
+}
+
+bool forward_request_is_loop(const struct h1_request *request, struct slice via)
+{
+    if (!(request->field_ids & H1_FIELD_BIT(VIA)) || via.len == 0)
+        return false;
+    for (size_t i = 0; i < request->field_count; i++) {
+        if (request->fields[i].id == H1_FIELD_VIA && via_names(request->fields[i].value, via))
+            return true;
+    }
+    return false;
+}
+
+enum forward_hops forward_max_forwards(const struct h1_request *request)
+{
+    uint64_t hops;
+    return counts_forwards(request) ? read_hops(request, &hops) : FORWARD_HOPS_GOES_ON;
+}
+
+/* HTTP/1.0 may come without one; what goes on is HTTP/1.1 and may not (RFC 9112 3.2). */
+static void put_host(struct head_writer *w, const struct h1_request *request, const char *out,
+                     struct forward_request *with)
+{
+    HEAD_PUT_LITERAL(w, "Host: ");
+    if (request->authority.len == 0) {
+        with->host_at = (size_t)(w->at - out);
+        check((size_t)(w->end - w->at) >= FORWARD_HOST_ROOM);
+        memset(w->at, ' ', FORWARD_HOST_ROOM);
+        w->at += FORWARD_HOST_ROOM;
+    }
+    head_put_slice(w, request->authority);
+    HEAD_PUT_LITERAL(w, "\r\n");
+}
+
+size_t forward_request_head(const struct h1_request *request, const char *head, struct forward_request *with, char *out,
+                            size_t size)
+{
+    struct head_writer w = { out, out + size };
+    struct kept_lines kept = { .fields = request->fields,
+                               .dropped = dropped_fields(request, with),
+                               .sends_trailers = with->sends_trailers,
+                               .end = head + request->fields_end };
+    kept.field_count = request->field_ids & kept.dropped || request->has_bare_lf ? request->field_count : 0;
+    kept.run = put_request_line(&w, request, kept.end);
+    if (request->has_bare_lf)
+        put_kept_lines_anew(&w, &kept);
+    else
+        put_kept_lines(&w, &kept);
+    with->host_at = 0;
+    if (request->authority_from_target || !(request->field_ids & H1_FIELD_BIT(HOST)))
+        put_host(&w, request, out, with);
+    if (request->body == H1_BODY_CHUNKED || request->rewrites_content_length)
+        put_framing(&w, request);
+    if (with->upgrade || request->accepts_trailers)
+        put_connection(&w, request, with->upgrade);
+    if (counts_forwards(request))
+        put_max_forwards(&w, request);
+    forwarded_write(&w, request, &with->client);
+    if (!with->keeps_request_id) {
+        HEAD_PUT_LITERAL(&w, "X-Request-Id: ");
+        head_put_slice(&w, with->request_id);
+        HEAD_PUT_LITERAL(&w, "\r\n");
+    }
+    if (with->via.len)
+        put_via(&w, request, with->via);
+    HEAD_PUT_LITERAL(&w, "\r\n");
+    return (size_t)(w.at - out);
+}
+
+size_t forward_response_head(const struct h1_response *response, const char *head, const struct forward_response *with,
+                             char *out, size_t size)
+{
+    struct head_writer w = { out, out + size };
+    struct kept_lines kept = { .fields = response->fields,
+                               .field_count =
+                                   has_lines_to_drop(response) || response->rewrites_lines ? response->field_count : 0,
+                               .dropped = HOP_BY_HOP_FIELDS,
+                               .sends_trailers = with->framing == FORWARD_CHUNKED_WITH_TRAILERS,
+                               .run = head,
+                               .end = head + response->fields_end };
+    if (response->rewrites_status_line || response->rewrites_lines) {
+        put_status_line(&w, response);
+        kept.run = response->field_count ? response->fields[0].name.at : kept.end;
+    }
+    if (response->rewrites_lines)
+        put_kept_lines_anew(&w, &kept);
+    else
+        put_kept_lines(&w, &kept);
+    if (response->rewrites_content_length) {
+        HEAD_PUT_LITERAL(&w, "Content-Length: ");
+        put_number(&w, response->content_length);
+    }
+    if (with->framing != FORWARD_AS_IT_IS)
+        HEAD_PUT_LITERAL(&w, "Transfer-Encoding: chunked\r\n");
+    put_response_connection(&w, response, with->connection);
+    if (!(response->field_ids & H1_FIELD_BIT(DATE)) && response->status >= 200)
+        head_put_slice(&w, with->date);
+    HEAD_PUT_LITERAL(&w, "\r\n");
+    return (size_t)(w.at - out);
+}

@@ -1,0 +1,84 @@
+/* forward_head: the head that goes on, from the head that came. Pure; any thread. Runs of unchanged field lines are
+ * copied whole; dropped are hop-by-hop fields (RFC 9110 7.6.1), what clients may not say of themselves
+ * (proxy/message/forwarded.h), and names with '_' that alias fields treated in a way of their own; added are ours. */
+#ifndef PROXY_MESSAGE_FORWARD_HEAD_H
+#define PROXY_MESSAGE_FORWARD_HEAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "proxy/message/forwarded.h"
+#include "proxy/h1/head.h"
+
+/* What is added is never more than this, beside what forward_request_room() counts by itself. */
+#define FORWARD_HEAD_EXTRA_BYTES 1024
+#define REQUEST_ID_MAX 128
+#define REQUEST_ID_MADE 32 /* bytes of one made here */
+#define FORWARD_VIA_MAX 64
+#define FORWARD_HOST_ROOM 64
+
+struct forward_request {
+    struct forwarded_client client;
+    struct slice request_id; /* added unless keeps_request_id */
+    struct slice via;        /* own pseudonym (RFC 9110 7.6.3), at most FORWARD_VIA_MAX; empty: no Via is added */
+    bool keeps_request_id;   /* the client's own is sound and stays */
+    bool upgrade;            /* only if request->upgrade: the endpoint is asked to switch to upgrade_protocol */
+    bool sends_trailers;     /* a trailer section will be sent: Trailer goes on */
+    /* Out: where in `out` the address of the endpoint is to be put at the end of FORWARD_HOST_ROOM blanks, as Host of a request
+     * that came without one; 0: nowhere. */
+    size_t host_at;
+};
+
+/* True when the client's X-Request-Id may be kept: 1..128 letters, digits and -_.:=+/ */
+bool request_id_is_sound(struct slice id);
+/* It is sound and the only one. */
+bool forward_keeps_request_id(const struct h1_request *request);
+/* 32 hex digits of 128 random bits; no NUL. */
+void request_id_write(const uint64_t random[2], char out[REQUEST_ID_MADE]);
+
+/* The own pseudonym is among the members of Via: the request has been here (answer 508). */
+bool forward_request_is_loop(const struct h1_request *request, struct slice via);
+
+/* Max-Forwards counts for OPTIONS and TRACE only (RFC 9110 7.6.2). GOES_ON: forward_request_head() counts it down.
+ * ENDS_HERE: it is 0, answer as the final recipient. BAD: no number, or more than one field (answer 400). */
+enum forward_hops { FORWARD_HOPS_GOES_ON = 0, FORWARD_HOPS_ENDS_HERE, FORWARD_HOPS_BAD };
+enum forward_hops forward_max_forwards(const struct h1_request *request);
+
+/* Bytes that are enough for forward_request_head(). */
+static inline size_t forward_request_room(const struct h1_request *request)
+{
+    size_t longer_ends = request->has_bare_lf ? 2 * (size_t)request->field_count : 0;
+    size_t longer_target = request->target_rewritten ? request->forward_target.len : 0;
+    return request->head_bytes + FORWARD_HEAD_EXTRA_BYTES + 3 * request->authority.len + longer_ends + longer_target;
+}
+
+/* Writes to out and returns the length. head: the bytes that the message was parsed from. size: at least
+ * forward_request_room(). */
+size_t forward_request_head(const struct h1_request *request, const char *head, struct forward_request *with, char *out,
+                            size_t size);
+
+/* UPGRADE only if response->upgrade. */
+enum forward_connection {
+    FORWARD_CONNECTION_NONE = 0,
+    FORWARD_CONNECTION_CLOSE,
+    FORWARD_CONNECTION_KEEP_ALIVE,
+    FORWARD_CONNECTION_UPGRADE
+};
+
+/* Whatever the body came as. Trailer goes on only WITH_TRAILERS. */
+enum forward_framing { FORWARD_AS_IT_IS = 0, FORWARD_CHUNKED, FORWARD_CHUNKED_WITH_TRAILERS };
+
+struct forward_response {
+    enum forward_framing framing;
+    enum forward_connection connection;
+    struct slice
+        date; /* a whole line, added to final responses that have none (RFC 9110 6.6.1); at most 64 bytes, or none */
+};
+
+/* size: at least response->head_bytes + FORWARD_HEAD_EXTRA_BYTES. */
+size_t forward_response_head(const struct h1_response *response, const char *head, const struct forward_response *with,
+                             char *out, size_t size);
+
+#endif

@@ -1,0 +1,114 @@
+#include "proxy/message/forwarded.h"
+
+#define PEER_MAX 45 /* an IPv6 address as text */
+
+static bool appends(const struct forwarded_client *client)
+{
+    return client->is_trusted && client->mode == FORWARDED_FOR_APPEND;
+}
+
+/* What stands behind a value with an open quote would be read as part of it. */
+static bool has_open_quote(struct slice value)
+{
+    bool is_quoted = false;
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.at[i] == '"')
+            is_quoted = !is_quoted;
+        else if (value.at[i] == '\\' && is_quoted)
+            i++;
+    }
+    return is_quoted;
+}
+
+/* The values of all lines of that name, each with ", " behind it: ours follows. */
+static void put_values(struct head_writer *w, const struct h1_request *request, enum h1_field id)
+{
+    for (size_t i = 0; i < request->field_count; i++) {
+        const struct h1_field_line *field = &request->fields[i];
+        if (field->id != id || field->value.len == 0 || (id == H1_FIELD_FORWARDED && has_open_quote(field->value)))
+            continue;
+        head_put_slice(w, field->value);
+        HEAD_PUT_LITERAL(w, ", ");
+    }
+}
+
+/* RFC 7239 4 and 6: what is no token is quoted, IPv6 in brackets. `by` is left out: it would tell about the inside. */
+static void put_element(struct head_writer *w, const struct h1_request *request, const struct forwarded_client *client)
+{
+    bool is_v6 = memchr(client->peer.at, ':', client->peer.len) != NULL;
+    if (is_v6)
+        HEAD_PUT_LITERAL(w, "for=\"[");
+    else
+        HEAD_PUT_LITERAL(w, "for=");
+    head_put_slice(w, client->peer);
+    if (is_v6)
+        HEAD_PUT_LITERAL(w, "]\"");
+    if (request->authority.len) { /* has no character that would have to be escaped */
+        HEAD_PUT_LITERAL(w, ";host=\"");
+        head_put_slice(w, request->authority);
+        HEAD_PUT_LITERAL(w, "\"");
+    }
+    HEAD_PUT_LITERAL(w, ";proto=");
+    head_put_slice(w, client->proto);
+}
+
+static void write_forwarded(struct head_writer *w, const struct h1_request *request,
+                            const struct forwarded_client *client)
+{
+    HEAD_PUT_LITERAL(w, "Forwarded: ");
+    if (appends(client) && request->field_ids & H1_FIELD_BIT(FORWARDED))
+        put_values(w, request, H1_FIELD_FORWARDED);
+    put_element(w, request, client);
+    HEAD_PUT_LITERAL(w, "\r\n");
+}
+
+/* As far as anybody who is believed says, the peer is the client itself. */
+static bool peer_is_client(const struct h1_request *request, const struct forwarded_client *client)
+{
+    return !client->is_trusted || client->mode == FORWARDED_FOR_REPLACE ||
+           !(request->field_ids & (H1_FIELD_BIT(X_FORWARDED_FOR) | H1_FIELD_BIT(X_REAL_IP)));
+}
+
+uint64_t forwarded_dropped_fields(const struct forwarded_client *client)
+{
+    if (!client->is_trusted || client->mode == FORWARDED_FOR_REPLACE)
+        return FORWARDED_FIELDS | H1_FIELD_BIT(CLAIM);
+    if (client->mode == FORWARDED_FOR_PRESERVE)
+        return 0;
+    return H1_FIELD_BIT(X_FORWARDED_FOR) | (client->sends_forwarded ? H1_FIELD_BIT(FORWARDED) : 0);
+}
+
+void forwarded_write(struct head_writer *w, const struct h1_request *request, const struct forwarded_client *client)
+{
+    uint64_t kept = request->field_ids & FORWARDED_FIELDS & ~forwarded_dropped_fields(client);
+    check(client->peer.len <= PEER_MAX && client->proto.len <= 8 && client->port.len <= 5);
+    if (!(kept & H1_FIELD_BIT(X_FORWARDED_FOR))) {
+        HEAD_PUT_LITERAL(w, "X-Forwarded-For: ");
+        if (appends(client) && request->field_ids & H1_FIELD_BIT(X_FORWARDED_FOR))
+            put_values(w, request, H1_FIELD_X_FORWARDED_FOR);
+        head_put_slice(w, client->peer);
+        HEAD_PUT_LITERAL(w, "\r\n");
+    }
+    if (peer_is_client(request, client)) {
+        HEAD_PUT_LITERAL(w, "X-Real-IP: ");
+        head_put_slice(w, client->peer);
+        HEAD_PUT_LITERAL(w, "\r\n");
+    }
+    if (!(kept & H1_FIELD_BIT(X_FORWARDED_PROTO))) {
+        HEAD_PUT_LITERAL(w, "X-Forwarded-Proto: ");
+        head_put_slice(w, client->proto);
+        HEAD_PUT_LITERAL(w, "\r\n");
+    }
+    if (!(kept & H1_FIELD_BIT(X_FORWARDED_HOST)) && request->authority.len) {
+        HEAD_PUT_LITERAL(w, "X-Forwarded-Host: ");
+        head_put_slice(w, request->authority);
+        HEAD_PUT_LITERAL(w, "\r\n");
+    }
+    if (!(kept & H1_FIELD_BIT(X_FORWARDED_PORT)) && client->port.len) {
+        HEAD_PUT_LITERAL(w, "X-Forwarded-Port: ");
+        head_put_slice(w, client->port);
+        HEAD_PUT_LITERAL(w, "\r\n");
+    }
+    if (!(kept & H1_FIELD_BIT(FORWARDED)) && client->sends_forwarded)
+        write_forwarded(w, request, client);
+}

@@ -1,0 +1,31 @@
+/* head_writer: puts the pieces of a head one behind the other. Bounded; the bound is the caller's promise, so passing it
+ * is a bug. Only for proxy/forward*.c. Any thread; borrows the memory. */
+#ifndef PROXY_MESSAGE_HEAD_WRITER_H
+#define PROXY_MESSAGE_HEAD_WRITER_H
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/slice.h"
+
+struct head_writer {
+    char *at, *end;
+};
+
+static inline void head_put(struct head_writer *w, const char *bytes, size_t len)
+{
+    check((size_t)(w->end - w->at) >= len);
+    if (len > 0) /* an empty slice may be null, which memcpy() may not be given */
+        memcpy(w->at, bytes, len);
+    w->at += len;
+}
+
+static inline void head_put_slice(struct head_writer *w, struct slice s)
+{
+    head_put(w, s.at, s.len);
+}
+
+#define HEAD_PUT_LITERAL(w, text) head_put(w, text, sizeof(text) - 1)
+
+#endif

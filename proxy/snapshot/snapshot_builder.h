@@ -1,0 +1,31 @@
+/* snapshot_builder: document (proxy/snapshot/snapshot_document.md) -> snapshot. Main thread. A document with any problem changes
+ * nothing. The builder owns the endpoints and counts the references of everything that snapshots share. */
+#ifndef PROXY_SNAPSHOT_SNAPSHOT_BUILDER_H
+#define PROXY_SNAPSHOT_SNAPSHOT_BUILDER_H
+
+#include <jansson.h>
+
+#include "base/error.h"
+#include "proxy/snapshot/snapshot.h"
+
+struct snapshot_builder;
+
+/* stats is borrowed; worker_count is how many holds each snapshot gets. */
+struct snapshot_builder *snapshot_builder_new(struct stats_region *stats, uint32_t worker_count);
+void snapshot_builder_free(struct snapshot_builder *builder); /* every snapshot must have been freed */
+
+/* The caller owns what they return, until snapshot_free. `newest` is the snapshot that the new one follows (null:
+ * none); services that are equal in both are shared. Null with an error that starts with the field's path. */
+struct snapshot *snapshot_build(struct snapshot_builder *builder, json_t *document, const struct snapshot *newest,
+                                struct error *error);
+struct snapshot *snapshot_build_patch(struct snapshot_builder *builder, json_t *patch, const struct snapshot *newest,
+                                      struct error *error);
+/* For a request that outlives its snapshot, until it ends. Its rows must be of a snapshot that has not been freed. */
+void snapshot_keep_rows(struct snapshot_builder *builder, struct snapshot_rows rows);
+void snapshot_return_rows(struct snapshot_builder *builder, struct snapshot_rows rows);
+
+void snapshot_free(struct snapshot_builder *builder, struct snapshot *snapshot);
+
+size_t snapshot_builder_endpoint_count(const struct snapshot_builder *builder);
+
+#endif

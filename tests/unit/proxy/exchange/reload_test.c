@@ -1,0 +1,170 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+/* A new configuration takes effect on what is open, and changes nothing that it does not name. One real worker
+ * (conversation_rig.h), whose settings change while connections are open and requests run. */
+#include "tests/unit/proxy/exchange/conversation_steps.h"
+
+#define OK "HTTP/1.1 200 OK" CRLF "Content-Length: 2" CRLF CRLF "ok"
+#define ASK_AS(client) "GET / HTTP/1.1" CRLF "Host: a" CRLF "X-Forwarded-For: " client CRLF CRLF
+#define RIGS_NETWORK "\"trustedProxies\":[\"192.0.2.0/24\"]"
+#define PROXY_LISTENER "\"listeners\":[{\"proxyProtocol\":true}]"
+
+static void requests_under_way_outlive_a_time_out_that_is_removed(void **state)
+{
+    struct rig *rig = begin(DOCUMENT("\"timeouts\":{\"requestMs\":3000}"));
+    struct rig_peer *client = open_client(rig);
+    (void)state;
+    say(rig, client, GET);
+    rig_publish(rig, DOCUMENT(""));
+    rig_pass_time(rig, 5000);
+    assert_int_equal(client->received.len, 0);
+    say(rig, &rig->upstreams[0], OK);
+    assert_int_equal(times_received(client, "200 OK"), 1);
+    end(rig);
+}
+
+static void a_proxy_that_is_no_longer_trusted_is_not_believed_on_an_open_connection(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(RIGS_NETWORK));
+    struct rig_peer *client = open_client(rig);
+    (void)state;
+    say(rig, client, ASK_AS("203.0.113.9"));
+    assert_int_equal(times_received(&rig->upstreams[0], "203.0.113.9"), 1);
+    say(rig, &rig->upstreams[0], OK);
+    rig_publish(rig, DOCUMENT(""));
+    say(rig, client, ASK_AS("203.0.113.9"));
+    assert_int_equal(times_received(&rig->upstreams[0], "203.0.113.9"), 1);
+    say(rig, &rig->upstreams[0], OK);
+    rig_publish(rig, DOCUMENT(RIGS_NETWORK));
+    say(rig, client, ASK_AS("203.0.113.9"));
+    assert_int_equal(times_received(&rig->upstreams[0], "203.0.113.9"), 2);
+    end(rig);
+}
+
+/* The header named the client when its sender was believed. Who is inside a request gets the answer, then the end. */
+static void a_proxy_that_is_no_longer_trusted_loses_its_connections(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(RIGS_NETWORK "," PROXY_LISTENER));
+    struct rig_peer *idle = open_client(rig), *asking = open_client(rig), *fresh = open_client(rig);
+    (void)state;
+    say(rig, idle, "PROXY TCP4 203.0.113.9 198.51.100.1 1000 80" CRLF);
+    say(rig, asking, "PROXY TCP4 203.0.113.9 198.51.100.1 1000 80" CRLF GET);
+    rig_publish(rig, DOCUMENT("\"trustedProxies\":[\"203.0.113.0/24\"]," PROXY_LISTENER));
+    assert_true(idle->worker_fd < 0 && fresh->worker_fd < 0);
+    assert_true(asking->worker_fd >= 0);
+    say(rig, &rig->upstreams[0], OK);
+    assert_int_equal(times_received(asking, "200 OK"), 1);
+    assert_true(asking->has_end);
+    end(rig);
+}
+
+static void a_rate_that_is_switched_on_binds_open_connections(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *client = open_client(rig);
+    (void)state;
+    say(rig, client, GET);
+    say(rig, &rig->upstreams[0], OK);
+    rig_publish(rig, DOCUMENT("\"clients\":{\"requestsPerSecond\":1}"));
+    say(rig, client, GET);
+    say(rig, &rig->upstreams[0], OK);
+    say(rig, client, GET);
+    assert_int_equal(times_received(client, "200 OK"), 2);
+    assert_int_equal(times_received(client, "429"), 2); /* in the status line and in the text */
+    rig_publish(rig, DOCUMENT(""));
+    say(rig, client, GET);
+    say(rig, &rig->upstreams[0], OK);
+    assert_int_equal(times_received(client, "200 OK"), 3);
+    end(rig);
+}
+
+static void a_limit_of_connections_that_is_switched_on_closes_what_is_beyond_it(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(RIGS_NETWORK "," PROXY_LISTENER));
+    struct rig_peer *clients[3];
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        clients[i] = open_client(rig);
+        say(rig, clients[i], "PROXY TCP4 203.0.113.9 198.51.100.1 1000 80" CRLF);
+    }
+    say(rig, clients[2], GET);
+    rig_publish(rig, DOCUMENT("\"clients\":{\"connections\":1}," RIGS_NETWORK "," PROXY_LISTENER));
+    assert_true(clients[0]->worker_fd >= 0 && clients[1]->worker_fd < 0 && clients[2]->worker_fd >= 0);
+    say(rig, &rig->upstreams[0], OK);
+    assert_int_equal(times_received(clients[2], "200 OK"), 1);
+    assert_int_equal(times_received(clients[2], "Connection: close"), 1);
+    assert_true(clients[2]->has_end && !clients[0]->has_end);
+    end(rig);
+}
+
+#define OTHER_ENDPOINT                                                                          \
+    "{\"version\":1,\"serial\":1,\"services\":[{\"name\":\"web\",\"endpoints\":[{\"id\":\"2\"," \
+    "\"address\":\"127.0.0.1:2\"}]}],\"routes\":[{\"host\":\"*\",\"path\":\"/\",\"service\":\"web\"}]}"
+
+static void a_request_keeps_its_rows_of_an_old_snapshot_and_no_more(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *client = open_client(rig);
+    (void)state;
+    say(rig, client, GET);
+    rig_publish(rig, OTHER_ENDPOINT);
+    assert_int_equal(rig->old_snapshots, 1);
+    rig_publish(rig, OTHER_ENDPOINT);
+    assert_int_equal(rig->old_snapshots, 0);
+    assert_int_equal(rig->kept_rows, 1);
+    say(rig, &rig->upstreams[0], OK);
+    assert_int_equal(times_received(client, "200 OK"), 1);
+    assert_int_equal(rig->kept_rows, 0);
+    end(rig);
+}
+
+static void it_is_tried_again_by_the_newest(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *client = open_client(rig);
+    (void)state;
+    say(rig, client, GET);
+    rig_publish(rig, OTHER_ENDPOINT);
+    rig_publish(rig, OTHER_ENDPOINT);
+    rig_close(&rig->upstreams[0]);
+    rig_settle(rig);
+    assert_int_equal(rig->kept_rows, 0);
+    say(rig, &rig->upstreams[1], OK);
+    assert_int_equal(times_received(client, "200 OK"), 1);
+    end(rig);
+}
+
+static void a_service_that_is_gone_takes_its_rows_along_when_its_last_request_ends(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *client = open_client(rig);
+    (void)state;
+    say(rig, client, GET);
+    for (int i = 0; i < 3; i++)
+        rig_publish(rig, "{\"version\":1,\"serial\":1}");
+    assert_int_equal(stats_find_service(rig->stats, "web"), 0);
+    rig_close(&rig->upstreams[0]);
+    rig_settle(rig);
+    assert_int_equal(times_received(client, "HTTP/1.1 502"), 1);
+    assert_int_equal(rig->kept_rows, 0);
+    end(rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_under_way_outlive_a_time_out_that_is_removed),
+        cmocka_unit_test(a_proxy_that_is_no_longer_trusted_is_not_believed_on_an_open_connection),
+        cmocka_unit_test(a_proxy_that_is_no_longer_trusted_loses_its_connections),
+        cmocka_unit_test(a_rate_that_is_switched_on_binds_open_connections),
+        cmocka_unit_test(a_limit_of_connections_that_is_switched_on_closes_what_is_beyond_it),
+        cmocka_unit_test(a_request_keeps_its_rows_of_an_old_snapshot_and_no_more),
+        cmocka_unit_test(it_is_tried_again_by_the_newest),
+        cmocka_unit_test(a_service_that_is_gone_takes_its_rows_along_when_its_last_request_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
