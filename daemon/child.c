@@ -75,7 +75,7 @@ bool child_start(struct child *child, struct loop *loop, struct child_command *c
     }
     child->pid = pid;
     child->beat_at_ms = 0;
-    child->is_ready = false;
+    child->is_ready = child->was_stuck = false;
     child->start_count++;
     child->channel = child_channel_new(loop, fds[0], callbacks, owner);
     return true;
@@ -119,6 +119,8 @@ enum child_end child_end_of(const struct child *child, int wait_status)
 {
     if (child->is_ready)
         return CHILD_SERVED;
+    if (child->was_stuck)
+        return CHILD_FAILED;
     bool is_fault = WIFSIGNALED(wait_status) ? is_crash(WTERMSIG(wait_status)) : WEXITSTATUS(wait_status) != 0;
     return is_fault ? CHILD_FAILED : CHILD_KILLED;
 }
@@ -147,7 +149,7 @@ static int64_t growing_delay_ms(uint32_t earlier_count, int64_t slowest_ms)
 int64_t child_restart_delay_ms(struct child *child, enum child_end end, int64_t now_ms)
 {
     if (now_ms - child->started_at_ms >= CHILD_STABLE_MS)
-        child->quick_deaths = child->failed_starts = 0;
+        child->quick_deaths = 0;
     if (end == CHILD_FAILED)
         return growing_delay_ms(child->failed_starts++, RESTART_FAILING_SLOWEST_MS);
     if (end == CHILD_SERVED)

@@ -34,6 +34,7 @@ struct child {
     uint32_t failed_starts; /* in a row: CHILD_FAILED and nothing better in between */
     bool was_ready;         /* at any time, any of its lives */
     bool is_ready;          /* in its present, or last, life */
+    bool was_stuck;         /* likewise: a watchdog has killed it */
     struct timer restart;
 };
 
@@ -54,7 +55,7 @@ void child_forget(struct child *child); /* after waitpid: no pid, no channel */
 enum child_end {
     CHILD_SERVED = 0, /* it had become ready: the next one will too */
     CHILD_KILLED,     /* it was ended from outside, by exit code 0 or a signal that no fault of its own raises */
-    CHILD_FAILED      /* it ended of its own accord, or could not be started: so will the next one, probably */
+    CHILD_FAILED      /* of its own accord, or too late, or it could not be started: so will the next one, probably */
 };
 enum child_end child_end_of(const struct child *child, int wait_status);
 const char *child_end_to_str(enum child_end end);

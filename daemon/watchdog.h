@@ -1,5 +1,6 @@
 /* watchdog: a child that is there but does not turn its loop is worth as much as a dead one: it is killed, and whoever waits
- * for its end starts it again. Supervisor only. */
+ * for its end starts it again. One that has not become ready has twice the time after each start that failed, up to 16
+ * times. Supervisor only. */
 #ifndef DAEMON_WATCHDOG_H
 #define DAEMON_WATCHDOG_H
 

@@ -1,16 +1,20 @@
 """Random kill -9, SIGSTOP and broken reloads under load: requests fail only while the proxy itself is dead. The short forms
-are in tests/system/test_supervisor.py."""
+are in tests/system/test_supervisor.py. SOAK_KILLS deeds, by SOAK_SUPERVISORS installations side by side, which wait most
+of the time; SOAK_SEED walks another way."""
 import contextlib
 import os
 import random
 import signal
+import threading
 import time
 
 from conftest import Load, get, wait_until
 
 TIMES = int(os.environ.get("SOAK_KILLS", "2000"))
+SUPERVISORS = int(os.environ.get("SOAK_SUPERVISORS", "4"))
 SEED = int(os.environ.get("SOAK_SEED", str(int(time.time()))))
 WATCHDOG_S = 2
+PROGRESS_S = 30
 
 
 class Havoc:
@@ -72,30 +76,64 @@ DEEDS = (["kill_control"] * 6 + ["kill_proxy"] * 6 + ["kill_both"] * 3 + ["stop_
          ["pause_control"] * 2 + ["reload_broken"] * 3 + ["reload_good"] * 3)
 
 
-def test_requests_fail_only_while_the_proxy_itself_is_dead(make_portico, backends):
-    print(f"SOAK_SEED={SEED}")
-    source = random.Random(SEED)
-    p = make_portico(proxy={"workers": 2, "timeouts": {"drain": "5s", "watchdog": f"{WATCHDOG_S}s"}})
-    p.write_endpoints([("web", backends().address), ("web", backends().address)])
-    p.start_and_wait()
-    p.wait_serving()
-    havoc, dead_spans, back_s, counts = Havoc(p, source), [], [], {}
-    with Load(p.port) as load:
-        for _ in range(TIMES):
-            deed = source.choice(DEEDS)
-            counts[deed] = counts.get(deed, 0) + 1
-            began = time.monotonic()
-            if getattr(havoc, deed)():
-                assert get(p.port)[0] == 200
-                dead_spans.append((began, time.monotonic()))
-                if deed.startswith("kill"):
-                    back_s.append(time.monotonic() - began)
-            time.sleep(source.random() * 0.3)
-    outside = [f for f in load.failures
-               if f[1] == 503 or not any(began - 1 <= f[0] <= ended for began, ended in dead_spans)]
-    assert outside == [], (outside[:5], counts)
-    wait_until(p.is_ready, "ready at the end")
-    back_s.sort()
-    print(f"{TIMES} deeds {counts}; {load.done} requests, {len(load.failures)} failed, all while the proxy was dead; "
-          f"back after {back_s[len(back_s) // 2]:.2f} s in the middle, {back_s[int(len(back_s) * 0.99)]:.2f} s at 99 %, "
-          f"{back_s[-1]:.2f} s at most")
+class Walk(threading.Thread):
+    """So many deeds, one after the other, to one installation under load."""
+
+    def __init__(self, portico, seed, times):
+        super().__init__(daemon=True)
+        self.p, self.source, self.times = portico, random.Random(seed), times
+        self.dead_spans, self.back_s, self.counts = [], [], {}
+        self.load, self.error = Load(portico.port, threads=2), None
+        self.start()
+
+    def run(self):
+        try:
+            with self.load:
+                for _ in range(self.times):
+                    self._do(self.source.choice(DEEDS))
+                    time.sleep(self.source.random() * 0.2)
+        except BaseException as error:
+            self.error = error
+
+    def _do(self, deed):
+        began = time.monotonic()
+        if getattr(Havoc(self.p, self.source), deed)():
+            assert get(self.p.port)[0] == 200, deed
+            self.dead_spans.append((began, time.monotonic()))
+            if deed.startswith("kill"):
+                self.back_s.append(time.monotonic() - began)
+        self.counts[deed] = self.counts.get(deed, 0) + 1
+
+    def failures_while_it_lived(self):
+        """503 is an answer, so that one lived."""
+        return [f for f in self.load.failures
+                if f[1] == 503 or not any(f[0] <= ended and began <= f[2] for began, ended in self.dead_spans)]
+
+
+def spread(seconds):
+    s = sorted(seconds)
+    return f"{s[len(s) // 2]:.2f} s in the middle, {s[int(len(s) * 0.99)]:.2f} s at 99 %, {s[-1]:.2f} s at most" if s else "-"
+
+
+def tell(walks):
+    counts = {deed: sum(w.counts.get(deed, 0) for w in walks) for deed in sorted(set(DEEDS))}
+    print(f"SOAK_SEED={SEED}: {sum(counts.values())} of {TIMES} deeds {counts}; {sum(w.load.done for w in walks)} requests, "
+          f"{sum(len(w.load.failures) for w in walks)} failed; back after {spread([s for w in walks for s in w.back_s])}", flush=True)
+
+
+def test_requests_fail_only_while_the_proxy_itself_is_dead(make_portico, backends, capsys):
+    walks = []
+    for number in range(SUPERVISORS):
+        p = make_portico(proxy={"workers": 2, "timeouts": {"drain": "5s", "watchdog": f"{WATCHDOG_S}s"}})
+        p.write_endpoints([("web", backends().address), ("web", backends().address)])
+        p.start_and_wait()
+        p.wait_serving()
+        walks.append(Walk(p, f"{SEED}.{number}", TIMES // SUPERVISORS))
+    while any(w.is_alive() for w in walks):
+        next((w for w in walks if w.is_alive()), walks[0]).join(PROGRESS_S)
+        with capsys.disabled():
+            tell(walks)
+    for w in walks:
+        assert w.error is None, (w.error, w.counts, w.p.log()[-3000:])
+        assert w.failures_while_it_lived() == [], (w.dead_spans[-5:], w.p.log()[-3000:])
+        wait_until(w.p.is_ready, "ready at the end")

@@ -211,7 +211,8 @@ class Portico:
 
 
 class Load:
-    """Requests one after the other from a few threads, each on a new connection, until stopped. Counts what failed."""
+    """Requests one after the other from a few threads, each on a new connection, until stopped. Counts what failed: each
+    as (when it began, status or error, when it failed)."""
 
     def __init__(self, port, threads=4, path="/"):
         self.port, self.path = port, path
@@ -225,10 +226,10 @@ class Load:
             try:
                 status = get(self.port, self.path)[0]
                 if status != 200:
-                    self.failures.append((began, status))
+                    self.failures.append((began, status, time.monotonic()))
                 self.answered_at.append((began, time.monotonic()))
             except (OSError, http.client.HTTPException) as error:
-                self.failures.append((began, repr(error)))
+                self.failures.append((began, repr(error), time.monotonic()))
             self.done += 1
             self.stopping.wait(0.005)
 

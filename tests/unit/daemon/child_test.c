@@ -75,6 +75,9 @@ static void its_end_says_whether_the_next_start_would_fail_too(void **state)
     assert_int_equal(child_end_of(&starting, 0), CHILD_KILLED);
     assert_int_equal(child_end_of(&starting, 1 << 8), CHILD_FAILED);
     assert_int_equal(child_end_of(&serving, 1 << 8), CHILD_SERVED);
+    starting.was_stuck = serving.was_stuck = true; /* the supervisor itself has killed it */
+    assert_int_equal(child_end_of(&starting, SIGKILL), CHILD_FAILED);
+    assert_int_equal(child_end_of(&serving, SIGKILL), CHILD_SERVED);
 }
 
 static void a_life_of_ten_seconds_is_forgiven(void **state)
@@ -83,10 +86,11 @@ static void a_life_of_ten_seconds_is_forgiven(void **state)
     int64_t now_ms = 5000;
     (void)state;
     for (int i = 0; i < 5; i++)
-        dies_after(&child, CHILD_FAILED, &now_ms, 10);
-    assert_int_equal(dies_after(&child, CHILD_FAILED, &now_ms, CHILD_STABLE_MS), 0);
-    assert_int_equal(dies_after(&child, CHILD_FAILED, &now_ms, CHILD_STABLE_MS - 1), 100);
-    assert_int_equal(dies_after(&child, CHILD_KILLED, &now_ms, CHILD_STABLE_MS), 0);
+        dies_after(&child, CHILD_SERVED, &now_ms, 10);
+    assert_int_equal(dies_after(&child, CHILD_SERVED, &now_ms, CHILD_STABLE_MS), 0);
+    assert_int_equal(dies_after(&child, CHILD_SERVED, &now_ms, CHILD_STABLE_MS - 1), 100);
+    dies_after(&child, CHILD_FAILED, &now_ms, CHILD_STABLE_MS);
+    assert_int_equal(dies_after(&child, CHILD_FAILED, &now_ms, CHILD_STABLE_MS), 100); /* it took long to fail */
 }
 
 static void the_end_of_a_process_is_told_in_words(void **state)
