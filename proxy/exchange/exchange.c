@@ -31,6 +31,27 @@ void exchange_count_latency(struct exchange *x)
         histogram_add(&stats->latency, spent_us > 0 ? (uint64_t)spent_us : 0);
 }
 
+static void count_answer(struct exchange *x)
+{
+    struct service_stats *stats = service_stats_of(x);
+    if (!stats)
+        return;
+    STATS_ADD(stats->in_flight, -1);
+    STATS_ADD(stats->requests, 1);
+    STATS_ADD(stats->statuses[x->status < 600 ? x->status / 100 : 5], 1); /* RFC 9110 15: as if it were 5xx */
+}
+
+void exchange_end_response(struct exchange *x)
+{
+    exchange_release_upstream(x, x->upstream_keep_alive && x->request_state == REQUEST_SENT);
+    if (x->response_state != RESPONSE_RELAYING)
+        return;
+    x->response_state = RESPONSE_ENDED;
+    x->worker->retry_count -= x->is_retrying;
+    x->is_retrying = false;
+    count_answer(x);
+}
+
 static void count(struct exchange *x)
 {
     struct service_stats *stats = service_stats_of(x);
@@ -40,9 +61,8 @@ static void count(struct exchange *x)
     STATS_ADD(x->worker->stats->tunnels_open, -(int)is_tunnel);
     if (!stats)
         return;
-    STATS_ADD(stats->in_flight, -1);
-    STATS_ADD(stats->requests, 1);
-    STATS_ADD(stats->statuses[x->status < 600 ? x->status / 100 : 5], 1); /* RFC 9110 15: as if it were 5xx */
+    if (x->response_state != RESPONSE_ENDED)
+        count_answer(x);
     STATS_ADD(stats->request_bytes, x->request_body.relayed_bytes);
     STATS_ADD(stats->response_bytes, x->response_body.relayed_bytes);
     histogram_add(&stats->duration, spent_us > 0 ? (uint64_t)spent_us : 0);
@@ -102,9 +122,8 @@ void exchange_finish(struct exchange *x)
 {
     struct conn *c = x->conn;
     bool keep_alive = x->keep_alive && x->request_body.is_complete && !worker_is_leaving(x->worker);
-    bool is_reusable = x->upstream_keep_alive && x->request_state == REQUEST_SENT;
     worker_read_clock(x->worker);
-    exchange_release_upstream(x, is_reusable);
+    exchange_end_response(x);
     dispose(x);
     conn_finish_exchange(c, keep_alive);
 }
@@ -131,7 +150,15 @@ void exchange_fail(struct exchange *x, enum exchange_end end, int status)
 bool exchange_leaves_end_open(const struct exchange *x)
 {
     bool is_open_ended = x->response_body.kind == H1_BODY_CHUNKED || x->response_body.kind == H1_BODY_UNTIL_CLOSE;
-    return x->response_state == RESPONSE_RELAYING && is_open_ended && !x->response_body.rechunks;
+    bool is_on_its_way = x->response_state == RESPONSE_RELAYING || x->response_state == RESPONSE_ENDED;
+    return is_on_its_way && is_open_ended && !x->response_body.rechunks;
+}
+
+/* What waits for the client in memory has not gone to it. */
+static void uncount_unsent(struct exchange *x)
+{
+    uint64_t unsent = buffer_len(x->conn->channel.out), relayed = x->response_body.relayed_bytes;
+    x->response_body.relayed_bytes -= unsent < relayed ? unsent : relayed;
 }
 
 void exchange_abort(struct exchange *x)
@@ -144,6 +171,7 @@ void exchange_abort(struct exchange *x)
         x->status = 0;
     x->waited_for_client = exchange_waits_for_client(x);
     exchange_release_upstream(x, false);
+    uncount_unsent(x);
     dispose(x);
 }
 
@@ -276,7 +304,8 @@ void exchange_start(struct conn *c)
  * whole. */
 void exchange_on_client_eof(struct exchange *x)
 {
-    bool is_answered = x->response_state != RESPONSE_AWAITED && x->response_body.is_complete;
+    bool is_answered =
+        x->response_state == RESPONSE_ENDED || (x->response_state == RESPONSE_RELAYING && x->response_body.is_complete);
     bool may_read = x->request_body.is_complete && worker_snapshot(x->worker)->settings.answers_half_closed;
     if (x->response_state == RESPONSE_TUNNELLING)
         exchange_tunnel_on_client_eof(x);

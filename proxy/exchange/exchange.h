@@ -7,8 +7,12 @@
  *   response: AWAITED --head--> RELAYING --last byte from the endpoint--> ENDED --flushed--> (exchange is over)
  *                  \---101---> TUNNELLING --both ends have said their last--> (exchange is over)
  *
+ * ENDED has no upstream any more: it is idle in its pool, or carries another exchange, while a slow client still takes
+ * what waits for it in memory.
+ *
  * Bytes are held in one place: request bytes in the client's `in` or in `head`, which keeps a small request whole so that
- * it can be sent again; response bytes in the upstream's `in`; what cannot be passed on stops the reading behind it. */
+ * it can be sent again; response bytes in the upstream's `in`, the last of them in the client's `out`; what cannot be passed
+ * on stops the reading behind it. */
 #ifndef PROXY_EXCHANGE_EXCHANGE_H
 #define PROXY_EXCHANGE_EXCHANGE_H
 
@@ -36,7 +40,7 @@ enum response_state { RESPONSE_AWAITED = 0, RESPONSE_RELAYING, RESPONSE_ENDED, R
 struct exchange {
     struct worker *worker;           /* borrowed */
     struct conn *conn;               /* borrowed; its owner */
-    struct upstream *upstream;       /* owned; null between tries */
+    struct upstream *upstream;       /* owned; null between tries, and when the response has ENDED */
     struct snapshot_hold *hold;      /* pinned; null: it has outlived its snapshot, and keeps its rows */
     const struct endpoint *endpoint; /* of the present try; in the pinned snapshot, or kept */
     uint32_t service_slot;
@@ -56,7 +60,7 @@ struct exchange {
     bool is_spilled;        /* the request has outgrown `head`: the rest is relayed past it */
     bool is_retrying;       /* counted in the worker's retries */
     bool has_spent_replay;  /* a try was repeated that an endpoint may have acted on */
-    bool has_sent_response; /* a byte of the final response has gone to the client */
+    bool has_sent_response; /* the final response is in the client's `out` at least: no other can be sent instead */
     bool reads_leniently;   /* the responses of the service that was chosen */
     bool upstream_keep_alive;
     bool upstream_has_eof; /* of a tunnel */

@@ -185,7 +185,7 @@ static bool read_heads(struct exchange *x)
         if (!relay_interim(x, &w->response))
             return false;
     }
-    return x->response_state == RESPONSE_RELAYING || x->response_state == RESPONSE_ENDED;
+    return x->response_state == RESPONSE_RELAYING;
 }
 
 /* It has closed or broken before the response was complete. */
@@ -202,14 +202,28 @@ static void upstream_failed(struct exchange *x)
 
 static enum body_result relay_body(struct exchange *x)
 {
-    return body_move(&x->response_body, &x->upstream->channel, &x->conn->channel, &x->worker->buffers);
+    struct channel *upstream = x->upstream ? &x->upstream->channel : NULL;
+    return body_move(&x->response_body, upstream, &x->conn->channel, &x->worker->buffers);
+}
+
+/* The client takes no more now. What is left of a short rest comes in nevertheless: the endpoint is not to wait for a slow
+ * reader, nor to count as busy with one. */
+static enum body_result hold_rest(struct exchange *x)
+{
+    struct channel *upstream = &x->upstream->channel;
+    enum body_result result = body_hold_rest(&x->response_body, upstream, &x->conn->channel, &x->worker->buffers);
+    channel_set_reading(upstream, result == BODY_MORE);
+    if (result == BODY_COMPLETE && x->request_state != REQUEST_SENDING)
+        exchange_end_response(x);
+    return result == BODY_COMPLETE || result == BODY_MORE ? BODY_BLOCKED : result;
 }
 
 static void on_body_result(struct exchange *x, enum body_result result)
 {
+    if (result == BODY_BLOCKED && x->response_state == RESPONSE_RELAYING)
+        result = hold_rest(x);
     switch (result) {
     case BODY_COMPLETE:
-        x->response_state = RESPONSE_ENDED;
         exchange_finish(x);
         break;
     case BODY_MORE:
@@ -218,7 +232,6 @@ static void on_body_result(struct exchange *x, enum body_result result)
         exchange_await(x);
         break;
     case BODY_BLOCKED:
-        channel_set_reading(&x->upstream->channel, false);
         exchange_await(x);
         break;
     case BODY_BROKEN:
@@ -249,7 +262,7 @@ static void pause_behind_interim(struct exchange *x)
 
 void exchange_relay_response(struct exchange *x)
 {
-    if (read_heads(x))
+    if (x->response_state == RESPONSE_ENDED || read_heads(x))
         on_body_result(x, relay_body(x));
     else
         pause_behind_interim(x);
@@ -289,6 +302,23 @@ static void on_upstream_bytes(struct exchange *x)
         on_body_result(x, relay_body(x));
 }
 
+/* While the client takes no more, a small buffer is room enough for what may come in. */
+static size_t receive_bytes(const struct exchange *x)
+{
+    const struct buffer *out = x->conn->channel.out;
+    return out ? buffer_room(out) : RECEIVE_BYTES;
+}
+
+/* At the ceiling. What can wait does. */
+static void no_buffer(struct exchange *x)
+{
+    bool can_wait = x->response_state == RESPONSE_RELAYING && x->conn->channel.is_writing;
+    if (can_wait)
+        channel_set_reading(&x->upstream->channel, false);
+    else
+        exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
+}
+
 /* False: there is nothing more to receive now, or nobody to receive it for. */
 static bool receive_once(struct exchange *x)
 {
@@ -299,7 +329,7 @@ static bool receive_once(struct exchange *x)
         on_body_result(x, relay_body(x));
         return false;
     }
-    switch (channel_receive(&u->channel, &x->worker->buffers, RECEIVE_BYTES)) {
+    switch (channel_receive(&u->channel, &x->worker->buffers, receive_bytes(x))) {
     case CHANNEL_OK:
         if (x->head_sent == 0) { /* not an answer to this request, which has not been sent */
             upstream_failed(x);
@@ -314,7 +344,7 @@ static bool receive_once(struct exchange *x)
         on_upstream_end(x, false);
         return false;
     case CHANNEL_NO_BUFFER:
-        exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
+        no_buffer(x);
         return false;
     default:
         return false;
@@ -333,6 +363,6 @@ void exchange_on_client_writable(struct exchange *x)
     bool has_begun = x->response_state != RESPONSE_AWAITED || (x->upstream && x->upstream->had_bytes);
     if (x->response_state == RESPONSE_TUNNELLING)
         exchange_pump_to_client(x);
-    else if (x->upstream && has_begun)
+    else if (has_begun)
         exchange_relay_response(x);
 }

@@ -246,6 +246,62 @@ enum body_result body_relay(struct body *body, struct channel *from, struct chan
     return result == BODY_MORE && body->is_complete ? BODY_COMPLETE : result;
 }
 
+/* All of `in` behind what `out` holds. False: there is no room, or no buffer. */
+static bool hand_over(struct channel *from, struct channel *to, struct buffer_pool *pool)
+{
+    size_t waiting = buffer_len(to->out), len = buffer_len(from->in);
+    struct buffer *joined = from->in;
+    if (waiting > 0) {
+        joined = waiting + len <= BUFFER_LARGE_BYTES ? buffer_take(pool, waiting + len) : NULL;
+        if (!joined)
+            return false;
+        put(joined, buffer_at(to->out), waiting);
+        put(joined, buffer_at(from->in), len);
+        buffer_give_back(pool, from->in);
+        buffer_give_back(pool, to->out);
+    }
+    from->in = NULL;
+    to->out = joined;
+    return true;
+}
+
+/* Long ones are not held, and what more than the body has come is no part of it. */
+static enum body_result hold_length(struct body *body, struct channel *from, struct channel *to,
+                                    struct buffer_pool *pool)
+{
+    size_t len = buffer_len(from->in);
+    if (body->left_bytes > BUFFER_BODY_BYTES || len > body->left_bytes)
+        return BODY_BLOCKED;
+    if (len < body->left_bytes)
+        return BODY_MORE;
+    if (!hand_over(from, to, pool))
+        return BODY_BLOCKED;
+    body->relayed_bytes += len;
+    body->left_bytes = 0;
+    body->is_complete = true;
+    return BODY_COMPLETE;
+}
+
+static enum body_result hold_framed(struct body *body, struct channel *from, struct channel *to,
+                                    struct buffer_pool *pool)
+{
+    bool has_input = from->in || body->is_ending;
+    enum body_result result = has_input ? body_append(body, from, to->out, pool) : BODY_MORE;
+    return result == BODY_MORE && buffer_room(to->out) <= CHUNK_FRAME_BYTES ? BODY_BLOCKED : result;
+}
+
+enum body_result body_hold_rest(struct body *body, struct channel *from, struct channel *to, struct buffer_pool *pool)
+{
+    if (body->is_complete || (body->pipe && body->pipe->bytes == body->left_bytes))
+        return BODY_COMPLETE;
+    if (body->pipe)
+        return BODY_BLOCKED;
+    if (body->kind == H1_BODY_LENGTH)
+        return hold_length(body, from, to, pool);
+    bool is_framed = body->kind == H1_BODY_CHUNKED || body->rechunks;
+    return is_framed && to->out ? hold_framed(body, from, to, pool) : BODY_BLOCKED;
+}
+
 /* The last chunk has to follow what may still wait in `out`. */
 enum body_result body_end(struct body *body, struct channel *to, struct buffer_pool *pool)
 {

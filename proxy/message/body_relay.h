@@ -44,8 +44,14 @@ enum h1_error body_fault(const struct body *body);
 /* Moves what is in from->in to the end of `out`, as much as fits. BLOCKED: `out` is full. */
 enum body_result body_append(struct body *body, struct channel *from, struct buffer *out, struct buffer_pool *pool);
 
-/* Moves what is in from->in to the socket of `to`, after what to->out holds. */
+/* Moves what is in from->in to the socket of `to`, after what to->out holds. from: null when the last byte has been taken
+ * in. */
 enum body_result body_relay(struct body *body, struct channel *from, struct channel *to, struct buffer_pool *pool);
+
+/* Behind BLOCKED: lets go of the sender as soon as may be. What has come is put where it waits for the receiver, if the rest
+ * of the body has room there; one that only the end of the connection ends, and that is not framed anew, does not.
+ * COMPLETE: its last byte has come, `from` has no more to do with it. MORE: the rest may come in. BLOCKED: it may not. */
+enum body_result body_hold_rest(struct body *body, struct channel *from, struct channel *to, struct buffer_pool *pool);
 
 /* The sender has closed, and the body is one that ends so: puts the last chunk where needed. */
 enum body_result body_end(struct body *body, struct channel *to, struct buffer_pool *pool);

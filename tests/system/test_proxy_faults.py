@@ -285,6 +285,31 @@ def test_a_slow_reader_does_not_make_the_proxy_grow(proxy, upstream):
     assert p.rss_kib() - before < 16 * 1024
 
 
+def test_a_slow_reader_does_not_keep_its_task_from_others(proxy, upstream):
+    """The task has one connection at a time, and takes the next when the proxy has let go of it. The first client reads
+    nothing, so that one of its answers waits in the proxy: whatever the kernel takes, they are more than that."""
+    rounds, body = 300, bytes(range(256)) * 128
+    one_at_a_time = threading.Lock()
+
+    def script(peer, up):
+        with one_at_a_time:
+            head = peer.take_head()
+            up.record(head)
+            peer.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            peer.take_rest()
+
+    up = upstream(script)
+    p = proxy([up.port], settings={"timeouts": {"bodyMs": 1000 * DEADLINE_S, "responseMs": 1000 * DEADLINE_S}})
+    slow, other = p.connect(rcvbuf=8192), p.connect()
+    slow.send(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n" * rounds)
+    for _ in range(rounds):
+        other.send(b"GET /other HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert status(other.take_head()) == 200 and other.take(len(body)) == body
+    assert sum(head.startswith(b"GET /slow") for head in up.heads) < rounds  # it is blocked
+    for _ in range(rounds):
+        assert status(slow.take_head()) == 200 and slow.take(len(body)) == body
+
+
 def test_a_slow_endpoint_does_not_make_the_proxy_grow(proxy, upstream):
     release = threading.Event()
     digest = hashlib.sha1()

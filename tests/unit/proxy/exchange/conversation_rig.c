@@ -187,6 +187,21 @@ void rig_put(struct rig_peer *peer, const void *bytes, size_t len)
     push(peer);
 }
 
+size_t rig_read(struct rig_peer *peer, size_t len)
+{
+    char bytes[1024];
+    size_t taken = 0;
+    ssize_t got = 1;
+    while (got > 0 && taken < len) {
+        size_t wanted = len - taken < sizeof bytes ? len - taken : sizeof bytes;
+        got = recv(peer->fd, bytes, wanted, MSG_DONTWAIT);
+        if (got > 0)
+            check(buf_append(&peer->received, bytes, (size_t)got));
+        taken += got > 0 ? (size_t)got : 0;
+    }
+    return taken;
+}
+
 void rig_half_close(struct rig_peer *peer)
 {
     peer->is_ending = peer->fd >= 0;

@@ -82,7 +82,8 @@ void rig_forget(struct rig *rig);
 /* None of these turns the loop. Null: there are RIG_CLIENTS_MAX already. */
 struct rig_peer *rig_open_client(struct rig *rig);
 void rig_put(struct rig_peer *peer, const void *bytes, size_t len);
-void rig_half_close(struct rig_peer *peer); /* behind what is unsent */
+size_t rig_read(struct rig_peer *peer, size_t len); /* so much at most, also of one that is holding */
+void rig_half_close(struct rig_peer *peer);         /* behind what is unsent */
 void rig_close(struct rig_peer *peer);
 void rig_reset(struct rig_peer *peer);
 void rig_finish_connecting(struct rig_peer *peer);
