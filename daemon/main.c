@@ -6,6 +6,7 @@
 #include "daemon/arguments.h"
 #include "daemon/config_file.h"
 #include "daemon/control.h"
+#include "daemon/readiness_probe.h"
 #include "daemon/supervisor.h"
 #include "daemon/upgrade.h"
 #include "daemon/upgrade_order.h"
@@ -157,6 +158,42 @@ static int run_upgrade(int argc, char **argv)
     return exit_code;
 }
 
+/* The copy of the last good one, where stateDir has its default. */
+static struct config *load_default_copy(void)
+{
+    static const char text[] = "{}";
+    struct config_problems problems;
+    struct config *defaults = config_load_text("defaults", text, sizeof text - 1, &problems);
+    config_problems_fini(&problems);
+    if (!defaults)
+        return NULL;
+    struct config *copy = config_file_load_copy(defaults->state_dir, &problems);
+    config_problems_fini(&problems);
+    config_free(defaults);
+    return copy;
+}
+
+/* A file that is being edited makes nobody unhealthy who serves. */
+static struct config *load_what_runs(const char *path)
+{
+    struct config *config = config_file_load_or_complain(path);
+    return config ? config : load_default_copy();
+}
+
+static int run_health(int argc, char **argv)
+{
+    const char *path = NULL;
+    const struct argument table[] = { { .name = "--config", .text = &path, .is_required = true } };
+    if (!arguments_parse("health", table, COUNT_OF(table), argc, argv))
+        return EXIT_USAGE;
+    struct config *config = load_what_runs(path);
+    if (!config)
+        return 1; /* it cannot be asked; 2 means nothing to who runs health checks */
+    int exit_code = readiness_probe_run(&config->admin);
+    config_free(config);
+    return exit_code;
+}
+
 static int run_check(int argc, char **argv)
 {
     const char *path = NULL;
@@ -252,6 +289,7 @@ static const struct command commands[] = {
       "replaces the program and configuration of the one that runs, without a lost connection; exit code 1 when "
       "refused",
       run_upgrade },
+    { "health", "--config FILE", "asks the one that runs whether it is ready; exit code 1 when it is not", run_health },
     { "check", "FILE", "says what is wrong with a configuration; exit code 2 when anything is", run_check },
     { "config show", "FILE [--secrets]", "the configuration with all defaults filled in", run_config },
     { "config reference", "", "every key of the configuration, in Markdown", run_config },

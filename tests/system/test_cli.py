@@ -17,6 +17,7 @@ from conftest import run_portico
         (["run", "--config", "a", "--config", "b"], "portico run: given twice: '--config'; see 'portico help'\n"),
         (["run", "--confi", "a"], "portico run: unknown option '--confi'; see 'portico help'\n"),
         (["run", "extra"], "portico run: one argument too many: 'extra'; see 'portico help'\n"),
+        (["health"], "portico health: missing: '--config'; see 'portico help'\n"),
         (["check"], "portico check: missing: 'FILE'; see 'portico help'\n"),
         (["version", "7"], "portico version: one argument too many: '7'; see 'portico help'\n"),
         (["config", "hide", "x"], "portico config: 'show' or 'reference', not 'hide'; see 'portico help'\n"),
@@ -47,7 +48,7 @@ def test_version_names_build_and_libraries(word):
 def test_help_shows_every_public_command(word):
     done = run_portico(word)
     assert done.returncode == 0
-    for command in ("run --config", "check", "config show", "config reference", "proxy --snapshot", "version"):
+    for command in ("run --config", "health --config", "check", "config show", "config reference", "proxy --snapshot", "version"):
         assert f"portico {command}" in done.stdout
     assert "jail-test" not in done.stdout and "control" not in done.stdout.split("\n\n", 1)[1].replace("controller", "")
 
