@@ -137,13 +137,17 @@ static void refuse(struct conn *c, enum h1_error cause)
     conn_reply(c, h1_error_to_status(cause), false, false);
 }
 
-/* True: other servers might read it differently, and the mode does not allow to send it on in our reading. */
-static bool is_too_doubtful(struct worker *w, const struct h1_request *request)
+static void count_doubtful(struct worker *w, const struct h1_request *request)
 {
-    enum desync_mode mode = worker_snapshot(w)->settings.desync;
     STATS_ADD(w->stats->requests_acceptable, request->desync == H1_ACCEPTABLE);
     STATS_ADD(w->stats->requests_ambiguous, request->desync == H1_AMBIGUOUS);
     STATS_ADD(w->stats->requests_severe, request->desync == H1_SEVERE);
+}
+
+/* True: other servers might read it differently, and the mode does not allow to send it on in our reading. */
+static bool is_too_doubtful(const struct worker *w, const struct h1_request *request)
+{
+    enum desync_mode mode = worker_snapshot(w)->settings.desync;
     return mode == DESYNC_MODE_STRICTEST || (mode == DESYNC_MODE_DEFENSIVE && request->desync == H1_SEVERE);
 }
 
@@ -182,6 +186,21 @@ static void start_exchange(struct conn *c)
     exchange_start(c);
 }
 
+/* w->request is a whole head, and can be read. */
+static void take_request(struct conn *c)
+{
+    struct worker *w = c->worker;
+    bool is_doubtful = w->request.desync != H1_COMPLIANT;
+    if (is_doubtful)
+        count_doubtful(w, &w->request);
+    if (is_doubtful && is_too_doubtful(w, &w->request))
+        refuse_doubtful(c);
+    else if (is_misdirected(c, &w->request))
+        refuse_misdirected(c);
+    else
+        start_exchange(c);
+}
+
 /* Handles complete heads that `in` holds. Exchanges that end at once come back here by conn_finish_exchange, which then
  * only sets the state: the loop goes on, the stack does not grow. */
 static void conn_handle_input(struct conn *c)
@@ -203,12 +222,8 @@ static void conn_handle_input(struct conn *c)
         }
         if (result == H1_BAD)
             refuse(c, cause);
-        else if (w->request.desync != H1_COMPLIANT && is_too_doubtful(w, &w->request))
-            refuse_doubtful(c);
-        else if (is_misdirected(c, &w->request))
-            refuse_misdirected(c);
         else
-            start_exchange(c);
+            take_request(c);
     }
     c->is_handling_head = false;
 }
@@ -245,7 +260,7 @@ static void conn_on_bytes(struct conn *c)
 {
     switch (c->state) {
     case CONN_READING_PROXY_HEADER:
-        if (!conn_is_admitted(c))
+        if (!conn_take_proxy_header(c))
             break;
         conn_set_state(c, CONN_IDLE);
         conn_handle_input(c);
@@ -299,7 +314,7 @@ static bool receive_once(struct conn *c)
         throttle(c);
         return false;
     }
-    if (is_body && !is_counted && exchange_splices_request(c->exchange))
+    if (is_body && !is_counted && exchange_splice_request(c->exchange))
         return false;
     switch (channel_receive(&c->channel, &w->buffers, is_body ? BODY_RECEIVE_BYTES : RECEIVE_BYTES)) {
     case CHANNEL_OK:

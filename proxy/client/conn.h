@@ -123,7 +123,7 @@ void conn_log_refusal(struct conn *c, enum conn_refusal refusal, int status);
 
 /* conn_admit.c: who the client is, and whether it may have one more connection. False: it has been closed. */
 bool conn_admit(struct conn *c, const union endpoint_address *source);
-bool conn_is_admitted(struct conn *c); /* takes the PROXY header off `in`; false: closed, or more must come */
+bool conn_take_proxy_header(struct conn *c); /* off `in`, and admits whom it names; false: closed, or more must come */
 void conn_leave_client_table(struct conn *c);
 
 /* ---- from the worker ---- */

@@ -107,7 +107,7 @@ static void note_proxied(struct conn *c, const union endpoint_address *destinati
         *c->proxied = (struct conn_proxied){ .sender = c->source, .destination = *destination };
 }
 
-bool conn_is_admitted(struct conn *c)
+bool conn_take_proxy_header(struct conn *c)
 {
     struct proxy_protocol_header header;
     size_t consumed = 0;

@@ -112,7 +112,7 @@ bool exchange_leaves_end_open(const struct exchange *x);
 
 /* From the connection. */
 void exchange_on_client_bytes(struct exchange *x);
-bool exchange_splices_request(struct exchange *x); /* true: what can be read has been moved on unread */
+bool exchange_splice_request(struct exchange *x); /* true: what can be read has been moved on unread */
 void exchange_on_client_eof(struct exchange *x);
 void exchange_on_client_writable(struct exchange *x);
 /* From the upstream. cause: 0 or an errno. */

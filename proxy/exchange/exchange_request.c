@@ -178,12 +178,12 @@ void exchange_send_request(struct exchange *x)
         await_client(x);
 }
 
-bool exchange_splices_request(struct exchange *x)
+bool exchange_splice_request(struct exchange *x)
 {
     bool is_past_head = can_send(x) && x->is_spilled && x->head_sent == x->head->end;
     if (!is_past_head || x->request_body.is_complete ||
-        !body_splices(&x->request_body, &x->conn->channel, &x->upstream->channel, &x->worker->buffers,
-                      x->worker->splice_bytes_min))
+        !body_start_splice(&x->request_body, &x->conn->channel, &x->upstream->channel, &x->worker->buffers,
+                           x->worker->splice_bytes_min))
         return false;
     relay_body(x);
     return true;

@@ -66,6 +66,18 @@ static enum forward_framing framing_of(const struct body *body)
     return body->passes_trailers ? FORWARD_CHUNKED_WITH_TRAILERS : FORWARD_CHUNKED;
 }
 
+/* Nothing of it has gone out: the client can still get a clean answer. */
+static void refuse_response(struct exchange *x, enum body_result why)
+{
+    struct channel *client = &x->conn->channel;
+    buffer_give_back(&x->worker->buffers, client->out);
+    client->out = NULL;
+    if (why == BODY_MALFORMED)
+        malformed_body(x);
+    else
+        exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
+}
+
 /* Head and what came of the body with it leave in one send. */
 static void start_response(struct exchange *x, const struct h1_response *response)
 {
@@ -83,10 +95,9 @@ static void start_response(struct exchange *x, const struct h1_response *respons
     client->out->end =
         (uint32_t)forward_response_head(response, buffer_at(upstream->in), &with, client->out->data, client->out->size);
     channel_consume(upstream, pool, response->head_bytes);
-    if (body_append(&x->response_body, upstream, client->out, pool) == BODY_MALFORMED) {
-        buffer_give_back(pool, client->out); /* nothing has gone out: the client can still get a clean answer */
-        client->out = NULL;
-        malformed_body(x);
+    enum body_result begun = body_append(&x->response_body, upstream, client->out, pool);
+    if (begun == BODY_MALFORMED || begun == BODY_NO_BUFFER) {
+        refuse_response(x, begun);
         return;
     }
     x->has_sent_response = true;
@@ -324,8 +335,8 @@ static bool receive_once(struct exchange *x)
 {
     struct upstream *u = x->upstream;
     bool is_body = x->response_state == RESPONSE_RELAYING || x->response_state == RESPONSE_TUNNELLING;
-    if (x->response_state == RESPONSE_RELAYING && body_splices(&x->response_body, &u->channel, &x->conn->channel,
-                                                               &x->worker->buffers, x->worker->splice_bytes_min)) {
+    if (x->response_state == RESPONSE_RELAYING && body_start_splice(&x->response_body, &u->channel, &x->conn->channel,
+                                                                    &x->worker->buffers, x->worker->splice_bytes_min)) {
         on_body_result(x, relay_body(x));
         return false;
     }

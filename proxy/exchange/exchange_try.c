@@ -189,8 +189,8 @@ static uint64_t retry_limit(const struct exchange *x)
 }
 
 /* Retries that pile up on a failing service would bury it: only so many at a time. What nobody has worked on is no
- * load. */
-static bool is_within_budget(struct exchange *x)
+ * load. False: there are too many. */
+static bool take_retry(struct exchange *x)
 {
     struct worker *w = x->worker;
     if (x->is_retrying)
@@ -230,7 +230,7 @@ void exchange_try_failed(struct exchange *x, enum exchange_end end, int status, 
     x->was_stale |= x->is_reused && end == EXCHANGE_END_UPSTREAM_BROKEN;
     exchange_release_upstream(x, false);
     deadline_stop(&w->deadlines, &x->deadline);
-    if (!may_try_again(x, was_unprocessed) || !(was_unprocessed || is_within_budget(x))) {
+    if (!may_try_again(x, was_unprocessed) || !(was_unprocessed || take_retry(x))) {
         exchange_fail(x, end, status);
         return;
     }

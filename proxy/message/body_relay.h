@@ -25,12 +25,12 @@ struct body {
 };
 
 enum body_result {
-    BODY_MORE = 0,  /* all input is used, more must come */
-    BODY_COMPLETE,  /* and everything has been sent */
-    BODY_BLOCKED,   /* the receiver takes no more now; its write event is on */
-    BODY_BROKEN,    /* the receiver is gone */
-    BODY_MALFORMED, /* the input broke its framing: what went out must not be completed */
-    BODY_NO_BUFFER,
+    BODY_MORE = 0,     /* all input is used, more must come */
+    BODY_COMPLETE,     /* and everything has been sent */
+    BODY_BLOCKED,      /* the receiver takes no more now; its write event is on */
+    BODY_BROKEN,       /* the receiver is gone */
+    BODY_MALFORMED,    /* the input broke its framing: what went out must not be completed */
+    BODY_NO_BUFFER,    /* at the ceiling, in the middle of a piece: it cannot go on */
     BODY_SENDER_ENDED, /* of body_splice() only: it reads by itself */
     BODY_SENDER_BROKEN
 };

@@ -5,8 +5,8 @@
 
 #define MOVES_PER_TURN 8 /* then others get theirs */
 
-bool body_splices(struct body *body, const struct channel *from, const struct channel *to, struct buffer_pool *pool,
-                  int64_t bytes_min)
+bool body_start_splice(struct body *body, const struct channel *from, const struct channel *to,
+                       struct buffer_pool *pool, int64_t bytes_min)
 {
     if (body->pipe)
         return true;

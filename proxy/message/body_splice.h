@@ -10,8 +10,8 @@
 
 /* The rest of the body can go this way from here on, or it does so already. Takes a pipe; false when there is none. What
  * is still to come must be at least bytes_min; 0: never. */
-bool body_splices(struct body *body, const struct channel *from, const struct channel *to, struct buffer_pool *pool,
-                  int64_t bytes_min);
+bool body_start_splice(struct body *body, const struct channel *from, const struct channel *to,
+                       struct buffer_pool *pool, int64_t bytes_min);
 
 /* As much as both sockets allow, within a bound. BODY_SENDER_ENDED, BODY_SENDER_BROKEN: `from` did, before the body was
  * complete. */

@@ -364,6 +364,29 @@ static void a_client_that_reads_nothing_holds_no_more_than_its_buffers(void **st
     script_result_fini(&result);
 }
 
+/* Each ceiling lets another buffer be the one that is missing: that of the request, of what comes, of the answer, and of
+ * its trailers. */
+static void at_whatever_ceiling_of_the_buffers_an_answer_is_whole_or_another_one(void **state)
+{
+    static const char script[] = "a@mX" THEN "CGET / HTTP/1.1" CRLF HOST "TE: trailers" CRLF "Connection: TE" END THEN
+                                 "UHTTP/1.1 200 OK" CRLF CHUNKED CRLF "3" CRLF "yes" CRLF "0" CRLF "X-Took: 2" END;
+    char copy[sizeof script];
+    unsigned whole_count = 0;
+    (void)state;
+    for (char ceiling = '1'; ceiling <= '9'; ceiling++) {
+        struct script_result result;
+        memcpy(copy, script, sizeof copy);
+        *strchr(copy, 'X') = ceiling;
+        run(copy, '@', &result);
+        bool is_whole = strcmp(buf_text(&result.responses), "200 yes (X-Took: 2)\n") == 0;
+        if (!is_whole)
+            assert_string_equal(buf_text(&result.responses), "503 503 Service Unavailable\n\n");
+        whole_count += is_whole;
+        script_result_fini(&result);
+    }
+    assert_true(whole_count > 0 && whole_count < 9);
+}
+
 static int tear_down(void **state)
 {
     (void)state;
@@ -409,6 +432,7 @@ int main(void)
         cmocka_unit_test(time_ends_what_does_not_go_on),
         cmocka_unit_test(clients_get_their_own_answers_only),
         cmocka_unit_test(a_client_that_reads_nothing_holds_no_more_than_its_buffers),
+        cmocka_unit_test(at_whatever_ceiling_of_the_buffers_an_answer_is_whole_or_another_one),
     };
     return cmocka_run_group_tests(tests, NULL, tear_down);
 }

@@ -56,9 +56,9 @@ static uint64_t feed(struct journey *j, uint64_t position, uint64_t end)
     return position + (put > 0 ? (uint64_t)put : 0);
 }
 
-static bool splices(struct journey *j)
+static bool start_splice(struct journey *j)
 {
-    return body_splices(&j->body, &j->from->channel, &j->to->channel, &j->to->pool, SPLICE_BYTES_MIN);
+    return body_start_splice(&j->body, &j->from->channel, &j->to->channel, &j->to->pool, SPLICE_BYTES_MIN);
 }
 
 static enum body_result splice_on(struct journey *j)
@@ -81,7 +81,7 @@ static void a_long_body_arrives_and_what_stands_behind_it_stays_in_the_socket(vo
     struct journey *j = journey_new(LEN);
     enum body_result result = BODY_MORE;
     uint64_t fed = 0;
-    assert_true(splices(j));
+    assert_true(start_splice(j));
     while (result != BODY_COMPLETE) {
         fed = feed(j, fed, LEN + 5);
         result = splice_on(j);
@@ -107,7 +107,7 @@ static void a_receiver_that_takes_nothing_blocks_it_and_goes_on_later(void **sta
     struct journey *j = journey_new(LEN);
     enum body_result result = BODY_MORE;
     uint64_t fed = 0;
-    assert_true(splices(j));
+    assert_true(start_splice(j));
     while (result != BODY_BLOCKED) {
         fed = feed(j, fed, LEN);
         result = splice_on(j);
@@ -130,7 +130,7 @@ static void an_early_end_of_the_sender_is_told_and_never_completes(void **state)
 {
     (void)state;
     struct journey *j = journey_new(LEN);
-    assert_true(splices(j));
+    assert_true(start_splice(j));
     feed(j, 0, 100);
     channel_pair_close_peer(j->from);
     assert_int_equal(splice_on(j), BODY_SENDER_ENDED);
@@ -144,7 +144,7 @@ static void a_receiver_that_is_gone_breaks_it_and_its_pipe_is_not_used_again(voi
     (void)state;
     signal(SIGPIPE, SIG_IGN); /* as in the proxy */
     struct journey *j = journey_new(LEN);
-    assert_true(splices(j));
+    assert_true(start_splice(j));
     feed(j, 0, 100);
     channel_pair_close_peer(j->to);
     assert_int_equal(splice_on(j), BODY_BROKEN);
@@ -158,17 +158,17 @@ static void only_a_long_rest_with_nothing_in_between_goes_this_way(void **state)
 {
     (void)state;
     struct journey *j = journey_new(SPLICE_BYTES_MIN - 1);
-    assert_false(splices(j));
+    assert_false(start_splice(j));
     j->body.left_bytes = SPLICE_BYTES_MIN;
     j->to->channel.out = buffer_take(&j->to->pool, 1);
-    assert_false(splices(j));
+    assert_false(start_splice(j));
     buffer_give_back(&j->to->pool, j->to->channel.out);
     j->to->channel.out = NULL;
     j->body.kind = H1_BODY_CHUNKED;
-    assert_false(splices(j));
+    assert_false(start_splice(j));
     j->body.kind = H1_BODY_LENGTH;
-    assert_false(body_splices(&j->body, &j->from->channel, &j->to->channel, &j->to->pool, 0));
-    assert_true(splices(j) && splices(j));
+    assert_false(body_start_splice(&j->body, &j->from->channel, &j->to->channel, &j->to->pool, 0));
+    assert_true(start_splice(j) && start_splice(j));
     body_fini(&j->body, &j->to->pool);
     assert_int_equal(j->to->pool.pipes.free_count, 1);
     journey_free(j);
