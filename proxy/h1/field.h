@@ -31,6 +31,7 @@
     X(X_REAL_IP, "x-real-ip", 161, H1_FIELD_KEPT)                       \
     X(FORWARDED, "forwarded", 95, H1_FIELD_KEPT)                        \
     X(X_REQUEST_ID, "x-request-id", 235, H1_FIELD_KEPT)                 \
+    X(PROXY, "proxy", 228, H1_FIELD_KEPT)                               \
     X(VIA, "via", 248, H1_FIELD_KEPT)                                   \
     X(MAX_FORWARDS, "max-forwards", 73, H1_FIELD_KEPT)                  \
     X(AUTHORIZATION, "authorization", 109, H1_FIELD_KEPT)               \
@@ -69,7 +70,7 @@
     X(UPGRADE_INSECURE_REQUESTS, "upgrade-insecure-requests", 23, H1_FIELD_PLAIN)
 
 /* X(identifier, name in lower case, slot): what other proxies say of a request, and applications believe: prefix, scheme, host,
- * user, client, original target. They all are H1_FIELD_CLAIM. "Proxy" becomes HTTP_PROXY to CGI-like programs. */
+ * user, client, original target. They all are H1_FIELD_CLAIM. */
 #define H1_CLAIM_LIST(X)                                         \
     X(X_FORWARDED_PREFIX, "x-forwarded-prefix", 171)             \
     X(X_FORWARDED_SERVER, "x-forwarded-server", 5)               \
@@ -77,7 +78,6 @@
     X(X_FORWARDED_USER, "x-forwarded-user", 204)                 \
     X(X_ORIGINAL_URL, "x-original-url", 212)                     \
     X(X_REWRITE_URL, "x-rewrite-url", 184)                       \
-    X(PROXY, "proxy", 228)                                       \
     X(X_FORWARDED_SCHEME, "x-forwarded-scheme", 56)              \
     X(X_FORWARDED_PROTOCOL, "x-forwarded-protocol", 72)          \
     X(X_FORWARDED_CLIENT_CERT, "x-forwarded-client-cert", 222)   \

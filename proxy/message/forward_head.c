@@ -31,6 +31,8 @@ static bool counts_forwards(const struct h1_request *request)
 static uint64_t dropped_fields(const struct h1_request *request, const struct forward_request *with)
 {
     uint64_t dropped = HOP_BY_HOP_FIELDS | forwarded_dropped_fields(&with->client);
+    dropped |=
+        H1_FIELD_BIT(PROXY); /* CGI makes HTTP_PROXY of it, which sends a program's own requests anywhere (RFC 3875) */
     if (!with->keeps_request_id)
         dropped |= H1_FIELD_BIT(X_REQUEST_ID);
     if (request->authority_from_target)

@@ -134,6 +134,29 @@ static void what_a_client_says_of_itself_is_replaced(void **state)
     CHECK_REQUESTS(cases);
 }
 
+/* Only one is nobody's to say: it would become a variable of CGI-like programs (HTTP_PROXY), whoever is trusted. */
+static void what_a_trusted_proxy_says_goes_on_but_for_proxy(void **state)
+{
+    static const char head[] =
+        "GET / HTTP/1.1\r\npRoxy: evil:1\r\nHost: a\r\nX-Original-URL: /x\r\nProxy: evil:2\r\n\r\n";
+    struct h1_request request;
+    enum h1_error error = H1_OK;
+    size_t resume_at = 0;
+    (void)state;
+    assert_int_equal(h1_parse_request(head, sizeof head - 1, &limits, &resume_at, &request, &error), H1_DONE);
+    for (enum forwarded_for mode = 0; mode < FORWARDED_FOR_COUNT; mode++) {
+        char out[4096] = "";
+        struct forward_request with = describe(&request);
+        with.client.is_trusted = true;
+        with.client.mode = mode;
+        assert_true(forward_request_room(&request) < sizeof out);
+        size_t len = forward_request_head(&request, head, &with, out, sizeof out - 1);
+        out[len] = '\0';
+        assert_null(strstr(out, "evil"));
+        assert_int_equal(strstr(out, "X-Original-URL") != NULL, mode != FORWARDED_FOR_REPLACE);
+    }
+}
+
 static void aliases_with_underscores_are_dropped_and_other_names_with_them_kept(void **state)
 {
     (void)state;
@@ -569,6 +592,7 @@ int main(void)
         cmocka_unit_test(hop_by_hop_fields_do_not_go_on),
         cmocka_unit_test(fields_that_connection_nominates_do_not_go_on),
         cmocka_unit_test(what_a_client_says_of_itself_is_replaced),
+        cmocka_unit_test(what_a_trusted_proxy_says_goes_on_but_for_proxy),
         cmocka_unit_test(aliases_with_underscores_are_dropped_and_other_names_with_them_kept),
         cmocka_unit_test(an_absolute_target_becomes_a_path_and_replaces_host),
         cmocka_unit_test(a_path_with_dot_segments_goes_on_as_it_was_matched),
