@@ -24,6 +24,8 @@ struct container {
     enum look_state look;
     TAILQ_ENTRY(container) link; /* while LOOK_WAITING */
     struct docker_call *call;    /* while LOOK_ASKED */
+    char *document;              /* owned; what the engine said of it, while its lender is asked for; null otherwise */
+    char lender[TASK_ID_SIZE];   /* the container whose network it uses; empty: its own, or not known */
     bool is_listed;              /* by the sync under way, and not looked at since */
     bool is_ignored;             /* its labels were refused */
     bool is_killed;              /* it got its stop signal, in the life that began at killed_life_us */
@@ -43,7 +45,7 @@ struct container_set {
     struct container_set_parts parts;
     struct container *containers; /* uthash, by id */
     TAILQ_HEAD(, container) waiting;
-    size_t waiting_count, asked_count, listed_count;
+    size_t waiting_count, asked_count, listed_count, borrowers_count;
     uint64_t sync_round, looks_count;
     bool is_full_reported;
     struct timer retry;
@@ -89,9 +91,11 @@ static void drop_look(struct container *c)
         TAILQ_REMOVE(&set->waiting, c, link);
         set->waiting_count--;
     } else if (c->look == LOOK_ASKED) {
-        set->asked_count--;
         docker_engine_cancel(set->parts.engine, c->call);
+        set->asked_count--;
     }
+    free(c->document);
+    c->document = NULL;
     c->look = LOOK_NONE;
 }
 
@@ -99,6 +103,12 @@ static void set_listed(struct container *c, bool listed)
 {
     c->set->listed_count += (size_t)listed - (size_t)c->is_listed;
     c->is_listed = listed;
+}
+
+static void set_lender(struct container *c, const char *lender)
+{
+    c->set->borrowers_count += (size_t)(lender[0] != '\0') - (size_t)(c->lender[0] != '\0');
+    snprintf(c->lender, sizeof c->lender, "%s", lender);
 }
 
 static void set_ignored(struct container *c, bool is_ignored)
@@ -112,6 +122,7 @@ static void forget(struct container *c)
 {
     drop_look(c);
     set_ignored(c, false);
+    set_lender(c, "");
     timer_stop(&c->still_runs);
     set_listed(c, false);
     HASH_DEL(c->set->containers, c);
@@ -205,12 +216,23 @@ static void put_off(struct container *c, const char *why)
     keep_known(c);
 }
 
-/* May forget the container. */
-static void take_inspected(struct container *c, struct slice body)
+static void on_lender_inspected(void *owner, const struct docker_answer *answer);
+
+static void ask(struct container *c, const char *id, docker_answer_cb done)
+{
+    struct container_set *set = c->set;
+    c->look = LOOK_ASKED;
+    set->asked_count++;
+    set->looks_count++;
+    c->call = docker_engine_inspect(set->parts.engine, id, done, c);
+}
+
+/* lender: as docker_container_parse() has it. May forget the container. */
+static void take_inspected(struct container *c, struct slice body, struct slice lender)
 {
     struct docker_container seen;
     struct error warning;
-    enum docker_verdict verdict = docker_container_parse(body, &c->set->parts.scope, &seen, &warning);
+    enum docker_verdict verdict = docker_container_parse(body, lender, &c->set->parts.scope, &seen, &warning);
     if (seen.spec.id[0] && strcmp(seen.spec.id, c->id) != 0) {
         error_set(&warning, "container %.12s: the engine answers with another one", c->id);
         verdict = DOCKER_VERDICT_UNREADABLE;
@@ -220,6 +242,13 @@ static void take_inspected(struct container *c, struct slice body)
         if (seen.spec.managed && !task_registry_find(c->set->parts.registry, c->id))
             apply(c, &seen);
         put_off(c, warning.text);
+        return;
+    }
+    set_lender(c, seen.lender);
+    if (verdict == DOCKER_VERDICT_BORROWS) {
+        c->document = mem_strndup(body.at, body.len);
+        set_listed(c, true); /* not before the second answer has it been looked at */
+        ask(c, c->lender, on_lender_inspected);
         return;
     }
     c->failed_looks = 0;
@@ -235,6 +264,19 @@ static void take_inspected(struct container *c, struct slice body)
         forget(c);
 }
 
+static void take_failure(struct container *c, const struct docker_answer *answer)
+{
+    struct container_set *set = c->set;
+    if (answer->result != DOCKER_UNREACHABLE) {
+        put_off(c, answer->text);
+        return;
+    }
+    c->look = LOOK_FAILED;
+    c->retry_at_ms = 0; /* once it is there again */
+    arm_retry(set, clock_now_ms() + RETRY_MS);
+    set->parts.on_lost(set->parts.owner);
+}
+
 static void on_inspected(void *owner, const struct docker_answer *answer)
 {
     struct container *c = owner;
@@ -244,18 +286,32 @@ static void on_inspected(void *owner, const struct docker_answer *answer)
     set->asked_count--;
     set_listed(c, false);
     if (answer->result == DOCKER_OK) {
-        take_inspected(c, answer->body);
+        take_inspected(c, answer->body, SLICE_LITERAL(""));
     } else if (answer->result == DOCKER_NOT_FOUND) {
         remove_task(c);
         forget(c);
-    } else if (answer->result == DOCKER_UNREACHABLE) {
-        c->look = LOOK_FAILED;
-        c->retry_at_ms = 0; /* once it is there again */
-        arm_retry(set, clock_now_ms() + RETRY_MS);
-        set->parts.on_lost(set->parts.owner);
     } else {
-        put_off(c, answer->text);
+        take_failure(c, answer);
     }
+    set_pump(set);
+    tell_if_settled(set, listed_before);
+}
+
+static void on_lender_inspected(void *owner, const struct docker_answer *answer)
+{
+    struct container *c = owner;
+    struct container_set *set = c->set;
+    size_t listed_before = set->listed_count;
+    char *document = c->document;
+    c->document = NULL;
+    c->look = LOOK_NONE;
+    set->asked_count--;
+    set_listed(c, false);
+    if (answer->result == DOCKER_OK || answer->result == DOCKER_NOT_FOUND)
+        take_inspected(c, slice_of(document), answer->result == DOCKER_OK ? answer->body : SLICE_LITERAL("{}"));
+    else
+        take_failure(c, answer);
+    free(document);
     set_pump(set);
     tell_if_settled(set, listed_before);
 }
@@ -266,10 +322,7 @@ static void set_pump(struct container_set *set)
     while (set->asked_count < CONTAINER_LOOKS_MAX && (c = TAILQ_FIRST(&set->waiting))) {
         TAILQ_REMOVE(&set->waiting, c, link);
         set->waiting_count--;
-        c->look = LOOK_ASKED;
-        set->asked_count++;
-        set->looks_count++;
-        c->call = docker_engine_inspect(set->parts.engine, c->id, on_inspected, c);
+        ask(c, c->id, on_inspected);
     }
 }
 
@@ -375,9 +428,23 @@ static void take_known(struct container *c, const struct task *task, const struc
         look(c);
 }
 
+/* It is gone, back, or on another network: so is who uses its network. */
+static void look_at_borrowers(struct container_set *set, const struct docker_event *event)
+{
+    struct container *c, *next;
+    bool says_much = event->action == DOCKER_EVENT_START || event->action == DOCKER_EVENT_DIE ||
+                     event->action == DOCKER_EVENT_DESTROY || event->action == DOCKER_EVENT_CHANGED;
+    if (set->borrowers_count == 0 || !says_much)
+        return;
+    HASH_ITER (hh, set->containers, c, next)
+        if (strcmp(c->lender, event->id) == 0)
+            look(c);
+}
+
 static void set_on_event(struct container_set *set, const struct docker_event *event)
 {
     struct container *c = find(set, event->id);
+    look_at_borrowers(set, event);
     /* `stop` comes after `die`, which said all. */
     if (!c && (!event->has_our_label || event->action == DOCKER_EVENT_STOP))
         return;

@@ -19,15 +19,16 @@
 #define STOP_TIMEOUT_DEFAULT_MS 10000 /* the engine's */
 #define STOP_TIMEOUT_MAX_S 86400
 #define STATUS_PAUSED "paused"
+#define NETWORK_NAME_SIZE 129
 
-static const char *const verdict_names[] = { "task", "not ours", "invalid", "unreadable" };
+static const char *const verdict_names[] = { "task", "not ours", "invalid", "unreadable", "borrows" };
 _Static_assert(sizeof verdict_names / sizeof *verdict_names == DOCKER_VERDICT_COUNT, "a name for every verdict");
 
 static const char *const known_labels[] = {
     DOCKER_LABEL_ENABLE,         DOCKER_LABEL_SERVICE,        DOCKER_LABEL_PORT,        DOCKER_LABEL_HOST,
     DOCKER_LABEL_PATH,           DOCKER_LABEL_WEIGHT,         DOCKER_LABEL_MANAGED_BY,  DOCKER_LABEL_CLUSTER,
     DOCKER_LABEL_REVISION,       DOCKER_LABEL_PROXY_PROTOCOL, DOCKER_LABEL_HEALTH_PATH, DOCKER_LABEL_HEALTH_INTERVAL,
-    DOCKER_LABEL_HEALTH_TIMEOUT, DOCKER_LABEL_PROOF,
+    DOCKER_LABEL_HEALTH_TIMEOUT, DOCKER_LABEL_PROOF,          DOCKER_LABEL_NETWORK,
 };
 
 static const char alphanumeric[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
@@ -35,6 +36,7 @@ static const char alphanumeric[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQR
 /* What is looked at while one inspect document is read; all borrowed. */
 struct reading {
     const json_t *root, *config, *labels, *state;
+    const json_t *lender; /* null: none, or not asked for */
     const struct docker_label_scope *scope;
     struct docker_container *container;
     struct task_spec *spec; /* of the container */
@@ -244,23 +246,60 @@ static uint16_t only_exposed_port(const json_t *config)
     return port;
 }
 
-static bool read_address(struct reading *r)
+static bool read_port(struct reading *r, uint16_t *port)
 {
     const char *text;
-    char address[TASK_ADDRESS_SIZE] = "";
-    struct error reason;
     if (!find_label(r, DOCKER_LABEL_PORT, &text))
         return false;
-    uint16_t port = text ? listen_address_parse_port(text) : only_exposed_port(r->config);
-    if (text && !port)
+    *port = text ? listen_address_parse_port(text) : only_exposed_port(r->config);
+    if (text && !*port)
         return refuse_label(r, DOCKER_LABEL_PORT, text, "a number from 1 to 65535");
-    if (!port)
-        return refuse(r, "label " DOCKER_LABEL_PORT " is missing, and the image does not expose exactly one TCP port");
+    return *port ||
+           refuse(r, "label " DOCKER_LABEL_PORT " is missing, and the image does not expose exactly one TCP port");
+}
+
+static bool read_network(struct reading *r, struct docker_address_query *query)
+{
+    if (!find_label(r, DOCKER_LABEL_COMPOSE_PROJECT, &query->compose_project) ||
+        !find_label(r, DOCKER_LABEL_NETWORK, &query->network))
+        return false;
+    if (r->spec->managed) /* its image may say what it likes */
+        query->network = query->compose_project = NULL;
+    if (query->network && !word_is_valid(query->network, NETWORK_NAME_SIZE))
+        return refuse_label(r, DOCKER_LABEL_NETWORK, query->network, "the name of a network");
+    return true;
+}
+
+static bool needs_lender(const struct reading *r)
+{
+    return r->spec->state == TASK_RUNNING && r->container->lender[0] && !r->lender;
+}
+
+static bool refuse_borrowed(struct reading *r, const char *why)
+{
+    struct error reason;
+    error_set(&reason, "it uses the network of container %.12s: %s", r->container->lender, why);
+    return refuse(r, reason.text);
+}
+
+static bool read_address(struct reading *r)
+{
+    struct docker_address_query query = { .inspected = r->lender ? r->lender : r->root };
+    char address[TASK_ADDRESS_SIZE] = "";
+    struct error reason;
     bool is_running = r->spec->state == TASK_RUNNING;
+    if (!read_port(r, &query.port) || !read_network(r, &query))
+        return false;
     if (!is_running && !docker_address_is_of_host(r->root))
         return true; /* it has none while it does not run */
-    if (!docker_address_find(r->root, r->scope, port, address, &reason))
-        return refuse(r, reason.text);
+    if (needs_lender(r))
+        return true;
+    if (docker_address_find_lender(query.inspected))
+        return refuse_borrowed(r, "that one uses another's itself");
+    if (!docker_address_find(&query, r->scope, address, &reason))
+        return r->lender ? refuse_borrowed(r, reason.text) : refuse(r, reason.text);
+    if (reason.text[0])
+        warn(r, reason.text);
     if (own_sockets_include(r->scope->own_sockets, address)) {
         error_set(&reason, "its address %s is one that Portico itself listens on", address);
         return refuse(r, reason.text);
@@ -382,6 +421,16 @@ static bool read_foreign(struct reading *r)
            read_proxy_protocol(r) && read_check(r);
 }
 
+static void read_lender(struct reading *r)
+{
+    const char *id = json_find_string(r->lender, "Id"); /* what events call it, where ours may have its name */
+    const char *lender = docker_address_find_lender(r->root);
+    if (lender && id)
+        lender = id;
+    if (lender && word_is_valid(lender, sizeof r->container->lender))
+        memcpy(r->container->lender, lender, strlen(lender) + 1);
+}
+
 /* One of our own is a task whatever is wrong with it: what we made is never left out of the count. */
 static enum docker_verdict read_container(struct reading *r)
 {
@@ -392,6 +441,7 @@ static enum docker_verdict read_container(struct reading *r)
         return DOCKER_VERDICT_UNREADABLE;
     if (!read_ownership(r))
         return r->warning->text[0] ? DOCKER_VERDICT_INVALID : DOCKER_VERDICT_NOT_OURS;
+    read_lender(r);
     enum task_state unused;
     if (!r->spec->managed && !read_foreign(r))
         return find_state(r, &unused) ? DOCKER_VERDICT_INVALID : DOCKER_VERDICT_UNREADABLE;
@@ -401,6 +451,10 @@ static enum docker_verdict read_container(struct reading *r)
     read_restart_policy(r);
     if (!is_usable)
         return find_state(r, &unused) ? DOCKER_VERDICT_TASK : DOCKER_VERDICT_UNREADABLE;
+    if (needs_lender(r))
+        return DOCKER_VERDICT_BORROWS;
+    if (r->warning->text[0])
+        return DOCKER_VERDICT_TASK;
     warn_of_missing_route(r);
     warn_of_unknown_label(r);
     return DOCKER_VERDICT_TASK;
@@ -413,20 +467,29 @@ const char *docker_verdict_to_str(enum docker_verdict verdict)
     return verdict < DOCKER_VERDICT_COUNT ? verdict_names[verdict] : "?";
 }
 
-enum docker_verdict docker_container_parse(struct slice json, const struct docker_label_scope *scope,
-                                           struct docker_container *out, struct error *warning)
+enum docker_verdict docker_container_parse(struct slice json, struct slice lender,
+                                           const struct docker_label_scope *scope, struct docker_container *out,
+                                           struct error *warning)
 {
     struct error reason;
     memset(out, 0, sizeof *out);
     warning->text[0] = '\0';
     json_t *root = json_parse_bounded(json, &json_limits_default, &reason);
-    if (!root) {
+    json_t *lender_root = root && lender.len ? json_parse_bounded(lender, &json_limits_default, &reason) : NULL;
+    enum docker_verdict verdict = DOCKER_VERDICT_UNREADABLE;
+    if (!root || (lender.len && !lender_root)) {
         error_set(warning, "a container's inspect document: %.400s", reason.text);
-        return DOCKER_VERDICT_UNREADABLE;
+    } else {
+        struct reading r = { .root = root,
+                             .lender = lender_root,
+                             .scope = scope,
+                             .container = out,
+                             .spec = &out->spec,
+                             .warning = warning };
+        verdict = read_container(&r);
     }
-    struct reading r = { .root = root, .scope = scope, .container = out, .spec = &out->spec, .warning = warning };
-    enum docker_verdict verdict = read_container(&r);
     json_decref(root);
+    json_decref(lender_root);
     return verdict;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "base/local_links.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "discovery/docker/container_set.h"
@@ -39,6 +40,7 @@ struct docker_provider {
     char **joinable;         /* owned, each too: names of the configuration's services, sorted */
     size_t joinable_count;
     struct label_policy policy;
+    struct local_links links;
     struct docker_call *list; /* null: none under way */
     size_t lists_done;
     bool is_syncing;
@@ -62,6 +64,7 @@ static void sync_start(struct docker_provider *p)
     p->is_syncing = true;
     p->sync_again = false;
     p->lists_done = 0;
+    local_links_read(&p->links);
     task_registry_begin_sync(p->provider->parts.registry, p->provider->index);
     container_set_begin_sync(p->set);
     sync_next_list(p);
@@ -150,6 +153,20 @@ static void on_gap(void *owner)
     sync_start(owner);
 }
 
+/* Of the host: a new bridge. Of the container that Portico is in: its own joining of a network, after which all addresses
+ * are chosen anew. */
+static void follow_links(struct docker_provider *p, const struct docker_event *event)
+{
+    struct local_links now = { 0 };
+    if ((event->action != DOCKER_EVENT_CHANGED && event->action != DOCKER_EVENT_START) || !local_links_read(&now))
+        return;
+    struct local_links before = p->links;
+    p->links = now;
+    if (!local_links_equal(&before, &now))
+        sync_start(p);
+    local_links_fini(&before);
+}
+
 static void on_event(void *owner, const struct docker_event *event)
 {
     struct docker_provider *p = owner;
@@ -158,6 +175,7 @@ static void on_event(void *owner, const struct docker_event *event)
     bool is_ending = event->action == DOCKER_EVENT_KILL || event->action == DOCKER_EVENT_DIE;
     if (is_ending && task && task->spec.managed)
         docker_engine_doubt(p->engine); /* it may be shutting down: then its containers are the first to go */
+    follow_links(p, event);
     container_set_take_event(p->set, event);
 }
 
@@ -244,6 +262,7 @@ static bool docker_start(struct provider *provider, const struct config *config,
         .provider = provider->index,
         .scope = { .cluster = p->cluster,
                    .network = p->network,
+                   .links = &p->links,
                    .remote_host = docker_engine_remote_host(p->engine),
                    .ownership = provider->parts.ownership,
                    .own_sockets = provider->parts.own_sockets,
@@ -291,6 +310,7 @@ static void docker_stop(struct provider *provider)
     container_set_free(p->set);
     free_joinable(p);
     label_policy_fini(&p->policy);
+    local_links_fini(&p->links);
     free(p->cluster);
     free(p->network);
     free(p);

@@ -8,6 +8,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#define BORROWER                                                                                                     \
+    "{\"Id\":\"b\",\"State\":{\"Status\":\"running\"},\"HostConfig\":{\"NetworkMode\":\"container:c\"},\"Config\":{" \
+    "\"Labels\":{\"portico.enable\":\"1\",\"portico.service\":\"web\",\"portico.port\":\"80\",\"portico.network\":"  \
+    "\"front\"}}}"
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 struct seen {
@@ -65,16 +70,17 @@ static struct seen read_stream(const char *at, size_t len, unsigned step)
     return seen;
 }
 
-static void check_container(struct slice document, const struct docker_label_scope *scope)
+static void check_container(struct slice document, struct slice lender, const struct docker_label_scope *scope)
 {
     struct docker_container seen;
     struct error warning;
     struct listen_address address;
-    enum docker_verdict verdict = docker_container_parse(document, scope, &seen, &warning);
+    enum docker_verdict verdict = docker_container_parse(document, lender, scope, &seen, &warning);
     const struct task_spec *spec = &seen.spec;
     check(memchr(warning.text, '\0', sizeof warning.text));
     check((verdict != DOCKER_VERDICT_INVALID || warning.text[0]) &&
           (verdict != DOCKER_VERDICT_NOT_OURS || !warning.text[0]));
+    check(verdict != DOCKER_VERDICT_BORROWS || (seen.lender[0] && lender.len == 0));
     if (verdict != DOCKER_VERDICT_TASK)
         return;
     check(spec->id[0] && spec->name[0] && spec->service[0] && spec->weight >= 1 && spec->weight <= 1000);
@@ -97,7 +103,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         struct seen pieces = read_stream(text, len, step);
         check(memcmp(&whole, &pieces, sizeof whole) == 0);
     }
-    for (size_t i = 0; i < sizeof scopes / sizeof *scopes; i++)
-        check_container((struct slice){ text, len }, &scopes[i]);
+    for (size_t i = 0; i < sizeof scopes / sizeof *scopes; i++) {
+        check_container((struct slice){ text, len }, SLICE_LITERAL(""), &scopes[i]);
+        check_container((struct slice){ text, len }, (struct slice){ text, len }, &scopes[i]);
+        check_container(SLICE_LITERAL(BORROWER), (struct slice){ text, len }, &scopes[i]);
+    }
     return 0;
 }

@@ -48,11 +48,13 @@ static char *inspect_body(const struct fake_container *c)
     bool runs = strcmp(c->status, "running") == 0 || strcmp(c->status, "paused") == 0;
     return mem_printf(
         "{\"Id\":\"%s\",\"Name\":\"/c%c\",\"State\":{\"Status\":\"%s\",\"ExitCode\":%d,\"StartedAt\":\"%s\"},"
-        "\"Config\":{%s\"Labels\":{%s}},\"HostConfig\":{\"RestartPolicy\":{\"Name\":\"%s\"}},\"NetworkSettings\":{"
+        "\"Config\":{%s\"Labels\":{%s}},\"HostConfig\":{\"NetworkMode\":\"%s\",\"RestartPolicy\":{\"Name\":\"%s\"}},"
+        "\"NetworkSettings\":{"
         "\"Networks\":{\"bridge\":{\"IPAddress\":\"%s\","
         "\"Gateway\":\"172.17.0.1\"}}}}",
         c->id, c->id[0], c->status, c->exit_code, c->started_at, c->config ? c->config : "", c->labels,
-        c->restart_policy ? c->restart_policy : "no", runs ? c->ip : "");
+        c->network_mode ? c->network_mode : "bridge", c->restart_policy ? c->restart_policy : "no",
+        runs && !c->network_mode ? c->ip : "");
 }
 
 static struct fake_container *find(struct fake_engine *fake, const char *target)

@@ -15,6 +15,7 @@ struct fake_container {
     const char *ip;
     int exit_code;
     const char *restart_policy; /* "always"; null: none */
+    const char *network_mode;   /* "container:<id>": it has no address of its own then; null: its own network */
     const char *config;         /* more members of Config, each with a comma behind it; null: none */
 };
 

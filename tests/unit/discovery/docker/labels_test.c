@@ -33,7 +33,7 @@ static char *inspect(const char *labels, const char *state, const char *config, 
 static enum docker_verdict parse(char *json, const struct docker_label_scope *scope, struct docker_container *out,
                                  struct error *warning)
 {
-    enum docker_verdict verdict = docker_container_parse(slice_of(json), scope, out, warning);
+    enum docker_verdict verdict = docker_container_parse(slice_of(json), SLICE_LITERAL(""), scope, out, warning);
     free(json);
     return verdict;
 }
@@ -323,15 +323,76 @@ static void documents_that_are_no_container_are_refused(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct docker_container seen;
         struct error warning;
-        if (docker_container_parse(slice_of(rows[i]), &here, &seen, &warning) != DOCKER_VERDICT_UNREADABLE)
+        if (docker_container_parse(slice_of(rows[i]), SLICE_LITERAL(""), &here, &seen, &warning) !=
+            DOCKER_VERDICT_UNREADABLE)
             fail_msg("accepted: %s", rows[i]);
         assert_true(warning.text[0] != '\0');
     }
     struct docker_container seen;
     struct error warning;
-    assert_int_equal(
-        docker_container_parse(SLICE_LITERAL("{\"Id\":\"a\",\"Config\":{\"Labels\":[]}}"), &here, &seen, &warning),
-        DOCKER_VERDICT_NOT_OURS);
+    assert_int_equal(docker_container_parse(SLICE_LITERAL("{\"Id\":\"a\",\"Config\":{\"Labels\":[]}}"),
+                                            SLICE_LITERAL(""), &here, &seen, &warning),
+                     DOCKER_VERDICT_NOT_OURS);
+}
+
+#define BORROWER                                                                                     \
+    "{\"Id\":\"" ID "\",\"Name\":\"/web-1\",\"State\":{" RUNNING "},\"Config\":{\"Labels\":{" ROUTED \
+    "}},\"HostConfig\":{\"NetworkMode\":\"container:gateway\"},\"NetworkSettings\":{\"Ports\":{},\"Networks\":{}}}"
+#define LENDER(mode, networks)                                                    \
+    "{\"Id\":\"0123456789abcdef\",\"HostConfig\":{\"NetworkMode\":\"" mode "\"}," \
+    "\"NetworkSettings\":{\"Networks\":{" networks "}}}"
+
+static void a_container_on_the_network_of_another_has_the_addresses_of_that_one(void **state)
+{
+    static const struct {
+        const char *lender, *address, *lender_id, *words;
+        enum docker_verdict verdict;
+    } rows[] = {
+        { "", "", "gateway", "", DOCKER_VERDICT_BORROWS },
+        { LENDER("default", BRIDGE), "172.17.0.2:8080", "0123456789abcdef", "", DOCKER_VERDICT_TASK },
+        { LENDER("host", ""), "127.0.0.1:8080", "0123456789abcdef", "", DOCKER_VERDICT_TASK },
+        { "{}", "", "gateway", "it uses the network of container gateway: it has no address", DOCKER_VERDICT_INVALID },
+        { LENDER("container:x", ""), "", "0123456789abcdef", "that one uses another's itself", DOCKER_VERDICT_INVALID },
+        { "{", "", "", "inspect document", DOCKER_VERDICT_UNREADABLE },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct docker_container seen;
+        struct error warning;
+        enum docker_verdict verdict =
+            docker_container_parse(SLICE_LITERAL(BORROWER), slice_of(rows[i].lender), &here, &seen, &warning);
+        if (verdict != rows[i].verdict || strcmp(seen.spec.address, rows[i].address) != 0 ||
+            strcmp(seen.lender, rows[i].lender_id) != 0 || !strstr(warning.text, rows[i].words) ||
+            (!rows[i].words[0] && warning.text[0]))
+            fail_msg("row %zu: %s %s %s %s", i, docker_verdict_to_str(verdict), seen.spec.address, seen.lender,
+                     warning.text);
+    }
+}
+
+static void a_network_named_by_a_label_is_the_only_one_and_an_image_of_our_own_tasks_names_none(void **state)
+{
+    static const char two[] = BRIDGE ",\"shop_front\":{\"IPAddress\":\"172.18.0.9\",\"Gateway\":\"172.18.0.1\"}";
+    static const struct {
+        const char *labels, *address, *words;
+        enum docker_verdict verdict;
+    } rows[] = {
+        { ROUTED ",\"portico.network\":\"shop_front\"", "172.18.0.9:8080", "", DOCKER_VERDICT_TASK },
+        { ROUTED ",\"portico.network\":\"front\",\"com.docker.compose.project\":\"shop\"", "172.18.0.9:8080", "",
+          DOCKER_VERDICT_TASK },
+        { ROUTED ",\"portico.network\":\"nowhere\"", "", "it is not on that network, but on: bridge, shop_front",
+          DOCKER_VERDICT_INVALID },
+        { ROUTED ",\"portico.network\":\"\"", "", "the name of a network is expected", DOCKER_VERDICT_INVALID },
+        { OWN ",\"portico.network\":\"shop_front\"", "172.17.0.2:80", "", DOCKER_VERDICT_TASK },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct docker_container seen;
+        struct error warning;
+        enum docker_verdict verdict = parse(inspect(rows[i].labels, RUNNING, "", two, ""), &here, &seen, &warning);
+        if (verdict != rows[i].verdict || strcmp(seen.spec.address, rows[i].address) != 0 ||
+            !strstr(warning.text, rows[i].words) || (!rows[i].words[0] && warning.text[0]))
+            fail_msg("row %zu: %s %s %s", i, docker_verdict_to_str(verdict), seen.spec.address, warning.text);
+    }
 }
 
 static void the_only_exposed_port_needs_no_label(void **state)
@@ -535,7 +596,8 @@ static void a_name_that_is_no_name_is_replaced_by_the_id(void **state)
     struct docker_container seen;
     struct error warning;
     (void)state;
-    assert_int_equal(docker_container_parse(SLICE_LITERAL(json), &here, &seen, &warning), DOCKER_VERDICT_TASK);
+    assert_int_equal(docker_container_parse(SLICE_LITERAL(json), SLICE_LITERAL(""), &here, &seen, &warning),
+                     DOCKER_VERDICT_TASK);
     assert_string_equal(seen.spec.name, "d6610da750b6");
 }
 
@@ -555,6 +617,8 @@ int main(void)
         cmocka_unit_test(hostile_labels_are_refused_with_a_warning_that_names_the_container),
         cmocka_unit_test(a_huge_label_is_refused_and_quoted_in_part),
         cmocka_unit_test(documents_that_are_no_container_are_refused),
+        cmocka_unit_test(a_container_on_the_network_of_another_has_the_addresses_of_that_one),
+        cmocka_unit_test(a_network_named_by_a_label_is_the_only_one_and_an_image_of_our_own_tasks_names_none),
         cmocka_unit_test(the_only_exposed_port_needs_no_label),
         cmocka_unit_test(every_engine_state_has_its_task_state),
         cmocka_unit_test(the_engines_own_health_check_is_read),

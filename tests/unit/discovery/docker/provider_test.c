@@ -35,6 +35,7 @@ struct bench {
     int wanted;
     enum task_state wanted_state;
     uint64_t wanted_syncs, wanted_looks;
+    const char *wanted_address;
 };
 
 static void on_refusal(void *owner, const char *service, const char *text)
@@ -459,6 +460,37 @@ static void one_that_was_sent_its_stop_signal_says_so_until_its_next_life(void *
     assert_false(task(b, 1)->spec.is_signalled);
 }
 
+static bool has_another_address(void *owner)
+{
+    struct bench *b = owner;
+    const struct task *found = task(b, 1);
+    return !found || strcmp(found->spec.address, b->wanted_address) != 0;
+}
+
+static void a_container_on_the_network_of_another_follows_that_one(void **state)
+{
+    struct bench *b = *state;
+    char mode[80];
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    fake_engine_add(&b->fake, 2, "\"a\":\"stranger\"");
+    snprintf(mode, sizeof mode, "container:%s", b->fake.containers[2].id);
+    b->fake.containers[1].network_mode = mode;
+    start(b);
+    assert_string_equal(task(b, 1)->spec.address, "172.17.0.2:80"); /* known when the first list is complete */
+    b->fake.containers[2].status = "exited";
+    fake_engine_emit(&b->fake, 2, "die", "\"exitCode\":\"0\"");
+    wait_until_gone(b, 1);
+    assert_non_null(strstr(b->refusal, "it uses the network of container 222222222222: it has no address"));
+    b->fake.containers[2].status = "running";
+    b->fake.containers[2].ip = "172.17.0.77";
+    fake_engine_emit(&b->fake, 2, "start", "");
+    b->wanted_address = "172.17.0.77:80";
+    scripted_run_while(b->loop, has_another_address, b);
+    b->fake.containers[2].labels = NULL;
+    fake_engine_emit(&b->fake, 2, "destroy", "");
+    wait_until_gone(b, 1);
+}
+
 static void a_container_that_starts_during_a_full_list_is_not_lost(void **state)
 {
     struct bench *b = *state;
@@ -654,6 +686,7 @@ int main(void)
         TEST(what_is_known_stays_while_the_engine_is_away),
         TEST(our_own_container_without_address_is_listed_as_unusable),
         TEST(one_that_was_sent_its_stop_signal_says_so_until_its_next_life),
+        TEST(a_container_on_the_network_of_another_follows_that_one),
         TEST(a_container_that_starts_during_a_full_list_is_not_lost),
         TEST(a_container_that_vanishes_during_a_full_list_does_not_hold_it_up),
         TEST(a_look_that_fails_keeps_what_is_known_and_is_repeated),
