@@ -7,6 +7,7 @@
 #include "proxy/process/worker.h"
 
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -70,7 +71,7 @@ void conn_close(struct conn *c, enum conn_close_reason reason)
     free(c->proxied);
     c->proxied = NULL;
     TAILQ_REMOVE(&w->conns, c, link);
-    TAILQ_INSERT_TAIL(&w->dead_conns, c, link);
+    graveyard_bury(&w->conn_yard, c);
     conn_leave_client_table(c);
     c->listener->conn_count--;
     w->conn_count--;
@@ -372,7 +373,7 @@ void conn_open(struct listener *listener, int fd, const union endpoint_address *
     bool has_proxy_header = worker_snapshot(w)->settings.listeners[listener->index].proxy_protocol;
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* only speed depends on it */
-    struct conn *c = slab_take(&w->conn_slab);
+    struct conn *c = slab_take(&w->conn_yard.slab);
     if (!c) {
         STATS_ADD(w->stats->connections_refused, 1);
         close(fd);
@@ -435,8 +436,9 @@ static void on_look(struct conn *c, bool is_throttled)
     exchange_on_throttle(c->exchange, false);
 }
 
-void conn_on_deadline(struct conn *c, enum deadline_kind kind)
+static void conn_on_deadline(struct deadline *d, enum deadline_kind kind)
 {
+    struct conn *c = (struct conn *)((char *)d - offsetof(struct conn, deadline));
     bool is_idle = kind == DEADLINE_IDLE || kind == DEADLINE_FRESH || kind == DEADLINE_LINGER;
     if (kind == DEADLINE_LOOK || kind == DEADLINE_THROTTLE) {
         if (!c->channel.is_reading)
@@ -452,6 +454,16 @@ void conn_on_deadline(struct conn *c, enum deadline_kind kind)
         conn_close(c, CONN_CLOSE_REPLY_TIMEOUT);
     else
         conn_close(c, kind == DEADLINE_LINGER ? CONN_CLOSE_DONE : CONN_CLOSE_IDLE_TIMEOUT);
+}
+
+void conn_set_up(struct worker *w)
+{
+    static const enum deadline_kind kinds[] = { DEADLINE_HEAD,   DEADLINE_FRESH, DEADLINE_IDLE,    DEADLINE_REPLY,
+                                                DEADLINE_LINGER, DEADLINE_LOOK,  DEADLINE_THROTTLE };
+    TAILQ_INIT(&w->conns);
+    graveyard_init(&w->conn_yard, sizeof(struct conn), offsetof(struct conn, grave), &w->dead);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        deadline_table_on(&w->deadlines, kinds[i], conn_on_deadline);
 }
 
 void conn_drain(struct conn *c)

@@ -17,6 +17,7 @@
 
 #include "proxy/io/channel.h"
 #include "proxy/io/deadline.h"
+#include "proxy/io/graveyard.h"
 #include "proxy/snapshot/endpoint.h"
 
 #define CONN_PEER_SIZE 46
@@ -78,12 +79,17 @@ struct conn {
     struct client_entry *client;   /* null: the table had no room, or who it is has not been said yet */
     TAILQ_ENTRY(conn) client_link; /* of the client's connections */
     struct conn_proxied *proxied;  /* owned; of its PROXY header; null: it has not named a client */
-    TAILQ_ENTRY(conn) link;        /* all, or dead */
+    union {
+        TAILQ_ENTRY(conn) link; /* of all, while open */
+        struct grave grave;     /* once closed */
+    };
 };
 
 const char *conn_state_to_str(enum conn_state state);
 const char *conn_close_reason_to_str(enum conn_close_reason reason);
 
+/* Once for each worker, before anything else. */
+void conn_set_up(struct worker *w);
 void conn_open(struct listener *listener, int fd, const union endpoint_address *peer);
 void conn_close(struct conn *c,
                 enum conn_close_reason reason); /* idempotent; ends its exchange; freed when the turn ends */
@@ -128,7 +134,6 @@ void conn_leave_client_table(struct conn *c);
 
 /* ---- from the worker ---- */
 
-void conn_on_deadline(struct conn *c, enum deadline_kind kind);
 /* Closes it when it waits for a request; else it will close after the present one. */
 void conn_drain(struct conn *c);
 /* conn_admit.c: what the settings say of trust and limits has changed. All that are open are let in once more, the oldest

@@ -5,6 +5,15 @@
 #include "proxy/client/conn.h"
 #include "proxy/process/worker.h"
 
+#include <stddef.h>
+
+void exchange_set_up(struct worker *w)
+{
+    graveyard_init(&w->exchange_yard, sizeof(struct exchange), offsetof(struct exchange, grave), &w->dead);
+    STAILQ_INIT(&w->due_exchanges);
+    exchange_set_up_deadlines(w);
+}
+
 static struct service_stats *service_stats_of(struct exchange *x)
 {
     return x->service_slot == UINT32_MAX ? NULL : &x->worker->services[x->service_slot];
@@ -115,7 +124,7 @@ static void dispose(struct exchange *x)
     w->exchange_count--;
     w->retry_count -= x->is_retrying;
     let_go_of_snapshot(x);
-    TAILQ_INSERT_TAIL(&w->dead_exchanges, x, link);
+    graveyard_bury(&w->exchange_yard, x);
 }
 
 void exchange_finish(struct exchange *x)
@@ -198,7 +207,7 @@ static void note_request(struct exchange *x, const struct h1_request *request)
 static struct exchange *exchange_new(struct conn *c)
 {
     struct worker *w = c->worker;
-    struct exchange *x = slab_take(&w->exchange_slab);
+    struct exchange *x = slab_take(&w->exchange_yard.slab);
     if (!x)
         return NULL;
     x->worker = w;

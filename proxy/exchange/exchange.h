@@ -21,6 +21,7 @@
 
 #include "base/slice.h"
 #include "proxy/io/deadline.h"
+#include "proxy/io/graveyard.h"
 #include "proxy/message/forward_head.h"
 #include "proxy/message/body_relay.h"
 #include "proxy/h1/head.h"
@@ -94,9 +95,11 @@ struct exchange {
     uint64_t window_bytes; /* of both bodies, when the body's deadline was last started */
     bool is_due;           /* on the worker's list of what leaves when the turn ends */
     STAILQ_ENTRY(exchange) due_link;
-    TAILQ_ENTRY(exchange) link; /* dead list */
+    struct grave grave;
 };
 
+/* Once for each worker, before anything else. */
+void exchange_set_up(struct worker *w);
 /* w->request holds a complete head at the start of the connection's `in`. */
 void exchange_start(struct conn *c);
 /* The client connection is being closed. */
@@ -115,13 +118,9 @@ void exchange_on_client_bytes(struct exchange *x);
 bool exchange_splice_request(struct exchange *x); /* true: what can be read has been moved on unread */
 void exchange_on_client_eof(struct exchange *x);
 void exchange_on_client_writable(struct exchange *x);
-/* From the upstream. cause: 0 or an errno. */
-void exchange_on_connected(struct exchange *x, int cause);
-void exchange_on_upstream_readable(struct exchange *x);
-void exchange_on_upstream_writable(struct exchange *x);
 /* Its client's body is not read for a while, because a share is used up; or is again. */
 void exchange_on_throttle(struct exchange *x, bool is_throttled);
-void exchange_on_deadline(struct exchange *x, enum deadline_kind kind);
+void exchange_end_tunnel(struct exchange *x); /* it has lasted long enough */
 void exchange_send_due(struct worker *w); /* the turn ends */
 
 #endif

@@ -30,10 +30,15 @@ void exchange_pump_to_upstream(struct exchange *x);
 void exchange_pump_to_client(struct exchange *x);
 void exchange_tunnel_on_client_eof(struct exchange *x);
 void exchange_tunnel_on_upstream_eof(struct exchange *x);
+/* The events of its upstream connection; the taker is the exchange. */
+void exchange_on_connected(void *taker, int cause);
+void exchange_on_upstream_readable(void *taker);
+void exchange_on_upstream_writable(void *taker);
 /* exchange_wait.c: whom it waits for, and for how long. The client owes or does not take some of a body: it must keep up a
  * rate. Else the endpoint is waited for. */
 bool exchange_waits_for_client(const struct exchange *x);
 void exchange_await(struct exchange *x); /* something has moved, or may now: the time-out begins anew */
+void exchange_set_up_deadlines(struct worker *w);
 /* exchange_log.c: one line for the access log. */
 void exchange_log(struct exchange *x);
 /* exchange.c */

@@ -210,8 +210,9 @@ void exchange_on_client_bytes(struct exchange *x)
         conn_stop_reading(c); /* the connection to the endpoint is not there yet, or takes no more */
 }
 
-void exchange_on_upstream_writable(struct exchange *x)
+void exchange_on_upstream_writable(void *taker)
 {
+    struct exchange *x = taker;
     if (x->response_state == RESPONSE_TUNNELLING)
         exchange_pump_to_upstream(x);
     else if (x->request_state == REQUEST_SENDING)

@@ -363,8 +363,9 @@ static bool receive_once(struct exchange *x)
 }
 
 /* A full buffer says that there is more: taken at once, it costs no turn of the loop. Others get their turn soon. */
-void exchange_on_upstream_readable(struct exchange *x)
+void exchange_on_upstream_readable(void *taker)
 {
+    struct exchange *x = taker;
     for (int i = 0; i < RECEIVES_PER_TURN && receive_once(x); i++)
         ;
 }

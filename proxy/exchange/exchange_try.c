@@ -10,6 +10,9 @@
 #define RETRIES_ALWAYS_ALLOWED 3 /* whatever the budget */
 #define RANDOM_PICKS 3           /* before all endpoints are looked at for the fittest */
 
+static const struct upstream_events events = { exchange_on_connected, exchange_on_upstream_readable,
+                                               exchange_on_upstream_writable };
+
 /* What speaks for an endpoint: the later, the more. */
 enum fitness {
     FITNESS_TRIED = 0, /* it has failed this request */
@@ -142,7 +145,7 @@ void exchange_try(struct exchange *x)
         exchange_name_endpoint(x);
     /* A pooled connection may be closed already, unnoticed; the last chance is not staked on one. */
     bool wants_new = is_retry || begins_with_proxy_header(x);
-    struct upstream *u = wants_new ? NULL : upstream_pool_take(w, view->slot, x);
+    struct upstream *u = wants_new ? NULL : upstream_pool_take(w, view->slot, &events, x);
     if (u) {
         x->is_reused = true;
         take_upstream(x, u);
@@ -150,9 +153,9 @@ void exchange_try(struct exchange *x)
             exchange_send_request(x);
         return;
     }
-    u = upstream_connect(w, view->endpoint, x);
+    u = upstream_connect(w, view->endpoint, &events, x);
     if (!u && (errno == EMFILE || errno == ENFILE) && shedding_free_descriptor_for_request(w))
-        u = upstream_connect(w, view->endpoint, x);
+        u = upstream_connect(w, view->endpoint, &events, x);
     if (!u && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
         exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503); /* ours, not the endpoint's fault */
         return;
@@ -166,8 +169,9 @@ void exchange_try(struct exchange *x)
     deadline_start(&w->deadlines, &x->deadline, DEADLINE_CONNECT, worker_now_ms(w));
 }
 
-void exchange_on_connected(struct exchange *x, int cause)
+void exchange_on_connected(void *taker, int cause)
 {
+    struct exchange *x = taker;
     if (cause != 0) {
         connect_failed(x);
         return;

@@ -3,6 +3,8 @@
 #include "proxy/client/conn.h"
 #include "proxy/process/worker.h"
 
+#include <stddef.h>
+
 /* Its turn to speak, also before the body: whoever has asked whether to send it waits for a word (RFC 9110 10.1.1). */
 static bool is_endpoint_asked(const struct exchange *x)
 {
@@ -94,27 +96,40 @@ static void body_timed_out(struct exchange *x)
         timed_out(x, EXCHANGE_END_BODY_TIMEOUT, true);
 }
 
-void exchange_on_deadline(struct exchange *x, enum deadline_kind kind)
+void exchange_end_tunnel(struct exchange *x)
+{
+    x->end = EXCHANGE_END_TUNNEL_TIMEOUT;
+    conn_close(x->conn, CONN_CLOSE_IDLE_TIMEOUT);
+}
+
+static void connect_timed_out(struct exchange *x)
 {
     struct worker *w = x->worker;
+    STATS_ADD(w->stats->upstream_connect_failures, 1);
+    exchange_blame_endpoint(x);
+    upstream_pool_shun(&w->pools[x->endpoint->slot], worker_now_ms(w));
+    exchange_try_failed(x, EXCHANGE_END_CONNECT_TIMEOUT, 504, true);
+}
+
+static void response_timed_out(struct exchange *x)
+{
+    STATS_ADD(x->worker->stats->upstream_timeouts, 1);
+    exchange_blame_endpoint(x);
+    exchange_try_failed(x, EXCHANGE_END_RESPONSE_TIMEOUT, 504, false);
+}
+
+static void on_deadline(struct deadline *d, enum deadline_kind kind)
+{
+    struct exchange *x = (struct exchange *)((char *)d - offsetof(struct exchange, deadline));
     switch (kind) {
     case DEADLINE_CONNECT:
-        STATS_ADD(w->stats->upstream_connect_failures, 1);
-        exchange_blame_endpoint(x);
-        upstream_pool_shun(&w->pools[x->endpoint->slot], worker_now_ms(w));
-        exchange_try_failed(x, EXCHANGE_END_CONNECT_TIMEOUT, 504, true);
+        connect_timed_out(x);
         break;
     case DEADLINE_RESPONSE:
-        STATS_ADD(w->stats->upstream_timeouts, 1);
-        exchange_blame_endpoint(x);
-        exchange_try_failed(x, EXCHANGE_END_RESPONSE_TIMEOUT, 504, false);
-        break;
-    case DEADLINE_REQUEST:
-        timed_out(x, EXCHANGE_END_REQUEST_TIMEOUT, exchange_waits_for_client(x));
+        response_timed_out(x);
         break;
     case DEADLINE_TUNNEL:
-        x->end = EXCHANGE_END_TUNNEL_TIMEOUT;
-        conn_close(x->conn, CONN_CLOSE_IDLE_TIMEOUT);
+        exchange_end_tunnel(x);
         break;
     case DEADLINE_BODY:
         body_timed_out(x);
@@ -123,4 +138,20 @@ void exchange_on_deadline(struct exchange *x, enum deadline_kind kind)
         timed_out(x, EXCHANGE_END_BODY_TIMEOUT, false);
         break;
     }
+}
+
+static void on_request_deadline(struct deadline *d, enum deadline_kind kind)
+{
+    struct exchange *x = (struct exchange *)((char *)d - offsetof(struct exchange, request_deadline));
+    (void)kind;
+    timed_out(x, EXCHANGE_END_REQUEST_TIMEOUT, exchange_waits_for_client(x));
+}
+
+void exchange_set_up_deadlines(struct worker *w)
+{
+    static const enum deadline_kind kinds[] = { DEADLINE_CONNECT, DEADLINE_RESPONSE, DEADLINE_BODY,
+                                                DEADLINE_UPLOAD,  DEADLINE_STREAM,   DEADLINE_TUNNEL };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        deadline_table_on(&w->deadlines, kinds[i], on_deadline);
+    deadline_table_on(&w->deadlines, DEADLINE_REQUEST, on_request_deadline);
 }

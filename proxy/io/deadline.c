@@ -5,7 +5,13 @@ void deadline_table_init(struct deadline_table *table)
     for (int kind = 0; kind < DEADLINE_KIND_COUNT; kind++) {
         TAILQ_INIT(&table->lists[kind]);
         table->span_ms[kind] = 0;
+        table->on_expire[kind] = NULL;
     }
+}
+
+void deadline_table_on(struct deadline_table *table, enum deadline_kind kind, deadline_cb on_expire)
+{
+    table->on_expire[kind] = on_expire;
 }
 
 void deadline_start(struct deadline_table *table, struct deadline *d, enum deadline_kind kind, int64_t now_ms)
@@ -30,13 +36,13 @@ static bool is_over(const struct deadline_table *table, const struct deadline *d
     return span_ms > 0 && d->since_ms + span_ms <= now_ms;
 }
 
-void deadline_table_expire(struct deadline_table *table, int64_t now_ms, deadline_cb on_expire, void *owner)
+void deadline_table_expire(struct deadline_table *table, int64_t now_ms)
 {
     for (enum deadline_kind kind = DEADLINE_HEAD; kind < DEADLINE_KIND_COUNT; kind++) {
         struct deadline *first;
         while ((first = TAILQ_FIRST(&table->lists[kind])) && is_over(table, first, now_ms)) {
             deadline_stop(table, first);
-            on_expire(owner, first, kind);
+            table->on_expire[kind](first, kind);
         }
     }
 }

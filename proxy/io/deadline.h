@@ -40,17 +40,20 @@ struct deadline {
 
 TAILQ_HEAD(deadline_list, deadline);
 
+/* It has been stopped already. */
+typedef void (*deadline_cb)(struct deadline *deadline, enum deadline_kind kind);
+
 struct deadline_table {
     struct deadline_list lists[DEADLINE_KIND_COUNT];
     int64_t span_ms[DEADLINE_KIND_COUNT]; /* 0: never. May be changed at any time, for those that wait too */
+    deadline_cb on_expire[DEADLINE_KIND_COUNT];
 };
 
-typedef void (*deadline_cb)(void *owner, struct deadline *deadline, enum deadline_kind kind);
-
 void deadline_table_init(struct deadline_table *table);
+/* Whoever starts deadlines of a kind says first what is to happen when one of them is over. */
+void deadline_table_on(struct deadline_table *table, enum deadline_kind kind, deadline_cb on_expire);
 void deadline_start(struct deadline_table *table, struct deadline *d, enum deadline_kind kind, int64_t now_ms);
 void deadline_stop(struct deadline_table *table, struct deadline *d); /* idempotent */
-/* Stops each expired one, then calls. */
-void deadline_table_expire(struct deadline_table *table, int64_t now_ms, deadline_cb on_expire, void *owner);
+void deadline_table_expire(struct deadline_table *table, int64_t now_ms);
 
 #endif

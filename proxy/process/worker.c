@@ -238,7 +238,7 @@ static void end_tunnels(struct worker *w)
     for (c = TAILQ_FIRST(&w->conns); c; c = next) {
         next = TAILQ_NEXT(c, link);
         if (c->exchange && c->exchange->response_state == RESPONSE_TUNNELLING)
-            exchange_on_deadline(c->exchange, DEADLINE_TUNNEL);
+            exchange_end_tunnel(c->exchange);
     }
 }
 
@@ -281,42 +281,10 @@ static void worker_on_mail(void *owner, struct mail *mail)
     }
 }
 
-static void on_deadline(void *owner, struct deadline *d, enum deadline_kind kind)
-{
-    (void)owner;
-    switch (kind) {
-    case DEADLINE_HEAD:
-    case DEADLINE_FRESH:
-    case DEADLINE_IDLE:
-    case DEADLINE_REPLY:
-    case DEADLINE_LINGER:
-    case DEADLINE_LOOK:
-    case DEADLINE_THROTTLE:
-        conn_on_deadline((struct conn *)((char *)d - offsetof(struct conn, deadline)), kind);
-        break;
-    case DEADLINE_CONNECT:
-    case DEADLINE_RESPONSE:
-    case DEADLINE_BODY:
-    case DEADLINE_UPLOAD:
-    case DEADLINE_STREAM:
-    case DEADLINE_TUNNEL:
-        exchange_on_deadline((struct exchange *)((char *)d - offsetof(struct exchange, deadline)), kind);
-        break;
-    case DEADLINE_REQUEST:
-        exchange_on_deadline((struct exchange *)((char *)d - offsetof(struct exchange, request_deadline)), kind);
-        break;
-    case DEADLINE_UPSTREAM_IDLE:
-        upstream_close((struct upstream *)((char *)d - offsetof(struct upstream, deadline)));
-        break;
-    default:
-        break;
-    }
-}
-
 /* What a flood has left behind. The allocator keeps what is freed: once no more comes, it is asked to give that back too. */
 static void trim_memory(struct worker *w)
 {
-    size_t bytes = slab_trim(&w->conn_slab) + slab_trim(&w->exchange_slab) + slab_trim(&w->upstream_slab) +
+    size_t bytes = slab_trim(&w->conn_yard.slab) + slab_trim(&w->exchange_yard.slab) + slab_trim(&w->upstream_yard.slab) +
                    buffer_pool_trim(&w->buffers);
     w->trimmed_bytes += bytes;
     if (bytes >= TRIM_BYTES_MIN || w->trimmed_bytes < TRIM_BYTES_MIN)
@@ -330,7 +298,7 @@ static void worker_on_tick(void *owner)
     struct worker *w = owner;
     worker_enter(w);
     http_date_set(&w->date, clock_wall_us());
-    deadline_table_expire(&w->deadlines, worker_now_ms(w), on_deadline, w);
+    deadline_table_expire(&w->deadlines, worker_now_ms(w));
     for (size_t i = 0; i < w->listener_count; i++)
         listener_resume(&w->listeners[i]);
     if (access_log_is_on(&w->access_log))
@@ -339,26 +307,6 @@ static void worker_on_tick(void *owner)
         go_on_leaving(w);
     if (++w->tick_count % TRIM_TICKS == 0)
         trim_memory(w);
-}
-
-/* Frees what was closed in this turn: no callback can name it any more. */
-static void reap(struct worker *w)
-{
-    struct conn *c;
-    struct exchange *x;
-    struct upstream *u;
-    while ((x = TAILQ_FIRST(&w->dead_exchanges))) {
-        TAILQ_REMOVE(&w->dead_exchanges, x, link);
-        slab_give_back(&w->exchange_slab, x);
-    }
-    while ((u = TAILQ_FIRST(&w->dead_upstreams))) {
-        TAILQ_REMOVE(&w->dead_upstreams, u, link);
-        slab_give_back(&w->upstream_slab, u);
-    }
-    while ((c = TAILQ_FIRST(&w->dead_conns))) {
-        TAILQ_REMOVE(&w->dead_conns, c, link);
-        slab_give_back(&w->conn_slab, c);
-    }
 }
 
 static void init_stats(struct worker *w, const struct worker_options *options)
@@ -372,18 +320,6 @@ static void init_stats(struct worker *w, const struct worker_options *options)
         w->loads.by_worker[i] = stats_endpoints(options->stats, i);
 }
 
-static void init_lists(struct worker *w)
-{
-    TAILQ_INIT(&w->conns);
-    TAILQ_INIT(&w->dead_conns);
-    TAILQ_INIT(&w->dead_exchanges);
-    STAILQ_INIT(&w->due_exchanges);
-    TAILQ_INIT(&w->dead_upstreams);
-    slab_init(&w->conn_slab, sizeof(struct conn));
-    slab_init(&w->exchange_slab, sizeof(struct exchange));
-    slab_init(&w->upstream_slab, sizeof(struct upstream));
-}
-
 struct worker *worker_new(const struct worker_options *options)
 {
     struct worker *w = mem_alloc(sizeof *w);
@@ -393,9 +329,12 @@ struct worker *worker_new(const struct worker_options *options)
     w->main_mailbox = options->main_mailbox;
     w->mailbox = mailbox_new(w->loop, worker_on_mail, w);
     init_stats(w, options);
-    init_lists(w);
     buffer_pool_init(&w->buffers, UINT64_MAX, w->stats);
     deadline_table_init(&w->deadlines);
+    grave_list_init(&w->dead);
+    conn_set_up(w);
+    exchange_set_up(w);
+    upstream_set_up(w);
     access_log_init(&w->access_log, options->access_log_fd, w->stats);
     w->pools = mem_alloc_array(STATS_ENDPOINTS_MAX, sizeof *w->pools);
     for (size_t i = 0; i < STATS_ENDPOINTS_MAX; i++)
@@ -433,14 +372,14 @@ static void close_all(struct worker *w)
     }
     for (size_t i = 0; i < STATS_ENDPOINTS_MAX; i++)
         upstream_pool_evict_idle(&w->pools[i]);
-    reap(w);
+    grave_list_empty(&w->dead);
 }
 
 void worker_turn(struct worker *w, bool waits)
 {
     event_base_loop(w->base, EVLOOP_ONCE | (waits ? 0 : EVLOOP_NONBLOCK));
     exchange_send_due(w);
-    reap(w);
+    grave_list_empty(&w->dead);
     w->is_clock_read = false;
 }
 
@@ -460,9 +399,9 @@ void worker_free(struct worker *w)
     mailbox_free(w->mailbox);
     access_log_fini(&w->access_log);
     buffer_pool_fini(&w->buffers);
-    slab_fini(&w->conn_slab);
-    slab_fini(&w->exchange_slab);
-    slab_fini(&w->upstream_slab);
+    slab_fini(&w->conn_yard.slab);
+    slab_fini(&w->exchange_yard.slab);
+    slab_fini(&w->upstream_yard.slab);
     loop_free(w->loop);
     free(w->pools);
     free(w->cursors);

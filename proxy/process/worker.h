@@ -16,11 +16,11 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/mailbox.h"
-#include "base/slab.h"
 #include "proxy/log/access_log.h"
 #include "proxy/io/buffer_pool.h"
 #include "proxy/client/client_table.h"
 #include "proxy/io/deadline.h"
+#include "proxy/io/graveyard.h"
 #include "proxy/message/fault.h"
 #include "proxy/h1/head.h"
 #include "proxy/message/http_date.h"
@@ -29,7 +29,6 @@
 #include "proxy/upstream/pool.h"
 
 TAILQ_HEAD(conn_list, conn);
-TAILQ_HEAD(exchange_list, exchange);
 STAILQ_HEAD(exchange_queue, exchange);
 
 /* SERVING --> RETIRING: a successor has the listening sockets. Who is connected still has WORKER_RETIRE_MS to ask
@@ -79,18 +78,17 @@ struct worker {
     struct timer tick;
     struct listener *listeners;
     size_t listener_count; /* sockets, that is */
-    struct conn_list conns, dead_conns;
-    struct exchange_list dead_exchanges;
+    struct conn_list conns;
     struct exchange_queue due_exchanges; /* to be sent when this turn ends */
     uint32_t due_count;
-    struct upstream_list dead_upstreams;
     uint32_t conn_count, exchange_count, retry_count; /* open, under way, under way and not at their first try */
     struct client_table *clients;
     struct client_limits client_limits;
     bool limits_requests, limits_body_bytes; /* a rate of clients or of a listener is set: see conn_rates.c */
     int64_t splice_bytes_min;                /* 0: bodies are copied */
     struct slice via;
-    struct slab conn_slab, exchange_slab, upstream_slab;
+    struct grave_list dead; /* of this turn, of all kinds */
+    struct graveyard conn_yard, exchange_yard, upstream_yard;
     uint32_t tick_count;
     size_t trimmed_bytes; /* freed since the allocator was last asked to give pages back */
     struct access_log access_log;

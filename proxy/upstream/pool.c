@@ -1,11 +1,11 @@
 #include "proxy/upstream/pool.h"
 
 #include "base/check.h"
-#include "proxy/exchange/exchange.h"
 #include "proxy/process/worker.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -66,7 +66,7 @@ static void upstream_on_readable(evutil_socket_t fd, short what, void *arg)
     struct upstream *u = arg;
     worker_enter(u->worker);
     if (u->state == UPSTREAM_BUSY)
-        exchange_on_upstream_readable(u->exchange);
+        u->events->readable(u->taker);
     else
         upstream_close(u);
 }
@@ -91,13 +91,25 @@ static void upstream_on_writable(evutil_socket_t fd, short what, void *arg)
             channel_set_reading(&u->channel, true);
             channel_set_writing(&u->channel, false);
         }
-        exchange_on_connected(u->exchange, cause);
+        u->events->connected(u->taker, cause);
     } else if (u->state == UPSTREAM_BUSY) {
-        exchange_on_upstream_writable(u->exchange);
+        u->events->writable(u->taker);
     }
 }
 
-struct upstream *upstream_pool_take(struct worker *w, uint32_t slot, struct exchange *exchange)
+static void upstream_on_deadline(struct deadline *d, enum deadline_kind kind)
+{
+    (void)kind;
+    upstream_close((struct upstream *)((char *)d - offsetof(struct upstream, deadline)));
+}
+
+void upstream_set_up(struct worker *w)
+{
+    graveyard_init(&w->upstream_yard, sizeof(struct upstream), offsetof(struct upstream, grave), &w->dead);
+    deadline_table_on(&w->deadlines, DEADLINE_UPSTREAM_IDLE, upstream_on_deadline);
+}
+
+struct upstream *upstream_pool_take(struct worker *w, uint32_t slot, const struct upstream_events *events, void *taker)
 {
     struct upstream *u = TAILQ_FIRST(&w->pools[slot].idle);
     if (!u)
@@ -106,12 +118,14 @@ struct upstream *upstream_pool_take(struct worker *w, uint32_t slot, struct exch
     u->state = UPSTREAM_BUSY;
     u->is_reused = true;
     u->had_bytes = false;
-    u->exchange = exchange;
+    u->events = events;
+    u->taker = taker;
     STATS_ADD(w->stats->upstream_reuses, 1);
     return u;
 }
 
-struct upstream *upstream_connect(struct worker *w, const struct endpoint *endpoint, struct exchange *exchange)
+struct upstream *upstream_connect(struct worker *w, const struct endpoint *endpoint,
+                                  const struct upstream_events *events, void *taker)
 {
     int one = 1;
     int fd = socket(endpoint->address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -124,20 +138,21 @@ struct upstream *upstream_connect(struct worker *w, const struct endpoint *endpo
         errno = cause;
         return NULL;
     }
-    struct upstream *u = slab_take(&w->upstream_slab);
+    struct upstream *u = slab_take(&w->upstream_yard.slab);
     if (!u) {
         close(fd);
         errno = ENOMEM;
         return NULL;
     }
     u->worker = w;
-    u->exchange = exchange;
+    u->events = events;
+    u->taker = taker;
     u->slot = endpoint->slot;
     u->state = UPSTREAM_CONNECTING;
     channel_open(&u->channel, w->base, fd, upstream_on_readable, upstream_on_writable, u);
     if (!channel_set_writing(&u->channel, true)) {
         close(fd);
-        slab_give_back(&w->upstream_slab, u);
+        slab_give_back(&w->upstream_yard.slab, u);
         errno = ENOMEM;
         return NULL;
     }
@@ -157,7 +172,7 @@ void upstream_give_back(struct upstream *u, bool is_reusable)
         upstream_close(u);
         return;
     }
-    u->exchange = NULL;
+    u->taker = NULL;
     u->state = UPSTREAM_IDLE;
     channel_set_reading(&u->channel, true); /* off when the client was slow to take the last piece */
     TAILQ_INSERT_HEAD(&pool->idle, u, link);
@@ -173,7 +188,7 @@ void upstream_close(struct upstream *u)
     if (u->state == UPSTREAM_IDLE)
         leave_pool(u);
     u->state = UPSTREAM_CLOSED;
-    u->exchange = NULL;
+    u->taker = NULL;
     channel_close(&u->channel, &u->worker->buffers);
-    TAILQ_INSERT_TAIL(&u->worker->dead_upstreams, u, link);
+    graveyard_bury(&u->worker->upstream_yard, u);
 }

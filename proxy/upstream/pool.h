@@ -1,6 +1,6 @@
-/* upstream/pool: connections to endpoints. An upstream connection is either busy (one exchange owns it) or idle in its
- * endpoint's pool, newest first, so that the surplus ages and is closed. One worker; pools are an array by endpoint
- * slot and outlive snapshots. */
+/* upstream/pool: connections to endpoints. An upstream connection is either taken (whoever took it owns it, and hears of it by
+ * the events that he gave) or idle in its endpoint's pool, newest first, so that the surplus ages and is closed. One worker;
+ * pools are an array by endpoint slot and outlive snapshots. */
 #ifndef PROXY_UPSTREAM_POOL_H
 #define PROXY_UPSTREAM_POOL_H
 
@@ -10,24 +10,35 @@
 
 #include "proxy/io/channel.h"
 #include "proxy/io/deadline.h"
+#include "proxy/io/graveyard.h"
 #include "proxy/snapshot/endpoint.h"
 
 struct worker;
-struct exchange;
 
 enum upstream_state { UPSTREAM_CONNECTING = 0, UPSTREAM_BUSY, UPSTREAM_IDLE, UPSTREAM_CLOSED, UPSTREAM_STATE_COUNT };
 
+/* What its taker hears of a connection. */
+struct upstream_events {
+    void (*connected)(void *taker, int cause); /* cause: 0 or an errno */
+    void (*readable)(void *taker);
+    void (*writable)(void *taker);
+};
+
 struct upstream {
-    struct worker *worker;     /* borrowed */
-    struct exchange *exchange; /* owner while connecting or busy */
+    struct worker *worker;                /* borrowed */
+    void *taker;                          /* its owner while connecting or busy */
+    const struct upstream_events *events; /* of the taker */
     struct channel channel;
     struct deadline deadline; /* while idle */
     uint32_t slot;            /* endpoint */
     enum upstream_state state;
     bool is_reused;             /* has carried an exchange before */
-    bool had_bytes;             /* of the present exchange's response */
+    bool had_bytes;             /* of the response to its present taker */
     bool is_personal;           /* its PROXY header names one client: it carries one exchange */
-    TAILQ_ENTRY(upstream) link; /* pool while idle, dead list while closed */
+    union {
+        TAILQ_ENTRY(upstream) link; /* of its pool, while idle */
+        struct grave grave;         /* once closed */
+    };
 };
 
 TAILQ_HEAD(upstream_list, upstream);
@@ -50,11 +61,15 @@ void upstream_pool_shun(struct upstream_pool *pool, int64_t now_ms);
 /* A try has failed, one of so many that were in flight; retries do not count, or they would allow more of their kind. */
 void upstream_pool_note_loss(struct upstream_pool *pool, uint64_t in_flight, int64_t now_ms);
 
-/* The newest idle one, now busy and owned by the exchange; null when there is none. */
-struct upstream *upstream_pool_take(struct worker *w, uint32_t slot, struct exchange *exchange);
+/* Once for each worker, before anything else. */
+void upstream_set_up(struct worker *w);
+
+/* The newest idle one, now busy and the taker's; null when there is none. */
+struct upstream *upstream_pool_take(struct worker *w, uint32_t slot, const struct upstream_events *events, void *taker);
 /* A new one, connecting. Null when no socket can be had or the network refuses at once (errno is set). */
-struct upstream *upstream_connect(struct worker *w, const struct endpoint *endpoint, struct exchange *exchange);
-/* Ends the exchange's ownership: idle in its pool when reusable and there is room, else closed. */
+struct upstream *upstream_connect(struct worker *w, const struct endpoint *endpoint,
+                                  const struct upstream_events *events, void *taker);
+/* Ends the taker's ownership: idle in its pool when reusable and there is room, else closed. */
 void upstream_give_back(struct upstream *u, bool is_reusable);
 void upstream_close(struct upstream *u); /* idempotent; freed when the turn ends */
 

@@ -26,7 +26,6 @@ rooms='io h1 balance route snapshot message log upstream exchange client process
 # What still calls upwards, "FROM-FILE TO-HEADER" (a room stands for all its files):
 upwards='
 upstream proxy/process/worker.h
-upstream proxy/exchange/exchange.h
 exchange proxy/process/worker.h
 exchange proxy/client/conn.h
 exchange proxy/client/listener.h

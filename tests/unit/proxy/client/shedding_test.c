@@ -32,8 +32,8 @@ static int set_up(void **state)
     w->now_us = 1000000000;
     w->clients = client_table_new(64, 1);
     deadline_table_init(&w->deadlines);
-    TAILQ_INIT(&w->conns);
-    TAILQ_INIT(&w->dead_conns);
+    grave_list_init(&w->dead);
+    conn_set_up(w);
     *state = b;
     return 0;
 }
@@ -81,9 +81,14 @@ static void add_many(struct bench *b, size_t count, unsigned client, enum conn_s
 /* The one that has gone; null: none. */
 static struct conn *gone(struct bench *b)
 {
-    struct conn *c = TAILQ_LAST(&b->worker.dead_conns, conn_list);
-    if (c)
-        TAILQ_REMOVE(&b->worker.dead_conns, c, link);
+    struct grave **last = &b->worker.dead.first;
+    if (!*last)
+        return NULL;
+    while ((*last)->next)
+        last = &(*last)->next;
+    struct conn *c = (struct conn *)((char *)*last - offsetof(struct conn, grave));
+    *last = NULL;
+    b->worker.dead.end = last;
     return c;
 }
 

@@ -296,8 +296,7 @@ static void check_rest(struct rig *rig)
     promise(rig->old_snapshots <= 1 && rig->old_snapshots + rig->kept_rows <= exchange_count - w->hold->pins,
             "old snapshots are given back");
     promise(w->retry_count <= exchange_count, "count of retries");
-    promise(TAILQ_EMPTY(&w->dead_conns) && TAILQ_EMPTY(&w->dead_exchanges) && TAILQ_EMPTY(&w->dead_upstreams),
-            "the dead are buried");
+    promise(!w->dead.first, "the dead are buried");
     check_pools(w);
 }
 
@@ -356,7 +355,7 @@ void rig_settle(struct rig *rig)
     wire_use(rig);
     for (;;) {
         bool any = serve_peers(rig);
-        if (is_ready(rig) || !TAILQ_EMPTY(&rig->worker->dead_conns))
+        if (is_ready(rig) || rig->worker->dead.first)
             worker_turn(rig->worker, false);
         else if (!any)
             break;

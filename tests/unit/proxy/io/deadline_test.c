@@ -23,9 +23,11 @@ struct room {
     int order[64], expired_count;
 };
 
-static void on_expire(void *owner, struct deadline *d, enum deadline_kind kind)
+static struct room the_room;
+
+static void on_expire(struct deadline *d, enum deadline_kind kind)
 {
-    struct room *room = owner;
+    struct room *room = &the_room;
     struct waiter *w = (struct waiter *)d;
     assert_int_equal(d->kind, DEADLINE_NONE); /* it may be started again or freed in here */
     room->order[room->expired_count++] = (int)(w - room->waiters);
@@ -37,18 +39,20 @@ static void on_expire(void *owner, struct deadline *d, enum deadline_kind kind)
 
 static int set_up(void **state)
 {
-    static struct room room;
-    memset(&room, 0, sizeof room);
-    deadline_table_init(&room.table);
-    room.table.span_ms[DEADLINE_HEAD] = 100;
-    room.table.span_ms[DEADLINE_BODY] = 1000;
-    *state = &room;
+    struct room *room = &the_room;
+    memset(room, 0, sizeof *room);
+    deadline_table_init(&room->table);
+    for (enum deadline_kind kind = DEADLINE_HEAD; kind < DEADLINE_KIND_COUNT; kind++)
+        deadline_table_on(&room->table, kind, on_expire);
+    room->table.span_ms[DEADLINE_HEAD] = 100;
+    room->table.span_ms[DEADLINE_BODY] = 1000;
+    *state = room;
     return 0;
 }
 
 static void expire(struct room *room, int64_t now_ms)
 {
-    deadline_table_expire(&room->table, now_ms, on_expire, room);
+    deadline_table_expire(&room->table, now_ms);
 }
 
 static void start(struct room *room, int waiter, enum deadline_kind kind, int64_t now_ms)
@@ -156,9 +160,9 @@ static void a_callback_may_start_its_own_and_stop_another(void **state)
     assert_int_equal(room->waiters[0].expired_count, 2);
 }
 
-static void stop_second_waiter(void *owner, struct deadline *d, enum deadline_kind kind)
+static void stop_second_waiter(struct deadline *d, enum deadline_kind kind)
 {
-    struct room *room = owner;
+    struct room *room = &the_room;
     (void)d;
     (void)kind;
     room->expired_count++;
@@ -170,7 +174,8 @@ static void one_that_a_callback_stops_does_not_expire_any_more(void **state)
     struct room *room = *state;
     for (int i = 0; i < 3; i++)
         start(room, i, DEADLINE_HEAD, 0);
-    deadline_table_expire(&room->table, 100, stop_second_waiter, room);
+    deadline_table_on(&room->table, DEADLINE_HEAD, stop_second_waiter);
+    expire(room, 100);
     assert_int_equal(room->expired_count, 2);
 }
 
