@@ -4,7 +4,9 @@
 #include "base/log.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/exchange/reply.h"
-#include "proxy/process/worker.h"
+#include "proxy/client/clients.h"
+#include "proxy/client/listener.h"
+#include "proxy/worker/worker.h"
 
 #include <netinet/tcp.h>
 #include <stddef.h>
@@ -70,12 +72,12 @@ void conn_close(struct conn *c, enum conn_close_reason reason)
     channel_close(&c->channel, &w->buffers);
     free(c->proxied);
     c->proxied = NULL;
-    TAILQ_REMOVE(&w->conns, c, link);
-    graveyard_bury(&w->conn_yard, c);
+    TAILQ_REMOVE(&w->clients->conns, c, link);
+    graveyard_bury(&w->clients->yard, c);
     conn_leave_client_table(c);
     c->listener->conn_count--;
-    w->conn_count--;
-    STATS_SET(w->stats->connections_open, w->conn_count);
+    w->clients->conn_count--;
+    STATS_SET(w->stats->connections_open, w->clients->conn_count);
 }
 
 /* Our last byte is out. The client may still be sending: closing now would reset the connection and could destroy the
@@ -309,7 +311,8 @@ static bool receive_once(struct conn *c)
     struct worker *w = c->worker;
     bool is_body = c->state == CONN_IN_EXCHANGE;
     /* A body that is in the pipe already stays there, whatever limit comes in the middle of it. */
-    bool is_counted = w->limits_body_bytes && is_body && !c->exchange->request_body.pipe && conn_counts_body_bytes(c);
+    bool is_counted =
+        w->clients->limits_body_bytes && is_body && !c->exchange->request_body.pipe && conn_counts_body_bytes(c);
     size_t before = buffer_len(c->channel.in);
     if (is_counted && !conn_may_read_body(c)) {
         throttle(c);
@@ -373,7 +376,7 @@ void conn_open(struct listener *listener, int fd, const union endpoint_address *
     bool has_proxy_header = worker_snapshot(w)->settings.listeners[listener->index].proxy_protocol;
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* only speed depends on it */
-    struct conn *c = slab_take(&w->conn_yard.slab);
+    struct conn *c = slab_take(&w->clients->yard.slab);
     if (!c) {
         STATS_ADD(w->stats->connections_refused, 1);
         close(fd);
@@ -382,10 +385,10 @@ void conn_open(struct listener *listener, int fd, const union endpoint_address *
     c->worker = w;
     c->listener = listener;
     channel_open(&c->channel, w->base, fd, conn_on_readable, conn_on_writable, c);
-    TAILQ_INSERT_TAIL(&w->conns, c, link);
+    TAILQ_INSERT_TAIL(&w->clients->conns, c, link);
     listener->conn_count++;
-    w->conn_count++;
-    STATS_SET(w->stats->connections_open, w->conn_count);
+    w->clients->conn_count++;
+    STATS_SET(w->stats->connections_open, w->clients->conn_count);
     STATS_ADD(w->stats->connections_accepted, 1);
     conn_set_state(c, has_proxy_header ? CONN_READING_PROXY_HEADER : CONN_IDLE);
     if (conn_admit(c, peer))
@@ -460,10 +463,17 @@ void conn_set_up(struct worker *w)
 {
     static const enum deadline_kind kinds[] = { DEADLINE_HEAD,   DEADLINE_FRESH, DEADLINE_IDLE,    DEADLINE_REPLY,
                                                 DEADLINE_LINGER, DEADLINE_LOOK,  DEADLINE_THROTTLE };
-    TAILQ_INIT(&w->conns);
-    graveyard_init(&w->conn_yard, sizeof(struct conn), offsetof(struct conn, grave), &w->dead);
+    TAILQ_INIT(&w->clients->conns);
+    graveyard_init(&w->clients->yard, sizeof(struct conn), offsetof(struct conn, grave), &w->dead);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         deadline_table_on(&w->deadlines, kinds[i], conn_on_deadline);
+    w->clients->table = client_table_new(CLIENT_TABLE_ENTRIES, worker_random(w));
+}
+
+void conn_tear_down(struct worker *w)
+{
+    client_table_free(w->clients->table);
+    slab_fini(&w->clients->yard.slab);
 }
 
 void conn_drain(struct conn *c)

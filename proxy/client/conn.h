@@ -89,7 +89,8 @@ const char *conn_state_to_str(enum conn_state state);
 const char *conn_close_reason_to_str(enum conn_close_reason reason);
 
 /* Once for each worker, before anything else. */
-void conn_set_up(struct worker *w);
+void conn_set_up(struct worker *w); /* w->clients is zeroed */
+void conn_tear_down(struct worker *w);
 void conn_open(struct listener *listener, int fd, const union endpoint_address *peer);
 void conn_close(struct conn *c,
                 enum conn_close_reason reason); /* idempotent; ends its exchange; freed when the turn ends */

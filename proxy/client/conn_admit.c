@@ -3,7 +3,9 @@
 #include "proxy/exchange/exchange.h"
 #include "proxy/client/proxy_protocol.h"
 #include "proxy/client/shedding.h"
-#include "proxy/process/worker.h"
+#include "proxy/client/clients.h"
+#include "proxy/client/listener.h"
+#include "proxy/worker/worker.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -48,10 +50,10 @@ static enum client_admission enter_client_table(struct conn *c, const struct net
                                                 struct client_entry **entry)
 {
     struct worker *w = c->worker;
-    struct client_limits limits = w->client_limits;
+    struct client_limits limits = w->clients->limits;
     if (c->is_trusted)
         limits.share = 0;
-    return client_table_enter(w->clients, address, &limits, worker_now_ms(w), entry);
+    return client_table_enter(w->clients->table, address, &limits, worker_now_ms(w), entry);
 }
 
 /* may_shed: whoever has its share gives up an idle connection for this one. False: it has been refused. */
@@ -84,7 +86,7 @@ void conn_leave_client_table(struct conn *c)
     if (!c->client)
         return;
     TAILQ_REMOVE(client_entry_conns(c->client), c, client_link);
-    client_table_leave(c->worker->clients, c->client, worker_now_ms(c->worker));
+    client_table_leave(c->worker->clients->table, c->client, worker_now_ms(c->worker));
     c->client = NULL;
 }
 
@@ -144,9 +146,9 @@ static void readmit(struct conn *c)
 void conn_readmit_all(struct worker *w)
 {
     struct conn *c, *next;
-    TAILQ_FOREACH (c, &w->conns, link)
+    TAILQ_FOREACH (c, &w->clients->conns, link)
         conn_leave_client_table(c);
-    for (c = TAILQ_FIRST(&w->conns); c; c = next) {
+    for (c = TAILQ_FIRST(&w->clients->conns); c; c = next) {
         next = TAILQ_NEXT(c, link);
         readmit(c);
     }

@@ -1,6 +1,6 @@
 #include "proxy/client/conn.h"
 
-#include "proxy/process/worker.h"
+#include "proxy/worker/worker.h"
 
 #include <arpa/inet.h>
 #include <string.h>

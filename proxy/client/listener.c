@@ -3,7 +3,8 @@
 #include "base/check.h"
 #include "proxy/client/conn.h"
 #include "proxy/client/shedding.h"
-#include "proxy/process/worker.h"
+#include "proxy/client/clients.h"
+#include "proxy/worker/worker.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,7 +29,8 @@ static bool has_its_own_limit(const struct listener *l)
 static bool is_full(const struct listener *l)
 {
     const struct worker *w = l->worker;
-    return w->conn_count >= (uint64_t)worker_snapshot(w)->settings.connections_per_worker || has_its_own_limit(l);
+    return w->clients->conn_count >= (uint64_t)worker_snapshot(w)->settings.connections_per_worker ||
+           has_its_own_limit(l);
 }
 
 /* Whether anybody waits: a place is only made for somebody. */

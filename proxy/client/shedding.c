@@ -1,7 +1,9 @@
 #include "proxy/client/shedding.h"
 
 #include "proxy/client/conn.h"
-#include "proxy/process/worker.h"
+#include "proxy/client/clients.h"
+#include "proxy/upstream/pool.h"
+#include "proxy/worker/worker.h"
 
 #include <stddef.h>
 
@@ -67,7 +69,7 @@ static struct conn *find_idle_of_client(struct worker *w, struct client_entry *c
 
 static struct conn *find_idle_of_crowd(struct worker *w, const struct listener *of)
 {
-    struct client_entry *biggest = client_table_biggest(w->clients);
+    struct client_entry *biggest = client_table_biggest(w->clients->table);
     if (!biggest || client_entry_connection_count(biggest) < CROWD_CONNECTIONS)
         return NULL;
     return find_idle_of_client(w, biggest, of);
@@ -100,14 +102,6 @@ static bool shed(struct worker *w, struct conn *c)
     return true;
 }
 
-static bool shed_upstream(struct worker *w)
-{
-    struct deadline *oldest = TAILQ_FIRST(&w->deadlines.lists[DEADLINE_UPSTREAM_IDLE]);
-    if (oldest)
-        upstream_close((struct upstream *)((char *)oldest - offsetof(struct upstream, deadline)));
-    return oldest != NULL;
-}
-
 enum shed_outcome shedding_make_place(struct worker *w, const struct listener *of)
 {
     if (shed(w, choose(w, of)))
@@ -124,7 +118,7 @@ bool shedding_free_descriptors(struct worker *w)
 {
     bool is_free = false;
     for (int i = 0; i < BATCH; i++) {
-        is_free |= shed_upstream(w);
+        is_free |= upstream_close_oldest_idle(w);
         is_free |= shed(w, choose(w, NULL));
     }
     return is_free;
@@ -132,5 +126,5 @@ bool shedding_free_descriptors(struct worker *w)
 
 bool shedding_free_descriptor_for_request(struct worker *w)
 {
-    return shed_upstream(w) || shed(w, choose_for_request(w));
+    return upstream_close_oldest_idle(w) || shed(w, choose_for_request(w));
 }

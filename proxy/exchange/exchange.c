@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "proxy/exchange/burn.h"
 #include "proxy/client/conn.h"
-#include "proxy/process/worker.h"
+#include "proxy/worker/worker.h"
 
 #include <stddef.h>
 
@@ -12,6 +12,11 @@ void exchange_set_up(struct worker *w)
     graveyard_init(&w->exchange_yard, sizeof(struct exchange), offsetof(struct exchange, grave), &w->dead);
     STAILQ_INIT(&w->due_exchanges);
     exchange_set_up_deadlines(w);
+}
+
+void exchange_tear_down(struct worker *w)
+{
+    slab_fini(&w->exchange_yard.slab);
 }
 
 static struct service_stats *service_stats_of(struct exchange *x)

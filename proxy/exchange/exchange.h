@@ -100,6 +100,7 @@ struct exchange {
 
 /* Once for each worker, before anything else. */
 void exchange_set_up(struct worker *w);
+void exchange_tear_down(struct worker *w);
 /* w->request holds a complete head at the start of the connection's `in`. */
 void exchange_start(struct conn *c);
 /* The client connection is being closed. */
@@ -121,6 +122,6 @@ void exchange_on_client_writable(struct exchange *x);
 /* Its client's body is not read for a while, because a share is used up; or is again. */
 void exchange_on_throttle(struct exchange *x, bool is_throttled);
 void exchange_end_tunnel(struct exchange *x); /* it has lasted long enough */
-void exchange_send_due(struct worker *w); /* the turn ends */
+void exchange_send_due(struct worker *w);     /* the turn ends */
 
 #endif

@@ -4,7 +4,7 @@
 #include "proxy/client/conn.h"
 #include "proxy/client/listener.h"
 #include "proxy/client/proxy_protocol.h"
-#include "proxy/process/worker.h"
+#include "proxy/worker/worker.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

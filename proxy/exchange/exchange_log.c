@@ -2,7 +2,7 @@
 
 #include "proxy/client/conn.h"
 #include "proxy/log/termination.h"
-#include "proxy/process/worker.h"
+#include "proxy/worker/worker.h"
 
 #include <arpa/inet.h>
 

@@ -4,6 +4,7 @@
 #define PROXY_EXCHANGE_EXCHANGE_PARTS_H
 
 #include "proxy/exchange/exchange.h"
+#include "proxy/upstream/pool.h"
 
 /* exchange_try.c: chooses an endpoint and connects or reuses; answers by itself when there is none. */
 void exchange_try(struct exchange *x);

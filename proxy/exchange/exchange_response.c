@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "proxy/message/body_splice.h"
 #include "proxy/client/conn.h"
-#include "proxy/process/worker.h"
+#include "proxy/worker/worker.h"
 
 #define INTERIM_RESPONSES_MAX 16
 #define RECEIVE_BYTES BUFFER_BODY_BYTES /* what comes with a head is taken in the same call */

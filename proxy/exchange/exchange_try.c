@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "proxy/client/conn.h"
 #include "proxy/client/shedding.h"
-#include "proxy/process/worker.h"
+#include "proxy/worker/worker.h"
 
 #include <errno.h>
 

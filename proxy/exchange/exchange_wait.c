@@ -1,7 +1,7 @@
 #include "proxy/exchange/exchange_parts.h"
 
 #include "proxy/client/conn.h"
-#include "proxy/process/worker.h"
+#include "proxy/worker/worker.h"
 
 #include <stddef.h>
 

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "proxy/snapshot/snapshot_builder.h"
-#include "proxy/process/worker.h"
+#include "proxy/process/worker_thread.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 struct fleet_worker {
-    struct worker *worker;
+    struct worker_thread *worker;
     pthread_t thread;
     int *listen_fds; /* owned array */
     bool has_stopped;
@@ -144,9 +144,9 @@ static void fleet_on_mail(void *owner, struct mail *mail)
     }
 }
 
-static void *worker_thread(void *arg)
+static void *run_worker(void *arg)
 {
-    worker_run(arg);
+    worker_thread_run(arg);
     return NULL;
 }
 
@@ -156,7 +156,7 @@ static void start_thread(struct fleet_worker *fw)
     sigset_t all, before;
     sigfillset(&all);
     check(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-    check(pthread_create(&fw->thread, NULL, worker_thread, fw->worker) == 0);
+    check(pthread_create(&fw->thread, NULL, run_worker, fw->worker) == 0);
     check(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
 }
 
@@ -169,15 +169,15 @@ static void start_worker(struct fleet *fleet, uint32_t index, const struct fleet
         for (size_t i = index; i < options->sockets_per_listener; i += options->workers)
             fw->listen_fds[count++] = options->listen_fds[l * options->sockets_per_listener + i];
     }
-    fw->worker = worker_new(&(struct worker_options){ .index = index,
-                                                      .worker_count = options->workers,
-                                                      .listen_fds = fw->listen_fds,
-                                                      .listen_fd_count = count,
-                                                      .listener_count = options->listener_count,
-                                                      .stats = options->stats,
-                                                      .main_mailbox = fleet->mailbox,
-                                                      .access_log_fd = options->access_log_fd,
-                                                      .via = fleet->via });
+    fw->worker = worker_thread_new(&(struct worker_options){ .index = index,
+                                                             .worker_count = options->workers,
+                                                             .listen_fds = fw->listen_fds,
+                                                             .listen_fd_count = count,
+                                                             .listener_count = options->listener_count,
+                                                             .stats = options->stats,
+                                                             .main_mailbox = fleet->mailbox,
+                                                             .access_log_fd = options->access_log_fd,
+                                                             .via = fleet->via });
     start_thread(fw);
     fleet->running_count++;
 }
@@ -211,7 +211,7 @@ void fleet_free(struct fleet *fleet)
 {
     check(fleet->running_count == 0);
     for (uint32_t w = 0; w < fleet->worker_count; w++) {
-        worker_free(fleet->workers[w].worker);
+        worker_thread_free(fleet->workers[w].worker);
         free(fleet->workers[w].listen_fds);
     }
     mailbox_free(fleet->mailbox);

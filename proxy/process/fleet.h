@@ -41,7 +41,7 @@ int64_t fleet_drain_ms(const struct fleet *fleet); /* how long a drain may take 
 /* Asks every worker to turn its loop. False: one has not done so since it was asked last. One that leaves is not asked. */
 bool fleet_ping(struct fleet *fleet);
 
-/* Each goes further than the one before (proxy/process/worker.h); on_stopped ends them. */
+/* Each goes further than the one before (proxy/worker/worker.h); on_stopped ends them. */
 void fleet_retire(struct fleet *fleet); /* a successor has the listening sockets */
 void fleet_drain(struct fleet *fleet);  /* nothing new; what is under way ends by itself */
 void fleet_end(struct fleet *fleet);    /* now, with a line in the access log for each request that is cut off */

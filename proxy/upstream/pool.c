@@ -1,11 +1,13 @@
 #include "proxy/upstream/pool.h"
 
 #include "base/check.h"
-#include "proxy/process/worker.h"
+#include "base/mem.h"
+#include "proxy/worker/worker.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,12 +19,6 @@ const char *upstream_state_to_str(enum upstream_state state)
     static const char *const names[] = { "CONNECTING", "BUSY", "IDLE", "CLOSED" };
     _Static_assert(sizeof names / sizeof *names == UPSTREAM_STATE_COUNT, "a name for each state");
     return names[state];
-}
-
-void upstream_pool_init(struct upstream_pool *pool)
-{
-    *pool = (struct upstream_pool){ 0 };
-    TAILQ_INIT(&pool->idle);
 }
 
 bool upstream_pool_is_shunned(const struct upstream_pool *pool, int64_t now_ms)
@@ -107,6 +103,15 @@ void upstream_set_up(struct worker *w)
 {
     graveyard_init(&w->upstream_yard, sizeof(struct upstream), offsetof(struct upstream, grave), &w->dead);
     deadline_table_on(&w->deadlines, DEADLINE_UPSTREAM_IDLE, upstream_on_deadline);
+    w->pools = mem_alloc_array(STATS_ENDPOINTS_MAX, sizeof *w->pools);
+    for (size_t i = 0; i < STATS_ENDPOINTS_MAX; i++)
+        TAILQ_INIT(&w->pools[i].idle);
+}
+
+void upstream_tear_down(struct worker *w)
+{
+    free(w->pools);
+    slab_fini(&w->upstream_yard.slab);
 }
 
 struct upstream *upstream_pool_take(struct worker *w, uint32_t slot, const struct upstream_events *events, void *taker)
@@ -191,4 +196,12 @@ void upstream_close(struct upstream *u)
     u->taker = NULL;
     channel_close(&u->channel, &u->worker->buffers);
     graveyard_bury(&u->worker->upstream_yard, u);
+}
+
+bool upstream_close_oldest_idle(struct worker *w)
+{
+    struct deadline *oldest = TAILQ_FIRST(&w->deadlines.lists[DEADLINE_UPSTREAM_IDLE]);
+    if (oldest)
+        upstream_close((struct upstream *)((char *)oldest - offsetof(struct upstream, deadline)));
+    return oldest != NULL;
 }

@@ -32,9 +32,9 @@ struct upstream {
     struct deadline deadline; /* while idle */
     uint32_t slot;            /* endpoint */
     enum upstream_state state;
-    bool is_reused;             /* has carried an exchange before */
-    bool had_bytes;             /* of the response to its present taker */
-    bool is_personal;           /* its PROXY header names one client: it carries one exchange */
+    bool is_reused;   /* has carried an exchange before */
+    bool had_bytes;   /* of the response to its present taker */
+    bool is_personal; /* its PROXY header names one client: it carries one exchange */
     union {
         TAILQ_ENTRY(upstream) link; /* of its pool, while idle */
         struct grave grave;         /* once closed */
@@ -54,7 +54,6 @@ struct upstream_pool {
 
 const char *upstream_state_to_str(enum upstream_state state);
 
-void upstream_pool_init(struct upstream_pool *pool);
 void upstream_pool_evict_idle(struct upstream_pool *pool);
 bool upstream_pool_is_shunned(const struct upstream_pool *pool, int64_t now_ms);
 void upstream_pool_shun(struct upstream_pool *pool, int64_t now_ms);
@@ -63,6 +62,7 @@ void upstream_pool_note_loss(struct upstream_pool *pool, uint64_t in_flight, int
 
 /* Once for each worker, before anything else. */
 void upstream_set_up(struct worker *w);
+void upstream_tear_down(struct worker *w);
 
 /* The newest idle one, now busy and the taker's; null when there is none. */
 struct upstream *upstream_pool_take(struct worker *w, uint32_t slot, const struct upstream_events *events, void *taker);
@@ -71,6 +71,7 @@ struct upstream *upstream_connect(struct worker *w, const struct endpoint *endpo
                                   const struct upstream_events *events, void *taker);
 /* Ends the taker's ownership: idle in its pool when reusable and there is room, else closed. */
 void upstream_give_back(struct upstream *u, bool is_reusable);
-void upstream_close(struct upstream *u); /* idempotent; freed when the turn ends */
+void upstream_close(struct upstream *u);           /* idempotent; freed when the turn ends */
+bool upstream_close_oldest_idle(struct worker *w); /* false: none is idle */
 
 #endif

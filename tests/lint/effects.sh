@@ -4,7 +4,7 @@
 set -u
 . tests/lint/sources.sh
 owners='proxy/log/access_log.c proxy/log/access_log_opener.c proxy/io/channel.c proxy/client/listener.c proxy/upstream/pool.c proxy/process/snapshot_file.c proxy/process/proxy.c
-proxy/process/fleet.c proxy/process/worker.c proxy/process/jail.c proxy/process/jail_self_test.c proxy/client/conn.c admin/server.c admin/connections.c daemon/child.c
+proxy/process/fleet.c proxy/process/worker_thread.c proxy/process/jail.c proxy/process/jail_self_test.c proxy/client/conn.c admin/server.c admin/connections.c daemon/child.c
 daemon/listen_sockets.c daemon/signals.c daemon/supervisor.c daemon/crew.c daemon/predecessors.c daemon/succession.c daemon/upgrade.c
 daemon/upgrade_order.c daemon/watchdog.c daemon/control.c daemon/main.c'
 calls='time|gettimeofday|clock_gettime|sleep|usleep|nanosleep|socket|socketpair|accept4?|connect|bind|listen|recv|recvfrom'

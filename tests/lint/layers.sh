@@ -22,16 +22,13 @@ check_layer proxy config base
 check_layer daemon admin controller discovery proxy config base
 
 # Inside proxy/ too: a room may include itself, proxy/stats, and the rooms below it. `rooms` names them from the lowest floor up.
-rooms='io h1 balance route snapshot message log upstream exchange client process'
+rooms='io h1 balance route snapshot message log worker upstream exchange client process'
 # What still calls upwards, "FROM-FILE TO-HEADER" (a room stands for all its files):
 upwards='
-upstream proxy/process/worker.h
-exchange proxy/process/worker.h
 exchange proxy/client/conn.h
 exchange proxy/client/listener.h
 exchange proxy/client/proxy_protocol.h
-exchange proxy/client/shedding.h
-client proxy/process/worker.h'
+exchange proxy/client/shedding.h'
 below=
 for room in $rooms; do
     below="$below $room"

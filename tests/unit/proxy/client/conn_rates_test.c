@@ -7,13 +7,16 @@
 #include "proxy/client/conn.h"
 
 #include "base/mem.h"
-#include "proxy/process/worker.h"
+#include "proxy/client/clients.h"
+#include "proxy/client/listener.h"
+#include "proxy/worker/worker.h"
 
 #include <stdlib.h>
 
 /* Two connections of one client, each on a listener of its own, and one of an unknown client on the first listener. */
 struct bench {
     struct worker *worker;
+    struct clients clients;
     struct listener limited, free;
     struct conn on_limited, on_free, unknown;
 };
@@ -33,11 +36,12 @@ static int set_up(void **state)
     b->limited = b->free = (struct listener){ .worker = b->worker, .requests = full, .body_bytes = full };
     b->on_limited = b->unknown = (struct conn){ .worker = b->worker, .listener = &b->limited };
     b->on_free = (struct conn){ .worker = b->worker, .listener = &b->free };
-    b->worker->clients = client_table_new(4, 1);
+    b->worker->clients = &b->clients;
+    b->clients.table = client_table_new(4, 1);
     assert_true(network_parse("192.0.2.1", &network));
-    assert_int_equal(client_table_enter(b->worker->clients, &network.address, &b->worker->client_limits, 5000,
-                                        &b->on_limited.client),
-                     CLIENT_ADMITTED);
+    assert_int_equal(
+        client_table_enter(b->clients.table, &network.address, &b->clients.limits, 5000, &b->on_limited.client),
+        CLIENT_ADMITTED);
     b->on_free.client = b->on_limited.client;
     *state = b;
     return 0;
@@ -46,7 +50,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct bench *b = *state;
-    client_table_free(b->worker->clients);
+    client_table_free(b->clients.table);
     free(b->worker);
     free(b);
     return 0;
@@ -78,7 +82,7 @@ static void a_request_that_the_listener_refuses_takes_nothing_of_the_client(void
 {
     struct bench *b = *state;
     b->limited.requests_per_second = 2;
-    b->worker->client_limits.requests_per_second = 5;
+    b->clients.limits.requests_per_second = 5;
     assert_int_equal(take_requests(&b->on_limited), 2);
     for (int i = 0; i < 100; i++)
         assert_false(conn_take_request(&b->on_limited));
@@ -89,7 +93,7 @@ static void a_request_that_the_client_refuses_takes_nothing_of_the_listener(void
 {
     struct bench *b = *state;
     b->limited.requests_per_second = 5;
-    b->worker->client_limits.requests_per_second = 2;
+    b->clients.limits.requests_per_second = 2;
     assert_int_equal(take_requests(&b->on_limited), 2);
     for (int i = 0; i < 100; i++)
         assert_false(conn_take_request(&b->on_limited));
@@ -104,7 +108,7 @@ static void body_bytes_are_counted_where_a_limit_holds(void **state)
     assert_true(conn_counts_body_bytes(&b->on_limited) && conn_counts_body_bytes(&b->unknown));
     assert_false(conn_counts_body_bytes(&b->on_free));
     b->limited.body_bytes_per_second = 0;
-    b->worker->client_limits.body_bytes_per_second = 1;
+    b->clients.limits.body_bytes_per_second = 1;
     assert_true(conn_counts_body_bytes(&b->on_limited) && conn_counts_body_bytes(&b->on_free));
     assert_false(conn_counts_body_bytes(&b->unknown));
 }
@@ -127,7 +131,7 @@ static void body_bytes_are_taken_of_both_and_either_makes_them_wait(void **state
 {
     struct bench *b = *state;
     b->limited.body_bytes_per_second = 1000;
-    b->worker->client_limits.body_bytes_per_second = 2000;
+    b->clients.limits.body_bytes_per_second = 2000;
     conn_take_body_bytes(&b->on_limited, 1000);
     assert_false(conn_may_read_body(&b->on_limited));
     assert_true(conn_may_read_body(&b->on_free));

@@ -8,7 +8,9 @@
 
 #include "base/mem.h"
 #include "proxy/client/conn.h"
-#include "proxy/process/worker.h"
+#include "proxy/client/clients.h"
+#include "proxy/client/listener.h"
+#include "proxy/worker/worker.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 /* Connections in the states that shedding looks at, without sockets. */
 struct bench {
     struct worker worker;
+    struct clients clients;
     struct worker_stats stats;
     struct listener listeners[2];
     struct conn conns[CONNS_MAX];
@@ -30,7 +33,7 @@ static int set_up(void **state)
     struct worker *w = &b->worker;
     w->stats = &b->stats;
     w->now_us = 1000000000;
-    w->clients = client_table_new(64, 1);
+    w->clients = &b->clients;
     deadline_table_init(&w->deadlines);
     grave_list_init(&w->dead);
     conn_set_up(w);
@@ -41,7 +44,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct bench *b = *state;
-    client_table_free(b->worker.clients);
+    conn_tear_down(&b->worker);
     free(b);
     return 0;
 }
@@ -57,15 +60,16 @@ static struct conn *add(struct bench *b, unsigned client, enum conn_state state,
     *c = (struct conn){ .worker = w, .listener = &b->listeners[0], .state = state, .has_served = has_served };
     c->channel.fd = -1;
     b->listeners[0].conn_count++;
-    w->conn_count++;
-    TAILQ_INSERT_TAIL(&w->conns, c, link);
+    b->clients.conn_count++;
+    TAILQ_INSERT_TAIL(&b->clients.conns, c, link);
     deadline_start(&w->deadlines, &c->deadline, kind, worker_now_ms(w) - waited_ms);
     if (client > 0) {
         char text[32];
         struct network network;
         snprintf(text, sizeof text, "192.0.2.%u", client);
         assert_true(network_parse(text, &network));
-        assert_int_equal(client_table_enter(w->clients, &network.address, &limits, 0, &c->client), CLIENT_ADMITTED);
+        assert_int_equal(client_table_enter(b->clients.table, &network.address, &limits, 0, &c->client),
+                         CLIENT_ADMITTED);
         TAILQ_INSERT_TAIL(client_entry_conns(c->client), c, client_link);
     }
     return c;
@@ -162,7 +166,7 @@ static void a_crowd_pays_before_others_that_have_waited_longer(void **state)
     const struct client_entry *first = b->conns[2].client, *second = b->conns[27].client;
     for (int i = 0; i < 8; i++) /* 30 of the second until it has no more than the first, then of both */
         assert_non_null(shed(b));
-    assert_int_equal(b->worker.conn_count, 49);
+    assert_int_equal(b->clients.conn_count, 49);
     assert_int_equal(b->conns[0].state, CONN_IDLE);
     assert_int_equal(b->conns[1].state, CONN_IDLE);
     assert_in_range(client_entry_connection_count(first), 22, 25);
@@ -191,7 +195,7 @@ static void half_heads_of_a_crowd_go_when_they_are_all_there_is(void **state)
     struct conn *c = shed(b);
     assert_non_null(c);
     assert_ptr_equal(c->state == CONN_CLOSED ? c->listener : NULL, &b->listeners[0]);
-    assert_int_equal(b->worker.conn_count, 40);
+    assert_int_equal(b->clients.conn_count, 40);
 }
 
 static void a_crowd_of_which_most_are_busy_is_looked_through_bit_by_bit(void **state)

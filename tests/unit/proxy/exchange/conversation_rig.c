@@ -98,7 +98,7 @@ void rig_publish(struct rig *rig, const char *document)
     wire_use(rig);
     build_snapshot(rig, document);
     rig->old_snapshots++;
-    worker_post_snapshot(rig->worker, &rig->snapshot->holds[0]);
+    worker_post_snapshot(rig->thread, &rig->snapshot->holds[0]);
     rig_settle(rig);
 }
 
@@ -118,27 +118,28 @@ struct rig *rig_new(const char *document)
     rig->log_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     rig->now_us = START_US;
     clock_set_fake(rig->now_us);
-    rig->worker = worker_new(&(struct worker_options){ .worker_count = 1,
-                                                       .listen_fds = &rig->listen_fd,
-                                                       .listener_count = 1,
-                                                       .listen_fd_count = 1,
-                                                       .stats = rig->stats,
-                                                       .main_mailbox = rig->main_mailbox,
-                                                       .access_log_fd = rig->log_fd,
-                                                       .via = RIG_VIA });
+    rig->thread = worker_thread_new(&(struct worker_options){ .worker_count = 1,
+                                                              .listen_fds = &rig->listen_fd,
+                                                              .listener_count = 1,
+                                                              .listen_fd_count = 1,
+                                                              .stats = rig->stats,
+                                                              .main_mailbox = rig->main_mailbox,
+                                                              .access_log_fd = rig->log_fd,
+                                                              .via = RIG_VIA });
+    rig->worker = &rig->thread->worker;
     rig->epoll_fd = newest_epoll_fd();
-    timer_stop(&rig->worker->tick);
-    worker_post_snapshot(rig->worker, &rig->snapshot->holds[0]);
-    worker_turn(rig->worker, false);
+    timer_stop(&rig->thread->tick);
+    worker_post_snapshot(rig->thread, &rig->snapshot->holds[0]);
+    worker_thread_turn(rig->thread, false);
     check(rig->worker->hold != NULL);
     return rig;
 }
 
 void rig_free(struct rig *rig)
 {
-    worker_post_phase(rig->worker, WORKER_DRAINING);
-    worker_run(rig->worker);
-    worker_free(rig->worker);
+    worker_post_phase(rig->thread, WORKER_DRAINING);
+    worker_thread_run(rig->thread);
+    worker_thread_free(rig->thread);
     mailbox_free(rig->main_mailbox);
     snapshot_free(rig->builder, rig->snapshot);
     snapshot_builder_free(rig->builder);
@@ -159,7 +160,7 @@ struct rig_peer *rig_open_client(struct rig *rig)
     address.v4.sin_addr.s_addr = htonl(0xc0000201u + (uint32_t)rig->client_count); /* 192.0.2.1 and so on */
     struct rig_peer *peer = &rig->clients[rig->client_count++];
     wire_open(rig, peer);
-    conn_open(&rig->worker->listeners[0], peer->worker_fd, &address);
+    conn_open(&rig->thread->listeners[0], peer->worker_fd, &address);
     return peer;
 }
 
@@ -286,12 +287,12 @@ static void check_rest(struct rig *rig)
     struct worker *w = rig->worker;
     struct conn *c;
     uint32_t conn_count = 0, exchange_count = 0;
-    TAILQ_FOREACH (c, &w->conns, link) {
+    TAILQ_FOREACH (c, &w->clients->conns, link) {
         check_conn_waits(c);
         conn_count++;
         exchange_count += c->exchange != NULL;
     }
-    promise(w->conn_count == conn_count && w->stats->connections_open == conn_count, "count of connections");
+    promise(w->clients->conn_count == conn_count && w->stats->connections_open == conn_count, "count of connections");
     promise(w->exchange_count == exchange_count && w->hold->pins <= exchange_count, "count of exchanges");
     promise(rig->old_snapshots <= 1 && rig->old_snapshots + rig->kept_rows <= exchange_count - w->hold->pins,
             "old snapshots are given back");
@@ -303,9 +304,9 @@ static void check_rest(struct rig *rig)
 static void check_nothing_is_left(struct rig *rig)
 {
     struct worker *w = rig->worker;
-    promise(w->conn_count == 0 && w->exchange_count == 0 && w->retry_count == 0, "no connection is left");
+    promise(w->clients->conn_count == 0 && w->exchange_count == 0 && w->retry_count == 0, "no connection is left");
     promise(w->hold->pins == 0 && rig->old_snapshots == 0 && rig->kept_rows == 0, "no snapshot is pinned");
-    promise(w->listeners[0].conn_count == 0, "no connection of the listener is left");
+    promise(rig->thread->listeners[0].conn_count == 0, "no connection of the listener is left");
     promise(w->buffers.used_bytes == 0 && w->stats->buffer_bytes == 0, "no buffer is left");
     promise(w->stats->upstream_idle == 0 && w->stats->tunnels_open == 0, "no upstream connection is left");
     for (uint32_t slot = 0; slot < 4; slot++) {
@@ -356,7 +357,7 @@ void rig_settle(struct rig *rig)
     for (;;) {
         bool any = serve_peers(rig);
         if (is_ready(rig) || rig->worker->dead.first)
-            worker_turn(rig->worker, false);
+            worker_thread_turn(rig->thread, false);
         else if (!any)
             break;
         take_notices(rig); /* early: who uses what is freed here has not pinned it */
@@ -371,8 +372,8 @@ void rig_pass_time(struct rig *rig, int64_t ms)
     wire_use(rig);
     rig->now_us += ms * 1000;
     clock_set_fake(rig->now_us);
-    rig->worker->tick.fire(rig->worker->tick.owner);
-    worker_turn(rig->worker, false); /* buries what the tick has closed */
+    rig->thread->tick.fire(rig->thread->tick.owner);
+    worker_thread_turn(rig->thread, false); /* buries what the tick has closed */
     rig_settle(rig);
 }
 
@@ -423,9 +424,9 @@ void rig_end(struct rig *rig, bool leaves_it_to_time)
     if (!leaves_it_to_time)
         close_everything(rig);
     rig_settle(rig);
-    for (int i = 0; i < TIME_OUTS_IN_A_ROW && (i < 1 || rig->worker->conn_count > 0); i++)
+    for (int i = 0; i < TIME_OUTS_IN_A_ROW && (i < 1 || rig->thread->clients.conn_count > 0); i++)
         rig_pass_time(rig, LONGER_THAN_ALL_MS);
-    promise(rig->worker->conn_count == 0, "time ends everything");
+    promise(rig->thread->clients.conn_count == 0, "time ends everything");
     close_everything(rig);
     rig_settle(rig);
     rig->worker->phase = WORKER_SERVING;

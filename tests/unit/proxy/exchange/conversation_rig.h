@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "proxy/process/worker.h"
+#include "proxy/process/worker_thread.h"
+#include "proxy/upstream/pool.h"
 
 #define RIG_CLIENTS_MAX 4
 #define RIG_UPSTREAMS_MAX 8
@@ -52,7 +53,8 @@ struct rig {
     struct snapshot *snapshot; /* the newest */
     unsigned old_snapshots;    /* that somebody still holds */
     unsigned kept_rows;        /* of requests that have outlived their snapshot */
-    struct worker *worker;
+    struct worker_thread *thread;
+    struct worker *worker; /* of that thread */
     int listen_fd, log_fd, epoll_fd;
     struct rig_peer clients[RIG_CLIENTS_MAX], upstreams[RIG_UPSTREAMS_MAX];
     size_t client_count, upstream_count;

@@ -240,7 +240,7 @@ static void arrange(struct script *s, char what, uint8_t n)
         break;
     case 'd':
         rig->worker->phase = WORKER_DRAINING; /* the rig keeps the listening socket */
-        rig->worker->left_at_ms = worker_now_ms(rig->worker);
+        rig->thread->left_at_ms = worker_now_ms(rig->worker);
         rig_pass_time(rig, 0);
         break;
     case 's':

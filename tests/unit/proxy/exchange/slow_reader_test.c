@@ -45,7 +45,7 @@ static void read_on(struct rig *rig, struct rig_peer *client)
 
 static struct exchange *exchange_of_first_client(const struct rig *rig)
 {
-    return TAILQ_FIRST(&rig->worker->conns)->exchange;
+    return TAILQ_FIRST(&rig->worker->clients->conns)->exchange;
 }
 
 /* Its connection, if it may carry another request, serves the next client while the first still reads. */
@@ -347,7 +347,7 @@ static void a_proxy_that_drains_lets_it_read_to_the_end(void **state)
     struct rig *rig = begin(DOCUMENT(""));
     struct rig_peer *client = begin_with_a_free_endpoint(rig, GET);
     (void)state;
-    worker_set_phase(rig->worker, WORKER_DRAINING);
+    worker_post_phase(rig->thread, WORKER_DRAINING);
     rig_pass_time(rig, 1000);
     assert_false(client->has_end);
     read_on(rig, client);

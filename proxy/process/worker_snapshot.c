@@ -1,0 +1,129 @@
+/* A snapshot is handed over: from here on all that the worker does is by the new one. Requests under way keep what they have
+ * chosen; what was open before hears of changes that concern it. */
+#include "proxy/process/worker_thread.h"
+
+#include "base/check.h"
+#include "proxy/client/conn.h"
+#include "proxy/exchange/exchange.h"
+#include "proxy/upstream/pool.h"
+
+#include <string.h>
+
+#define LINGER_MS 2000
+#define LOOK_MS 1000
+
+/* Whoever has outlived two snapshots may live for hours. */
+static void empty_previous(struct worker *w)
+{
+    const struct snapshot_hold *previous = w->previous;
+    struct conn *c;
+    TAILQ_FOREACH (c, &w->clients->conns, link) {
+        if (c->exchange && c->exchange->hold == previous)
+            exchange_leave_snapshot(c->exchange);
+    }
+    check(!w->previous);
+}
+
+static int64_t client_share(const struct proxy_settings *settings)
+{
+    int64_t share = settings->connections_per_worker * settings->client_share_percent / 100;
+    return share > 0 ? share : 1;
+}
+
+static void apply_settings(struct worker *w, const struct proxy_settings *settings)
+{
+    int64_t *span = w->deadlines.span_ms;
+    span[DEADLINE_HEAD] = settings->head_ms;
+    span[DEADLINE_FRESH] = span[DEADLINE_IDLE] = settings->idle_ms;
+    span[DEADLINE_REPLY] = settings->body_ms;
+    span[DEADLINE_LINGER] = LINGER_MS;
+    span[DEADLINE_LOOK] = LOOK_MS;
+    span[DEADLINE_CONNECT] = settings->connect_ms;
+    span[DEADLINE_RESPONSE] = settings->response_ms;
+    span[DEADLINE_BODY] = span[DEADLINE_UPLOAD] = settings->body_ms;
+    span[DEADLINE_STREAM] = settings->stream_ms;
+    span[DEADLINE_TUNNEL] = settings->tunnel_ms;
+    span[DEADLINE_REQUEST] = settings->request_ms;
+    span[DEADLINE_THROTTLE] = 1; /* the next tick */
+    span[DEADLINE_UPSTREAM_IDLE] = settings->upstream_idle_ms;
+    w->buffers.limit_bytes = (uint64_t)settings->buffer_bytes_per_worker;
+    w->head_limits = (struct h1_limits){ .head_bytes = (size_t)settings->head_bytes,
+                                         .target_bytes = H1_TARGET_MAX,
+                                         .field_count = (uint16_t)settings->field_count,
+                                         .refuses_encoded_slashes = settings->encoded_slashes == ENCODED_SLASHES_REFUSE,
+                                         .accepts_bare_lf = settings->accepts_bare_lf };
+    w->splice_bytes_min = settings->splice_bytes_min;
+    w->clients->limits = (struct client_limits){ .connections = settings->client_connections,
+                                                 .requests_per_second = settings->client_requests_per_second,
+                                                 .share = client_share(settings),
+                                                 .body_bytes_per_second = settings->client_body_bytes_per_second };
+    access_log_set_format(&w->access_log, settings->log_format, (uint32_t)settings->log_every);
+}
+
+static void apply_listeners(struct worker_thread *t, const struct proxy_settings *settings)
+{
+    struct worker *w = &t->worker;
+    w->limits_requests = w->clients->limits.requests_per_second > 0;
+    w->clients->limits_body_bytes = w->clients->limits.body_bytes_per_second > 0;
+    for (size_t i = 0; i < t->listener_count; i++) {
+        struct listener *l = &t->listeners[i];
+        l->requests_per_second = settings->listeners[l->index].requests_per_second_per_worker;
+        l->body_bytes_per_second = settings->listeners[l->index].body_bytes_per_second_per_worker;
+        w->limits_requests |= l->requests_per_second > 0;
+        w->clients->limits_body_bytes |= l->body_bytes_per_second > 0;
+    }
+}
+
+static void apply_pools(struct worker *w, const struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->endpoints_gone.count; i++) {
+        struct upstream_pool *pool = &w->pools[snapshot->endpoints_gone.slots[i]];
+        pool->is_gone = true;
+        upstream_pool_evict_idle(pool);
+    }
+    for (size_t i = 0; i < snapshot->endpoints_back.count; i++) {
+        struct upstream_pool *pool = &w->pools[snapshot->endpoints_back.slots[i]];
+        pool->is_gone = false;
+        pool->shunned_until_ms = 0;
+    }
+}
+
+static void open_listeners(struct worker_thread *t)
+{
+    for (size_t i = 0; i < t->listener_count; i++)
+        listener_open(&t->listeners[i]);
+}
+
+/* False: connections that are open have to hear of it. */
+static bool are_clients_treated_alike(const struct proxy_settings *a, const struct proxy_settings *b)
+{
+    return a->client_connections == b->client_connections &&
+           a->client_requests_per_second == b->client_requests_per_second &&
+           a->client_body_bytes_per_second == b->client_body_bytes_per_second &&
+           a->trusted_proxy_count == b->trusted_proxy_count &&
+           memcmp(a->trusted_proxies, b->trusted_proxies, a->trusted_proxy_count * sizeof a->trusted_proxies[0]) == 0;
+}
+
+void worker_take_snapshot(struct worker_thread *t, struct snapshot_hold *hold)
+{
+    struct worker *w = &t->worker;
+    struct snapshot_hold *old = w->hold;
+    w->hold = hold;
+    apply_settings(w, &hold->snapshot->settings);
+    apply_pools(w, hold->snapshot);
+    worker_notify(w, WORKER_TOOK_SNAPSHOT, hold->snapshot);
+    if (old && !are_clients_treated_alike(&old->snapshot->settings, &hold->snapshot->settings))
+        conn_readmit_all(w);
+    if (w->previous)
+        empty_previous(w);
+    if (old) {
+        old->superseded = true;
+        if (old->pins == 0)
+            worker_return_hold(w, old);
+        else
+            w->previous = old;
+    } else if (w->phase == WORKER_SERVING) {
+        open_listeners(t); /* before this, connections wait in the kernel's queue */
+    }
+    apply_listeners(t, &hold->snapshot->settings);
+}

@@ -1,0 +1,140 @@
+/* worker: what all parts of one thread of the data plane stand on: its clock and random numbers, its current snapshot, its rows of
+ * the statistics, buffers, deadlines, and the dead of this turn. Everything in it belongs to that thread, but for the mailbox
+ * that it posts to and the statistics. The struct is open to the rooms above, because every part of a request's life works
+ * on it; what is one room's alone stands behind a pointer that only this room follows. The thread that builds, turns and
+ * drains it is proxy/process/worker_thread.h.
+ *
+ * Nothing is freed inside a callback: closed objects lie in their graveyard until the turn of the loop has ended. */
+#ifndef PROXY_WORKER_WORKER_H
+#define PROXY_WORKER_WORKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "base/mailbox.h"
+#include "proxy/h1/head.h"
+#include "proxy/io/buffer_pool.h"
+#include "proxy/io/deadline.h"
+#include "proxy/io/graveyard.h"
+#include "proxy/log/access_log.h"
+#include "proxy/message/fault.h"
+#include "proxy/message/http_date.h"
+#include "proxy/snapshot/snapshot.h"
+
+struct clients;
+struct exchange;
+struct upstream_pool;
+
+STAILQ_HEAD(exchange_queue, exchange);
+
+/* SERVING --> RETIRING: a successor has the listening sockets. Who is connected still has WORKER_RETIRE_MS to ask
+ *    |           |      something, and is told to close: a connection closed while a request is on its way would be a
+ *    |           v      reset for its client.
+ *    +-----> DRAINING: connections that wait for a request are closed
+ *                |
+ *                v
+ *              OVER: the last connection has gone, or it was told to end: then what is under way is cut off */
+enum worker_phase { WORKER_SERVING = 0, WORKER_RETIRING, WORKER_DRAINING, WORKER_OVER };
+
+struct worker {
+    uint32_t index;
+    struct event_base *base;        /* borrowed */
+    struct mailbox *main_mailbox;   /* borrowed: takes holds back and notices */
+    enum worker_phase phase;        /* proxy/process/worker_thread.c is the only writer */
+    struct snapshot_hold *hold;     /* current snapshot; null before the first */
+    struct snapshot_hold *previous; /* the one before, while requests pin it; null: given back. There is no third */
+
+    int64_t now_us;     /* monotonic; read when a turn begins, and when an exchange ends */
+    bool is_clock_read; /* in this turn */
+    uint64_t random_state;
+    struct http_date date; /* as of the last tick */
+    struct buffer_pool buffers;
+    struct deadline_table deadlines;
+    struct grave_list dead; /* of this turn, of all kinds */
+    struct access_log access_log;
+    struct slice via;
+
+    struct stats_region *region; /* borrowed */
+    struct worker_stats *stats;  /* shared memory: this worker's rows */
+    struct service_stats *services;
+    struct endpoint_stats *endpoints;
+    struct load_table loads;
+    uint64_t *cursors; /* by service slot, for the balancer */
+
+    struct clients *clients;     /* of proxy/client/; owned by the thread */
+    struct upstream_pool *pools; /* of proxy/upstream/: by endpoint slot; owned by the thread */
+    struct graveyard exchange_yard, upstream_yard;
+    struct exchange_queue due_exchanges; /* to be sent when this turn ends */
+    uint32_t due_count;
+    uint32_t exchange_count, retry_count; /* under way, and those of them that are not at their first try */
+
+    bool limits_requests;     /* a rate of clients or of a listener is set: proxy/client/conn_rates.c */
+    int64_t splice_bytes_min; /* 0: bodies are copied */
+    struct h1_limits head_limits;
+    struct fault fault;          /* of a message that is being refused; valid within one callback */
+    struct h1_request request;   /* the head being handled; valid within one callback */
+    struct h1_response response; /* likewise */
+};
+
+/* Mail from a worker to the main thread. */
+enum worker_notice_kind {
+    WORKER_TOOK_SNAPSHOT = 0,
+    WORKER_RETURNED_SNAPSHOT,
+    WORKER_KEPT_ROWS, /* a request outlives its snapshot, which comes back behind this */
+    WORKER_RETURNED_ROWS,
+    WORKER_TOOK_LOG,
+    WORKER_TURNS,  /* answers a ping */
+    WORKER_DRAINS, /* no request will begin on a connection that had none under way */
+    WORKER_STOPPED
+};
+struct worker_notice {
+    struct mail mail;
+    enum worker_notice_kind kind;
+    uint32_t worker;           /* index of the sender */
+    struct snapshot *snapshot; /* taken or returned */
+    struct snapshot_rows rows; /* kept or returned */
+};
+
+/* Any of its thread's parts. */
+void worker_notify(struct worker *w, enum worker_notice_kind kind, struct snapshot *snapshot); /* null: of none */
+static inline const struct snapshot *worker_snapshot(const struct worker *w) /* null before the first */
+{
+    return w->hold ? w->hold->snapshot : NULL;
+}
+struct snapshot_hold *worker_pin(struct worker *w);
+void worker_unpin(struct worker *w, struct snapshot_hold *hold);
+void worker_return_hold(struct worker *w, struct snapshot_hold *hold); /* superseded, and not pinned */
+void worker_keep_rows(struct worker *w, struct snapshot_rows rows);    /* must be of a snapshot that is pinned */
+void worker_return_rows(struct worker *w, struct snapshot_rows rows);  /* was kept: once each */
+uint64_t worker_random(struct worker *w);
+
+/* Each answer is the last one of its connection. */
+static inline bool worker_is_leaving(const struct worker *w)
+{
+    return w->phase != WORKER_SERVING;
+}
+
+static inline void worker_read_clock(struct worker *w)
+{
+    w->now_us = clock_now_us();
+    w->is_clock_read = true;
+}
+
+/* Callbacks begin with this. What they hear of was there when the turn began. */
+static inline void worker_enter(struct worker *w)
+{
+    if (!w->is_clock_read)
+        worker_read_clock(w);
+}
+
+static inline int64_t worker_now_ms(const struct worker *w)
+{
+    return w->now_us / 1000;
+}
+
+#endif
