@@ -1,9 +1,17 @@
 #include "base/local_address.h"
 
-#include <ifaddrs.h>
-#include <netinet/in.h>
+#include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+/* rtnetlink(7): one request with one attribute, one answer. */
+struct route_message {
+    struct nlmsghdr head;
+    struct rtmsg route;
+    struct rtattr attribute;
+    uint8_t ip[16];
+};
 
 static bool is_fixed(bool is_ipv6, const uint8_t *ip)
 {
@@ -13,13 +21,31 @@ static bool is_fixed(bool is_ipv6, const uint8_t *ip)
     return ip[0] == 127 || memcmp(ip, any, 4) == 0;
 }
 
-static bool is_of(const struct sockaddr *address, bool is_ipv6, const uint8_t *ip)
+static struct route_message ask_for(bool is_ipv6, const uint8_t *ip)
 {
-    if (!address || address->sa_family != (is_ipv6 ? AF_INET6 : AF_INET))
+    size_t len = is_ipv6 ? 16 : 4;
+    struct route_message ask = {
+        .head = { .nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST },
+        .route = { .rtm_family = is_ipv6 ? AF_INET6 : AF_INET, .rtm_dst_len = (unsigned char)(8 * len) },
+        .attribute = { .rta_type = RTA_DST, .rta_len = (unsigned short)RTA_LENGTH(len) },
+    };
+    ask.head.nlmsg_len = (uint32_t)(NLMSG_LENGTH(sizeof ask.route) + RTA_LENGTH(len));
+    memcpy(ask.ip, ip, len);
+    return ask;
+}
+
+/* The kernel answers within the send. */
+static bool has_local_route(int fd, const struct route_message *ask)
+{
+    union {
+        struct route_message message;
+        char bytes[1024];
+    } answer;
+    if (send(fd, ask, ask->head.nlmsg_len, MSG_DONTWAIT) != (ssize_t)ask->head.nlmsg_len)
         return false;
-    if (is_ipv6)
-        return memcmp(&((const struct sockaddr_in6 *)address)->sin6_addr, ip, 16) == 0;
-    return memcmp(&((const struct sockaddr_in *)address)->sin_addr, ip, 4) == 0;
+    ssize_t got = recv(fd, &answer, sizeof answer, MSG_DONTWAIT);
+    return got >= (ssize_t)NLMSG_LENGTH(sizeof answer.message.route) &&
+           answer.message.head.nlmsg_type == RTM_NEWROUTE && answer.message.route.rtm_type == RTN_LOCAL;
 }
 
 bool local_address_is_ours(bool is_ipv6, const uint8_t *ip)
@@ -29,12 +55,13 @@ bool local_address_is_ours(bool is_ipv6, const uint8_t *ip)
         is_ipv6 = false;
         ip += sizeof mapped;
     }
-    struct ifaddrs *all = NULL;
-    bool is_ours = is_fixed(is_ipv6, ip);
-    if (is_ours || getifaddrs(&all) != 0)
-        return is_ours;
-    for (const struct ifaddrs *one = all; one && !is_ours; one = one->ifa_next)
-        is_ours = is_of(one->ifa_addr, is_ipv6, ip);
-    freeifaddrs(all);
+    if (is_fixed(is_ipv6, ip))
+        return true;
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (fd < 0)
+        return false;
+    struct route_message ask = ask_for(is_ipv6, ip);
+    bool is_ours = has_local_route(fd, &ask);
+    close(fd);
     return is_ours;
 }

@@ -1,4 +1,5 @@
-/* local_address: is an IP address one of this host's own? Asks the kernel for the interfaces each time. Any thread. */
+/* local_address: is an IP address one of this host's own, so that what is sent there is delivered here? Asks the kernel's
+ * routing for this one address each time, which costs the same however many interfaces there are. Any thread. */
 #ifndef BASE_LOCAL_ADDRESS_H
 #define BASE_LOCAL_ADDRESS_H
 
