@@ -333,7 +333,7 @@ static ssize_t read_whole(int fd, char *at, size_t room)
 }
 
 /* Null with errno set. A device or pipe could block for ever: only regular files. */
-static char *read_file(const char *path, size_t *len, bool *is_public)
+static char *read_file(const char *path, size_t bytes_max, size_t *len, bool *is_public)
 {
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -345,8 +345,8 @@ static char *read_file(const char *path, size_t *len, bool *is_public)
         errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
     } else {
         *is_public = status.st_mode & S_IROTH;
-        text = mem_alloc(CONFIG_FILE_BYTES_MAX + 1); /* one more tells a file that is too large */
-        got = read_whole(fd, text, CONFIG_FILE_BYTES_MAX + 1);
+        text = mem_alloc(bytes_max + 1); /* one more tells a file that is too large */
+        got = read_whole(fd, text, bytes_max + 1);
     }
     int saved_errno = errno;
     close(fd);
@@ -369,14 +369,14 @@ static void check_exposure(struct config *config, struct node *root, bool is_pub
         refuse(problems, token, CONFIG_TOKEN_EXPOSED);
 }
 
-static struct config *load_document(const char *name, const char *text, size_t len, bool is_public,
+static struct config *load_document(const char *name, const char *text, size_t len, size_t bytes_max, bool is_public,
                                     struct config_problems *out)
 {
     struct problems problems;
     struct config *config = NULL;
     problems_init(&problems, name);
-    if (len > CONFIG_FILE_BYTES_MAX) {
-        problems_add(&problems, 1, 1, "", "is too large, write at most %u bytes", CONFIG_FILE_BYTES_MAX);
+    if (len > bytes_max) {
+        problems_add(&problems, 1, 1, "", "is too large, write at most %zu bytes", bytes_max);
     } else {
         struct node *root = node_read(text, len, &problems);
         if (root)
@@ -393,13 +393,13 @@ static struct config *load_document(const char *name, const char *text, size_t l
     return config;
 }
 
-struct config *config_load_file(const char *path, struct config_problems *out)
+static struct config *load_file(const char *path, size_t bytes_max, struct config_problems *out)
 {
     size_t len;
     bool is_public = false;
-    char *text = read_file(path, &len, &is_public);
+    char *text = read_file(path, bytes_max, &len, &is_public);
     if (text) {
-        struct config *config = load_document(path, text, len, is_public, out);
+        struct config *config = load_document(path, text, len, bytes_max, is_public, out);
         free(text);
         return config;
     }
@@ -410,9 +410,19 @@ struct config *config_load_file(const char *path, struct config_problems *out)
     return NULL;
 }
 
+struct config *config_load_file(const char *path, struct config_problems *out)
+{
+    return load_file(path, CONFIG_FILE_BYTES_MAX, out);
+}
+
+struct config *config_load_printed_file(const char *path, struct config_problems *out)
+{
+    return load_file(path, CONFIG_PRINTED_BYTES_MAX, out);
+}
+
 struct config *config_load_text(const char *name, const char *text, size_t len, struct config_problems *out)
 {
-    return load_document(name, text, len, false, out);
+    return load_document(name, text, len, CONFIG_PRINTED_BYTES_MAX, false, out);
 }
 
 void config_free(struct config *config)

@@ -24,13 +24,16 @@ struct config_problems {
     "variable"
 
 #define CONFIG_FILE_BYTES_MAX (4u << 20)
-#define CONFIG_PROBLEMS_MAX 100 /* then "... and more" */
+#define CONFIG_PRINTED_BYTES_MAX (16u << 20) /* by config_print(), which adds all defaults */
+#define CONFIG_PROBLEMS_MAX 100              /* then "... and more" */
 
 /* Null when there is any problem. A file that cannot be read is a problem too. YAML 1.1 or JSON, UTF-8, <= 4 MiB,
  * nesting <= 32, no anchors or aliases, no duplicate keys, no unknown keys. `${NAME}` in a string value is replaced by
  * the environment variable NAME (a problem when unset); `$$` is a dollar sign. `problems` is overwritten, never null,
  * and the caller's for config_problems_fini() in any case. */
 struct config *config_load_file(const char *path, struct config_problems *problems);
+/* The same of what config_print() has written, at most CONFIG_PRINTED_BYTES_MAX. */
+struct config *config_load_printed_file(const char *path, struct config_problems *problems);
 struct config *config_load_text(const char *name, const char *text, size_t len, struct config_problems *problems);
 void config_free(struct config *config);
 void config_problems_fini(struct config_problems *problems);

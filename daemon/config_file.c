@@ -85,7 +85,7 @@ bool config_file_save_copy(const struct config *config, const char *state_dir, s
 struct config *config_file_load_copy(const char *state_dir, struct config_problems *problems)
 {
     char *path = mem_printf("%s/" CONFIG_COPY_NAME, state_dir);
-    struct config *config = config_load_file(path, problems);
+    struct config *config = config_load_printed_file(path, problems);
     free(path);
     return config;
 }

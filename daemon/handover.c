@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define FORMAT 1
-#define BYTES_MAX (2 * CONFIG_FILE_BYTES_MAX)
+#define BYTES_MAX (2 * CONFIG_PRINTED_BYTES_MAX) /* escapes of JSON */
 
 static json_t *sockets_to_json(const struct socket_book *sockets)
 {

@@ -111,6 +111,25 @@ static void forget(struct handover *h)
 
 /* ---- the old program ---- */
 
+static struct config *load_handed_over(const struct handover *h, struct config_problems *problems)
+{
+    return config_load_text("handover", h->config_text, strlen(h->config_text), problems);
+}
+
+/* What is in force, printed with all its defaults, is what the way back starts from; it may be longer than its file was. */
+static bool can_come_back(const struct handover *h, struct error *error)
+{
+    struct config_problems problems;
+    struct config *config = load_handed_over(h, &problems);
+    bool ok = config != NULL;
+    if (!ok)
+        error_set(error, "the configuration in force could not be gone back to (%.300s): it takes a restart",
+                  problems.count > 0 ? problems.lines[0] : "it does not load");
+    config_problems_fini(&problems);
+    config_free(config);
+    return ok;
+}
+
 bool succession_try(struct succession *n, struct crew *crew, int64_t drain_ms)
 {
     struct error error;
@@ -120,7 +139,7 @@ bool succession_try(struct succession *n, struct crew *crew, int64_t drain_ms)
     }
     log_info("upgrade: looking at %s and %s", n->program, n->config_path);
     struct handover h = describe(n, crew, drain_ms);
-    bool ok = upgrade_start_trial(&n->upgrade, n->config_path, &h, &error);
+    bool ok = can_come_back(&h, &error) && upgrade_start_trial(&n->upgrade, n->config_path, &h, &error);
     forget(&h);
     if (!ok)
         refuse(n, error.text);
@@ -272,14 +291,27 @@ static bool start_anew(struct crew *crew, struct error *error)
 /* The file, or what the program ran by before when it is the old one again. */
 static struct config *load_config(const struct succession *n)
 {
-    const char *text = n->inherited.config_text;
     struct config_problems problems;
     if (n->role != SUCCESSION_OLD_AGAIN)
         return config_file_load_or_complain(n->config_path);
-    struct config *config = config_load_text("handover", text, strlen(text), &problems);
+    struct config *config = load_handed_over(&n->inherited, &problems);
     config_file_log_problems(&problems);
     config_problems_fini(&problems);
     return config;
+}
+
+/* The store, its key and who finds us are there; a new folder would be another installation with the same sockets. */
+static bool stays_in_state_dir(const struct config *wanted, const struct handover *h, struct error *error)
+{
+    struct config_problems problems;
+    struct config *before = load_handed_over(h, &problems);
+    bool ok = !before || strcmp(before->state_dir, wanted->state_dir) == 0;
+    if (!ok)
+        error_set(error, "stateDir: is %s and would be %s: an upgrade does not move it, a stop and a start do",
+                  before->state_dir, wanted->state_dir);
+    config_problems_fini(&problems);
+    config_free(before);
+    return ok;
 }
 
 static bool open_everything(struct succession *n, struct crew *crew, const char *refused, struct error *error)
@@ -304,6 +336,8 @@ static bool begin(struct succession *n, struct crew *crew, const char *refused, 
     }
     crew->config = load_config(n);
     if (!crew->config)
+        return false;
+    if (n->role == SUCCESSION_NEW && !stays_in_state_dir(crew->config, &n->inherited, error))
         return false;
     crew->workers = is_old ? n->inherited.workers : crew_count_workers(crew->config);
     *drain_ms = is_old ? n->inherited.drain_ms : crew->config->proxy.timeouts.drain_ms;
@@ -332,8 +366,8 @@ bool succession_is_possible(const char *config_path, int handover_fd, struct err
     struct config *config = config_file_load_or_complain(config_path);
     if (!config)
         return false;
-    bool ok =
-        handover_read(handover_fd, &h, error) && socket_book_try(config, crew_count_workers(config), &h.sockets, error);
+    bool ok = handover_read(handover_fd, &h, error) && stays_in_state_dir(config, &h, error) &&
+              socket_book_try(config, crew_count_workers(config), &h.sockets, error);
     handover_fini(&h);
     config_free(config);
     return ok;

@@ -318,12 +318,29 @@ static void go_on_without(struct supervisor *s, struct child *child, int wait_st
     }
 }
 
+/* An end that nobody has ordered has a reason that somebody must look for. */
+static bool is_end_expected(const struct supervisor *s, const struct child *child)
+{
+    switch (s->phase) {
+    case SUPERVISOR_RUNNING:
+    case SUPERVISOR_TRYING:
+    case SUPERVISOR_TAKING_OVER:
+        return false;
+    case SUPERVISOR_HANDING_OVER:
+        return child == &s->crew.control;
+    case SUPERVISOR_DRAINING:
+    case SUPERVISOR_STOPPING:
+        return true;
+    }
+    return false;
+}
+
 static void child_has_ended(struct supervisor *s, struct child *child, int wait_status)
 {
     char how[64];
     child_describe_end(wait_status, how, sizeof how);
-    bool is_leaving = s->phase != SUPERVISOR_RUNNING && s->phase != SUPERVISOR_TAKING_OVER;
-    log_write(is_leaving ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "%s[%d] ended: %s", child->name, (int)child->pid, how);
+    log_write(is_end_expected(s, child) ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "%s[%d] ended: %s", child->name,
+              (int)child->pid, how);
     if (s->phase == SUPERVISOR_DRAINING && child == &s->crew.proxy)
         note_cut_off(s, wait_status);
     child_forget(child);

@@ -34,7 +34,7 @@ int upgrade_order(const char *state_dir)
     struct presence before, after;
     struct error error;
     if (!presence_find(state_dir, &before, &error)) {
-        fprintf(stderr, "portico upgrade: %s\n", error.text);
+        fprintf(stderr, "portico upgrade: %s (an upgrade does not change stateDir)\n", error.text);
         return 1;
     }
     if (kill(before.pid, SIGUSR2) < 0) {

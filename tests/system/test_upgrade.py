@@ -11,10 +11,10 @@ import threading
 
 import pytest
 
-from conftest import free_port, get, try_get, wait_until
+from conftest import OUT, free_port, get, read_status, try_get, wait_until
 from faults import Legitimate
 from proxy_fixtures import upstream  # noqa: F401 (fixture)
-from upgrades import Download, Programs, WebSocket, is_streamed, proxies, streaming_task, upgrade
+from upgrades import Download, Programs, WebSocket, between_programs, is_streamed, proxies, streaming_task, upgrade
 
 
 @pytest.fixture
@@ -101,6 +101,7 @@ def test_listeners_workers_and_the_admin_address_follow_an_upgrade(serving):
     ("configuration", "listeners: "),
     ("port", "Address already in use"),
     ("account", "the new proxy ended before it served"),
+    ("state folder", "stateDir: is "),
 ])
 def test_what_cannot_serve_leaves_the_old_one_serving(serving, fault, said):
     p, programs = serving
@@ -113,6 +114,9 @@ def test_what_cannot_serve_leaves_the_old_one_serving(serving, fault, said):
             p.write_config('{"listeners": [], "stateDir": "%s"}' % p.config["stateDir"])
         elif fault == "port":
             p.config["listeners"].append({"name": "b", "address": f"127.0.0.1:{taken.getsockname()[1]}"})
+            p.write_config()
+        elif fault == "state folder":
+            p.config["stateDir"] += "-elsewhere"
             p.write_config()
         else:
             if os.getuid() != 0:
@@ -128,6 +132,7 @@ def test_what_cannot_serve_leaves_the_old_one_serving(serving, fault, said):
     wait_until(p.is_ready, "and control, which may have been started again")
     # All is as before: the next one works.
     p.config["proxy"].pop("user", None)
+    p.config["stateDir"] = str(p.folder / "state")
     p.config["listeners"] = p.config["listeners"][:1]
     p.write_config()
     programs.put_good()
@@ -141,6 +146,68 @@ def test_a_configuration_with_problems_is_told_to_who_asks_for_the_upgrade(servi
     code, said = upgrade(p)
     assert code == 2 and "portico.json:2:1: document" in said
     assert "upgrade" not in p.log()
+
+
+def test_a_configuration_that_goes_bad_after_its_trial_loses_no_proxy(serving):
+    p, programs = serving
+    oldest = WebSocket(p.port)
+    assert upgrade(p)[0] == 0
+    served, before = p.child("proxy"), sorted(proxies(p))
+    newest = WebSocket(p.port)
+    good = p.config_path.read_text()
+    programs.put_text(between_programs(OUT / "portico", f"open({str(p.config_path)!r}, 'w').write('{{broken')"))
+    assert upgrade(p) == (1, "portico upgrade: refused: the configuration has problems\n")
+    wait_until(p.is_ready, "control has started again")
+    assert sorted(proxies(p)) == before and oldest.echoes(b"a") and newest.echoes(b"b")
+    assert get(p.port)[0] == 200 and "supervisor is gone" not in p.log()
+    p.write_config(good)
+    programs.put_good()
+    assert upgrade(p)[0] == 0
+    assert served in proxies(p) and oldest.echoes(b"c") and newest.echoes(b"d")
+
+
+def blocked_signals(pid):
+    return int(read_status(pid)["SigBlk"], 16)
+
+
+def test_no_signal_is_blocked_after_an_upgrade_or_a_refusal(serving):
+    p, programs = serving
+    broken = f"open({str(p.config_path)!r}, 'w').write('{{broken')"  # so that it goes back
+    for do, code in (("pass", 0), (broken, 1)):
+        programs.put_text(between_programs(OUT / "portico", do))
+        assert upgrade(p)[0] == code
+        wait_until(p.is_ready, "control has started, and watches for its own")
+        assert [blocked_signals(pid) for pid in (p.process.pid, p.child("control"), p.child("proxy"))] == [0, 0, 0]
+
+
+def test_a_signal_that_comes_between_two_programs_reaches_the_second(serving):
+    p, programs = serving
+    programs.put_text(between_programs(OUT / "portico", """
+open(path + ".between", "w").close()
+while not os.path.exists(path + ".go"):
+    time.sleep(0.01)
+"""))
+    p.send(signal.SIGUSR2)
+    wait_until(pathlib.Path(f"{programs.path}.between").exists, "neither the old program nor the new one runs")
+    p.send(signal.SIGTERM)
+    pathlib.Path(f"{programs.path}.go").touch()
+    assert p.wait_exit() == 0
+    assert "stopping: requests in progress" in p.log()
+
+
+def test_a_proxy_that_dies_while_an_upgrade_is_tried_is_an_error_in_the_log(serving):
+    p, programs = serving
+    old = p.child("proxy")
+    programs.put_text("#!/bin/sh\nwhile [ ! -e \"$0.go\" ]; do sleep 0.01; done\nexit 1\n")
+    p.send(signal.SIGUSR2)
+    wait_until(lambda: "upgrade: looking at" in p.log(), "the trial")
+    os.kill(old, signal.SIGKILL)
+    p.wait_for_new("proxy", old)
+    pathlib.Path(f"{programs.path}.go").touch()
+    wait_until(lambda: "upgrade refused" in p.log(), "its end")
+    line, = [line for line in p.log().splitlines() if f"proxy[{old}] ended" in line]
+    assert " ERROR " in line
+    p.wait_serving()
 
 
 def test_an_upgrade_of_nobody_says_so(make_portico):

@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import textwrap
 import threading
 
 from conftest import OUT, SLOWNESS, wait_until
@@ -99,6 +100,18 @@ class Programs:
         new = self.path.with_suffix(".new")
         new.write_text(text)
         self._replace(new)
+
+
+def between_programs(real, do):
+    """A program for Programs.put_text(): the real one, but that `do` (Python, with `path` of the program) is run when it is
+    executed in the supervisor's place. It is not run in the trial."""
+    return f"""#!/usr/bin/python3
+import os, sys, time
+path = sys.argv[0]
+if "--trial" not in sys.argv and "--refused" not in sys.argv:
+{textwrap.indent(do, "    ")}
+os.execv({str(real)!r}, sys.argv)
+"""
 
 
 def upgrade(portico):

@@ -7,6 +7,7 @@
 #include "daemon/handover.h"
 
 #include "base/mem.h"
+#include "config/load.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -87,6 +88,28 @@ static void what_is_written_is_read(void **state)
     handover_fini(&h);
 }
 
+static void a_configuration_as_long_as_one_may_be_printed_passes(void **state)
+{
+    struct handover h = make(), got;
+    struct error error = { "" };
+    (void)state;
+    free(h.config_text);
+    h.config_text = mem_alloc(CONFIG_PRINTED_BYTES_MAX + 1);
+    memset(h.config_text, '"', CONFIG_PRINTED_BYTES_MAX); /* two bytes each, in JSON */
+    int fd = handover_write(&h, &error);
+    assert_true(fd >= 0);
+    assert_false(handover_read(fd, &got, &error));
+    close(fd);
+    memset(h.config_text, 'x', CONFIG_PRINTED_BYTES_MAX);
+    fd = handover_write(&h, &error);
+    assert_true(fd >= 0 && handover_read(fd, &got, &error));
+    assert_int_equal(strlen(got.config_text), CONFIG_PRINTED_BYTES_MAX);
+    handover_fini(&got);
+    close(fd);
+    close_all(&h);
+    handover_fini(&h);
+}
+
 static void descriptors_are_open_over_an_exec_only_while_they_are_kept(void **state)
 {
     struct handover h = make(), got;
@@ -159,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(a_configuration_as_long_as_one_may_be_printed_passes),
         cmocka_unit_test(descriptors_are_open_over_an_exec_only_while_they_are_kept),
         cmocka_unit_test(a_descriptor_that_is_not_open_is_refused),
         cmocka_unit_test(anything_else_is_refused),
