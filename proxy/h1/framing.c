@@ -56,11 +56,8 @@ static enum h1_error take_one_length(struct h1_framing *framing, struct slice te
     return H1_OK;
 }
 
-static enum h1_error take_content_length(struct h1_framing *framing, struct slice value)
+static enum h1_error take_length_list(struct h1_framing *framing, struct slice value)
 {
-    if (!framing->is_request && !framing->is_lenient) {
-        return take_one_length(framing, value);
-    }
     bool is_last = false;
     enum h1_error error = H1_OK;
     while (error == H1_OK && !is_last) {
@@ -68,6 +65,14 @@ static enum h1_error take_content_length(struct h1_framing *framing, struct slic
         error = take_one_length(framing, next_element(&value));
     }
     return error;
+}
+
+/* What is no number may be a list of them. */
+static enum h1_error take_content_length(struct h1_framing *framing, struct slice value)
+{
+    enum h1_error error = take_one_length(framing, value);
+    bool may_be_list = framing->is_request || framing->is_lenient;
+    return error == H1_ERR_CONTENT_LENGTH_INVALID && may_be_list ? take_length_list(framing, value) : error;
 }
 
 static enum h1_error take_transfer_encoding(struct h1_framing *framing, struct slice value)

@@ -25,7 +25,7 @@ struct h1_framing {
     uint16_t host_count;
     uint16_t upgrade_count;
     uint32_t reasons;   /* as h1_request.desync_reasons */
-    uint64_t field_ids; /* as h1_request.field_ids; set by h1_step_section() */
+    uint64_t field_ids; /* as h1_request.field_ids; of the lines so far */
     size_t content_length_digits;
     uint64_t content_length;
     struct slice host;    /* value of the first line */

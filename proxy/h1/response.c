@@ -15,20 +15,32 @@ static enum h1_result step_byte(struct h1_cursor *c, char byte, enum h1_error ot
     return H1_DONE;
 }
 
+static bool is_between(char byte, char low, char high)
+{
+    return byte >= low && byte <= high;
+}
+
+/* Not three digits that are a status: stops at the first byte that is wrong, or asks for more. */
+static enum h1_result step_rare_status(struct h1_cursor *c, char high)
+{
+    if (c->at < c->end && is_between(*c->at, '1', high)) {
+        do {
+            c->at++;
+        } while (c->at < c->end && is_between(*c->at, '0', '9'));
+    }
+    return c->at == c->end ? H1_MORE : h1_refuse(c, H1_ERR_STATUS);
+}
+
 static enum h1_result step_status(struct h1_cursor *c, int *status)
 {
-    int number = 0;
-    for (int i = 0; i < 3; i++) {
-        if (c->at == c->end) {
-            return H1_MORE;
-        }
-        char low = i == 0 ? '1' : '0', high = i == 0 && !c->is_lenient ? '5' : '9';
-        if (*c->at < low || *c->at > high) {
-            return h1_refuse(c, H1_ERR_STATUS);
-        }
-        number = number * 10 + (*c->at++ - '0');
+    const char *at = c->at;
+    char high = c->is_lenient ? '9' : '5';
+    if (c->end - at < 3 || !is_between(at[0], '1', high) || !is_between(at[1], '0', '9') ||
+        !is_between(at[2], '0', '9')) {
+        return step_rare_status(c, high);
     }
-    *status = number;
+    *status = (at[0] - '0') * 100 + (at[1] - '0') * 10 + (at[2] - '0');
+    c->at += 3;
     return H1_DONE;
 }
 

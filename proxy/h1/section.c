@@ -78,8 +78,13 @@ static bool has_meaning(const struct h1_field_line *line)
     return line->id != H1_FIELD_OTHER && line->id <= H1_FIELD_LAST_WITH_MEANING;
 }
 
+static bool continues_line(const struct h1_cursor *c, bool has_line)
+{
+    return c->is_lenient && has_line && (*c->at == ' ' || *c->at == '\t');
+}
+
 /* At whitespace that continues the value of the line before; which, if it has a meaning here, has been understood already. */
-static enum h1_result step_fold(struct h1_cursor *c, struct h1_field_line *line)
+__attribute__((noinline)) static enum h1_result step_fold(struct h1_cursor *c, struct h1_field_line *line)
 {
     struct h1_field_line rest;
     if (has_meaning(line)) {
@@ -94,8 +99,12 @@ static enum h1_result step_fold(struct h1_cursor *c, struct h1_field_line *line)
 }
 
 /* A whole line, the strict way: finds every error, and the end of what has arrived. */
-static enum h1_result step_line(struct h1_cursor *c, struct h1_field_line *line, bool is_first)
+__attribute__((noinline)) static enum h1_result step_line(struct h1_cursor *c, struct h1_field_line *line,
+                                                          bool is_first, bool is_too_many)
 {
+    if (is_too_many) {
+        return h1_refuse(c, H1_ERR_TOO_MANY_FIELDS);
+    }
     if (*c->at == ' ' || *c->at == '\t') {
         return h1_refuse(c, is_first ? H1_ERR_SPACE_BEFORE_FIELDS : H1_ERR_OBS_FOLD);
     }
@@ -171,7 +180,7 @@ static inline const char *take_plain_line(const char *at, const char *end, struc
     }
     const char *value = at + len + 2;
     const char *stop = h1_scan_value(value, end);
-    if (end - stop < 2 || stop[0] != '\r' || stop[1] != '\n') {
+    if (end - stop < 2 || memcmp(stop, "\r\n", 2) != 0) {
         return NULL;
     }
     if ((unsigned char)*value <= ' ' || (unsigned char)stop[-1] <= ' ') { /* the first is CR if it is empty */
@@ -193,54 +202,46 @@ static inline const char *take_plain_line(const char *at, const char *end, struc
 
 #endif
 
+static inline enum h1_error take_line(struct h1_framing *framing, const struct h1_field_line *line)
+{
+    framing->field_ids |= UINT64_C(1) << line->id;
+    if (line->has_underscore && h1_field_traits_of(h1_field_of_alias(line->name)) != H1_FIELD_PLAIN) {
+        h1_framing_note(framing, H1_DESYNC_UNDERSCORE_ALIAS);
+    }
+    return has_meaning(line) ? h1_framing_take(framing, line) : H1_OK;
+}
+
 enum h1_result h1_step_section(struct h1_cursor *c, uint16_t limit, struct h1_field_line *fields, uint16_t *field_count,
                                struct h1_framing *framing)
 {
-    uint16_t limit_count = limit < H1_FIELDS_MAX ? limit : H1_FIELDS_MAX;
-    uint16_t count = 0;
-    uint64_t ids = 0;
+    const struct h1_field_line *lines_end = fields + (limit < H1_FIELDS_MAX ? limit : H1_FIELDS_MAX);
+    struct h1_field_line *line = fields;
     const char *at = c->at, *end = c->end;
     while (at < end && *at != '\r' && *at != '\n') {
-        if (c->is_lenient && count > 0 && (*at == ' ' || *at == '\t')) {
-            c->at = at;
-            enum h1_result result = step_fold(c, &fields[count - 1]);
-            if (result != H1_DONE) {
-                return result;
-            }
-            at = c->at;
-            continue;
-        }
-        if (count == limit_count) {
-            c->at = at;
-            return h1_refuse(c, H1_ERR_TOO_MANY_FIELDS);
-        }
-        struct h1_field_line *line = &fields[count];
-        const char *next = take_plain_line(at, end, line);
+        const char *next = line < lines_end ? take_plain_line(at, end, line) : NULL;
         if (next == NULL) {
             c->at = at;
-            enum h1_result result = step_line(c, line, count == 0);
+            bool is_fold = continues_line(c, line > fields);
+            enum h1_result result =
+                is_fold ? step_fold(c, line - 1) : step_line(c, line, line == fields, line == lines_end);
             if (result != H1_DONE) {
                 return result;
             }
-            next = c->at;
-        }
-        count++;
-        at = next;
-        ids |= UINT64_C(1) << line->id;
-        if (line->has_underscore && h1_field_traits_of(h1_field_of_alias(line->name)) != H1_FIELD_PLAIN) {
-            h1_framing_note(framing, H1_DESYNC_UNDERSCORE_ALIAS);
-        }
-        if (has_meaning(line)) {
-            enum h1_error error = h1_framing_take(framing, line);
-            if (error != H1_OK) {
-                c->at = line->name.at;
-                return h1_refuse(c, error);
+            at = next = c->at;
+            if (is_fold) {
+                continue;
             }
         }
+        enum h1_error error = take_line(framing, line);
+        if (error != H1_OK) {
+            c->at = line->name.at;
+            return h1_refuse(c, error);
+        }
+        at = next;
+        line++;
     }
-    *field_count = count;
-    framing->field_ids = ids;
     c->at = at;
+    *field_count = (uint16_t)(line - fields);
     return h1_step_line_end(c, H1_ERR_FIELD_NAME);
 }
 

@@ -271,8 +271,12 @@ static enum h1_error read_origin_form(struct h1_request *request, struct slice o
 {
     const char *end = origin.at + origin.len;
     const char *stop = scan_plain_path(origin.at, end);
+    if (stop == end) {
+        use(request, origin.at, origin.len, 0);
+        return H1_OK;
+    }
     const char *path_end = stop;
-    if (stop != end && *stop != '?') {
+    if (*stop != '?') {
         const char *mark = memchr(stop, '?', (size_t)(end - stop));
         path_end = mark != NULL ? mark : end;
     }
@@ -327,9 +331,12 @@ static bool starts_with_ignoring_case(struct slice s, struct slice prefix)
 static bool port_is_valid(struct slice port)
 {
     unsigned number = 0;
+    if (port.len > 5) {
+        return false;
+    }
     for (size_t i = 0; i < port.len; i++) {
         unsigned digit = (unsigned)(unsigned char)port.at[i] - '0';
-        if (digit > 9 || i == 5) {
+        if (digit > 9) {
             return false;
         }
         number = number * 10 + digit;
