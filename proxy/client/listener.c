@@ -100,8 +100,9 @@ static void name_port(struct listener *l)
     union endpoint_address here;
     socklen_t len = sizeof here;
     if (getsockname(l->fd, &here.any, &len) == 0 && (here.any.sa_family == AF_INET || here.any.sa_family == AF_INET6))
-        snprintf(l->port, sizeof l->port, "%u",
-                 (unsigned)ntohs(here.any.sa_family == AF_INET6 ? here.v6.sin6_port : here.v4.sin_port));
+        l->port_len =
+            (uint8_t)snprintf(l->port, sizeof l->port, "%u",
+                              (unsigned)ntohs(here.any.sa_family == AF_INET6 ? here.v6.sin6_port : here.v4.sin_port));
 }
 
 void listener_init(struct listener *l, struct worker *worker, int fd, uint32_t index, struct listener *first)

@@ -18,8 +18,9 @@ struct listener {
     int fd;                 /* owned once opened; -1 when closed */
     uint32_t index;         /* in the settings' list of listeners */
     struct listener *first; /* of this index in this worker, borrowed: connections and limits are counted there */
-    char port[6];           /* text of the port that it is bound to; empty: not known */
-    uint32_t conn_count;    /* open connections that came here */
+    uint8_t port_len;
+    char port[6];        /* text of the port that it is bound to; empty: not known */
+    uint32_t conn_count; /* open connections that came here */
     bool is_paused, is_closed;
     struct event acceptable;
 

@@ -56,7 +56,7 @@ void exchange_name_endpoint(struct exchange *x)
 static struct slice port_of(const struct conn *c, char text[6])
 {
     if (!c->proxied)
-        return slice_of(c->listener->port);
+        return (struct slice){ c->listener->port, c->listener->port_len };
     const union endpoint_address *to = &c->proxied->destination;
     snprintf(text, 6, "%u", (unsigned)ntohs(to->any.sa_family == AF_INET6 ? to->v6.sin6_port : to->v4.sin_port));
     return slice_of(text);
@@ -64,11 +64,10 @@ static struct slice port_of(const struct conn *c, char text[6])
 
 static struct forwarded_client describe_client(const struct exchange *x, const struct h1_request *request, char port[6])
 {
-    bool is_https = request->target_is_https; /* then it is trusted */
     const struct proxy_settings *settings = &x->hold->snapshot->settings;
     return (struct forwarded_client){ .peer = { x->conn->peer, x->conn->peer_len },
-                                      .proto = is_https ? SLICE_LITERAL("https") : SLICE_LITERAL("http"),
                                       .port = port_of(x->conn, port),
+                                      .is_https = request->target_is_https, /* then it is trusted */
                                       .is_trusted = x->conn->is_trusted,
                                       .mode = settings->forwarded_for,
                                       .sends_forwarded = settings->sends_forwarded };
@@ -80,16 +79,16 @@ bool exchange_build_head(struct exchange *x, const struct h1_request *request, c
     struct worker *w = x->worker;
     char port[6];
     note_upgrade(x, request);
-    struct forward_request with = { .client = describe_client(x, request, port),
-                                    .via = w->via,
-                                    .keeps_request_id = forward_keeps_request_id(request),
-                                    .upgrade = x->upgrade_len > 0,
-                                    .sends_trailers = request->body == H1_BODY_CHUNKED };
-    x->keeps_request_id = with.keeps_request_id;
-    if (!with.keeps_request_id) {
+    x->keeps_request_id = forward_keeps_request_id(request);
+    if (!x->keeps_request_id)
         request_id_write((const uint64_t[2]){ worker_random(w), worker_random(w) }, x->request_id);
-        with.request_id = (struct slice){ x->request_id, sizeof x->request_id };
-    }
+    struct forward_request with = { .client = describe_client(x, request, port),
+                                    .request_id = { x->request_id, sizeof x->request_id },
+                                    .via = w->via,
+                                    .keeps_request_id = x->keeps_request_id,
+                                    .upgrade = x->upgrade_len > 0,
+                                    .sends_trailers = request->body == H1_BODY_CHUNKED,
+                                    .host_at = 0 };
     size_t room = forward_request_room(request) + PROXY_PROTOCOL_WRITE_MAX;
     x->head = buffer_take(&w->buffers, room + body_room(x, request, room));
     if (!x->head)

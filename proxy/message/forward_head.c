@@ -77,71 +77,78 @@ struct kept_lines {
     const char *end; /* of the last line */
 };
 
-static inline void put_kept_lines(struct head_writer *w, const struct kept_lines *kept)
+static inline struct head_writer put_kept_lines(struct head_writer w, const struct kept_lines *kept)
 {
     const char *run = kept->run;
     const struct h1_field_line *end = kept->fields + kept->field_count;
     for (const struct h1_field_line *field = kept->fields; field < end; field++) {
         if (!is_suspect(field, kept->dropped) || !is_dropped(field, kept->sends_trailers))
             continue;
-        head_put(w, run, (size_t)(field->name.at - run));
+        head_put(&w, run, (size_t)(field->name.at - run));
         run = field + 1 < end ? field[1].name.at : kept->end;
     }
-    head_put(w, run, (size_t)(kept->end - run));
+    head_put(&w, run, (size_t)(kept->end - run));
+    return w;
 }
 
 /* Each fold becomes one space (RFC 9112 5.2). */
-static void put_unfolded(struct head_writer *w, struct slice value)
+static struct head_writer put_unfolded(struct head_writer w, struct slice value)
 {
     const char *end = value.at + value.len;
     for (const char *at = value.at; at < end;) {
         const char *run = at;
         while (at < end && *at != '\r' && *at != '\n')
             at++;
-        head_put(w, run, (size_t)(at - run));
+        head_put(&w, run, (size_t)(at - run));
         if (at == end)
             break;
         while (at < end && (*at == '\r' || *at == '\n' || *at == ' ' || *at == '\t'))
             at++;
-        HEAD_PUT_LITERAL(w, " ");
+        HEAD_PUT_LITERAL(&w, " ");
     }
+    return w;
 }
 
 /* The same where lines may end in LF alone, or be irregular otherwise: what goes on is as the RFC has it. */
-static void put_kept_lines_anew(struct head_writer *w, const struct kept_lines *kept)
+static struct head_writer put_kept_lines_anew(struct head_writer w, const struct kept_lines *kept)
 {
     for (size_t i = 0; i < kept->field_count; i++) {
         const struct h1_field_line *field = &kept->fields[i];
         if (is_suspect(field, kept->dropped) && is_dropped(field, kept->sends_trailers))
             continue;
-        head_put_slice(w, field->name);
-        HEAD_PUT_LITERAL(w, ": ");
-        put_unfolded(w, field->value);
-        HEAD_PUT_LITERAL(w, "\r\n");
+        head_put_slice(&w, field->name);
+        HEAD_PUT_LITERAL(&w, ": ");
+        w = put_unfolded(w, field->value);
+        HEAD_PUT_LITERAL(&w, "\r\n");
     }
+    return w;
 }
 
 /* The request line goes on as it came when it is 1.1 and in origin-form: the first run then starts with it. */
-static const char *put_request_line(struct head_writer *w, const struct h1_request *request, const char *fields_end)
+static bool keeps_request_line(const struct h1_request *request)
 {
     bool is_1_1 = request->minor_version == 1 && !(request->desync_reasons & 1u << H1_DESYNC_VERSION_HIGHER);
-    if (is_1_1 && !request->target_rewritten && !request->has_bare_lf &&
-        request->forward_target.at == request->target.at)
-        return request->method_text.at;
-    head_put_slice(w, request->method_text);
-    HEAD_PUT_LITERAL(w, " ");
-    head_put_slice(w, request->forward_target);
-    HEAD_PUT_LITERAL(w, " HTTP/1.1\r\n");
-    return request->field_count ? request->fields[0].name.at : fields_end;
+    return is_1_1 && !request->target_rewritten && !request->has_bare_lf &&
+           request->forward_target.at == request->target.at;
+}
+
+static struct head_writer put_request_line(struct head_writer w, const struct h1_request *request)
+{
+    head_put_slice(&w, request->method_text);
+    HEAD_PUT_LITERAL(&w, " ");
+    head_put_slice(&w, request->forward_target);
+    HEAD_PUT_LITERAL(&w, " HTTP/1.1\r\n");
+    return w;
 }
 
 /* ---- lines of ours ---- */
 
-static void put_number(struct head_writer *w, uint64_t number)
+static struct head_writer put_number(struct head_writer w, uint64_t number)
 {
     char digits[24];
     int len = snprintf(digits, sizeof digits, "%llu\r\n", (unsigned long long)number);
-    head_put(w, digits, (size_t)len);
+    head_put(&w, digits, (size_t)len);
+    return w;
 }
 
 /* More than one line or no number: BAD. */
@@ -162,84 +169,84 @@ static enum forward_hops read_hops(const struct h1_request *request, uint64_t *h
     return *hops > 0 ? FORWARD_HOPS_GOES_ON : FORWARD_HOPS_ENDS_HERE;
 }
 
-static void put_max_forwards(struct head_writer *w, const struct h1_request *request)
+static struct head_writer put_max_forwards(struct head_writer w, const struct h1_request *request)
 {
     uint64_t hops;
     if (read_hops(request, &hops) != FORWARD_HOPS_GOES_ON)
-        return;
-    HEAD_PUT_LITERAL(w, "Max-Forwards: ");
-    put_number(w, hops - 1);
+        return w;
+    HEAD_PUT_LITERAL(&w, "Max-Forwards: ");
+    w = put_number(w, hops - 1);
+    return w;
 }
 
-static void put_framing(struct head_writer *w, const struct h1_request *request)
+static struct head_writer put_framing(struct head_writer w, const struct h1_request *request)
 {
     if (request->body == H1_BODY_CHUNKED)
-        HEAD_PUT_LITERAL(w, "Transfer-Encoding: chunked\r\n");
+        HEAD_PUT_LITERAL(&w, "Transfer-Encoding: chunked\r\n");
     if (request->rewrites_content_length) {
-        HEAD_PUT_LITERAL(w, "Content-Length: ");
-        put_number(w, request->content_length);
+        HEAD_PUT_LITERAL(&w, "Content-Length: ");
+        w = put_number(w, request->content_length);
     }
+    return w;
 }
 
 /* RFC 9110 7.6.1: what is for the next hop alone is named in Connection. */
-static void put_connection(struct head_writer *w, const struct h1_request *request, bool upgrade)
+static struct head_writer put_connection(struct head_writer w, const struct h1_request *request, bool upgrade)
 {
     if (upgrade && request->accepts_trailers)
-        HEAD_PUT_LITERAL(w, "Connection: upgrade, TE\r\n");
+        HEAD_PUT_LITERAL(&w, "Connection: upgrade, TE\r\n");
     else if (upgrade)
-        HEAD_PUT_LITERAL(w, "Connection: upgrade\r\n");
+        HEAD_PUT_LITERAL(&w, "Connection: upgrade\r\n");
     else
-        HEAD_PUT_LITERAL(w, "Connection: TE\r\n");
+        HEAD_PUT_LITERAL(&w, "Connection: TE\r\n");
     if (request->accepts_trailers)
-        HEAD_PUT_LITERAL(w, "TE: trailers\r\n");
-    if (upgrade) {
-        HEAD_PUT_LITERAL(w, "Upgrade: ");
-        head_put_slice(w, request->upgrade_protocol);
-        HEAD_PUT_LITERAL(w, "\r\n");
-    }
+        HEAD_PUT_LITERAL(&w, "TE: trailers\r\n");
+    if (upgrade)
+        HEAD_PUT_LINE(&w, "Upgrade: ", request->upgrade_protocol);
+    return w;
 }
 
 /* Names the version that the request came in (RFC 9110 7.6.3). */
-static void put_via(struct head_writer *w, const struct h1_request *request, struct slice via)
+static struct head_writer put_via(struct head_writer w, const struct h1_request *request, struct slice via)
 {
     check(via.len <= FORWARD_VIA_MAX);
     if (request->minor_version == 1)
-        HEAD_PUT_LITERAL(w, "Via: 1.1 ");
+        HEAD_PUT_LINE(&w, "Via: 1.1 ", via);
     else
-        HEAD_PUT_LITERAL(w, "Via: 1.0 ");
-    head_put_slice(w, via);
-    HEAD_PUT_LITERAL(w, "\r\n");
+        HEAD_PUT_LINE(&w, "Via: 1.0 ", via);
+    return w;
 }
 
-static void put_status_line(struct head_writer *w, const struct h1_response *response)
+static struct head_writer put_status_line(struct head_writer w, const struct h1_response *response)
 {
     char code[3] = { (char)('0' + response->status / 100), (char)('0' + response->status / 10 % 10),
                      (char)('0' + response->status % 10) };
-    HEAD_PUT_LITERAL(w, "HTTP/1.1 ");
-    head_put(w, code, sizeof code);
-    HEAD_PUT_LITERAL(w, " ");
-    head_put_slice(w, response->reason);
-    HEAD_PUT_LITERAL(w, "\r\n");
+    HEAD_PUT_LITERAL(&w, "HTTP/1.1 ");
+    head_put(&w, code, sizeof code);
+    HEAD_PUT_LITERAL(&w, " ");
+    head_put_slice(&w, response->reason);
+    HEAD_PUT_LITERAL(&w, "\r\n");
+    return w;
 }
 
-static void put_response_connection(struct head_writer *w, const struct h1_response *response,
-                                    enum forward_connection connection)
+static struct head_writer put_response_connection(struct head_writer w, const struct h1_response *response,
+                                                  enum forward_connection connection)
 {
     switch (connection) {
     case FORWARD_CONNECTION_NONE:
         break;
     case FORWARD_CONNECTION_CLOSE:
-        HEAD_PUT_LITERAL(w, "Connection: close\r\n");
+        HEAD_PUT_LITERAL(&w, "Connection: close\r\n");
         break;
     case FORWARD_CONNECTION_KEEP_ALIVE:
-        HEAD_PUT_LITERAL(w, "Connection: keep-alive\r\n");
+        HEAD_PUT_LITERAL(&w, "Connection: keep-alive\r\n");
         break;
     case FORWARD_CONNECTION_UPGRADE:
-        HEAD_PUT_LITERAL(w, "Connection: upgrade\r\nUpgrade: ");
-        head_put_slice(w, response->upgrade_protocol);
-        HEAD_PUT_LITERAL(w, "\r\n");
+        HEAD_PUT_LITERAL(&w, "Connection: upgrade\r\n");
+        HEAD_PUT_LINE(&w, "Upgrade: ", response->upgrade_protocol);
         break;
     }
+    return w;
 }
 
 /* The second of a Via's members' two words, in any of them (RFC 9110 7.6.3). A comma in a comment counts too: what it
@@ -305,10 +312,8 @@ void request_id_write(const uint64_t random[2], char out[REQUEST_ID_MADE])
     memcpy(out, digits, sizeof digits);
 }
 
-bool forward_request_is_loop(const struct h1_request *request, struct slice via)
+bool forward_via_has(const struct h1_request *request, struct slice via)
 {
-    if (!(request->field_ids & H1_FIELD_BIT(VIA)) || via.len == 0)
-        return false;
     for (size_t i = 0; i < request->field_count; i++) {
         if (request->fields[i].id == H1_FIELD_VIA && via_names(request->fields[i].value, via))
             return true;
@@ -323,18 +328,19 @@ enum forward_hops forward_max_forwards(const struct h1_request *request)
 }
 
 /* HTTP/1.0 may come without one; what goes on is HTTP/1.1 and may not (RFC 9112 3.2). */
-static void put_host(struct head_writer *w, const struct h1_request *request, const char *out,
-                     struct forward_request *with)
+static struct head_writer put_host(struct head_writer w, const struct h1_request *request, const char *out,
+                                   struct forward_request *with)
 {
-    HEAD_PUT_LITERAL(w, "Host: ");
+    HEAD_PUT_LITERAL(&w, "Host: ");
     if (request->authority.len == 0) {
-        with->host_at = (size_t)(w->at - out);
-        check((size_t)(w->end - w->at) >= FORWARD_HOST_ROOM);
-        memset(w->at, ' ', FORWARD_HOST_ROOM);
-        w->at += FORWARD_HOST_ROOM;
+        with->host_at = (size_t)(w.at - out);
+        check((size_t)(w.end - w.at) >= FORWARD_HOST_ROOM);
+        memset(w.at, ' ', FORWARD_HOST_ROOM);
+        w.at += FORWARD_HOST_ROOM;
     }
-    head_put_slice(w, request->authority);
-    HEAD_PUT_LITERAL(w, "\r\n");
+    head_put_slice(&w, request->authority);
+    HEAD_PUT_LITERAL(&w, "\r\n");
+    return w;
 }
 
 size_t forward_request_head(const struct h1_request *request, const char *head, struct forward_request *with, char *out,
@@ -346,28 +352,29 @@ size_t forward_request_head(const struct h1_request *request, const char *head, 
                                .sends_trailers = with->sends_trailers,
                                .end = head + request->fields_end };
     kept.field_count = request->field_ids & kept.dropped || request->has_bare_lf ? request->field_count : 0;
-    kept.run = put_request_line(&w, request, kept.end);
-    if (request->has_bare_lf)
-        put_kept_lines_anew(&w, &kept);
+    kept.run = request->field_count ? request->fields[0].name.at : kept.end;
+    if (keeps_request_line(request))
+        kept.run = request->method_text.at;
     else
-        put_kept_lines(&w, &kept);
+        w = put_request_line(w, request);
+    if (request->has_bare_lf)
+        w = put_kept_lines_anew(w, &kept);
+    else
+        w = put_kept_lines(w, &kept);
     with->host_at = 0;
     if (request->authority_from_target || !(request->field_ids & H1_FIELD_BIT(HOST)))
-        put_host(&w, request, out, with);
+        w = put_host(w, request, out, with);
     if (request->body == H1_BODY_CHUNKED || request->rewrites_content_length)
-        put_framing(&w, request);
+        w = put_framing(w, request);
     if (with->upgrade || request->accepts_trailers)
-        put_connection(&w, request, with->upgrade);
+        w = put_connection(w, request, with->upgrade);
     if (counts_forwards(request))
-        put_max_forwards(&w, request);
-    forwarded_write(&w, request, &with->client);
-    if (!with->keeps_request_id) {
-        HEAD_PUT_LITERAL(&w, "X-Request-Id: ");
-        head_put_slice(&w, with->request_id);
-        HEAD_PUT_LITERAL(&w, "\r\n");
-    }
+        w = put_max_forwards(w, request);
+    w = forwarded_write(w, request, &with->client);
+    if (!with->keeps_request_id)
+        HEAD_PUT_LINE(&w, "X-Request-Id: ", with->request_id);
     if (with->via.len)
-        put_via(&w, request, with->via);
+        w = put_via(w, request, with->via);
     HEAD_PUT_LITERAL(&w, "\r\n");
     return (size_t)(w.at - out);
 }
@@ -384,20 +391,20 @@ size_t forward_response_head(const struct h1_response *response, const char *hea
                                .run = head,
                                .end = head + response->fields_end };
     if (response->rewrites_status_line || response->rewrites_lines) {
-        put_status_line(&w, response);
+        w = put_status_line(w, response);
         kept.run = response->field_count ? response->fields[0].name.at : kept.end;
     }
     if (response->rewrites_lines)
-        put_kept_lines_anew(&w, &kept);
+        w = put_kept_lines_anew(w, &kept);
     else
-        put_kept_lines(&w, &kept);
+        w = put_kept_lines(w, &kept);
     if (response->rewrites_content_length) {
         HEAD_PUT_LITERAL(&w, "Content-Length: ");
-        put_number(&w, response->content_length);
+        w = put_number(w, response->content_length);
     }
     if (with->framing != FORWARD_AS_IT_IS)
         HEAD_PUT_LITERAL(&w, "Transfer-Encoding: chunked\r\n");
-    put_response_connection(&w, response, with->connection);
+    w = put_response_connection(w, response, with->connection);
     if (!(response->field_ids & H1_FIELD_BIT(DATE)) && response->status >= 200)
         head_put_slice(&w, with->date);
     HEAD_PUT_LITERAL(&w, "\r\n");

@@ -39,7 +39,11 @@ bool forward_keeps_request_id(const struct h1_request *request);
 void request_id_write(const uint64_t random[2], char out[REQUEST_ID_MADE]);
 
 /* The own pseudonym is among the members of Via: the request has been here (answer 508). */
-bool forward_request_is_loop(const struct h1_request *request, struct slice via);
+bool forward_via_has(const struct h1_request *request, struct slice via);
+static inline bool forward_request_is_loop(const struct h1_request *request, struct slice via)
+{
+    return request->field_ids & H1_FIELD_BIT(VIA) && via.len > 0 && forward_via_has(request, via);
+}
 
 /* Max-Forwards counts for OPTIONS and TRACE only (RFC 9110 7.6.2). GOES_ON: forward_request_head() counts it down.
  * ENDS_HERE: it is 0, answer as the final recipient. BAD: no number, or more than one field (answer 400). */

@@ -21,45 +21,71 @@ static bool has_open_quote(struct slice value)
 }
 
 /* The values of all lines of that name, each with ", " behind it: ours follows. */
-static void put_values(struct head_writer *w, const struct h1_request *request, enum h1_field id)
+static struct head_writer put_values(struct head_writer w, const struct h1_request *request, enum h1_field id)
 {
     for (size_t i = 0; i < request->field_count; i++) {
         const struct h1_field_line *field = &request->fields[i];
         if (field->id != id || field->value.len == 0 || (id == H1_FIELD_FORWARDED && has_open_quote(field->value)))
             continue;
-        head_put_slice(w, field->value);
-        HEAD_PUT_LITERAL(w, ", ");
+        head_put_slice(&w, field->value);
+        HEAD_PUT_LITERAL(&w, ", ");
     }
+    return w;
 }
 
 /* RFC 7239 4 and 6: what is no token is quoted, IPv6 in brackets. `by` is left out: it would tell about the inside. */
-static void put_element(struct head_writer *w, const struct h1_request *request, const struct forwarded_client *client)
+static struct head_writer put_element(struct head_writer w, const struct h1_request *request,
+                                      const struct forwarded_client *client)
 {
     bool is_v6 = memchr(client->peer.at, ':', client->peer.len) != NULL;
     if (is_v6)
-        HEAD_PUT_LITERAL(w, "for=\"[");
+        HEAD_PUT_LITERAL(&w, "for=\"[");
     else
-        HEAD_PUT_LITERAL(w, "for=");
-    head_put_slice(w, client->peer);
+        HEAD_PUT_LITERAL(&w, "for=");
+    head_put_slice(&w, client->peer);
     if (is_v6)
-        HEAD_PUT_LITERAL(w, "]\"");
+        HEAD_PUT_LITERAL(&w, "]\"");
     if (request->authority.len) { /* has no character that would have to be escaped */
-        HEAD_PUT_LITERAL(w, ";host=\"");
-        head_put_slice(w, request->authority);
-        HEAD_PUT_LITERAL(w, "\"");
+        HEAD_PUT_LITERAL(&w, ";host=\"");
+        head_put_slice(&w, request->authority);
+        HEAD_PUT_LITERAL(&w, "\"");
     }
-    HEAD_PUT_LITERAL(w, ";proto=");
-    head_put_slice(w, client->proto);
+    if (client->is_https)
+        HEAD_PUT_LITERAL(&w, ";proto=https");
+    else
+        HEAD_PUT_LITERAL(&w, ";proto=http");
+    return w;
 }
 
-static void write_forwarded(struct head_writer *w, const struct h1_request *request,
-                            const struct forwarded_client *client)
+static struct head_writer put_forwarded(struct head_writer w, const struct h1_request *request,
+                                        const struct forwarded_client *client)
 {
-    HEAD_PUT_LITERAL(w, "Forwarded: ");
+    HEAD_PUT_LITERAL(&w, "Forwarded: ");
     if (appends(client) && request->field_ids & H1_FIELD_BIT(FORWARDED))
-        put_values(w, request, H1_FIELD_FORWARDED);
-    put_element(w, request, client);
-    HEAD_PUT_LITERAL(w, "\r\n");
+        w = put_values(w, request, H1_FIELD_FORWARDED);
+    w = put_element(w, request, client);
+    HEAD_PUT_LITERAL(&w, "\r\n");
+    return w;
+}
+
+/* APPEND: what has come stays in front. */
+static struct head_writer put_longer_for(struct head_writer w, const struct h1_request *request,
+                                         const struct forwarded_client *client)
+{
+    HEAD_PUT_LITERAL(&w, "X-Forwarded-For: ");
+    w = put_values(w, request, H1_FIELD_X_FORWARDED_FOR);
+    head_put_slice(&w, client->peer);
+    HEAD_PUT_LITERAL(&w, "\r\n");
+    return w;
+}
+
+static inline struct head_writer put_proto(struct head_writer w, const struct forwarded_client *client)
+{
+    if (client->is_https)
+        HEAD_PUT_LITERAL(&w, "X-Forwarded-Proto: https\r\n");
+    else
+        HEAD_PUT_LITERAL(&w, "X-Forwarded-Proto: http\r\n");
+    return w;
 }
 
 /* As far as anybody who is believed says, the peer is the client itself. */
@@ -78,37 +104,24 @@ uint64_t forwarded_dropped_fields(const struct forwarded_client *client)
     return H1_FIELD_BIT(X_FORWARDED_FOR) | (client->sends_forwarded ? H1_FIELD_BIT(FORWARDED) : 0);
 }
 
-void forwarded_write(struct head_writer *w, const struct h1_request *request, const struct forwarded_client *client)
+struct head_writer forwarded_write(struct head_writer w, const struct h1_request *request,
+                                   const struct forwarded_client *client)
 {
     uint64_t kept = request->field_ids & FORWARDED_FIELDS & ~forwarded_dropped_fields(client);
-    check(client->peer.len <= PEER_MAX && client->proto.len <= 8 && client->port.len <= 5);
-    if (!(kept & H1_FIELD_BIT(X_FORWARDED_FOR))) {
-        HEAD_PUT_LITERAL(w, "X-Forwarded-For: ");
-        if (appends(client) && request->field_ids & H1_FIELD_BIT(X_FORWARDED_FOR))
-            put_values(w, request, H1_FIELD_X_FORWARDED_FOR);
-        head_put_slice(w, client->peer);
-        HEAD_PUT_LITERAL(w, "\r\n");
-    }
-    if (peer_is_client(request, client)) {
-        HEAD_PUT_LITERAL(w, "X-Real-IP: ");
-        head_put_slice(w, client->peer);
-        HEAD_PUT_LITERAL(w, "\r\n");
-    }
-    if (!(kept & H1_FIELD_BIT(X_FORWARDED_PROTO))) {
-        HEAD_PUT_LITERAL(w, "X-Forwarded-Proto: ");
-        head_put_slice(w, client->proto);
-        HEAD_PUT_LITERAL(w, "\r\n");
-    }
-    if (!(kept & H1_FIELD_BIT(X_FORWARDED_HOST)) && request->authority.len) {
-        HEAD_PUT_LITERAL(w, "X-Forwarded-Host: ");
-        head_put_slice(w, request->authority);
-        HEAD_PUT_LITERAL(w, "\r\n");
-    }
-    if (!(kept & H1_FIELD_BIT(X_FORWARDED_PORT)) && client->port.len) {
-        HEAD_PUT_LITERAL(w, "X-Forwarded-Port: ");
-        head_put_slice(w, client->port);
-        HEAD_PUT_LITERAL(w, "\r\n");
-    }
+    check(client->peer.len <= PEER_MAX && client->port.len <= 5);
+    if (appends(client) && request->field_ids & H1_FIELD_BIT(X_FORWARDED_FOR))
+        w = put_longer_for(w, request, client);
+    else if (!(kept & H1_FIELD_BIT(X_FORWARDED_FOR)))
+        HEAD_PUT_LINE(&w, "X-Forwarded-For: ", client->peer);
+    if (peer_is_client(request, client))
+        HEAD_PUT_LINE(&w, "X-Real-IP: ", client->peer);
+    if (!(kept & H1_FIELD_BIT(X_FORWARDED_PROTO)))
+        w = put_proto(w, client);
+    if (!(kept & H1_FIELD_BIT(X_FORWARDED_HOST)) && request->authority.len)
+        HEAD_PUT_LINE(&w, "X-Forwarded-Host: ", request->authority);
+    if (!(kept & H1_FIELD_BIT(X_FORWARDED_PORT)) && client->port.len)
+        HEAD_PUT_LINE(&w, "X-Forwarded-Port: ", client->port);
     if (!(kept & H1_FIELD_BIT(FORWARDED)) && client->sends_forwarded)
-        write_forwarded(w, request, client);
+        w = put_forwarded(w, request, client);
+    return w;
 }

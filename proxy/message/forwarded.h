@@ -24,8 +24,8 @@
 
 struct forwarded_client {
     struct slice peer;       /* its address, text; IPv6 without brackets; at most 45 bytes */
-    struct slice proto;      /* "http", "https" */
     struct slice port;       /* that it connected to, for X-Forwarded-Port; empty: that field is not added */
+    bool is_https;           /* what it asked for; else http */
     bool is_trusted;         /* peer is in trustedProxies */
     enum forwarded_for mode; /* counts only if is_trusted */
     bool sends_forwarded;
@@ -40,6 +40,7 @@ uint64_t forwarded_dropped_fields(const struct forwarded_client *client);
 
 /* The lines to add. At most FORWARDED_EXTRA_BYTES, twice the authority, and what the dropped lines had. */
 #define FORWARDED_EXTRA_BYTES 320
-void forwarded_write(struct head_writer *w, const struct h1_request *request, const struct forwarded_client *client);
+struct head_writer forwarded_write(struct head_writer w, const struct h1_request *request,
+                                   const struct forwarded_client *client);
 
 #endif

@@ -29,7 +29,7 @@ struct forward_case {
 /* As the exchange does it. */
 static struct forward_request describe(const struct h1_request *request)
 {
-    return (struct forward_request){ .client = { .peer = SLICE_LITERAL("192.0.2.7"), .proto = SLICE_LITERAL("http") },
+    return (struct forward_request){ .client = { .peer = SLICE_LITERAL("192.0.2.7") },
                                      .request_id = SLICE_LITERAL("fresh-id"),
                                      .via = SLICE_LITERAL("portico-0a1b2c3d"),
                                      .keeps_request_id = forward_keeps_request_id(request),
@@ -432,7 +432,7 @@ static void the_promised_room_is_enough_for_a_client_in_all_words(void **state)
     with.via = (struct slice){ name, sizeof name };
     with.request_id = (struct slice){ id, sizeof id };
     with.client = (struct forwarded_client){ .peer = SLICE_LITERAL("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255"),
-                                             .proto = SLICE_LITERAL("https"),
+                                             .is_https = true,
                                              .port = SLICE_LITERAL("65535"),
                                              .sends_forwarded = true };
     size_t size = forward_request_room(request);

@@ -50,7 +50,7 @@ static char *write_lines(const struct h1_request *request, const struct forwarde
     char *out = malloc(size);
     assert_non_null(out);
     struct head_writer w = { out, out + size };
-    forwarded_write(&w, request, client);
+    w = forwarded_write(w, request, client);
     size_t len = (size_t)(w.at - out);
     out = realloc(out, len + 1);
     assert_non_null(out);
@@ -61,7 +61,6 @@ static char *write_lines(const struct h1_request *request, const struct forwarde
 static struct forwarded_client client_of(bool is_trusted, enum forwarded_for mode, bool sends_forwarded)
 {
     return (struct forwarded_client){ .peer = SLICE_LITERAL("192.0.2.7"),
-                                      .proto = SLICE_LITERAL("http"),
                                       .port = SLICE_LITERAL("8080"),
                                       .is_trusted = is_trusted,
                                       .mode = mode,
@@ -185,7 +184,7 @@ static void an_ipv6_address_is_quoted_in_brackets_in_forwarded_alone(void **stat
     };
     struct forwarded_client client = client_of(false, FORWARDED_FOR_APPEND, true);
     client.peer = SLICE_LITERAL("2001:db8::7");
-    client.proto = SLICE_LITERAL("https");
+    client.is_https = true;
     client.port = SLICE_LITERAL("");
     CHECK_LINES(&client, cases);
 }
@@ -221,7 +220,7 @@ static void the_promised_room_is_enough(void **state)
 {
     (void)state;
     struct forwarded_client client = { .peer = SLICE_LITERAL("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255"),
-                                       .proto = SLICE_LITERAL("https"),
+                                       .is_https = true,
                                        .port = SLICE_LITERAL("65535"),
                                        .is_trusted = true,
                                        .sends_forwarded = true };
