@@ -119,7 +119,8 @@ static void dispose(struct exchange *x)
 {
     struct worker *w = x->worker;
     count(x);
-    exchange_log(x);
+    if (access_log_is_on(&w->access_log))
+        exchange_log(x);
     deadline_stop(&w->deadlines, &x->deadline);
     deadline_stop(&w->deadlines, &x->request_deadline);
     body_fini(&x->request_body, &w->buffers);

@@ -55,8 +55,6 @@ static void set_phases(const struct exchange *x, struct access_record *record)
 void exchange_log(struct exchange *x)
 {
     struct access_log *log = &x->worker->access_log;
-    if (!access_log_is_on(log))
-        return;
     bool has_service = x->service_slot != UINT32_MAX;
     const union endpoint_address *source = &x->conn->source;
     struct termination termination = termination_of(x->end, phase_of(x));

@@ -40,7 +40,7 @@ void exchange_on_upstream_writable(void *taker);
 bool exchange_waits_for_client(const struct exchange *x);
 void exchange_await(struct exchange *x); /* something has moved, or may now: the time-out begins anew */
 void exchange_set_up_deadlines(struct worker *w);
-/* exchange_log.c: one line for the access log. */
+/* exchange_log.c: one line for the access log, which is on. */
 void exchange_log(struct exchange *x);
 /* exchange.c */
 void exchange_repin(struct exchange *x);         /* lets go of its snapshot for the newest; between tries */

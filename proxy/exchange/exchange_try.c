@@ -55,9 +55,10 @@ static const struct endpoint_view *scan(const struct exchange *x, const struct s
     return best;
 }
 
-static const struct endpoint_view *pick(struct exchange *x, const struct snapshot_service *service)
+static const struct endpoint_view *pick(struct exchange *x, const struct snapshot *snapshot)
 {
     struct worker *w = x->worker;
+    const struct snapshot_service *service = snapshot->services[x->service_slot];
     if (!service || service->endpoint_count == 0)
         return NULL;
     for (int i = 0; i < RANDOM_PICKS; i++) {
@@ -67,7 +68,7 @@ static const struct endpoint_view *pick(struct exchange *x, const struct snapsho
                                         .loads = &w->loads,
                                         .random = worker_random(w),
                                         .cursor = &w->cursors[service->slot] };
-        size_t at = worker_snapshot(w)->balancer->pick(&input);
+        size_t at = snapshot->balancer->pick(&input);
         if (fitness_of(x, service->endpoints[at].slot) == FITNESS_GOOD)
             return &service->endpoints[at];
     }
@@ -132,7 +133,8 @@ void exchange_try(struct exchange *x)
     bool is_retry = x->try_count > 0;
     if (is_retry)
         repin(x);
-    const struct endpoint_view *view = pick(x, worker_snapshot(w)->services[x->service_slot]);
+    const struct snapshot *snapshot = worker_snapshot(w);
+    const struct endpoint_view *view = pick(x, snapshot);
     if (!view) {
         STATS_ADD(w->services[x->service_slot].no_endpoint, 1);
         exchange_fail(x, x->end ? x->end : EXCHANGE_END_NO_ENDPOINT, is_retry ? x->status : 503);
@@ -140,7 +142,7 @@ void exchange_try(struct exchange *x)
     }
     x->end = EXCHANGE_END_COMPLETE;
     set_endpoint(x, view);
-    x->reads_leniently = reads_leniently(worker_snapshot(w), x->service_slot);
+    x->reads_leniently = reads_leniently(snapshot, x->service_slot);
     if (x->host_at)
         exchange_name_endpoint(x);
     /* A pooled connection may be closed already, unnoticed; the last chance is not staked on one. */

@@ -52,6 +52,24 @@ static struct buffer *refuse(struct buffer_pool *pool)
     return NULL;
 }
 
+static inline struct buffer *hand_out(struct buffer_pool *pool, struct buffer *buffer)
+{
+    buffer->begin = buffer->end = 0;
+    pool->used_bytes += buffer->size;
+    STATS_SET(pool->stats->buffer_bytes, pool->used_bytes);
+    return buffer;
+}
+
+__attribute__((noinline)) static struct buffer *make(struct buffer_pool *pool, uint32_t class)
+{
+    struct buffer *buffer = malloc(sizeof *buffer + class_bytes[class]);
+    if (!buffer)
+        return refuse(pool);
+    buffer->size = class_bytes[class];
+    buffer->class_index = class;
+    return hand_out(pool, buffer);
+}
+
 struct buffer *buffer_take(struct buffer_pool *pool, size_t bytes)
 {
     uint32_t class = bytes <= BUFFER_SMALL_BYTES    ? 0
@@ -61,17 +79,7 @@ struct buffer *buffer_take(struct buffer_pool *pool, size_t bytes)
     if (bytes > BUFFER_LARGE_BYTES || pool->used_bytes + class_bytes[class] > pool->limit_bytes)
         return refuse(pool);
     struct buffer *buffer = take_free(pool, class);
-    if (!buffer) {
-        buffer = malloc(sizeof *buffer + class_bytes[class]);
-        if (!buffer)
-            return refuse(pool);
-        buffer->size = class_bytes[class];
-        buffer->class_index = class;
-    }
-    buffer->begin = buffer->end = 0;
-    pool->used_bytes += buffer->size;
-    STATS_SET(pool->stats->buffer_bytes, pool->used_bytes);
-    return buffer;
+    return buffer ? hand_out(pool, buffer) : make(pool, class);
 }
 
 void buffer_give_back(struct buffer_pool *pool, struct buffer *buffer)

@@ -22,14 +22,6 @@ void deadline_start(struct deadline_table *table, struct deadline *d, enum deadl
     TAILQ_INSERT_TAIL(&table->lists[kind], d, link);
 }
 
-void deadline_stop(struct deadline_table *table, struct deadline *d)
-{
-    if (d->kind == DEADLINE_NONE)
-        return;
-    TAILQ_REMOVE(&table->lists[d->kind], d, link);
-    d->kind = DEADLINE_NONE;
-}
-
 static bool is_over(const struct deadline_table *table, const struct deadline *d, int64_t now_ms)
 {
     int64_t span_ms = table->span_ms[d->kind];

@@ -49,11 +49,19 @@ struct deadline_table {
     deadline_cb on_expire[DEADLINE_KIND_COUNT];
 };
 
+/* Idempotent. Whatever ends stops all it may wait for: mostly there is nothing to do. */
+static inline void deadline_stop(struct deadline_table *table, struct deadline *d)
+{
+    if (d->kind == DEADLINE_NONE)
+        return;
+    TAILQ_REMOVE(&table->lists[d->kind], d, link);
+    d->kind = DEADLINE_NONE;
+}
+
 void deadline_table_init(struct deadline_table *table);
 /* Whoever starts deadlines of a kind says first what is to happen when one of them is over. */
 void deadline_table_on(struct deadline_table *table, enum deadline_kind kind, deadline_cb on_expire);
 void deadline_start(struct deadline_table *table, struct deadline *d, enum deadline_kind kind, int64_t now_ms);
-void deadline_stop(struct deadline_table *table, struct deadline *d); /* idempotent */
 void deadline_table_expire(struct deadline_table *table, int64_t now_ms);
 
 #endif

@@ -24,6 +24,8 @@ void body_init(struct body *body, enum h1_body kind, uint64_t content_length, bo
 
 void body_fini(struct body *body, struct buffer_pool *pool)
 {
+    if (!body->trailers && !body->pipe)
+        return;
     buffer_give_back(pool, body->trailers);
     body->trailers = NULL;
     pipe_give_back(&pool->pipes, body->pipe);

@@ -3,17 +3,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-/* xorshift64* (Vigna 2016): fast, and good enough to spread load and name requests; nothing secret depends on it. */
-uint64_t worker_random(struct worker *w)
-{
-    uint64_t x = w->random_state;
-    x ^= x >> 12;
-    x ^= x << 25;
-    x ^= x >> 27;
-    w->random_state = x;
-    return x * 2685821657736338717ull;
-}
-
 static void post_notice(struct worker *w, enum worker_notice_kind kind, struct snapshot *snapshot,
                         struct snapshot_rows rows)
 {

@@ -111,7 +111,17 @@ void worker_unpin(struct worker *w, struct snapshot_hold *hold);
 void worker_return_hold(struct worker *w, struct snapshot_hold *hold); /* superseded, and not pinned */
 void worker_keep_rows(struct worker *w, struct snapshot_rows rows);    /* must be of a snapshot that is pinned */
 void worker_return_rows(struct worker *w, struct snapshot_rows rows);  /* was kept: once each */
-uint64_t worker_random(struct worker *w);
+
+/* xorshift64* (Vigna 2016): fast, and good enough to spread load and name requests; nothing secret depends on it. */
+static inline uint64_t worker_random(struct worker *w)
+{
+    uint64_t x = w->random_state;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    w->random_state = x;
+    return x * 2685821657736338717ull;
+}
 
 /* Each answer is the last one of its connection. */
 static inline bool worker_is_leaving(const struct worker *w)
