@@ -2,7 +2,6 @@
 
 #include "base/check.h"
 
-#include <assert.h>
 #include <string.h>
 
 #define WORD_MAX 40 /* longer ones are not compared */
@@ -15,26 +14,21 @@ struct word_list {
 
 static const char *const log_levels[] = { "error", "warn", "info", "debug" };
 static const char *const balancers[] = { "p2c" };
-static const char *const log_formats[] = { "json", "combined" };
-static const char *const desync_modes[] = { "monitor", "defensive", "strictest" };
-static const char *const encoded_slashes_modes[] = { "pass", "refuse" };
-static const char *const responses[] = { "lenient", "strict" };
-static const char *const forwarded_for_modes[] = { "append", "replace", "preserve" };
-static const char *const proxy_protocols[] = { "off", "v1", "v2" };
+
+#define WORD(value, word) word,
+#define X(set, tag, noun) static const char *const tag##_words[] = { set##_WORDS(WORD) };
+WORD_SETS(X)
+#undef X
 
 #define WORDS(list)                            \
     {                                          \
         list, sizeof(list) / sizeof((list)[0]) \
     }
-static struct word_list sets[CHOICES_SET_COUNT] = {
-    [CHOICES_LOG_LEVEL] = WORDS(log_levels),
-    [CHOICES_BALANCER] = WORDS(balancers),
-    [CHOICES_LOG_FORMAT] = WORDS(log_formats),
-    [CHOICES_DESYNC_MODE] = WORDS(desync_modes),
-    [CHOICES_ENCODED_SLASHES] = WORDS(encoded_slashes_modes),
-    [CHOICES_RESPONSES] = WORDS(responses),
-    [CHOICES_FORWARDED_FOR] = WORDS(forwarded_for_modes),
-    [CHOICES_PROXY_PROTOCOL] = WORDS(proxy_protocols),
+static struct word_list sets[CHOICES_SET_COUNT] = { [CHOICES_LOG_LEVEL] = WORDS(log_levels),
+                                                    [CHOICES_BALANCER] = WORDS(balancers),
+#define X(set, tag, noun) [CHOICES_##set] = WORDS(tag##_words),
+                                                    WORD_SETS(X)
+#undef X
 };
 
 static size_t smallest(size_t a, size_t b, size_t c)
@@ -66,14 +60,6 @@ const char *const *choices_of(enum choices_set set, size_t *count)
     check(set < CHOICES_SET_COUNT);
     *count = sets[set].count;
     return sets[set].words;
-}
-
-const char *choices_set_to_str(enum choices_set set)
-{
-    static const char *const names[] = { "log level",       "balancer",  "log format",    "desync mode",
-                                         "encoded slashes", "responses", "forwarded for", "PROXY protocol" };
-    static_assert(sizeof names / sizeof names[0] == CHOICES_SET_COUNT, "a name for each");
-    return set < CHOICES_SET_COUNT ? names[set] : "?";
 }
 
 void choices_replace(enum choices_set set, const char *const *words, size_t count)

@@ -1,24 +1,22 @@
-/* choices: words of which one must be written, and which word was meant by a misspelt one. Control thread. */
+/* choices: words of which one must be written, and which word was meant by a misspelt one. Control thread; the
+ * proxy's main thread, which does not replace any. */
 #ifndef CONFIG_CHOICES_H
 #define CONFIG_CHOICES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "config/words.h"
+
 enum choices_set {
     CHOICES_LOG_LEVEL = 0,
     CHOICES_BALANCER,
-    CHOICES_LOG_FORMAT,
-    CHOICES_DESYNC_MODE,
-    CHOICES_ENCODED_SLASHES,
-    CHOICES_RESPONSES,
-    CHOICES_FORWARDED_FOR,
-    CHOICES_PROXY_PROTOCOL,
-    CHOICES_SET_COUNT
+#define X(set, tag, noun) CHOICES_##set,
+    WORD_SETS(X) CHOICES_SET_COUNT
+#undef X
 };
 
 const char *const *choices_of(enum choices_set set, size_t *count);
-const char *choices_set_to_str(enum choices_set set);
 
 /* Replaces the words of a set; borrowed from then on. */
 void choices_replace(enum choices_set set, const char *const *words, size_t count);

@@ -1,7 +1,10 @@
 /* config: the configuration document as a struct. Built whole by config_load() (config/load.h) from YAML or JSON,
  * checked whole, then immutable; a reload builds another one. Control thread only. Every field is described once, in
  * config/schema.def: key, type and unit, default, range, reload or restart, help. Strings are owned by the config;
- * optional ones are null when absent. Lists are arrays with a count. */
+ * optional ones are null when absent. Lists are arrays with a count.
+ *
+ * The fields of the data plane's settings come from the table itself, as `int64_t head_ms;` from the row of
+ * `proxy.timeouts.head`. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
@@ -9,71 +12,45 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/schema.h"
+
 #define CONFIG_LISTENERS_MAX 16
 #define CONFIG_SERVICES_MAX 1000
 #define CONFIG_TRUSTED_PROXIES_MAX 64
 
 struct config_listener {
     char *name;
-    char *address;                            /* "0.0.0.0:8080", "[::]:8080", "127.0.0.1:80" */
-    bool proxy_protocol;                      /* every connection starts with a PROXY protocol header */
-    int64_t connections_per_worker;           /* 0: only the limit of all listeners together */
-    int64_t requests_per_second_per_worker;   /* 0: no limit */
-    int64_t body_bytes_per_second_per_worker; /* of request bodies; 0: no limit */
+    char *address;       /* "0.0.0.0:8080", "[::]:8080", "127.0.0.1:80" */
+    bool proxy_protocol; /* every connection starts with a PROXY protocol header */
+#define SETTING_OF_LISTENER(key, field, type, ...) SCHEMA_FIELD_TYPE(type) field;
+#include "config/schema.def"
 };
 
 struct config_timeouts {
-    int64_t head_ms;           /* first byte of a request to the end of its head */
-    int64_t body_ms;           /* between two pieces of a body that the client sends or takes, or the endpoint takes */
-    int64_t stream_ms;         /* between two pieces of a response from the endpoint */
-    int64_t idle_ms;           /* keep-alive client connection without a request */
-    int64_t connect_ms;        /* to an endpoint */
-    int64_t response_ms;       /* request sent to response head, of one try */
-    int64_t request_ms;        /* request head to response head, all tries together; 0: no limit */
-    int64_t tunnel_ms;         /* upgraded connection without a byte in either direction */
-    int64_t upstream_idle_ms;  /* pooled upstream connection */
-    int64_t drain_ms;          /* SIGTERM to exit, at most */
-    int64_t retired_tunnel_ms; /* upgraded connections of a proxy that was replaced by an upgrade */
-    int64_t watchdog_ms;       /* control or proxy without a sign of life */
+    int64_t watchdog_ms; /* control or proxy without a sign of life */
+#define SETTING_OF_TIMEOUTS(key, field, type, ...) SCHEMA_FIELD_TYPE(type) field;
+#include "config/schema.def"
 };
 
 struct config_limits {
-    int64_t head_bytes;  /* request or response head */
-    int64_t field_count; /* fields in a head */
-    int64_t connections_per_worker;
-    int64_t buffer_bytes_per_worker;    /* ceiling for all connection buffers */
-    int64_t upstream_idle_per_endpoint; /* pooled connections kept, per worker */
-    int64_t replay_bytes;               /* request body kept so that the request can be sent again */
-    int64_t splice_bytes_min;           /* longer rests of bodies are moved inside the kernel; 0: none is */
-    int64_t body_bytes_per_second_min;  /* slower peers are cut off; 0: none is too slow */
+#define SETTING_OF_LIMITS(key, field, type, ...) SCHEMA_FIELD_TYPE(type) field;
+#include "config/schema.def"
 };
 
-/* Of one client address (IPv6: its /64), in each worker. 0: no limit. */
 struct config_clients {
-    int64_t share_percent; /* of connections_per_worker */
-    int64_t connections;
-    int64_t requests_per_second;
-    int64_t body_bytes_per_second; /* of request bodies */
+#define SETTING_OF_CLIENTS(key, field, type, ...) SCHEMA_FIELD_TYPE(type) field;
+#include "config/schema.def"
 };
 
 struct config_proxy {
-    int64_t workers;              /* 0: one per processor */
-    char *user;                   /* account of the proxy process when started as root */
-    char *access_log;             /* "off", "stdout" or a file's path */
-    char *access_log_format;      /* "json" or "combined" */
-    int64_t access_log_every;     /* one in so many requests is logged; failures always are */
-    char *balancer;               /* a name of BALANCER_LIST */
-    int64_t retries;              /* further endpoints to try when nothing was processed; 0..3 */
-    int64_t retry_budget_percent; /* retries under way, of the requests under way */
-    bool fails_open;              /* without a healthy task, requests go to those that were */
-    char *desync;                 /* "monitor", "defensive" or "strictest" */
-    char *encoded_slashes;        /* "pass" or "refuse" */
-    bool accepts_bare_lf, answers_half_closed;
-    char *responses;        /* "lenient" or "strict", of services that say nothing */
+    int64_t workers;        /* 0: one per processor */
+    char *user;             /* account of the proxy process when started as root */
+    char *access_log;       /* "off", "stdout" or a file's path */
+    bool fails_open;        /* without a healthy task, requests go to those that were */
     char **trusted_proxies; /* networks whose X-Forwarded-* and PROXY headers are believed */
     size_t trusted_proxy_count;
-    char *forwarded_for;  /* "append", "replace" or "preserve", for clients in trusted_proxies */
-    bool sends_forwarded; /* the field of RFC 7239 beside X-Forwarded-* */
+#define SETTING_OF_PROXY(key, field, type, ...) SCHEMA_FIELD_TYPE(type) field;
+#include "config/schema.def"
     struct config_timeouts timeouts;
     struct config_limits limits;
     struct config_clients clients;
@@ -137,10 +114,11 @@ struct config_service {
     int64_t memory_mib;     /* 0: no limit */
     int64_t desired_count;
     char *proxy_protocol;                   /* what tasks want in front of each connection: "off", "v1" or "v2" */
-    char *responses;                        /* "lenient" or "strict"; null: as config_proxy says */
     int64_t stop_timeout_ms;                /* SIGTERM to SIGKILL */
     int64_t deregistration_delay_ms;        /* longest wait for in-flight = 0 before the stop */
     int64_t tunnel_deregistration_delay_ms; /* the same while a tunnel is open */
+#define SETTING_OF_SERVICE(key, field, type, ...) SCHEMA_FIELD_TYPE(type) field;
+#include "config/schema.def"
     struct config_scaling scaling;
     struct config_health_check health_check;
 };

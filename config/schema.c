@@ -13,23 +13,18 @@ union section_fields {
     SCHEMA_SECTION_LIST(X)
 };
 #undef X
-#define X(name, type) type type_##name##_field;
-union type_fields {
-    SCHEMA_TYPE_LIST(X)
-};
-#undef X
 
 #define SECTION_STRUCT(section) __typeof__(((union section_fields *)0)->section_##section##_fields)
 #define FIELD_TYPE(section, field) __typeof__(((SECTION_STRUCT(section) *)0)->field)
-#define VALUE_TYPE(type) __typeof__(((union type_fields *)0)->type_##type##_field)
 #define OFFSET(section, field) offsetof(SECTION_STRUCT(section), field)
 #define SAME_TYPE(a, b) __builtin_types_compatible_p(a, b)
 
 /* First reading: the table and the structs must agree. */
 #define VALUE(section, key, field, type, ...) \
-    static_assert(SAME_TYPE(FIELD_TYPE(section, field), VALUE_TYPE(type)), #section "." #key);
-#define LIST(section, key, field, count, type, ...)                                              \
-    static_assert(SAME_TYPE(FIELD_TYPE(section, field), VALUE_TYPE(type) *), #section "." #key); \
+    static_assert(SAME_TYPE(FIELD_TYPE(section, field), SCHEMA_FIELD_TYPE(type)), #section "." #key);
+#define SETTING VALUE
+#define LIST(section, key, field, count, type, ...)                                                     \
+    static_assert(SAME_TYPE(FIELD_TYPE(section, field), SCHEMA_FIELD_TYPE(type) *), #section "." #key); \
     static_assert(SAME_TYPE(FIELD_TYPE(section, count), size_t), #section "." #key);
 #define MAP(section, key, field, count, ...)                                                      \
     static_assert(SAME_TYPE(FIELD_TYPE(section, field), struct config_env *), #section "." #key); \
@@ -42,14 +37,9 @@ union type_fields {
     static_assert(SAME_TYPE(FIELD_TYPE(section, field), SECTION_STRUCT(child) *), #section "." #key); \
     static_assert(SAME_TYPE(FIELD_TYPE(section, count), size_t), #section "." #key);
 #include "config/schema.def"
-#undef VALUE
-#undef LIST
-#undef MAP
-#undef NEST
-#undef FLAT
-#undef NEST_LIST
 
-static_assert(CONFIG_LISTENERS_MAX == 16 && CONFIG_SERVICES_MAX == 1000, "schema.def has these limits as text");
+static_assert(CONFIG_LISTENERS_MAX == 16 && CONFIG_SERVICES_MAX == 1000 && CONFIG_TRUSTED_PROXIES_MAX == 64,
+              "schema.def has these limits as text");
 
 /* Second reading: the rows. */
 /* NOLINTBEGIN(bugprone-macro-parentheses): the default may be REQUIRED, which is two initializers */
@@ -65,6 +55,17 @@ static_assert(CONFIG_LISTENERS_MAX == 16 && CONFIG_SERVICES_MAX == 1000, "schema
       .min = (min_),                                                             \
       .max = (max_),                                                             \
       .when = SCHEMA_##when_,                                                    \
+      .help = (help_) },
+#define SETTING(section_, key_, field, type_, fallback_, min_, max_, help_)        \
+    { ROW(section_, key_),                                                         \
+      .shape = SCHEMA_ONE,                                                         \
+      .type = SCHEMA_TYPE_##type_,                                                 \
+      .offset = OFFSET(section_, field),                                           \
+      .sent_as = SCHEMA_TYPE_##type_ == SCHEMA_TYPE_DURATION ? #key_ "Ms" : #key_, \
+      .fallback = fallback_,                                                       \
+      .min = (min_),                                                               \
+      .max = (max_),                                                               \
+      .when = SCHEMA_RELOAD,                                                       \
       .help = (help_) },
 #define LIST(section_, key_, field, count, type_, max_, when_, help_) \
     { ROW(section_, key_),                                            \

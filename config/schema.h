@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* X(name, struct that holds its fields, path in the document, offset of a bool that says "was written", or SIZE_MAX) */
 #define SCHEMA_SECTION_LIST(X)                                                                        \
@@ -61,6 +62,14 @@
 enum schema_section { SCHEMA_SECTION_LIST(X) SCHEMA_SECTION_COUNT };
 #undef X
 
+#define X(name, type) type name##_field;
+/* Never instantiated: gives each type's field a name that a macro can build. */
+union schema_fields {
+    SCHEMA_TYPE_LIST(X)
+};
+#undef X
+#define SCHEMA_FIELD_TYPE(type) __typeof__(((union schema_fields *)0)->type##_field)
+
 #define X(name, ...) SCHEMA_TYPE_##name,
 enum schema_type { SCHEMA_TYPE_LIST(X) SCHEMA_TYPE_COUNT };
 #undef X
@@ -78,6 +87,7 @@ struct schema_row {
     const char *key;
     size_t offset;         /* of the field in the section's struct */
     size_t count_offset;   /* of the lists and the map: their size_t count */
+    const char *sent_as;   /* name in the snapshot document; null: the data plane does not get it */
     const char *fallback;  /* default as written in a document; null: unset or required */
     const char *min, *max; /* of a number, as written; of lists and the map: how many */
     const char *help;

@@ -72,14 +72,11 @@ static const struct value_type types[] = {
               form_accept_field_value),
     [SCHEMA_TYPE_LOG_LEVEL] = CHOICES("a log level", CHOICES_LOG_LEVEL),
     [SCHEMA_TYPE_BALANCER] = CHOICES("a balancer", CHOICES_BALANCER),
-    [SCHEMA_TYPE_LOG_FORMAT] = CHOICES("a log format", CHOICES_LOG_FORMAT),
-    [SCHEMA_TYPE_ENCODED_SLASHES] = CHOICES("a way with encoded slashes", CHOICES_ENCODED_SLASHES),
-    [SCHEMA_TYPE_RESPONSES] = CHOICES("a way to read responses", CHOICES_RESPONSES),
-    [SCHEMA_TYPE_DESYNC_MODE] = CHOICES("a desync mode", CHOICES_DESYNC_MODE),
-    [SCHEMA_TYPE_FORWARDED_FOR] = CHOICES("a way to treat the fields", CHOICES_FORWARDED_FOR),
-    [SCHEMA_TYPE_PROXY_PROTOCOL] = CHOICES("a PROXY protocol version", CHOICES_PROXY_PROTOCOL),
-    [SCHEMA_TYPE_NETWORK] =
-        WORDS("a network", "a network such as 10.0.0.0/8 or 2001:db8::/32, or an IP address", form_accept_network),
+#define X(set, tag, noun) [SCHEMA_TYPE_##set] = CHOICES(noun, CHOICES_##set),
+    WORD_SETS(X)
+#undef X
+        [SCHEMA_TYPE_NETWORK] =
+            WORDS("a network", "a network such as 10.0.0.0/8 or 2001:db8::/32, or an IP address", form_accept_network),
     [SCHEMA_TYPE_MOMENT] = WORDS("a moment", "a UTC date and time such as 2026-11-28T06:00:00Z", form_accept_moment),
     [SCHEMA_TYPE_BOOLEAN] = WORDS("a boolean", "true or false", NULL),
     [SCHEMA_TYPE_INTEGER] = QUANTITY("an integer", "a whole number", integer),
@@ -118,7 +115,7 @@ static enum value_result parse_number(const struct schema_row *row, const char *
     int64_t value;
     if (!types[row->type].parse(text, &value))
         return VALUE_MALFORMED;
-    if (value < parse_bound(row, row->min) || value > parse_bound(row, row->max))
+    if (value < value_min(row) || value > value_max(row))
         return VALUE_OUT_OF_RANGE;
     *field = value;
     return VALUE_OK;
@@ -202,6 +199,22 @@ static size_t print_character(const unsigned char *at, struct buf *out)
     return len;
 }
 
+int64_t value_min(const struct schema_row *row)
+{
+    return parse_bound(row, row->min);
+}
+
+int64_t value_max(const struct schema_row *row)
+{
+    return parse_bound(row, row->max);
+}
+
+const char *const *value_words(const struct schema_row *row, size_t *count)
+{
+    *count = 0;
+    return types[row->type].has_choices ? choices_of(types[row->type].choices, count) : NULL;
+}
+
 enum value_result value_parse(const struct schema_row *row, const char *text, void *field)
 {
     const struct value_type *type = &types[row->type];
@@ -229,9 +242,9 @@ const char *value_noun(const struct schema_row *row)
 void value_write_allowed(const struct schema_row *row, struct buf *out)
 {
     const struct value_type *type = &types[row->type];
-    if (type->has_choices) {
-        size_t count;
-        const char *const *words = choices_of(type->choices, &count);
+    size_t count;
+    const char *const *words = value_words(row, &count);
+    if (words) {
         buf_append_text(out, count > 1 ? "one of " : "");
         for (size_t i = 0; i < count; i++)
             buf_printf(out, "%s%s", i ? ", " : "", words[i]);
@@ -249,14 +262,11 @@ bool value_takes_list(const struct schema_row *row)
 
 const char *value_suggest(const struct schema_row *row, const char *text, char scratch[VALUE_SUGGESTION_SIZE])
 {
-    const struct value_type *type = &types[row->type];
     if (row->type == SCHEMA_TYPE_PATH_PREFIX)
         return form_suggest_path_prefix(text, scratch) ? scratch : NULL;
-    if (!type->has_choices)
-        return NULL;
     size_t count;
-    const char *const *words = choices_of(type->choices, &count);
-    return choices_nearest(words, count, text);
+    const char *const *words = value_words(row, &count);
+    return words ? choices_nearest(words, count, text) : NULL;
 }
 
 bool value_is_bare(const struct schema_row *row)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "config/schema.h"
@@ -18,6 +19,12 @@ const char *value_result_to_str(enum value_result result);
 /* "a duration"; "a number with ms, s, m or h between 100ms and 10m". */
 const char *value_noun(const struct schema_row *row);
 void value_write_allowed(const struct schema_row *row, struct buf *out);
+
+/* The ends of the range of a number that is no REAL. */
+int64_t value_min(const struct schema_row *row);
+int64_t value_max(const struct schema_row *row);
+/* The words that a value is one of, in the order of config/words.h; null: it is no word. */
+const char *const *value_words(const struct schema_row *row, size_t *count);
 
 /* What was probably meant: a word of the type's list of words, or another spelling, which is then in scratch; null: no
  * idea. */

@@ -31,7 +31,7 @@ struct publication {
     struct rotation *rotation;
     json_t *settings;
     json_t *proxy_protocols; /* service -> word, of those that the configuration describes */
-    json_t *responses;       /* service -> word, of those that the configuration says one for */
+    json_t *settings_of;     /* service -> what the configuration says of it alone */
     size_t routed_count;
     bool may_fail_open;
     bool has_new_settings, has_new_routes;
@@ -252,9 +252,9 @@ static bool update_sent(struct publication *p, struct published_service *service
     bool is_failing_open;
     json_t *current = snapshot_write_service(p->registry, service->name, &rules, &is_failing_open);
     set_failing_open(service, is_failing_open, current);
-    json_t *responses = json_object_get(p->responses, service->name);
-    if (responses)
-        json_object_set(current, "responses", responses);
+    json_t *settings = json_object_get(p->settings_of, service->name);
+    if (settings)
+        json_object_update(current, settings);
     bool is_new = !service->sent || !json_equal(service->sent, current);
     if (is_new)
         set_sent(p, service, current, serial);
@@ -293,16 +293,15 @@ static void put_unless_empty(json_t *object, const char *key, json_t *list)
 }
 
 /* Their tasks carry no labels of it. */
-static void note_service_words(struct publication *p, const struct config *config)
+static void note_service_settings(struct publication *p, const struct config *config)
 {
     struct published_service *service, *next;
     json_object_clear(p->proxy_protocols);
-    json_object_clear(p->responses);
+    json_object_clear(p->settings_of);
     for (size_t i = 0; i < config->service_count; i++) {
         const struct config_service *one = &config->services[i];
         put(p->proxy_protocols, one->name, json_string(one->proxy_protocol));
-        if (one->responses)
-            put(p->responses, one->name, json_string(one->responses));
+        put(p->settings_of, one->name, snapshot_write_service_settings(one));
     }
     HASH_ITER (by_name, p->services, service, next)
         service->has_new_endpoints = true;
@@ -317,7 +316,7 @@ struct publication *publication_new(const struct task_registry *registry, const 
     p->rotation = rotation_new();
     p->settings = json_object();
     p->proxy_protocols = json_object();
-    p->responses = json_object();
+    p->settings_of = json_object();
     return p;
 }
 
@@ -333,7 +332,7 @@ void publication_free(struct publication *p)
     rotation_free(p->rotation);
     json_decref(p->settings);
     json_decref(p->proxy_protocols);
-    json_decref(p->responses);
+    json_decref(p->settings_of);
     free(p);
 }
 
@@ -351,7 +350,7 @@ void publication_apply_config(struct publication *p, const struct config *config
     json_decref(p->settings);
     p->settings = settings;
     p->may_fail_open = config->proxy.fails_open;
-    note_service_words(p, config);
+    note_service_settings(p, config);
     route_book_apply_config(p->routes, config);
     task_registry_each(p->registry, note_task, p);
 }

@@ -5,12 +5,20 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "config/choices.h"
+#include "config/fields.h"
+#include "config/value.h"
 #include "proxy/snapshot/endpoint.h"
+#include "proxy/snapshot/settings.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NO_PROXY_PROTOCOL "off"
+
+static_assert(CONFIG_TRUSTED_PROXIES_MAX == SETTINGS_TRUSTED_PROXIES_MAX &&
+                  CONFIG_LISTENERS_MAX == SETTINGS_LISTENERS_MAX,
+              "the data plane takes what the configuration may say");
 
 /* Null text would lose the member without a word. */
 static void set_text(json_t *object, const char *key, const char *text)
@@ -23,77 +31,69 @@ static void set_integer(json_t *object, const char *key, int64_t value)
     check(json_object_set_new(object, key, json_integer(value)) == 0);
 }
 
-static json_t *write_timeouts(const struct config_timeouts *timeouts)
+static json_t *write_value(const struct schema_row *row, const void *field)
+{
+    switch (row->type) {
+    case SCHEMA_TYPE_INTEGER:
+    case SCHEMA_TYPE_DURATION:
+    case SCHEMA_TYPE_SIZE:
+        return json_integer(*(const int64_t *)field);
+    case SCHEMA_TYPE_BOOLEAN:
+        return json_boolean(*(const bool *)field);
+    default:
+        return json_string(*(char *const *)field);
+    }
+}
+
+/* What the data plane gets of a section. */
+static void add_settings(json_t *out, enum schema_section section, const void *fields)
+{
+    for (const struct schema_row *row = schema_next(section, NULL); row; row = schema_next(section, row)) {
+        const void *field = fields_at(row, fields);
+        if (row->sent_as && !value_is_unset(row, field))
+            check(json_object_set_new(out, row->sent_as, write_value(row, field)) == 0);
+    }
+}
+
+static json_t *write_settings(enum schema_section section, const void *fields)
 {
     json_t *out = json_object();
-    set_integer(out, "headMs", timeouts->head_ms);
-    set_integer(out, "bodyMs", timeouts->body_ms);
-    set_integer(out, "streamMs", timeouts->stream_ms);
-    set_integer(out, "idleMs", timeouts->idle_ms);
-    set_integer(out, "connectMs", timeouts->connect_ms);
-    set_integer(out, "responseMs", timeouts->response_ms);
-    set_integer(out, "requestMs", timeouts->request_ms);
-    set_integer(out, "tunnelMs", timeouts->tunnel_ms);
-    set_integer(out, "upstreamIdleMs", timeouts->upstream_idle_ms);
-    set_integer(out, "drainMs", timeouts->drain_ms);
-    set_integer(out, "retiredTunnelMs", timeouts->retired_tunnel_ms);
+    add_settings(out, section, fields);
     return out;
 }
 
-static json_t *write_limits(const struct config_limits *limits)
-{
-    json_t *out = json_object();
-    set_integer(out, "headBytes", limits->head_bytes);
-    set_integer(out, "fieldCount", limits->field_count);
-    set_integer(out, "connectionsPerWorker", limits->connections_per_worker);
-    set_integer(out, "bufferBytesPerWorker", limits->buffer_bytes_per_worker);
-    set_integer(out, "upstreamIdlePerEndpoint", limits->upstream_idle_per_endpoint);
-    set_integer(out, "replayBytes", limits->replay_bytes);
-    set_integer(out, "spliceBytesMin", limits->splice_bytes_min);
-    set_integer(out, "bodyBytesPerSecondMin", limits->body_bytes_per_second_min);
-    return out;
-}
-
-static json_t *write_clients(const struct config_clients *clients)
-{
-    json_t *out = json_object();
-    set_integer(out, "sharePercent", clients->share_percent);
-    set_integer(out, "connections", clients->connections);
-    set_integer(out, "requestsPerSecond", clients->requests_per_second);
-    set_integer(out, "bodyBytesPerSecond", clients->body_bytes_per_second);
-    return out;
-}
-
-static json_t *write_listener(const struct config_listener *limits, bool proxy_protocol)
+/* Whether it expects a PROXY header is what its socket was bound for, not what the configuration says now. */
+static json_t *write_listener(const struct config_listener *listener, bool proxy_protocol)
 {
     json_t *out = json_object();
     json_object_set_new(out, "proxyProtocol", json_boolean(proxy_protocol));
-    set_integer(out, "connectionsPerWorker", limits->connections_per_worker);
-    set_integer(out, "requestsPerSecondPerWorker", limits->requests_per_second_per_worker);
-    set_integer(out, "bodyBytesPerSecondPerWorker", limits->body_bytes_per_second_per_worker);
+    add_settings(out, SCHEMA_SECTION_LISTENER, listener);
     return out;
 }
 
-/* What the configuration says now of the listener of this name; no limits when it is no longer there. */
-static const struct config_listener *find_listener(const struct config *config, struct slice name)
+/* What the configuration says now of the listener of this name; `otherwise` when it is no longer there. */
+static const struct config_listener *find_listener(const struct config *config, struct slice name,
+                                                   const struct config_listener *otherwise)
 {
-    static const struct config_listener none = { .name = NULL };
     for (size_t i = 0; i < config->listener_count; i++) {
         if (slice_equals(slice_of(config->listeners[i].name), name))
             return &config->listeners[i];
     }
-    return &none;
+    return otherwise;
 }
 
 static json_t *write_listeners(const struct config *config, const char *bound)
 {
     json_t *out = json_array();
+    struct config_listener defaults = { .name = NULL };
+    fields_set_defaults(SCHEMA_SECTION_LISTENER, &defaults);
     for (const char *at = bound; *at; at += *at == ',') {
         struct slice name = { at, strcspn(at, ",+") };
         size_t len = strcspn(at, ",");
-        json_array_append_new(out, write_listener(find_listener(config, name), len > name.len));
+        json_array_append_new(out, write_listener(find_listener(config, name, &defaults), len > name.len));
         at += len;
     }
+    fields_free(SCHEMA_SECTION_LISTENER, &defaults);
     return out;
 }
 
@@ -103,20 +103,6 @@ static json_t *write_trusted_proxies(const struct config_proxy *proxy)
     for (size_t i = 0; i < proxy->trusted_proxy_count; i++)
         json_array_append_new(out, json_string(proxy->trusted_proxies[i]));
     return out;
-}
-
-static void write_policies(const struct config_proxy *proxy, json_t *out)
-{
-    set_text(out, "desync", proxy->desync);
-    set_text(out, "encodedSlashes", proxy->encoded_slashes);
-    set_text(out, "responses", proxy->responses);
-    set_text(out, "forwardedFor", proxy->forwarded_for);
-    set_text(out, "accessLogFormat", proxy->access_log_format);
-    set_integer(out, "accessLogEvery", proxy->access_log_every);
-    json_object_set_new(out, "acceptBareLf", json_boolean(proxy->accepts_bare_lf));
-    json_object_set_new(out, "answerHalfClosed", json_boolean(proxy->answers_half_closed));
-    json_object_set_new(out, "sendForwarded", json_boolean(proxy->sends_forwarded));
-    json_object_set_new(out, "trustedProxies", write_trusted_proxies(proxy));
 }
 
 static bool is_printable(const char *text)
@@ -232,16 +218,19 @@ static void write_route(void *owner, const char *host, const char *path, const c
 
 json_t *snapshot_write_settings(const struct config *config, const char *bound_listeners)
 {
-    json_t *out = json_object();
-    set_text(out, "balancer", config->proxy.balancer);
-    set_integer(out, "retries", config->proxy.retries);
-    set_integer(out, "retryBudgetPercent", config->proxy.retry_budget_percent);
-    write_policies(&config->proxy, out);
-    json_object_set_new(out, "timeouts", write_timeouts(&config->proxy.timeouts));
-    json_object_set_new(out, "limits", write_limits(&config->proxy.limits));
-    json_object_set_new(out, "clients", write_clients(&config->proxy.clients));
+    const struct config_proxy *proxy = &config->proxy;
+    json_t *out = write_settings(SCHEMA_SECTION_PROXY, proxy);
+    json_object_set_new(out, "trustedProxies", write_trusted_proxies(proxy));
+    json_object_set_new(out, "timeouts", write_settings(SCHEMA_SECTION_TIMEOUTS, &proxy->timeouts));
+    json_object_set_new(out, "limits", write_settings(SCHEMA_SECTION_LIMITS, &proxy->limits));
+    json_object_set_new(out, "clients", write_settings(SCHEMA_SECTION_CLIENTS, &proxy->clients));
     json_object_set_new(out, "listeners", write_listeners(config, bound_listeners));
     return out;
+}
+
+json_t *snapshot_write_service_settings(const struct config_service *service)
+{
+    return write_settings(SCHEMA_SECTION_SERVICE, service);
 }
 
 json_t *snapshot_write_service(const struct task_registry *registry, const char *name,

@@ -16,6 +16,8 @@
 /* bound_listeners: what the sockets are, in their order, which no reload changes: names, with a comma between them and
  * "+proxy" behind those that expect a PROXY header. */
 json_t *snapshot_write_settings(const struct config *config, const char *bound_listeners);
+/* What the configuration says of this service alone; an object of members of the service's own. */
+json_t *snapshot_write_service_settings(const struct config_service *service);
 struct snapshot_service_rules {
     const char *proxy_protocol; /* of the configuration; null: what the tasks say of themselves */
     bool may_fail_open;         /* without a routable task, those of last resort take their place */

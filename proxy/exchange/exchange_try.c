@@ -68,7 +68,7 @@ static const struct endpoint_view *pick(struct exchange *x, const struct snapsho
                                         .loads = &w->loads,
                                         .random = worker_random(w),
                                         .cursor = &w->cursors[service->slot] };
-        size_t at = snapshot->balancer->pick(&input);
+        size_t at = snapshot->settings.balancer->pick(&input);
         if (fitness_of(x, service->endpoints[at].slot) == FITNESS_GOOD)
             return &service->endpoints[at];
     }
@@ -86,11 +86,9 @@ static void repin(struct exchange *x)
     exchange_repin(x);
 }
 
-/* The service's own word, or that of the settings. */
 static bool reads_leniently(const struct snapshot *snapshot, uint32_t service_slot)
 {
-    enum responses responses = snapshot->services[service_slot]->responses;
-    return (responses != RESPONSES_UNSET ? responses : snapshot->settings.responses) == RESPONSES_LENIENT;
+    return settings_responses(&snapshot->settings, &snapshot->services[service_slot]->settings) == RESPONSES_LENIENT;
 }
 
 static void set_endpoint(struct exchange *x, const struct endpoint_view *view)

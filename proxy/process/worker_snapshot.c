@@ -26,7 +26,7 @@ static void empty_previous(struct worker *w)
 
 static int64_t client_share(const struct proxy_settings *settings)
 {
-    int64_t share = settings->connections_per_worker * settings->client_share_percent / 100;
+    int64_t share = settings->connections_per_worker * settings->clients.share_percent / 100;
     return share > 0 ? share : 1;
 }
 
@@ -53,11 +53,11 @@ static void apply_settings(struct worker *w, const struct proxy_settings *settin
                                          .refuses_encoded_slashes = settings->encoded_slashes == ENCODED_SLASHES_REFUSE,
                                          .accepts_bare_lf = settings->accepts_bare_lf };
     w->splice_bytes_min = settings->splice_bytes_min;
-    w->clients->limits = (struct client_limits){ .connections = settings->client_connections,
-                                                 .requests_per_second = settings->client_requests_per_second,
+    w->clients->limits = (struct client_limits){ .connections = settings->clients.connections,
+                                                 .requests_per_second = settings->clients.requests_per_second,
                                                  .share = client_share(settings),
-                                                 .body_bytes_per_second = settings->client_body_bytes_per_second };
-    access_log_set_format(&w->access_log, settings->log_format, (uint32_t)settings->log_every);
+                                                 .body_bytes_per_second = settings->clients.body_bytes_per_second };
+    access_log_set_format(&w->access_log, settings->access_log_format, (uint32_t)settings->access_log_every);
 }
 
 static void apply_listeners(struct worker_thread *t, const struct proxy_settings *settings)
@@ -97,9 +97,9 @@ static void open_listeners(struct worker_thread *t)
 /* False: connections that are open have to hear of it. */
 static bool are_clients_treated_alike(const struct proxy_settings *a, const struct proxy_settings *b)
 {
-    return a->client_connections == b->client_connections &&
-           a->client_requests_per_second == b->client_requests_per_second &&
-           a->client_body_bytes_per_second == b->client_body_bytes_per_second &&
+    return a->clients.connections == b->clients.connections &&
+           a->clients.requests_per_second == b->clients.requests_per_second &&
+           a->clients.body_bytes_per_second == b->clients.body_bytes_per_second &&
            a->trusted_proxy_count == b->trusted_proxy_count &&
            memcmp(a->trusted_proxies, b->trusted_proxies, a->trusted_proxy_count * sizeof a->trusted_proxies[0]) == 0;
 }

@@ -27,7 +27,7 @@ struct snapshot_service {
     char name[STATS_NAME_SIZE];
     enum proxy_protocol_version proxy_protocol; /* sent at the start of each connection to an endpoint */
     struct shares *shares;                      /* owned; null: all weights are equal */
-    enum responses responses;                   /* UNSET: as the settings say */
+    struct service_settings settings;           /* of its own */
     size_t endpoint_count;
     struct endpoint_view endpoints[];
 };
@@ -68,7 +68,6 @@ struct snapshot_hold {
 struct snapshot {
     uint64_t serial;
     struct proxy_settings settings;
-    const struct balancer_ops *balancer;
     struct snapshot_routes *routes;
     struct snapshot_service **services; /* by slot, null where none; STATS_SERVICES_MAX cells */
     /* What a worker does to its pools when it takes this one over from its predecessor. */

@@ -104,13 +104,11 @@ static bool read_endpoint(struct snapshot_builder *builder, json_t *object, cons
 static struct snapshot_service *read_service(struct snapshot_builder *builder, json_t *object, const char *path,
                                              struct error *error)
 {
-    static const char *const allowed[] = { "name", "endpoints", "proxyProtocol", "responses", NULL };
+    static const char *const others[] = { "name", "endpoints", "proxyProtocol", NULL };
     enum proxy_protocol_version proxy_protocol;
-    enum responses responses = RESPONSES_UNSET;
-    if (!snapshot_check_keys(object, allowed, path, error))
-        return NULL;
-    if (!snapshot_read_proxy_protocol(object, path, &proxy_protocol, error) ||
-        !snapshot_read_responses(object, path, &responses, error))
+    struct service_settings settings;
+    if (!snapshot_read_service_settings(object, others, path, &settings, error) ||
+        !snapshot_read_proxy_protocol(object, path, &proxy_protocol, error))
         return NULL;
     const char *name = snapshot_read_text(object, "name", path, error);
     json_t *list = json_object_get(object, "endpoints");
@@ -129,7 +127,7 @@ static struct snapshot_service *read_service(struct snapshot_builder *builder, j
         mem_alloc(sizeof *service + json_array_size(list) * sizeof service->endpoints[0]);
     service->slot = slot;
     service->proxy_protocol = proxy_protocol;
-    service->responses = responses;
+    service->settings = settings;
     service->refs = 1;
     builder->service_refs[slot]++;
     snprintf(service->name, sizeof service->name, "%s", name);
@@ -145,10 +143,19 @@ static struct snapshot_service *read_service(struct snapshot_builder *builder, j
     return service;
 }
 
+static bool settings_are_equal(const struct service_settings *a, const struct service_settings *b)
+{
+#define SETTING_OF_SERVICE(key, field, ...)                       \
+    if (a->has_##field != b->has_##field || a->field != b->field) \
+        return false;
+#include "config/schema.def"
+    return true;
+}
+
 static bool services_are_equal(const struct snapshot_service *a, const struct snapshot_service *b)
 {
     if (a->endpoint_count != b->endpoint_count || a->proxy_protocol != b->proxy_protocol ||
-        a->responses != b->responses)
+        !settings_are_equal(&a->settings, &b->settings))
         return false;
     for (size_t i = 0; i < a->endpoint_count; i++) {
         if (a->endpoints[i].endpoint != b->endpoints[i].endpoint || a->endpoints[i].weight != b->endpoints[i].weight)
@@ -310,8 +317,7 @@ struct snapshot *snapshot_build(struct snapshot_builder *builder, json_t *docume
               snapshot_read_integer(document, "version", "document", 1, 1, &version, error) &&
               (version == 1 || error_set(error, "version: missing, allowed is 1")) &&
               read_serial(document, snapshot, error) &&
-              snapshot_read_settings(json_object_get(document, "settings"), &snapshot->settings, &snapshot->balancer,
-                                     error) &&
+              snapshot_read_settings(json_object_get(document, "settings"), &snapshot->settings, error) &&
               read_services(builder, json_object_get(document, "services"), snapshot, newest, error) &&
               read_routes(builder, json_object_get(document, "routes"), snapshot, error);
     if (!ok) {
@@ -360,7 +366,6 @@ struct snapshot *snapshot_build_patch(struct snapshot_builder *builder, json_t *
     }
     struct snapshot *snapshot = snapshot_alloc(builder);
     snapshot->settings = newest->settings;
-    snapshot->balancer = newest->balancer;
     memcpy(snapshot->services, newest->services, STATS_SERVICES_MAX * sizeof *snapshot->services);
     for (size_t i = 0; i < STATS_SERVICES_MAX; i++) {
         if (snapshot->services[i])
@@ -369,7 +374,7 @@ struct snapshot *snapshot_build_patch(struct snapshot_builder *builder, json_t *
     json_t *settings = json_object_get(patch, "settings"), *routes = json_object_get(patch, "routes");
     json_t *removed = json_object_get(patch, "removedServices");
     bool ok = snapshot_check_keys(patch, allowed, "patch", error) && read_serial(patch, snapshot, error) &&
-              (!settings || snapshot_read_settings(settings, &snapshot->settings, &snapshot->balancer, error)) &&
+              (!settings || snapshot_read_settings(settings, &snapshot->settings, error)) &&
               read_services(builder, json_object_get(patch, "services"), snapshot, newest, error) &&
               remove_services(builder, removed, snapshot, error) &&
               (routes ? read_routes(builder, routes, snapshot, error) : share_routes(snapshot, newest, removed, error));

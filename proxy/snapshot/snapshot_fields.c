@@ -1,63 +1,41 @@
 #include "proxy/snapshot/snapshot_fields.h"
 
+#include "base/check.h"
+#include "config/choices.h"
+#include "config/schema.h"
+#include "config/value.h"
+
+#include <assert.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
-struct setting {
+#define OTHERS_MAX 8 /* keys of an object that are no settings */
+
+/* Where a setting lies in the struct of its section; all else of it is in its row of the schema. */
+struct place {
+    enum schema_section section;
     const char *key;
     size_t offset;
-    int64_t min, max;
+    size_t has_offset; /* of a bool that says whether it was there, or NOT_NOTED */
 };
 
-#define ROW(key, field, min, max)                             \
-    {                                                         \
-        key, offsetof(struct proxy_settings, field), min, max \
+#define NOT_NOTED SIZE_MAX
+#define PLACE(section, key, settings, field)                                                   \
+    {                                                                                          \
+        SCHEMA_SECTION_##section, #key, offsetof(struct settings##_settings, field), NOT_NOTED \
     }
-#define HOUR_MS (3600 * 1000)
-
-static const struct setting timeouts[] = {
-    ROW("headMs", head_ms, 1, HOUR_MS),
-    ROW("bodyMs", body_ms, 1, HOUR_MS),
-    ROW("streamMs", stream_ms, 1, 24 * HOUR_MS),
-    ROW("idleMs", idle_ms, 1, 24 * HOUR_MS),
-    ROW("connectMs", connect_ms, 1, HOUR_MS),
-    ROW("responseMs", response_ms, 1, 24 * HOUR_MS),
-    ROW("requestMs", request_ms, 0, HOUR_MS),
-    ROW("tunnelMs", tunnel_ms, 1, 24 * HOUR_MS),
-    ROW("upstreamIdleMs", upstream_idle_ms, 1, 24 * HOUR_MS),
-    ROW("drainMs", drain_ms, 0, HOUR_MS),
-    ROW("retiredTunnelMs", retired_tunnel_ms, 0, 7 * 24 * HOUR_MS),
-    { NULL, 0, 0, 0 },
+static const struct place places[] = {
+#define SETTING_OF_PROXY(key, field, ...) PLACE(PROXY, key, proxy, field),
+#define SETTING_OF_TIMEOUTS(key, field, ...) PLACE(TIMEOUTS, key, proxy, field),
+#define SETTING_OF_LIMITS(key, field, ...) PLACE(LIMITS, key, proxy, field),
+#define SETTING_OF_CLIENTS(key, field, ...) PLACE(CLIENTS, key, client, field),
+#define SETTING_OF_LISTENER(key, field, ...) PLACE(LISTENER, key, listener, field),
+#define SETTING_OF_SERVICE(key, field, ...)                                   \
+    { SCHEMA_SECTION_SERVICE, #key, offsetof(struct service_settings, field), \
+      offsetof(struct service_settings, has_##field) },
+#include "config/schema.def"
 };
-
-static const struct setting limits[] = {
-    ROW("headBytes", head_bytes, 256, 65536),
-    ROW("fieldCount", field_count, 1, 128),
-    ROW("connectionsPerWorker", connections_per_worker, 1, 1000000),
-    ROW("bufferBytesPerWorker", buffer_bytes_per_worker, 1 << 20, INT64_C(1) << 40),
-    ROW("upstreamIdlePerEndpoint", upstream_idle_per_endpoint, 0, 10000),
-    ROW("replayBytes", replay_bytes, 0, 32768),
-    ROW("spliceBytesMin", splice_bytes_min, 0, INT64_C(1) << 40),
-    ROW("bodyBytesPerSecondMin", body_bytes_per_second_min, 0, 1 << 30),
-    { NULL, 0, 0, 0 },
-};
-
-static const struct setting clients[] = {
-    ROW("sharePercent", client_share_percent, 1, 100),
-    ROW("connections", client_connections, 0, 1000000),
-    ROW("requestsPerSecond", client_requests_per_second, 0, 1000000),
-    ROW("bodyBytesPerSecond", client_body_bytes_per_second, 0, INT64_C(1) << 40),
-    { NULL, 0, 0, 0 },
-};
-
-#define X(name, word) word,
-static const char *const desync_modes[] = { DESYNC_MODE_LIST(X) NULL };
-static const char *const encoded_slashes_modes[] = { ENCODED_SLASHES_LIST(X) NULL };
-static const char *const forwarded_for_modes[] = { FORWARDED_FOR_LIST(X) NULL };
-static const char *const responses_words[] = { RESPONSES_LIST(X) NULL };
-static const char *const log_formats[] = { LOG_FORMAT_LIST(X) NULL };
-static const char *const proxy_protocols[] = { PROXY_PROTOCOL_LIST(X) NULL };
-#undef X
 
 static bool is_allowed(const char *const *allowed, const char *key)
 {
@@ -104,39 +82,29 @@ const char *snapshot_read_text(json_t *object, const char *key, const char *path
     return json_string_value(value);
 }
 
-static bool read_rows(json_t *object, const struct setting *rows, const char *path, struct proxy_settings *out,
-                      struct error *error)
+/* Words are enums: their place in the list of them. */
+static_assert(sizeof(enum responses) == sizeof(unsigned), "an enum without negative values is an unsigned");
+
+static bool find_word(const char *const *words, size_t count, const char *word, unsigned *out)
 {
-    const char *allowed[16];
-    size_t count = 0;
-    if (!object)
-        return true;
-    for (const struct setting *row = rows; row->key; row++)
-        allowed[count++] = row->key;
-    allowed[count] = NULL;
-    if (!snapshot_check_keys(object, allowed, path, error))
-        return false;
-    for (const struct setting *row = rows; row->key; row++) {
-        int64_t *field = (int64_t *)((char *)out + row->offset);
-        if (!snapshot_read_integer(object, row->key, path, row->min, row->max, field, error))
-            return false;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(words[i], word) == 0) {
+            *out = (unsigned)i;
+            return true;
+        }
     }
-    return true;
+    return false;
 }
 
-static bool read_word(json_t *object, const char *key, const char *path, const char *const *words, int *out,
-                      struct error *error)
+static bool read_word(json_t *object, const char *key, const char *path, const char *const *words, size_t count,
+                      unsigned *out, struct error *error)
 {
     if (!json_object_get(object, key))
         return true;
     const char *word = snapshot_read_text(object, key, path, error);
-    for (int i = 0; word && words[i]; i++) {
-        if (strcmp(words[i], word) == 0) {
-            *out = i;
-            return true;
-        }
-    }
-    return word ? error_set(error, "%s.%s: '%.40s' is not known", path, key, word) : false;
+    if (!word)
+        return false;
+    return find_word(words, count, word, out) || error_set(error, "%s.%s: '%.40s' is not known", path, key, word);
 }
 
 static bool read_boolean(json_t *object, const char *key, const char *path, bool *out, struct error *error)
@@ -150,6 +118,99 @@ static bool read_boolean(json_t *object, const char *key, const char *path, bool
     return true;
 }
 
+/* Not by the words of config/choices.h: here are those that can be called. */
+static bool read_balancer(json_t *object, const char *key, const char *path, const struct balancer_ops **out,
+                          struct error *error)
+{
+    if (!json_object_get(object, key))
+        return true;
+    const char *name = snapshot_read_text(object, key, path, error);
+    if (!name)
+        return false;
+    *out = balancer_find(name);
+    return *out ? true : error_set(error, "%s.%s: '%.40s' is not known", path, key, name);
+}
+
+static bool read_setting(json_t *object, const struct schema_row *row, const char *path, void *field,
+                         struct error *error)
+{
+    size_t count;
+    const char *const *words = value_words(row, &count);
+    switch (row->type) {
+    case SCHEMA_TYPE_INTEGER:
+    case SCHEMA_TYPE_DURATION:
+    case SCHEMA_TYPE_SIZE:
+        return snapshot_read_integer(object, row->sent_as, path, value_min(row), value_max(row), field, error);
+    case SCHEMA_TYPE_BOOLEAN:
+        return read_boolean(object, row->sent_as, path, field, error);
+    case SCHEMA_TYPE_BALANCER:
+        return read_balancer(object, row->sent_as, path, field, error);
+    default:
+        check(words != NULL);
+        return read_word(object, row->sent_as, path, words, count, field, error);
+    }
+}
+
+static void set_default(const struct schema_row *row, void *field)
+{
+    size_t count;
+    const char *const *words = value_words(row, &count);
+    if (row->type == SCHEMA_TYPE_BALANCER)
+        *(const struct balancer_ops **)field = balancer_find(row->fallback);
+    else
+        check(words ? find_word(words, count, row->fallback, field)
+                    : value_parse(row, row->fallback, field) == VALUE_OK);
+}
+
+static void set_defaults(enum schema_section section, void *settings)
+{
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (places[i].section == section)
+            set_default(schema_find(section, places[i].key), (char *)settings + places[i].offset);
+    }
+}
+
+/* The settings of a section, in an object that has no other keys than theirs and `others`. */
+static bool read_section(json_t *object, enum schema_section section, const char *const *others, const char *path,
+                         void *settings, struct error *error)
+{
+    const char *allowed[SCHEMA_KEYS_MAX + OTHERS_MAX + 1];
+    size_t count = 0;
+    while (*others) {
+        check(count < OTHERS_MAX);
+        allowed[count++] = *others++;
+    }
+    for (const struct schema_row *row = schema_next(section, NULL); row; row = schema_next(section, row)) {
+        if (row->sent_as)
+            allowed[count++] = row->sent_as;
+    }
+    allowed[count] = NULL;
+    if (!snapshot_check_keys(object, allowed, path, error))
+        return false;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const struct place *place = &places[i];
+        if (place->section != section)
+            continue;
+        const struct schema_row *row = schema_find(section, place->key);
+        if (!read_setting(object, row, path, (char *)settings + place->offset, error))
+            return false;
+        if (place->has_offset != NOT_NOTED)
+            *(bool *)((char *)settings + place->has_offset) = json_object_get(object, row->sent_as) != NULL;
+    }
+    return true;
+}
+
+static const char *const no_others[] = { NULL };
+
+/* Of an object inside of the settings, which may be absent. */
+static bool read_part(json_t *settings, const char *key, enum schema_section section, const char *path, void *part,
+                      struct error *error)
+{
+    json_t *object = json_object_get(settings, key);
+    return !object || read_section(object, section, no_others, path, part, error);
+}
+
+/* The one list of values; no row of the table. */
 static bool read_trusted_proxies(json_t *list, struct proxy_settings *out, struct error *error)
 {
     if (list && (!json_is_array(list) || json_array_size(list) > SETTINGS_TRUSTED_PROXIES_MAX))
@@ -163,98 +224,54 @@ static bool read_trusted_proxies(json_t *list, struct proxy_settings *out, struc
     return true;
 }
 
-static bool read_listener(json_t *object, struct listener_settings *out, struct error *error)
-{
-    static const char path[] = "settings.listeners[]";
-    static const char *const allowed[] = { "proxyProtocol", "connectionsPerWorker", "requestsPerSecondPerWorker",
-                                           "bodyBytesPerSecondPerWorker", NULL };
-    return snapshot_check_keys(object, allowed, path, error) &&
-           read_boolean(object, "proxyProtocol", path, &out->proxy_protocol, error) &&
-           snapshot_read_integer(object, "connectionsPerWorker", path, 0, 1000000, &out->connections_per_worker,
-                                 error) &&
-           snapshot_read_integer(object, "requestsPerSecondPerWorker", path, 0, 1000000,
-                                 &out->requests_per_second_per_worker, error) &&
-           snapshot_read_integer(object, "bodyBytesPerSecondPerWorker", path, 0, INT64_C(1) << 40,
-                                 &out->body_bytes_per_second_per_worker, error);
-}
-
 static bool read_listeners(json_t *list, struct proxy_settings *out, struct error *error)
 {
+    static const char path[] = "settings.listeners[]";
+    static const char *const others[] = { "proxyProtocol", NULL };
     if (list && (!json_is_array(list) || json_array_size(list) > SETTINGS_LISTENERS_MAX))
         return error_set(error, "settings.listeners: not a list of at most %d", SETTINGS_LISTENERS_MAX);
     for (size_t i = 0; i < json_array_size(list); i++) {
-        if (!read_listener(json_array_get(list, i), &out->listeners[i], error))
+        json_t *listener = json_array_get(list, i);
+        if (!read_section(listener, SCHEMA_SECTION_LISTENER, others, path, &out->listeners[i], error) ||
+            !read_boolean(listener, "proxyProtocol", path, &out->listeners[i].proxy_protocol, error))
             return false;
     }
-    return true;
-}
-
-/* What is written as a word, true or false, or a list. */
-static bool read_policies(json_t *settings, struct proxy_settings *out, struct error *error)
-{
-    int desync = (int)out->desync, forwarded_for = (int)out->forwarded_for, format = (int)out->log_format;
-    int slashes = (int)out->encoded_slashes;
-    if (!read_word(settings, "desync", "settings", desync_modes, &desync, error) ||
-        !read_word(settings, "forwardedFor", "settings", forwarded_for_modes, &forwarded_for, error) ||
-        !read_word(settings, "accessLogFormat", "settings", log_formats, &format, error) ||
-        !read_word(settings, "encodedSlashes", "settings", encoded_slashes_modes, &slashes, error) ||
-        !snapshot_read_responses(settings, "settings", &out->responses, error) ||
-        !read_boolean(settings, "acceptBareLf", "settings", &out->accepts_bare_lf, error) ||
-        !read_boolean(settings, "answerHalfClosed", "settings", &out->answers_half_closed, error) ||
-        !read_boolean(settings, "sendForwarded", "settings", &out->sends_forwarded, error) ||
-        !read_trusted_proxies(json_object_get(settings, "trustedProxies"), out, error) ||
-        !read_listeners(json_object_get(settings, "listeners"), out, error))
-        return false;
-    out->desync = (enum desync_mode)desync;
-    out->encoded_slashes = (enum encoded_slashes)slashes;
-    out->forwarded_for = (enum forwarded_for)forwarded_for;
-    out->log_format = (enum log_format)format;
     return true;
 }
 
 bool snapshot_read_proxy_protocol(json_t *service, const char *path, enum proxy_protocol_version *version,
                                   struct error *error)
 {
-    int word = PROXY_PROTOCOL_OFF;
-    bool ok = read_word(service, "proxyProtocol", path, proxy_protocols, &word, error);
+    unsigned word = PROXY_PROTOCOL_OFF;
+    size_t count;
+    const char *const *words = choices_of(CHOICES_PROXY_PROTOCOL, &count);
+    bool ok = read_word(service, "proxyProtocol", path, words, count, &word, error);
     *version = (enum proxy_protocol_version)word;
     return ok;
 }
 
-bool snapshot_read_responses(json_t *service, const char *path, enum responses *responses, struct error *error)
+bool snapshot_read_service_settings(json_t *service, const char *const *others, const char *path,
+                                    struct service_settings *out, struct error *error)
 {
-    int word = (int)*responses - 1;
-    bool ok = read_word(service, "responses", path, responses_words, &word, error);
-    *responses = (enum responses)(word + 1);
-    return ok;
+    memset(out, 0, sizeof *out);
+    return read_section(service, SCHEMA_SECTION_SERVICE, others, path, out, error);
 }
 
-bool snapshot_read_settings(json_t *settings, struct proxy_settings *out, const struct balancer_ops **balancer,
-                            struct error *error)
+bool snapshot_read_settings(json_t *settings, struct proxy_settings *out, struct error *error)
 {
-    static const char *const allowed[] = {
-        "balancer",       "retries",      "retryBudgetPercent", "timeouts",         "limits",        "clients",
-        "desync",         "acceptBareLf", "trustedProxies",     "forwardedFor",     "sendForwarded", "accessLogFormat",
-        "accessLogEvery", "listeners",    "encodedSlashes",     "answerHalfClosed", "responses",     NULL
-    };
-    *out = (struct proxy_settings)PROXY_SETTINGS_DEFAULT;
-    *balancer = &balancer_p2c;
-    if (!settings)
-        return true;
-    if (!snapshot_check_keys(settings, allowed, "settings", error) ||
-        !snapshot_read_integer(settings, "retries", "settings", 0, 3, &out->retries, error) ||
-        !snapshot_read_integer(settings, "retryBudgetPercent", "settings", 0, 100, &out->retry_budget_percent, error) ||
-        !snapshot_read_integer(settings, "accessLogEvery", "settings", 1, 1000000, &out->log_every, error) ||
-        !read_rows(json_object_get(settings, "timeouts"), timeouts, "settings.timeouts", out, error) ||
-        !read_rows(json_object_get(settings, "limits"), limits, "settings.limits", out, error) ||
-        !read_rows(json_object_get(settings, "clients"), clients, "settings.clients", out, error) ||
-        !read_policies(settings, out, error))
-        return false;
-    if (!json_object_get(settings, "balancer"))
-        return true;
-    const char *name = snapshot_read_text(settings, "balancer", "settings", error);
-    if (!name)
-        return false;
-    *balancer = balancer_find(name);
-    return *balancer ? true : error_set(error, "settings.balancer: '%.40s' is not known", name);
+    static const char *const others[] = { "timeouts", "limits", "clients", "listeners", "trustedProxies", NULL };
+    memset(out, 0, sizeof *out);
+    set_defaults(SCHEMA_SECTION_PROXY, out);
+    set_defaults(SCHEMA_SECTION_TIMEOUTS, out);
+    set_defaults(SCHEMA_SECTION_LIMITS, out);
+    set_defaults(SCHEMA_SECTION_CLIENTS, &out->clients);
+    for (size_t i = 0; i < SETTINGS_LISTENERS_MAX; i++)
+        set_defaults(SCHEMA_SECTION_LISTENER, &out->listeners[i]);
+    return !settings ||
+           (read_section(settings, SCHEMA_SECTION_PROXY, others, "settings", out, error) &&
+            read_part(settings, "timeouts", SCHEMA_SECTION_TIMEOUTS, "settings.timeouts", out, error) &&
+            read_part(settings, "limits", SCHEMA_SECTION_LIMITS, "settings.limits", out, error) &&
+            read_part(settings, "clients", SCHEMA_SECTION_CLIENTS, "settings.clients", &out->clients, error) &&
+            read_trusted_proxies(json_object_get(settings, "trustedProxies"), out, error) &&
+            read_listeners(json_object_get(settings, "listeners"), out, error));
 }

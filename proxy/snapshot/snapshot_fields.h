@@ -19,9 +19,10 @@ const char *snapshot_read_text(json_t *object, const char *key, const char *path
 /* absent: off */
 bool snapshot_read_proxy_protocol(json_t *service, const char *path, enum proxy_protocol_version *version,
                                   struct error *error);
-/* absent: *responses stays */
-bool snapshot_read_responses(json_t *service, const char *path, enum responses *responses, struct error *error);
-bool snapshot_read_settings(json_t *settings, struct proxy_settings *out, const struct balancer_ops **balancer,
-                            struct error *error); /* null settings: defaults */
+/* Zero but for what is there. `others`: the keys that are no settings; null-terminated. */
+bool snapshot_read_service_settings(json_t *service, const char *const *others, const char *path,
+                                    struct service_settings *out, struct error *error);
+/* What is absent has its default; null settings: all has. */
+bool snapshot_read_settings(json_t *settings, struct proxy_settings *out, struct error *error);
 
 #endif

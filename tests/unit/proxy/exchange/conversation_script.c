@@ -18,7 +18,7 @@ static const struct proxy_under_test {
     bool knows_clients;     /* X-Forwarded-For names them, and them alone */
 } proxies[] = {
     { "\"limits\":{\"spliceBytesMin\":131072},", "", "", true },
-    { "\"balancer\":\"round_robin\",\"retries\":3,\"limits\":{\"headBytes\":512,\"fieldCount\":8,"
+    { "\"balancer\":\"round_robin\",\"retries\":3,\"limits\":{\"headBytes\":1024,\"fieldCount\":8,"
       "\"replayBytes\":64,\"upstreamIdlePerEndpoint\":1,\"bodyBytesPerSecondMin\":0},"
       "\"timeouts\":{\"requestMs\":3000},",
       "", "", true },

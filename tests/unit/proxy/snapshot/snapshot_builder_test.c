@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "proxy/snapshot/snapshot_fields.h"
 #include "tests/unit/base/random_source.h"
 
 #include <stdio.h>
@@ -107,11 +108,12 @@ static bool list_has(const struct slot_list *list, uint32_t slot)
 static void the_smallest_document_serves_nothing(void **state)
 {
     struct bench *b = *state;
-    static const struct proxy_settings defaults = PROXY_SETTINGS_DEFAULT;
+    struct proxy_settings defaults;
+    assert_true(snapshot_read_settings(NULL, &defaults, NULL));
     struct snapshot *s = build_with(snapshot_build, b, NULL, "{\"version\":1,\"serial\":9007199254740992}");
     assert_int_equal(s->serial, 9007199254740992);
     assert_memory_equal(&s->settings, &defaults, sizeof defaults);
-    assert_ptr_equal(s->balancer, &balancer_p2c);
+    assert_ptr_equal(s->settings.balancer, &balancer_p2c);
     assert_int_equal(s->hold_count, WORKERS);
     for (uint32_t w = 0; w < WORKERS; w++)
         assert_ptr_equal(s->holds[w].snapshot, s);
@@ -142,7 +144,7 @@ static void a_document_becomes_services_endpoints_and_routes(void **state)
     assert_int_equal(service_of(b, s, "bare")->endpoint_count, 0);
     assert_ptr_equal(match(s, "x", "/"), web);
     assert_ptr_equal(match(s, "x", "/e"), service_of(b, s, "empty"));
-    assert_ptr_equal(s->balancer, &balancer_round_robin);
+    assert_ptr_equal(s->settings.balancer, &balancer_round_robin);
     assert_int_equal(s->settings.retries, 0);
     assert_int_equal(s->endpoints_back.count, 2);
     snapshot_free(b->builder, s);
@@ -380,7 +382,7 @@ static void a_patch_changes_what_it_names_and_shares_the_rest(void **state)
                                  "{\"name\":\"new\",\"endpoints\":[{\"id\":\"n\",\"address\":\"10.0.0.3:80\"}]}]}");
     assert_int_equal(two->serial, 2);
     assert_ptr_equal(two->routes, one->routes);
-    assert_ptr_equal(two->balancer, &balancer_least_conn);
+    assert_ptr_equal(two->settings.balancer, &balancer_least_conn);
     assert_int_equal(two->settings.retries, 1);
     assert_ptr_equal(service_of(b, two, "same"), service_of(b, one, "same"));
     assert_int_equal(service_of(b, two, "web")->endpoint_count, 0);
@@ -389,7 +391,7 @@ static void a_patch_changes_what_it_names_and_shares_the_rest(void **state)
     assert_true(list_has(&two->endpoints_back, service_of(b, two, "new")->endpoints[0].slot));
     struct snapshot *three = patch(b, two, "{\"type\":\"patch\",\"serial\":3,\"settings\":{\"retries\":3}}");
     assert_int_equal(three->settings.retries, 3);
-    assert_ptr_equal(three->balancer, &balancer_p2c); /* replaced whole */
+    assert_ptr_equal(three->settings.balancer, &balancer_p2c); /* replaced whole */
     assert_ptr_equal(match(three, "x", "/"), service_of(b, three, "web"));
     struct snapshot *four =
         patch(b, three, "{\"serial\":4,\"routes\":[{\"host\":\"n\",\"path\":\"/\",\"service\":\"new\"}]}");

@@ -96,18 +96,21 @@ static void texts_are_there_not_empty_and_without_nul(void **state)
 static void without_settings_the_defaults_hold(void **state)
 {
     (void)state;
-    static const struct proxy_settings defaults = PROXY_SETTINGS_DEFAULT;
-    static const char *const texts[] = { "{}", "{\"timeouts\":{}}", "{\"limits\":{}}" };
-    struct proxy_settings settings;
-    const struct balancer_ops *balancer = NULL;
+    static const char *const texts[] = { "{}", "{\"timeouts\":{}}", "{\"limits\":{}}", "{\"clients\":{}}",
+                                         "{\"listeners\":[{}]}" };
+    struct proxy_settings settings, defaults;
     memset(&settings, 0xff, sizeof settings);
-    assert_true(snapshot_read_settings(NULL, &settings, &balancer, NULL));
-    assert_memory_equal(&settings, &defaults, sizeof defaults);
-    assert_ptr_equal(balancer, &balancer_p2c);
+    assert_true(snapshot_read_settings(NULL, &settings, NULL));
+    assert_int_equal(settings.head_ms, 10000);
+    assert_int_equal(settings.buffer_bytes_per_worker, 256 << 20);
+    assert_int_equal(settings.desync, DESYNC_MODE_DEFENSIVE);
+    assert_ptr_equal(settings.balancer, &balancer_p2c);
+    assert_int_equal(settings.trusted_proxy_count, 0);
+    memcpy(&defaults, &settings, sizeof defaults);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         json_t *object = parse(texts[i]);
         memset(&settings, 0xff, sizeof settings);
-        assert_true(snapshot_read_settings(object, &settings, &balancer, NULL));
+        assert_true(snapshot_read_settings(object, &settings, NULL));
         assert_memory_equal(&settings, &defaults, sizeof defaults);
         json_decref(object);
     }
@@ -116,52 +119,13 @@ static void without_settings_the_defaults_hold(void **state)
 static void every_setting_reaches_its_field(void **state)
 {
     (void)state;
-    struct proxy_settings wanted = { .retries = 1,
-                                     .retry_budget_percent = 2,
-                                     .head_ms = 11,
-                                     .body_ms = 12,
-                                     .stream_ms = 36,
-                                     .idle_ms = 13,
-                                     .connect_ms = 14,
-                                     .response_ms = 15,
-                                     .request_ms = 23,
-                                     .tunnel_ms = 24,
-                                     .upstream_idle_ms = 16,
-                                     .drain_ms = 17,
-                                     .retired_tunnel_ms = 18,
-                                     .head_bytes = 1018,
-                                     .field_count = 19,
-                                     .connections_per_worker = 20,
-                                     .buffer_bytes_per_worker = 2000021,
-                                     .upstream_idle_per_endpoint = 22,
-                                     .replay_bytes = 25,
-                                     .splice_bytes_min = 32,
-                                     .body_bytes_per_second_min = 26,
-                                     .client_share_percent = 35,
-                                     .client_connections = 27,
-                                     .client_requests_per_second = 28,
-                                     .client_body_bytes_per_second = 29,
-                                     .desync = DESYNC_MODE_STRICTEST,
-                                     .accepts_bare_lf = true,
-                                     .encoded_slashes = ENCODED_SLASHES_REFUSE,
-                                     .answers_half_closed = true,
-                                     .responses = RESPONSES_STRICT,
-                                     .forwarded_for = FORWARDED_FOR_PRESERVE,
-                                     .sends_forwarded = true,
-                                     .log_format = LOG_FORMAT_COMBINED,
-                                     .log_every = 30,
-                                     .trusted_proxy_count = 2,
-                                     .listeners = { { .connections_per_worker = 31 },
-                                                    { .proxy_protocol = true,
-                                                      .requests_per_second_per_worker = 33,
-                                                      .body_bytes_per_second_per_worker = 34 } } };
-    struct proxy_settings settings;
-    const struct balancer_ops *balancer = NULL;
+    struct proxy_settings wanted, settings;
     json_t *object = parse(
-        "{\"balancer\":\"least_conn\",\"retries\":1,\"retryBudgetPercent\":2,\"timeouts\":{\"headMs\":11,"
-        "\"bodyMs\":12,\"streamMs\":36,\"idleMs\":13,\"connectMs\":14,\"responseMs\":15,\"requestMs\":23,"
-        "\"tunnelMs\":24,"
-        "\"upstreamIdleMs\":16,\"drainMs\":17,\"retiredTunnelMs\":18},\"limits\":{\"headBytes\":1018,\"fieldCount\":19,"
+        "{\"balancer\":\"least_conn\",\"retries\":1,\"retryBudgetPercent\":2,\"timeouts\":{\"headMs\":1011,"
+        "\"bodyMs\":1012,\"streamMs\":1036,\"idleMs\":1013,\"connectMs\":1014,\"responseMs\":1015,\"requestMs\":23,"
+        "\"tunnelMs\":1024,"
+        "\"upstreamIdleMs\":1016,\"drainMs\":17,\"retiredTunnelMs\":18},\"limits\":{\"headBytes\":1025,"
+        "\"fieldCount\":19,"
         "\"connectionsPerWorker\":20,\"bufferBytesPerWorker\":2000021,\"upstreamIdlePerEndpoint\":22,"
         "\"replayBytes\":25,\"spliceBytesMin\":32,\"bodyBytesPerSecondMin\":26},\"clients\":{\"connections\":27,"
         "\"sharePercent\":35,"
@@ -172,11 +136,51 @@ static void every_setting_reaches_its_field(void **state)
         "\"accessLogEvery\":30,\"trustedProxies\":[\"10.0.0.0/8\",\"::1\"],"
         "\"listeners\":[{\"connectionsPerWorker\":31},{\"proxyProtocol\":true,"
         "\"requestsPerSecondPerWorker\":33,\"bodyBytesPerSecondPerWorker\":34}]}");
+    assert_true(snapshot_read_settings(NULL, &wanted, NULL));
+    wanted.balancer = &balancer_least_conn;
+    wanted.retries = 1;
+    wanted.retry_budget_percent = 2;
+    wanted.head_ms = 1011;
+    wanted.body_ms = 1012;
+    wanted.stream_ms = 1036;
+    wanted.idle_ms = 1013;
+    wanted.connect_ms = 1014;
+    wanted.response_ms = 1015;
+    wanted.request_ms = 23;
+    wanted.tunnel_ms = 1024;
+    wanted.upstream_idle_ms = 1016;
+    wanted.drain_ms = 17;
+    wanted.retired_tunnel_ms = 18;
+    wanted.head_bytes = 1025;
+    wanted.field_count = 19;
+    wanted.connections_per_worker = 20;
+    wanted.buffer_bytes_per_worker = 2000021;
+    wanted.upstream_idle_per_endpoint = 22;
+    wanted.replay_bytes = 25;
+    wanted.splice_bytes_min = 32;
+    wanted.body_bytes_per_second_min = 26;
+    wanted.clients.share_percent = 35;
+    wanted.clients.connections = 27;
+    wanted.clients.requests_per_second = 28;
+    wanted.clients.body_bytes_per_second = 29;
+    wanted.desync = DESYNC_MODE_STRICTEST;
+    wanted.accepts_bare_lf = true;
+    wanted.encoded_slashes = ENCODED_SLASHES_REFUSE;
+    wanted.answers_half_closed = true;
+    wanted.responses = RESPONSES_STRICT;
+    wanted.forwarded_for = FORWARDED_FOR_PRESERVE;
+    wanted.sends_forwarded = true;
+    wanted.access_log_format = LOG_FORMAT_COMBINED;
+    wanted.access_log_every = 30;
+    wanted.trusted_proxy_count = 2;
+    wanted.listeners[0].connections_per_worker = 31;
+    wanted.listeners[1].proxy_protocol = true;
+    wanted.listeners[1].requests_per_second_per_worker = 33;
+    wanted.listeners[1].body_bytes_per_second_per_worker = 34;
     assert_true(network_parse("10.0.0.0/8", &wanted.trusted_proxies[0]));
     assert_true(network_parse("::1", &wanted.trusted_proxies[1]));
-    assert_true(snapshot_read_settings(object, &settings, &balancer, NULL));
+    assert_true(snapshot_read_settings(object, &settings, NULL));
     assert_memory_equal(&settings, &wanted, sizeof wanted);
-    assert_ptr_equal(balancer, &balancer_least_conn);
     json_decref(object);
 }
 
@@ -204,6 +208,40 @@ static void a_service_may_want_a_proxy_header(void **state)
     }
 }
 
+static void a_service_has_its_own_word_or_that_of_the_settings(void **state)
+{
+    (void)state;
+    static const char *const others[] = { "name", NULL };
+    static const struct {
+        const char *text, *error;
+        enum responses with_strict, with_lenient;
+    } cases[] = {
+        { "{\"name\":\"web\"}", NULL, RESPONSES_STRICT, RESPONSES_LENIENT },
+        { "{\"responses\":\"strict\"}", NULL, RESPONSES_STRICT, RESPONSES_STRICT },
+        { "{\"responses\":\"lenient\"}", NULL, RESPONSES_LENIENT, RESPONSES_LENIENT },
+        { "{\"responses\":\"sloppy\"}", "services[0].responses: 'sloppy' is not known", 0, 0 },
+        { "{\"responses\":null}", "services[0].responses: not a non-empty string", 0, 0 },
+        { "{\"retries\":1}", "services[0].retries: unknown key", 0, 0 },
+    };
+    struct proxy_settings strict, lenient;
+    assert_true(snapshot_read_settings(NULL, &lenient, NULL));
+    strict = lenient;
+    strict.responses = RESPONSES_STRICT;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error error = { "" };
+        struct service_settings own;
+        json_t *service = parse(cases[i].text);
+        memset(&own, 0xff, sizeof own);
+        assert_int_equal(snapshot_read_service_settings(service, others, "services[0]", &own, &error), !cases[i].error);
+        assert_string_equal(error.text, cases[i].error ? cases[i].error : "");
+        if (!cases[i].error) {
+            assert_int_equal(settings_responses(&strict, &own), cases[i].with_strict);
+            assert_int_equal(settings_responses(&lenient, &own), cases[i].with_lenient);
+        }
+        json_decref(service);
+    }
+}
+
 static void bad_settings_are_refused_with_their_path(void **state)
 {
     (void)state;
@@ -212,6 +250,7 @@ static void bad_settings_are_refused_with_their_path(void **state)
     } cases[] = {
         { "[]", "settings:" },
         { "{\"colour\":1}", "settings.colour:" },
+        { "{\"failOpen\":true}", "settings.failOpen:" },
         { "{\"balancer\":\"random\"}", "settings.balancer:" },
         { "{\"balancer\":1}", "settings.balancer:" },
         { "{\"retries\":4}", "settings.retries:" },
@@ -220,10 +259,14 @@ static void bad_settings_are_refused_with_their_path(void **state)
         { "{\"timeouts\":null}", "settings.timeouts:" },
         { "{\"timeouts\":{\"headMS\":1}}", "settings.timeouts.headMS:" },
         { "{\"timeouts\":{\"headMs\":0}}", "settings.timeouts.headMs:" },
+        { "{\"timeouts\":{\"headMs\":99}}", "settings.timeouts.headMs:" },
+        { "{\"timeouts\":{\"headMs\":600001}}", "settings.timeouts.headMs:" },
         { "{\"timeouts\":{\"headMs\":3600001}}", "settings.timeouts.headMs:" },
+        { "{\"timeouts\":{\"watchdogMs\":30000}}", "settings.timeouts.watchdogMs:" },
         { "{\"timeouts\":{\"drainMs\":-1}}", "settings.timeouts.drainMs:" },
         { "{\"timeouts\":{\"idleMs\":\"75s\"}}", "settings.timeouts.idleMs:" },
         { "{\"limits\":{\"headBytes\":65537}}", "settings.limits.headBytes:" },
+        { "{\"limits\":{\"headBytes\":1023}}", "settings.limits.headBytes:" },
         { "{\"limits\":{\"headBytes\":255}}", "settings.limits.headBytes:" },
         { "{\"limits\":{\"fieldCount\":129}}", "settings.limits.fieldCount:" },
         { "{\"limits\":{\"connectionsPerWorker\":0}}", "settings.limits.connectionsPerWorker:" },
@@ -260,9 +303,8 @@ static void bad_settings_are_refused_with_their_path(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error error = { "" };
         struct proxy_settings settings;
-        const struct balancer_ops *balancer;
         json_t *object = parse(cases[i].text);
-        if (snapshot_read_settings(object, &settings, &balancer, &error))
+        if (snapshot_read_settings(object, &settings, &error))
             fail_msg("%s was accepted", cases[i].text);
         if (strncmp(error.text, cases[i].path, strlen(cases[i].path)) != 0)
             fail_msg("%s: '%s' does not start with '%s'", cases[i].text, error.text, cases[i].path);
@@ -279,6 +321,7 @@ int main(void)
         cmocka_unit_test(without_settings_the_defaults_hold),
         cmocka_unit_test(every_setting_reaches_its_field),
         cmocka_unit_test(a_service_may_want_a_proxy_header),
+        cmocka_unit_test(a_service_has_its_own_word_or_that_of_the_settings),
         cmocka_unit_test(bad_settings_are_refused_with_their_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
