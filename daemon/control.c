@@ -22,6 +22,7 @@
 #include "discovery/health/checker.h"
 #include "discovery/own_sockets.h"
 #include "discovery/provider.h"
+#include "discovery/task_memory.h"
 #include "proxy/stats.h"
 
 #include <signal.h>
@@ -59,6 +60,7 @@ struct control {
     struct provider providers[PUBLISHER_PROVIDERS_MAX];
     size_t provider_count;
     const struct provider *docker; /* in providers; null: docker is off */
+    struct task_memory *memory;    /* of docker's tasks; null likewise */
     struct health_checker *checker;
     struct store *store; /* null: cannot be opened */
     struct ownership stored_ownership;
@@ -280,6 +282,22 @@ static void on_refusal(void *owner, const char *service, const char *text)
     }
 }
 
+/* The engine hangs, or is away: what the process before this one knew of its containers, the proxy was told. */
+static void recall(void *owner, const char *provider)
+{
+    struct control *c = owner;
+    char text[200];
+    size_t count;
+    if (!c->docker || strcmp(provider, c->docker->ops->name) != 0 || !task_memory_recall(c->memory, &count))
+        return;
+    snprintf(text, sizeof text,
+             "the Docker Engine gives no list of containers: until it does, the %zu tasks of before the restart are "
+             "taken for what they were",
+             count);
+    log_warn("%s", text);
+    on_refusal(c, "", text);
+}
+
 /* ---- start ---- */
 
 static bool start_docker(struct control *c, struct error *error)
@@ -306,8 +324,10 @@ static bool start_providers(struct control *c, struct error *error)
         struct provider *provider = &c->providers[c->provider_count++];
         provider_init(provider, ops, &parts);
         publisher_add_provider(c->publisher, provider->index);
-        if (strcmp(ops->name, "docker") == 0)
+        if (strcmp(ops->name, "docker") == 0) {
             c->docker = provider;
+            c->memory = task_memory_new(c->loop, c->registry, provider->index, c->options->state_dir);
+        }
         if (ops->start(provider, c->config, error))
             continue;
         if (is_first_start(c))
@@ -427,6 +447,7 @@ static bool start_parts(struct control *c, struct error *error)
                                                             .serial_base = serial_base(c),
                                                             .succeeds = c->options->succeeds,
                                                             .is_restart = !is_first_start(c),
+                                                            .recall = recall,
                                                             .ask_for_link = ask_for_link,
                                                             .on_refusal = on_refusal,
                                                             .owner = c });
@@ -476,6 +497,7 @@ static void stop_parts(struct control *c)
     publisher_free(c->publisher);
     if (c->http)
         http_client_free(c->http);
+    task_memory_free(c->memory);
     if (c->registry)
         task_registry_free(c->registry);
     stats_unmap(c->stats);

@@ -39,6 +39,7 @@ struct publisher {
     bool is_serving;                     /* the data plane has some snapshot */
     bool is_content_known;               /* what the data plane has is what `publication` remembers */
     bool has_warned_of_hold;
+    bool has_recalled;      /* or tried to */
     uint64_t peer_serial;   /* of hello */
     uint64_t serial;        /* of the newest frame */
     uint64_t first_serial;  /* of our first frame; 0: none yet */
@@ -55,14 +56,22 @@ struct publisher {
 
 /* ---- may we send? ---- */
 
-/* The first provider that has no list yet; null: none. */
-static const char *find_unsynced(const struct publisher *p)
+typedef bool (*is_there_cb)(const struct task_registry *registry, uint8_t provider);
+
+/* The first provider of which that is not true; null: it is of all. */
+static const char *find_without(const struct publisher *p, is_there_cb is_there)
 {
     for (size_t i = 0; i < p->provider_count; i++) {
-        if (!task_registry_is_synced(p->parts.registry, p->providers[i]))
+        if (!is_there(p->parts.registry, p->providers[i]))
             return task_registry_provider_name(p->parts.registry, p->providers[i]);
     }
     return NULL;
+}
+
+/* That has neither a list yet nor tasks of before. */
+static const char *find_unknown(const struct publisher *p)
+{
+    return find_without(p, task_registry_is_known);
 }
 
 /* An earlier snapshot serves: a task that it has must not leave for want of a probe. */
@@ -77,25 +86,51 @@ static bool may_begin(const struct publication_outlook *outlook, int64_t waited_
     return outlook->unanswered_count == 0 || (outlook->served_count > 0 && waited_ms >= BEGIN_WAIT_MS);
 }
 
+static void tell(const struct publisher *p, const char *text)
+{
+    log_warn("%s", text);
+    if (p->parts.on_refusal)
+        p->parts.on_refusal(p->parts.owner, "", text);
+}
+
 static void warn_of_hold(struct publisher *p, int64_t now_ms)
 {
     if (p->has_warned_of_hold || now_ms - p->started_at_ms < HOLD_WARN_MS)
         return;
     p->has_warned_of_hold = true;
     char text[160];
-    const char *provider = find_unsynced(p);
+    const char *provider = find_unknown(p);
     snprintf(text, sizeof text, "the proxy keeps its snapshot %llu: the %s provider has no complete list yet",
              (unsigned long long)p->peer_serial, provider ? provider : "-");
-    log_warn("%s", text);
-    if (p->parts.on_refusal)
-        p->parts.on_refusal(p->parts.owner, "", text);
+    tell(p, text);
+}
+
+static void tell_of_end_of_hold(const struct publisher *p)
+{
+    char text[160];
+    snprintf(text, sizeof text, "changes are no longer held back from the proxy, after %lld s",
+             (long long)(clock_now_ms() - p->started_at_ms) / 1000);
+    if (p->has_warned_of_hold)
+        tell(p, text);
+}
+
+/* The earlier process knew them, and told the proxy. */
+static void recall_if_late(struct publisher *p, int64_t now_ms)
+{
+    const char *provider = find_unknown(p);
+    if (!provider || p->has_recalled || !p->parts.recall || now_ms - p->started_at_ms < PUBLISHER_LIST_WAIT_MS)
+        return;
+    p->has_recalled = true;
+    p->parts.recall(p->parts.owner, provider);
 }
 
 static bool may_send_first(struct publisher *p, int64_t now_ms)
 {
-    if (p->synced_at_ms == 0 && !find_unsynced(p))
-        p->synced_at_ms = now_ms;
     bool is_served = p->peer_serial > 0 || p->parts.succeeds;
+    if (is_served || p->parts.is_restart)
+        recall_if_late(p, now_ms);
+    if (p->synced_at_ms == 0 && !find_unknown(p))
+        p->synced_at_ms = now_ms;
     if (!is_served && !p->parts.is_restart)
         return p->synced_at_ms != 0 || now_ms - p->started_at_ms >= COLD_START_WAIT_MS;
     if (!is_served && now_ms - p->started_at_ms >= PROBE_WAIT_MS)
@@ -157,8 +192,10 @@ static void send_snapshot(struct publisher *p)
     p->serial = p->resync_serial = serial;
     p->first_serial = p->first_serial ? p->first_serial : serial;
     p->needs_snapshot = false;
-    if (!p->has_sent)
+    if (!p->has_sent) {
         log_info("first snapshot, serial %llu", (unsigned long long)serial);
+        tell_of_end_of_hold(p);
+    }
     p->has_sent = true;
     send_frame(p, frame);
 }
@@ -416,8 +453,10 @@ void publisher_status(const struct publisher *p, struct publisher_status *out)
                                       .left_out_count = publication.left_out_count,
                                       .refusals = publication.refusals };
     snprintf(out->left_out, sizeof out->left_out, "%s", publication.left_out);
-    const char *held_by = out->is_holding ? find_unsynced(p) : NULL;
+    const char *held_by = out->is_holding ? find_unknown(p) : NULL;
+    const char *recalled = find_unknown(p) ? NULL : find_without(p, task_registry_is_synced);
     snprintf(out->held_by, sizeof out->held_by, "%s", held_by ? held_by : "");
+    snprintf(out->recalled, sizeof out->recalled, "%s", recalled ? recalled : "");
     if (unacked > 0)
         out->oldest_unacked_at_ms = p->sent_at_ms[(p->serial - unacked + 1) % PUBLISHER_UNACKED_MAX];
     snprintf(out->last_rejection, sizeof out->last_rejection, "%s", p->last_rejection);

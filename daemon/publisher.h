@@ -7,7 +7,8 @@
  * connections wait in the kernel's queue
  *   hello (serial n: it serves an old one) --> once the lists are complete and every running task was probed, or 3 s
  * later: a restart of this process must not take endpoints out that are fine. The same when another proxy serves until
- * ours does (an upgrade).
+ * ours does (an upgrade). A provider that has given no list after PUBLISHER_LIST_WAIT_MS holds up nobody then: its tasks
+ * of before are recalled, and what they were is published with all else that changed.
  *
  * At most PUBLISHER_UNACKED_MAX frames are under way; later changes wait for an acknowledgement and are then sent as
  * one. */
@@ -24,6 +25,7 @@
 #include "discovery/task_registry.h"
 
 #define PUBLISHER_UNACKED_MAX 8
+#define PUBLISHER_LIST_WAIT_MS 500
 #define PUBLISHER_PROVIDERS_MAX 8
 
 struct publisher;
@@ -35,6 +37,9 @@ struct publisher_parts {
     uint64_t serial_base;           /* ours are larger; those of earlier processes of ours are not */
     bool is_restart; /* tasks were known before: the proxy, if it died too, rather waits than answers 503 */
     bool succeeds;   /* while our proxy serves nothing, an earlier one serves */
+    /* A provider gives no list although others know tasks of it: put those of an earlier process into the registry
+     * (task_registry_recall). Called once at most. Null: nothing is remembered. */
+    void (*recall)(void *owner, const char *provider);
     void (*ask_for_link)(void *owner); /* the link broke and nobody has brought a new one for a second */
     /* Of publication_set_listener(), and, for no service (""), that changes are held back. Null: nobody wants to know. */
     route_book_refusal_cb on_refusal;
@@ -59,6 +64,8 @@ struct publisher_status {
     bool is_serving;  /* the data plane has some snapshot, ours or an earlier one */
     bool is_holding;  /* see above */
     char held_by[32]; /* the provider whose first list is waited for; "": first probes are */
+    char
+        recalled[32]; /* the provider that has no list yet, and whose tasks are those of an earlier process; "": none */
     uint64_t sent_serial, acked_serial;
     uint64_t frame_count, ack_count, rejection_count, link_count;
     int64_t oldest_unacked_at_ms; /* 0: all acknowledged */

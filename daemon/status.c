@@ -47,6 +47,9 @@ static void describe_troubles(const struct status *s, const struct publisher_sta
         add_trouble(out, size, "changes are held back: %s%s",
                     publisher->held_by[0] ? "no complete list yet from " : "first checks are under way",
                     publisher->held_by);
+    if (publisher->recalled[0])
+        add_trouble(out, size, "tasks of provider %s are those of before the restart: it has given no list yet",
+                    publisher->recalled);
     for (size_t i = 0; i < s->provider_count; i++) {
         const struct provider *provider = &s->providers[i];
         const char *problem =

@@ -35,6 +35,7 @@ struct provider_slot {
     uint64_t round;
     uint64_t ended_round;  /* of the newest complete list; 0: none yet */
     bool is_full_reported; /* since the last sync */
+    bool is_recalled;      /* an earlier process's tasks were put in */
 };
 
 struct listener {
@@ -42,7 +43,7 @@ struct listener {
     void *owner;
 };
 
-enum { LISTENER_PUBLISHER = 0, LISTENER_CONTROLLER, LISTENER_HEALTH, LISTENER_COUNT };
+enum { LISTENER_PUBLISHER = 0, LISTENER_CONTROLLER, LISTENER_HEALTH, LISTENER_MEMORY, LISTENER_COUNT };
 
 struct task_registry {
     struct entry *entries;    /* uthash, by spec.id */
@@ -55,13 +56,6 @@ struct task_registry {
     void *health_owner;
     unsigned walks; /* task_registry_each under way */
 };
-
-static const char *const state_names[] = { "PENDING", "RUNNING", "STOPPING", "STOPPED" };
-_Static_assert(sizeof state_names / sizeof *state_names == TASK_STATE_COUNT, "a name for every state");
-static const char *const health_names[] = { "UNKNOWN", "UP", "DOWN" };
-_Static_assert(sizeof health_names / sizeof *health_names == TASK_HEALTH_COUNT, "a name for every health");
-static const char *const admin_names[] = { "READY", "DRAINING", "REMOVED" };
-_Static_assert(sizeof admin_names / sizeof *admin_names == TASK_ADMIN_COUNT, "a name for every order");
 
 /* ---- services ---- */
 
@@ -207,7 +201,8 @@ static bool has_room(const struct task_registry *r, bool is_managed)
     return is_managed ? task_registry_managed_room(r) > 0 : task_registry_foreign_count(r) < TASK_REGISTRY_MAX;
 }
 
-static bool add_task(struct task_registry *r, uint8_t provider, const struct task_spec *spec)
+/* Null: there is no room. Nobody has been told of it yet. */
+static struct entry *add_entry(struct task_registry *r, uint8_t provider, const struct task_spec *spec)
 {
     struct provider_slot *slot = &r->providers[provider];
     if (!has_room(r, spec->managed)) {
@@ -216,17 +211,25 @@ static bool add_task(struct task_registry *r, uint8_t provider, const struct tas
                      spec->managed ? TASK_REGISTRY_MANAGED_MAX : TASK_REGISTRY_MAX, spec->managed ? " of our own" : "",
                      spec->name, spec->id, slot->name);
         slot->is_full_reported = true;
-        return false;
+        return NULL;
     }
     struct entry *entry = mem_alloc(sizeof *entry);
     entry->task.spec = *spec;
     entry->task.provider = provider;
     entry->task.sync_round = slot->round;
     entry->task.first_seen_at_ms = entry->task.probe_changed_at_ms = clock_now_ms();
-    entry->task.was_healthy = ran_long_before_us(r, provider, spec);
     HASH_ADD_KEYPTR(hh, r->entries, entry->task.spec.id, strlen(entry->task.spec.id), entry);
     r->managed_count += spec->managed;
     join_service(r, entry);
+    return entry;
+}
+
+static bool add_task(struct task_registry *r, uint8_t provider, const struct task_spec *spec)
+{
+    struct entry *entry = add_entry(r, provider, spec);
+    if (!entry)
+        return false;
+    entry->task.was_healthy = ran_long_before_us(r, provider, spec);
     tell(r, entry->service);
     return true;
 }
@@ -307,6 +310,11 @@ void task_registry_set_health_listener(struct task_registry *r, task_registry_cb
     r->listeners[LISTENER_HEALTH] = (struct listener){ on_change, owner };
 }
 
+void task_registry_set_memory_listener(struct task_registry *r, task_registry_cb on_change, void *owner)
+{
+    r->listeners[LISTENER_MEMORY] = (struct listener){ on_change, owner };
+}
+
 void task_registry_set_health_reporter(struct task_registry *r, task_registry_health_cb on_health, void *owner)
 {
     r->on_health = on_health;
@@ -330,6 +338,35 @@ const char *task_registry_provider_name(const struct task_registry *r, uint8_t p
 bool task_registry_is_synced(const struct task_registry *r, uint8_t provider)
 {
     return provider < r->provider_count && r->providers[provider].ended_round > 0;
+}
+
+bool task_registry_is_known(const struct task_registry *r, uint8_t provider)
+{
+    return task_registry_is_synced(r, provider) || (provider < r->provider_count && r->providers[provider].is_recalled);
+}
+
+void task_registry_begin_recall(struct task_registry *r, uint8_t provider)
+{
+    check(provider < r->provider_count);
+    r->providers[provider].is_recalled = true;
+}
+
+bool task_registry_recall(struct task_registry *r, uint8_t provider, const struct task *earlier)
+{
+    struct task_spec clean = earlier->spec;
+    check(provider < r->provider_count);
+    terminate_texts(&clean);
+    struct entry *entry = NULL;
+    if (!task_registry_is_synced(r, provider) && !find_entry(r, clean.id))
+        entry = add_entry(r, provider, &clean);
+    if (!entry)
+        return false;
+    entry->task.was_healthy = earlier->was_healthy;
+    entry->task.admin = earlier->admin;
+    entry->task.probe_health = earlier->spec.state == TASK_RUNNING ? earlier->probe_health : TASK_HEALTH_UNKNOWN;
+    snprintf(entry->task.probe_words, sizeof entry->task.probe_words, "%s", earlier->probe_words);
+    tell(r, entry->service);
+    return true;
 }
 
 struct task_lists task_registry_lists(const struct task_registry *r, uint8_t provider)
@@ -392,6 +429,9 @@ void task_registry_end_sync(struct task_registry *r, uint8_t provider)
             service_unpin(r, service);
         }
     } while (service);
+    const struct listener *memory = &r->listeners[LISTENER_MEMORY];
+    if (memory->on_change)
+        memory->on_change(memory->owner, ""); /* what changed before may be kept now */
 }
 
 void task_registry_set_probe(struct task_registry *r, const char *id, enum task_health health, const char *words)
@@ -468,69 +508,4 @@ size_t task_registry_foreign_count(const struct task_registry *r)
 size_t task_registry_managed_room(const struct task_registry *r)
 {
     return r->managed_count < TASK_REGISTRY_MANAGED_MAX ? TASK_REGISTRY_MANAGED_MAX - r->managed_count : 0;
-}
-
-bool task_is_unusable(const struct task *task)
-{
-    return task->spec.problem[0] != '\0';
-}
-
-static bool may_be_sent_to(const struct task *task)
-{
-    return task->spec.state == TASK_RUNNING && !task_is_unusable(task) && task->spec.address[0] &&
-           task->admin == TASK_ADMIN_READY;
-}
-
-bool task_is_routable(const struct task *task)
-{
-    return may_be_sent_to(task) && task_health_of(task) == TASK_HEALTH_UP;
-}
-
-/* One that is presumed to have been healthy is not DOWN before it has failed for as long as a new one may. */
-bool task_is_last_resort(const struct task *task)
-{
-    enum task_health health = task_health_of(task);
-    bool was_asked = task->probe_health == TASK_HEALTH_UNKNOWN && task->probe_words[0];
-    return may_be_sent_to(task) && task->was_healthy &&
-           (health == TASK_HEALTH_DOWN || (health == TASK_HEALTH_UNKNOWN && was_asked));
-}
-
-enum task_health task_health_of(const struct task *task)
-{
-    enum task_health engine = task->spec.has_engine_health ? task->spec.engine_health : TASK_HEALTH_UP;
-    if (engine == TASK_HEALTH_DOWN || task->probe_health == TASK_HEALTH_DOWN)
-        return TASK_HEALTH_DOWN;
-    return engine == TASK_HEALTH_UP && task->probe_health == TASK_HEALTH_UP ? TASK_HEALTH_UP : TASK_HEALTH_UNKNOWN;
-}
-
-void task_health_explain(const struct task *task, char out[TASK_REASON_SIZE])
-{
-    const struct task_spec *spec = &task->spec;
-    out[0] = '\0';
-    if (spec->state != TASK_RUNNING)
-        return;
-    bool engine_decides = spec->has_engine_health && spec->engine_health != TASK_HEALTH_UP &&
-                          (task->probe_health != TASK_HEALTH_DOWN || spec->engine_health == TASK_HEALTH_DOWN);
-    if (engine_decides)
-        snprintf(out, TASK_REASON_SIZE, "the engine's check: %s",
-                 spec->engine_words[0]                     ? spec->engine_words
-                 : spec->engine_health == TASK_HEALTH_DOWN ? "unhealthy"
-                                                           : "starting");
-    else
-        snprintf(out, TASK_REASON_SIZE, "%s", task->probe_words[0] ? task->probe_words : "not checked yet");
-}
-
-const char *task_state_to_str(enum task_state state)
-{
-    return state < TASK_STATE_COUNT ? state_names[state] : "?";
-}
-
-const char *task_health_to_str(enum task_health health)
-{
-    return health < TASK_HEALTH_COUNT ? health_names[health] : "?";
-}
-
-const char *task_admin_to_str(enum task_admin admin)
-{
-    return admin < TASK_ADMIN_COUNT ? admin_names[admin] : "?";
 }

@@ -8,11 +8,7 @@
  *                                      v
  *                             publisher, controller
  *
- * Three axes, never merged: `state` is the provider's (does it run), `health` is what checks say, `admin` is what the
- * controller or an operator ordered. task_is_routable() joins them.
- *
- * A task that this installation created is never left out: what cannot be sent requests as it is (no address, labels
- * that make no sense) enters as UNUSABLE, with the reason in `problem`, so that it is counted, shown and removed. */
+ * What a task is and what may be said of one: discovery/task.h. */
 #ifndef DISCOVERY_TASK_REGISTRY_H
 #define DISCOVERY_TASK_REGISTRY_H
 
@@ -20,65 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TASK_ID_SIZE 72      /* a container id (64 hex digits) or "file/<service>/<address>", and a NUL */
-#define TASK_NAME_SIZE 128   /* service ("web", "project/web"), container name */
-#define TASK_ADDRESS_SIZE 64 /* "172.17.0.2:8080", "[fd00::2]:8080" */
-#define TASK_HOST_SIZE 1024  /* "a.example,b.example" */
-#define TASK_PATH_SIZE 256
-#define TASK_REVISION_SIZE 36
-#define TASK_PROXY_PROTOCOL_SIZE 4
-#define TASK_PROBLEM_SIZE 160
+#include "discovery/task.h"
+
 #define TASK_REGISTRY_MAX 4096 /* tasks of others; one more is refused with a warning and counted */
 /* Our own, beside those: nobody else's containers take their places. Who creates asks task_registry_managed_room(). */
 #define TASK_REGISTRY_MANAGED_MAX 4096
-#define TASK_WORDS_SIZE 160 /* what a check said */
-
-enum task_state { TASK_PENDING = 0, TASK_RUNNING, TASK_STOPPING, TASK_STOPPED, TASK_STATE_COUNT };
-enum task_health { TASK_HEALTH_UNKNOWN = 0, TASK_HEALTH_UP, TASK_HEALTH_DOWN, TASK_HEALTH_COUNT };
-enum task_admin { TASK_ADMIN_READY = 0, TASK_ADMIN_DRAINING, TASK_ADMIN_REMOVED, TASK_ADMIN_COUNT };
-
-/* How a task that no configuration knows wants to be checked. Empty and 0: not said. */
-struct task_check {
-    char path[TASK_PATH_SIZE];
-    int64_t interval_ms, timeout_ms;
-};
-
-/* Filled by a provider for task_registry_apply(). Plain data. */
-struct task_spec {
-    char id[TASK_ID_SIZE];
-    char name[TASK_NAME_SIZE]; /* container name, for people */
-    char service[TASK_NAME_SIZE];
-    char address[TASK_ADDRESS_SIZE]; /* empty while unknown */
-    char host
-        [TASK_HOST_SIZE]; /* routes asked for, hosts with commas between (config/form.h); both empty: the service's own routes only; else an */
-    char path[TASK_PATH_SIZE];                     /* empty host means "*" and an empty path "/" */
-    char revision[TASK_REVISION_SIZE];             /* what our own containers were created from; empty for others */
-    char proxy_protocol[TASK_PROXY_PROTOCOL_SIZE]; /* "off", "v1", "v2"; empty: not said */
-    bool managed;                                  /* created by this installation of Portico */
-    char problem[TASK_PROBLEM_SIZE];               /* why no request can be sent to it as it is; empty: it is usable */
-    uint32_t weight;                               /* 1..1000 */
-    enum task_state state;
-    bool has_engine_health;             /* the engine runs a health check in it */
-    enum task_health engine_health;     /* what that check says */
-    char engine_words[TASK_WORDS_SIZE]; /* the same in its own words; a change of them alone is no change */
-    int64_t start_period_ms;            /* until when that check may fail; 0: none given */
-    struct task_check check;
-    int64_t started_at_wall_us; /* 0: unknown */
-    int32_t exit_code;          /* of a stopped one */
-    bool is_signalled;          /* somebody had the engine send its stop signal, in this life of it */
-};
-
-struct task {
-    struct task_spec spec;
-    enum task_health probe_health; /* what our own checks say; UNKNOWN until the first answer */
-    bool was_healthy;              /* since it has this address and runs; presumed of what ran long before us */
-    enum task_admin admin;
-    uint8_t provider;    /* index given by task_registry_add_provider */
-    uint64_t sync_round; /* of the provider's last full list that named it */
-    int64_t first_seen_at_ms;
-    int64_t probe_changed_at_ms;
-    char probe_words[TASK_WORDS_SIZE]; /* what our last check said; empty before it */
-};
 
 struct task_registry;
 typedef void (*task_registry_cb)(void *owner, const char *service);
@@ -86,9 +28,11 @@ typedef void (*task_registry_cb)(void *owner, const char *service);
 struct task_registry *task_registry_new(void);
 void task_registry_free(struct task_registry *r);
 void task_registry_set_listener(struct task_registry *r, task_registry_cb on_change, void *owner);
-/* More listener slots would be an array of callbacks; there are exactly these three readers. */
+/* More listener slots would be an array of callbacks; there are exactly these four readers. */
 void task_registry_set_controller_listener(struct task_registry *r, task_registry_cb on_change, void *owner);
 void task_registry_set_health_listener(struct task_registry *r, task_registry_cb on_change, void *owner);
+/* Also told, of no service (""), when a list has ended. */
+void task_registry_set_memory_listener(struct task_registry *r, task_registry_cb on_change, void *owner);
 
 /* Told of every task whose checks, joined, say something new: UP or DOWN of one that runs. Before the other listeners;
  * it must not change the registry. */
@@ -99,6 +43,13 @@ uint8_t task_registry_add_provider(struct task_registry *r, const char *name);
 const char *task_registry_provider_name(const struct task_registry *r, uint8_t provider);
 /* False until the provider's first complete list: whoever would create or stop something must wait for it. */
 bool task_registry_is_synced(const struct task_registry *r, uint8_t provider);
+/* The same, or tasks that an earlier process knew were recalled: enough to go on serving by. */
+bool task_registry_is_known(const struct task_registry *r, uint8_t provider);
+/* All that an earlier process knew comes now, be it nothing. */
+void task_registry_begin_recall(struct task_registry *r, uint8_t provider);
+/* A task of an earlier process, with the health and the order that it had. Only its spec and these are read. False: it is
+ * there already, there is no room, or the provider's list is complete, which knows better. */
+bool task_registry_recall(struct task_registry *r, uint8_t provider, const struct task *earlier);
 
 /* Complete lists count from 1. Something that may have happened unseen is known not to have once a list that was begun
  * afterwards has ended without naming it. */
@@ -127,21 +78,5 @@ void task_registry_each_of(const struct task_registry *r, const char *service, t
 size_t task_registry_count(const struct task_registry *r);
 size_t task_registry_foreign_count(const struct task_registry *r);
 size_t task_registry_managed_room(const struct task_registry *r); /* so many more managed tasks can enter */
-
-/* RUNNING, usable, has an address, admin READY, the engine's check (if any) not DOWN or UNKNOWN, and our own probe UP. */
-bool task_is_routable(const struct task *task);
-enum task_health task_health_of(const struct task *task); /* both checks joined */
-/* Why it is as it is: the words of the check that decides; empty when the task does not run. */
-#define TASK_REASON_SIZE (TASK_WORDS_SIZE + 32)
-void task_health_explain(const struct task *task, char out[TASK_REASON_SIZE]);
-/* Would be routable, and was, but for a check that says no, once where it was only presumed: better than nothing when no
- * task of its service is routable. */
-bool task_is_last_resort(const struct task *task);
-
-bool task_is_unusable(const struct task *task);
-
-const char *task_state_to_str(enum task_state state);
-const char *task_health_to_str(enum task_health health);
-const char *task_admin_to_str(enum task_admin admin);
 
 #endif

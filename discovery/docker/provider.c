@@ -83,12 +83,19 @@ static void sync_abort(struct docker_provider *p)
 static void sync_finish_if_done(void *owner)
 {
     struct docker_provider *p = owner;
+    struct task_registry *registry = p->provider->parts.registry;
     if (!p->is_syncing || p->lists_done < LISTS_COUNT || !container_set_is_settled(p->set))
         return;
     p->is_syncing = false;
     p->syncs_count++;
     container_set_end_sync(p->set);
-    task_registry_end_sync(p->provider->parts.registry, p->provider->index);
+    bool was_recalled =
+        task_registry_is_known(registry, p->provider->index) && !task_registry_is_synced(registry, p->provider->index);
+    task_registry_end_sync(registry, p->provider->index);
+    if (was_recalled && p->provider->parts.on_refusal)
+        p->provider->parts.on_refusal(p->provider->parts.owner, "",
+                                      "the Docker Engine's list of containers is complete: nothing is taken for what "
+                                      "it was any more");
     struct container_set_status status;
     container_set_status(p->set, &status);
     log_info("docker: full list taken in, %zu containers with our labels", status.known_count);

@@ -297,7 +297,9 @@ static void watch_begin(struct watch *watch, const struct task *task)
     snprintf(watch->address, sizeof watch->address, "%s", task->spec.address);
     watch->own = task->spec.check;
     watch->life_us = task->spec.started_at_wall_us;
-    watch->state = (struct health_state){ .began_at_ms = clock_now_ms() };
+    watch->state = (struct health_state){ .health = task->probe_health, /* of an earlier process, or UNKNOWN */
+                                          .was_up = task->probe_health == TASK_HEALTH_UP,
+                                          .began_at_ms = clock_now_ms() };
     watch->is_hung = false;
     watch_get_ready(watch);
 }

@@ -1,10 +1,12 @@
 """Containers that Portico did not create: found by their labels, routed, and never touched."""
 import contextlib
+import json
 
 import docker
 import pytest
 
 from engine import wait_until
+from hanging_socket import HangingSocket
 from portico_run import IMAGE, get_once
 
 
@@ -162,3 +164,47 @@ def test_a_half_written_endpoints_file_and_a_restart_of_control_hold_nobody_up(p
     assert get_once(p.port, "/fixed") == 200
     assert "endpoints" in p.api("/readyz")["warning"]
     assert new.id in [t["id"] for t in p.routable("new")]
+
+
+@pytest.fixture
+def hanging(tmp_path, engine):
+    one = HangingSocket(tmp_path / "engine.sock", engine.socket)
+    yield one
+    one.close()
+
+
+def events(p):
+    return [event["text"] for event in (p.api("/v1/events") or {}).get("events", [])]
+
+
+def remembered(p):
+    try:
+        with open(f"{p.directory}/state/tasks.last-seen.json") as f:
+            return json.load(f)["tasks"]
+    except FileNotFoundError:
+        return []
+
+
+def test_an_engine_that_hangs_at_a_restart_of_control_holds_nobody_up(hanging, portico, container, tmp_path):
+    endpoints = tmp_path / "endpoints.yaml"
+    endpoints.write_text("endpoints: []")
+    p = portico([], docker_socket=hanging.path, endpoints_file=str(endpoints))
+    old = container(LABELS)
+    other = container({})  # known by the file alone
+    p.wait_served("/api")
+    wait_until(lambda: any(t["id"] == old.id and t["probeHealth"] == 1 for t in remembered(p)), "it is remembered")
+    hanging.hang()
+    pid = p.kill_child("control")
+    p.wait_new_child("control", pid)
+    other.reload()
+    address = other.attrs["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
+    endpoints.write_text(f"endpoints: [{{ service: fixed, address: '{address}:8080', path: /fixed }}]")
+    p.wait_served("/fixed")
+    assert get_once(p.port, "/api") == 200
+    assert any("gives no list of containers" in text for text in events(p))
+    assert "before the restart" in p.api("/readyz")["warning"]
+    hanging.go_on()
+    wait_until(lambda: any("list of containers is complete" in text for text in events(p)), "the engine is heard again")
+    old.kill()
+    wait_until(lambda: get_once(p.port, "/api") == 503, "the dead one is out")
+    assert get_once(p.port, "/fixed") == 200

@@ -31,6 +31,8 @@ struct bench {
     int64_t now_ms;
     size_t asked_for_link;
     bool is_restart;
+    bool remembers; /* what an earlier process knew */
+    int recalls;
 };
 
 static void set_time(struct bench *b, int64_t now_ms)
@@ -45,6 +47,25 @@ static void ask_for_link(void *owner)
     b->asked_for_link++;
 }
 
+static void recall(void *owner, const char *provider)
+{
+    struct bench *b = owner;
+    struct task earlier = { .probe_health = TASK_HEALTH_UP,
+                            .was_healthy = true,
+                            .spec = { .id = "a",
+                                      .name = "c",
+                                      .service = "web",
+                                      .address = "10.0.0.1:80",
+                                      .weight = 1,
+                                      .state = TASK_RUNNING } };
+    assert_string_equal(provider, "test");
+    b->recalls++;
+    if (!b->remembers)
+        return;
+    task_registry_begin_recall(b->registry, b->provider);
+    assert_true(task_registry_recall(b->registry, b->provider, &earlier));
+}
+
 static void open_publisher(struct bench *b)
 {
     b->publisher = publisher_new(&(struct publisher_parts){ .loop = b->loop,
@@ -52,6 +73,7 @@ static void open_publisher(struct bench *b)
                                                             .bound_listeners = "http",
                                                             .serial_base = 100,
                                                             .is_restart = b->is_restart,
+                                                            .recall = recall,
                                                             .ask_for_link = ask_for_link,
                                                             .owner = b });
     publisher_add_provider(b->publisher, b->provider);
@@ -258,6 +280,43 @@ static void a_proxy_that_serves_keeps_its_snapshot_until_every_task_was_probed(v
     expect_no_frame(b);
     assert_false(publisher_is_out_of_rotation(b->publisher, "a"));
     assert_true(publisher_is_out_of_rotation(b->publisher, "unheard of"));
+}
+
+static void a_list_that_does_not_come_holds_nobody_up_where_tasks_are_remembered(void **state)
+{
+    struct bench *b = *state;
+    b->remembers = true;
+    connect_proxy(b);
+    say_number(b, "hello", 41);
+    set_time(b, b->now_ms + PUBLISHER_LIST_WAIT_MS - 1);
+    expect_no_frame(b);
+    assert_int_equal(b->recalls, 0);
+    set_time(b, b->now_ms + 1);
+    uint64_t serial = expect_frame(b, "snapshot");
+    assert_int_equal(b->recalls, 1);
+    assert_false(status_of(b).is_holding);
+    assert_string_equal(status_of(b).recalled, "test");
+    say_number(b, "ack", serial);
+    expect_no_frame(b);
+    assert_false(publisher_is_out_of_rotation(b->publisher, "a"));
+    put_task_of(b, "another", "b", TASK_HEALTH_UP); /* what changes meanwhile goes out */
+    expect_frame(b, "patch");
+    sync_provider(b); /* the list does not name it */
+    say_number(b, "ack", expect_frame(b, "patch"));
+    assert_string_equal(status_of(b).recalled, "");
+    expect_no_frame(b);
+    assert_true(publisher_is_out_of_rotation(b->publisher, "a"));
+}
+
+static void a_first_start_recalls_nothing(void **state)
+{
+    struct bench *b = *state;
+    b->remembers = true;
+    connect_proxy(b);
+    say_number(b, "hello", 0);
+    set_time(b, b->now_ms + 2000);
+    expect_frame(b, "snapshot");
+    assert_int_equal(b->recalls, 0);
 }
 
 static void probes_are_waited_for_three_seconds_at_most(void **state)
@@ -559,6 +618,8 @@ int main(void)
         TEST(a_fresh_proxy_waits_no_more_than_a_second_for_the_lists),
         TEST(nothing_is_sent_before_hello),
         TEST(a_proxy_that_serves_keeps_its_snapshot_until_every_task_was_probed),
+        TEST(a_list_that_does_not_come_holds_nobody_up_where_tasks_are_remembered),
+        TEST(a_first_start_recalls_nothing),
         TEST(probes_are_waited_for_three_seconds_at_most),
         TEST(changes_close_together_make_one_patch),
         TEST(a_task_is_out_of_rotation_when_its_leaving_was_acknowledged),
