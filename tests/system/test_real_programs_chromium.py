@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from deaf_to_network import deafen
 from proxy_alone import endpoints
 from proxy_fixtures import proxy  # noqa: F401 (fixture)
 from real_browser_page import EVENTS, MESSAGES, RESOURCES, TARGETS, ReportServer, write_site
@@ -62,7 +63,8 @@ def browse(proxy, nginx, server, tmp_path):
         p = proxy([], services=services, routes=[{"host": "*", "path": path, "service": name} for path, name in
                                                  (("/", "files"), ("/api", "api"), ("/ws", "ws"))])
         running = server(chromium, *FLAGS, f"--user-data-dir={tmp_path}/profile", f"http://127.0.0.1:{p.port}/?task={task}",
-                         env=environment(HOME=str(tmp_path), XDG_CONFIG_HOME=f"{tmp_path}/config", XDG_CACHE_HOME=f"{tmp_path}/cache"))
+                         env=environment(HOME=str(tmp_path), XDG_CONFIG_HOME=f"{tmp_path}/config", XDG_CACHE_HOME=f"{tmp_path}/cache"),
+                         preexec_fn=deafen)
         end = time.monotonic() + DEADLINE_S
         while time.monotonic() < end:
             assert running.process.poll() is None, running.log()
