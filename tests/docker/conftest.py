@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(__file__)), "system"))
 
 from engine import Engine, SharedEngine, wait_until  # noqa: E402
-from portico_run import Load, Portico, build_image  # noqa: E402
+from portico_run import IMAGE, Load, Portico, build_image  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +43,21 @@ def client(engine):
     made = docker.DockerClient(base_url=f"unix://{engine.socket}")
     yield made
     made.close()
+
+
+@pytest.fixture
+def container(client):
+    """container(labels, ...) -> one that Portico did not create; removed after the test."""
+    made = []
+
+    def make(labels, **options):
+        made.append(client.containers.run(IMAGE, detach=True, labels=labels, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        with contextlib.suppress(docker.errors.NotFound):
+            one.remove(force=True)
 
 
 def own_containers(client, cluster):

@@ -1,28 +1,11 @@
 """Containers that Portico did not create: found by their labels, routed, and never touched."""
-import contextlib
 import json
 
-import docker
 import pytest
 
 from engine import wait_until
 from hanging_socket import HangingSocket
-from portico_run import IMAGE, get_once
-
-
-@pytest.fixture
-def container(client):
-    made = []
-
-    def make(labels, **options):
-        made.append(client.containers.run(IMAGE, detach=True, labels=labels, **options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        with contextlib.suppress(docker.errors.NotFound):
-            one.remove(force=True)
-
+from portico_run import get_once
 
 LABELS = {"portico.enable": "true", "portico.service": "api", "portico.port": "8080", "portico.path": "/api"}
 

@@ -1,8 +1,6 @@
 """A drain that was acknowledged outlives the control process, whenever that is killed."""
 import http.client
 
-import pytest
-
 from conftest import own_containers
 from engine import wait_until
 from portico_run import IMAGE
@@ -10,19 +8,6 @@ from portico_run import IMAGE
 LABELS = {"portico.enable": "true", "portico.service": "legacy", "portico.port": "8080", "portico.path": "/"}
 WEB = {"name": "web", "image": IMAGE, "port": 8080, "path": "/web", "desiredCount": 2, "stopTimeout": "2s",
        "deregistrationDelay": "5s"}
-
-
-@pytest.fixture
-def container(client):
-    made = []
-
-    def make():
-        made.append(client.containers.run(IMAGE, detach=True, labels=LABELS))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.remove(force=True)
 
 
 def who_serves(port):
@@ -56,7 +41,7 @@ def wait_healthy(p, task_id):
 
 def test_a_drained_foreign_container_stays_out_of_rotation(portico, container):
     p = portico([], workers=1)  # what it serves from is known when it has served what is new
-    drained, other = container(), container()
+    drained, other = container(LABELS), container(LABELS)
     p.wait_routable(2, "legacy")
     wait_until(lambda: who_serves(p.port) == drained.id[:12], "both serve")
     drain(p, drained.id)
@@ -64,7 +49,7 @@ def test_a_drained_foreign_container_stays_out_of_rotation(portico, container):
     back = wait_healthy(p, drained.id)
     assert back["admin"] == "DRAINING" and not back["routable"]
     for _ in range(2):
-        newcomer = container()
+        newcomer = container(LABELS)
         answers = []
         wait_until(lambda: answers.append(who_serves(p.port)) or answers[-1] == newcomer.id[:12], "a snapshot of this control is served")
         answers += [who_serves(p.port) for _ in range(60)]

@@ -1,6 +1,4 @@
 """When a container is believed to serve, and how the operator sees it."""
-import pytest
-
 from engine import wait_until
 from portico_run import IMAGE, get_once
 
@@ -22,19 +20,6 @@ def test_a_start_period_that_is_too_short_is_a_failed_start_and_grows(portico):
     p.wait_routable(1)
     assert p.service()["startFailureCount"] >= 1
     assert any("not healthy within 2 s of its start" in e["text"] for e in p.api("/v1/services/web/events")["events"])
-
-
-@pytest.fixture
-def container(client):
-    made = []
-
-    def make(labels, **options):
-        made.append(client.containers.run(IMAGE, detach=True, labels=labels, **options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.remove(force=True)
 
 
 LABELS = {"portico.enable": "true", "portico.service": "api", "portico.port": "8080", "portico.path": "/api"}

@@ -8,16 +8,8 @@ from ports import free_port
 
 
 @pytest.fixture
-def container(client):
-    made = []
-
-    def make(labels, **options):
-        made.append(client.containers.run(IMAGE, detach=True, labels={"portico.enable": "true", **labels}, **options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.remove(force=True)
+def labelled(container):
+    return lambda labels, **options: container({"portico.enable": "true", **labels}, **options)
 
 
 @pytest.fixture
@@ -49,10 +41,10 @@ def allow(p, service, **what):
     p.process.send_signal(1)
 
 
-def test_a_stranger_joins_a_configured_service_only_where_it_allows_labels(portico, container, web):
+def test_a_stranger_joins_a_configured_service_only_where_it_allows_labels(portico, labelled, web):
     p = portico([web])
     p.wait_routable(1, web["name"])
-    stranger = container({"portico.service": web["name"], "portico.port": "8080", "portico.weight": "1000"})
+    stranger = labelled({"portico.service": web["name"], "portico.port": "8080", "portico.weight": "1000"})
     refused(p, stranger, "allowLabels")
     allow(p, web, allowLabels=True)
     assert stranger.id in [t["id"] for t in p.wait_routable(2, web["name"])]
@@ -60,11 +52,11 @@ def test_a_stranger_joins_a_configured_service_only_where_it_allows_labels(porti
     p.wait_routable(1, web["name"])
 
 
-def test_a_label_takes_no_path_below_a_configured_host_unless_it_is_allowed(portico, container, web):
+def test_a_label_takes_no_path_below_a_configured_host_unless_it_is_allowed(portico, labelled, web):
     p = portico([web])
     p.wait_routable(1, web["name"])
     evil = f"evil-{web['name']}"
-    container({"portico.service": evil, "portico.port": "8080", "portico.host": web["host"], "portico.path": "/admin"})
+    labelled({"portico.service": evil, "portico.port": "8080", "portico.host": web["host"], "portico.path": "/admin"})
     p.wait_routable(1, evil)
     wait_until(lambda: any("/admin" in text and "allowTaskRoutes" in text for text in texts(p)), "an event says why")
     assert "refused" in p.api("/readyz")["warning"]
@@ -75,12 +67,12 @@ def test_a_label_takes_no_path_below_a_configured_host_unless_it_is_allowed(port
     wait_until(lambda: not routed(p, evil), "and loses it again")
 
 
-def test_no_container_leads_to_the_admin_api_or_to_a_listener(portico, container, web):
+def test_no_container_leads_to_the_admin_api_or_to_a_listener(portico, labelled, web):
     p = portico([web])
     p.wait_routable(1, web["name"])
     for port in (p.admin_port, p.port):
         name = f"leak-{port}-{web['name']}"
-        leak = container({"portico.service": name, "portico.port": str(port), "portico.path": f"/{name}"},
-                         network_mode="host", command=["--port", str(free_port())])
+        leak = labelled({"portico.service": name, "portico.port": str(port), "portico.path": f"/{name}"},
+                        network_mode="host", command=["--port", str(free_port())])
         refused(p, leak, "Portico itself listens on")
         assert not routed(p, name)

@@ -5,27 +5,12 @@ import shutil
 import signal
 import sqlite3
 
-import pytest
-
 from changed_minds import patch
 from conftest import own_containers
 from engine import wait_until
 from portico_run import IMAGE, get_once
 
 WEB = {"name": "web", "image": IMAGE, "port": 8080, "desiredCount": 1, "stopTimeout": "1s"}
-
-
-@pytest.fixture
-def container(client):
-    made = []
-
-    def make(labels, **options):
-        made.append(client.containers.run(IMAGE, detach=True, labels=labels, **options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.remove(force=True)
 
 
 def ids(tasks):
