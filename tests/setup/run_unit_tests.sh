@@ -1,20 +1,20 @@
 #!/bin/sh
-# Runs each unit test binary; prints one line a binary, the whole output of a failing one, and how to rerun it alone.
+# Runs the unit test binaries, two at a time; prints the whole output of a failing one, and how to rerun it alone.
 # Usage: run_unit_tests.sh OUT BINARY...
 set -u
 out=$1
 shift
+# A unit test needs seconds under a sanitizer; one that hangs is a failure, not a stuck run.
+for binary in "$@"; do rm -f "$binary.log" "$binary.status"; done
+printf '%s\n' "$@" | xargs -P 2 -I '{}' sh -c 'timeout 120 "{}" >"{}.log" 2>&1; echo $? >"{}.status"'
 passed=0 failed=0
 for binary in "$@"; do
-    log="$out/$(basename "$binary").log"
-    # A unit test needs seconds under a sanitizer; one that hangs is a failure, not a stuck run.
-    timeout 120 "$binary" >"$log" 2>&1
-    status=$?
-    ok=$(grep -c '\[       OK \]' "$log")
+    status=$(cat "$binary.status" 2>/dev/null || echo none)
+    ok=$(grep -c '\[       OK \]' "$binary.log")
     passed=$((passed + ok))
-    if [ $status -ne 0 ]; then
+    if [ "$status" != 0 ]; then
         failed=$((failed + 1))
-        cat "$log"
+        cat "$binary.log"
         echo "FAILED $binary (exit $status); rerun: make KIND=$(basename "$out") $binary && $binary"
     fi
 done
