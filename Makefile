@@ -18,7 +18,8 @@ WARNINGS += $(if $(CI),-Werror)
 HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 FLAGS_release := -O2 -g $(HARDENING)
 FLAGS_debug := -O0 -g
-FLAGS_asan := -O1 -g -fsanitize=address -fno-omit-frame-pointer
+# Both say what they find apart, and one run of the suites is enough for the two; ubsan alone is for who looks for one thing.
+FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_ubsan := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
 FLAGS_tsan := -O1 -g -fsanitize=thread
 FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
@@ -149,9 +150,9 @@ soak: all $(OUT)/tests/sim/reconciler_walk_test ## long-running tests, hours if 
 test: ## everything, set-up included: the one test command
 	@tests/setup/run_everything.sh
 
-asan: ## unit and system tests with AddressSanitizer
+asan: ## unit and system tests with AddressSanitizer and UndefinedBehaviorSanitizer in one build
 	@$(MAKE) --no-print-directory KIND=asan unit system
-ubsan: ## unit and system tests with UndefinedBehaviorSanitizer
+ubsan: ## unit and system tests with UndefinedBehaviorSanitizer alone
 	@$(MAKE) --no-print-directory KIND=ubsan unit system
 tsan: ## unit and system tests with ThreadSanitizer
 	@$(MAKE) --no-print-directory KIND=tsan unit system

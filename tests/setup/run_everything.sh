@@ -40,13 +40,14 @@ stage() { # NAME COMMAND...
     fi
     stage_passed=$(count "$log" passed)
     stage_failed=$(($(count "$log" failed) + $(count "$log" 'errors?')))
+    stage_skipped=$(count "$log" skipped)
     [ $status -ne 0 ] && [ "$stage_failed" -eq 0 ] && stage_failed=1
     passed=$((passed + stage_passed))
     failed=$((failed + stage_failed))
     verdict=ok
     [ "$stage_failed" -eq 0 ] || verdict=FAILED
     printf '%-24s %-6s %4d s  %s\n' "$name" "$verdict" $(($(date +%s) - from)) \
-        "$([ $((stage_passed + stage_failed)) -eq 0 ] || echo "$stage_passed passed, $stage_failed failed")"
+        "$([ $((stage_passed + stage_failed)) -eq 0 ] || echo "$stage_passed passed, $stage_failed failed, $stage_skipped skipped")"
     if [ "$verdict" = FAILED ]; then
         tail -100 "$log"
         echo "-- the end of $log; rerun: STAGES='$name' tests/setup/run_everything.sh"
@@ -62,22 +63,16 @@ unit() { # KIND
     make --no-print-directory -j2 KIND="$1" unit
 }
 
-# These measure time, or load the whole machine: one after the other.
-timed="tests/system/test_load_generator.py tests/system/test_bench_harness.py tests/system/test_hostile_clients.py"
+pytest_pairs() { # OUT FOLDER [pytest options]: two tests at a time
+    [ -x "$1/portico" ] || { echo "$1/portico was not built"; return 1; }
+    tests/setup/run_pytest.sh "$@" -n 2 --dist load
+}
 
-system() { # KIND
-    [ -x "build/$1/portico" ] || { echo "build/$1/portico was not built"; return 1; }
-    if [ "$1" != release ]; then # nothing is measured under a sanitizer
-        tests/setup/run_pytest.sh "build/$1" tests/system -n 2 --dist load
-        return
-    fi
-    ignored=
-    for file in $timed; do ignored="$ignored --ignore $file"; done
-    # shellcheck disable=SC2086 # words
-    tests/setup/run_pytest.sh "build/$1" tests/system -n 2 --dist load $ignored
-    together=$?
-    # shellcheck disable=SC2086
-    tests/setup/run_pytest.sh "build/$1" $timed && [ $together -eq 0 ]
+# Those that measure time, or load the whole machine, run one after the other when the rest is done.
+pytest_release() { # FOLDER
+    pytest_pairs build/release "$1" -m "not alone"
+    pairs=$?
+    tests/setup/run_pytest.sh build/release "$1" -m alone && [ $pairs -eq 0 ]
 }
 
 stage "packages" tests/setup/install_packages.sh
@@ -86,11 +81,13 @@ stage "build release clang" build release clang build/clang
 stage "unit release" unit release
 stage "coverage h1" tests/setup/coverage.sh
 [ ! -x tests/lint/run.sh ] || stage "lint" tests/lint/run.sh build/release/portico
-stage "system release" system release
+stage "system release" pytest_release tests/system
 [ ! -d tests/docker ] || stage "docker release" tests/setup/run_pytest.sh build/release tests/docker
-for kind in asan ubsan tsan; do
-    stage "unit $kind" unit $kind
-    stage "system $kind" system $kind
+# Two builds, three sanitizers. Nothing is measured under them: no test has to be alone.
+for build in asan+ubsan tsan; do
+    kind=${build%+ubsan}
+    stage "unit $build" unit "$kind"
+    stage "system $build" pytest_pairs "build/$kind" tests/system
 done
 [ ! -x tests/fuzz/replay.sh ] || stage "fuzz replay" tests/fuzz/replay.sh
 

@@ -76,6 +76,7 @@ def grown_mib(p, before_kib):
     return (p.rss_kib() - before_kib) / 1024
 
 
+@pytest.mark.alone
 def test_slow_heads_and_stalled_bodies_of_5000_clients_are_cut_and_nobody_else_notices(proxy, endpoint, undisturbed):
     p = start(proxy, endpoint, timeouts={"headMs": FOR_LONG_MS, "bodyMs": FOR_LONG_MS})  # until all have been looked at
     before, half = p.rss_kib(), 2500 // SHARE
@@ -93,6 +94,7 @@ def test_slow_heads_and_stalled_bodies_of_5000_clients_are_cut_and_nobody_else_n
         assert SANITIZED or grown < RSS_GROWTH_MAX_MIB
 
 
+@pytest.mark.alone
 def test_slow_readers_of_large_bodies_take_no_memory_and_nobody_else_notices(proxy, endpoint, undisturbed):
     p = start(proxy, endpoint)
     before, count = p.rss_kib(), 200 // SHARE
@@ -143,6 +145,7 @@ def test_a_slow_body_above_the_least_rate_is_not_cut(proxy, endpoint, mode, path
         assert flood.state["open"] == 20
 
 
+@pytest.mark.alone
 def test_ten_thousand_idle_connections_cost_little_and_nobody_else_notices(proxy, endpoint, undisturbed):
     p = start(proxy, endpoint, timeouts={"idleMs": FOR_LONG_MS})
     count = 10000 // SHARE // STAGES
@@ -162,6 +165,7 @@ def test_ten_thousand_idle_connections_cost_little_and_nobody_else_notices(proxy
         assert SANITIZED or sorted(each)[STAGES // 2] <= CONNECTION_BYTES_MAX
 
 
+@pytest.mark.alone
 def test_connections_reset_in_every_phase_hurt_nobody_else(proxy, endpoint, undisturbed):
     p = start(proxy, endpoint)
     with Flood(p.port, "resets", 100, again=True, per_second=1500, path="/?size=60000") as flood:
@@ -174,6 +178,7 @@ def test_connections_reset_in_every_phase_hurt_nobody_else(proxy, endpoint, undi
     assert status(peer.take_head()) == 200
 
 
+@pytest.mark.alone
 def test_at_256_descriptors_idle_connections_are_shed_and_nobody_else_notices(proxy, endpoint, undisturbed):
     p = proxy([endpoint.port], preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)))
     with Flood(p.port, "idle", 400, again=True, per_second=500) as flood:
@@ -198,6 +203,7 @@ def take_status(peer):
         return None
 
 
+@pytest.mark.alone
 def test_at_the_descriptor_limit_idle_connections_are_shed_before_those_with_a_request(proxy, upstream):
     p = proxy([upstream(answer_with(OK)).port], preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
     for _ in range(3):
@@ -212,6 +218,7 @@ def test_at_the_descriptor_limit_idle_connections_are_shed_before_those_with_a_r
             peer.close()
 
 
+@pytest.mark.alone
 def test_at_256_descriptors_a_new_client_gets_its_answer_while_idle_ones_are_shed(proxy, endpoint, undisturbed):
     p = proxy([endpoint.port], preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)))
     with Flood(p.port, "idle", 400) as flood:

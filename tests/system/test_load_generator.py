@@ -177,6 +177,7 @@ def test_a_measurement_is_repeated_until_each_part_of_it_was_quiet_once():
         repeat_until_quiet(lambda: {"p50": -1, "p99": 2})
 
 
+@pytest.mark.alone
 @measures_time
 @pytest.mark.parametrize("delay, p50_us, p99_us", DELAYS)
 def test_latencies_are_those_that_the_backend_has(punctual_backend, delay, p50_us, p99_us):
@@ -198,6 +199,7 @@ def test_latencies_are_those_that_the_backend_has(punctual_backend, delay, p50_u
     repeat_until_quiet(measure_round)
 
 
+@pytest.mark.alone
 @measures_time
 def test_a_stall_of_one_second_is_seen_by_all_who_would_have_come(punctual_backend, tmp_path):
     def measure_round():
@@ -225,6 +227,7 @@ def test_a_stall_of_one_second_is_seen_by_all_who_would_have_come(punctual_backe
     repeat_until_quiet(measure_round)
 
 
+@pytest.mark.alone
 @measures_time
 def test_a_closed_loop_hides_the_stall(punctual_backend, tmp_path):
     def measure_round():
