@@ -36,8 +36,6 @@
 #define BEAT_MS 1000        /* see daemon/watchdog.h */
 #define HTTP_CALLS_MAX 1024 /* above what the lanes of the engine and of the health checks let out together */
 #define EARLY_REFUSALS_MAX 32
-#define SERIALS_OF_A_LIFE_BITS 32 /* serials have 53 */
-#define CONTROL_LIVES_MAX (UINT64_C(1) << 20)
 
 struct early_refusal {
     char service[TASK_NAME_SIZE];
@@ -425,32 +423,25 @@ static bool map_counters(struct control *c, struct error *error)
     return true;
 }
 
-/* Above every serial that an earlier control can have sent to the proxy of this supervisor, as that counts them: what the
- * proxy says of it need not be believed. An upgrade begins at zero, with a proxy that has been sent nothing; where it goes
- * back to the old program, that goes on counting. */
-static uint64_t serial_base(const struct control *c)
-{
-    uint64_t restarts = (uint64_t)c->options->control_restarts;
-    return (restarts < CONTROL_LIVES_MAX ? restarts : CONTROL_LIVES_MAX) << SERIALS_OF_A_LIFE_BITS;
-}
-
 static bool start_parts(struct control *c, struct error *error)
 {
+    const struct control_options *options = c->options;
     if (!map_counters(c, error))
         return false;
     own_sockets_init(&c->own_sockets, c->started_config);
     c->registry = task_registry_new();
     c->http = http_client_new(c->loop, HTTP_CALLS_MAX);
-    c->publisher = publisher_new(&(struct publisher_parts){ .loop = c->loop,
-                                                            .registry = c->registry,
-                                                            .bound_listeners = c->options->listeners,
-                                                            .serial_base = serial_base(c),
-                                                            .succeeds = c->options->succeeds,
-                                                            .is_restart = !is_first_start(c),
-                                                            .recall = recall,
-                                                            .ask_for_link = ask_for_link,
-                                                            .on_refusal = on_refusal,
-                                                            .owner = c });
+    c->publisher = publisher_new(
+        &(struct publisher_parts){ .loop = c->loop,
+                                   .registry = c->registry,
+                                   .bound_listeners = options->listeners,
+                                   .serial_base = publisher_serial_base((uint64_t)options->control_restarts),
+                                   .succeeds = options->succeeds,
+                                   .is_restart = !is_first_start(c),
+                                   .recall = recall,
+                                   .ask_for_link = ask_for_link,
+                                   .on_refusal = on_refusal,
+                                   .owner = c });
     c->view.publisher = c->publisher;
     c->checker = health_checker_new(c->loop, c->http, c->registry);
     configure_checks(c, NULL);

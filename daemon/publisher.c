@@ -22,6 +22,7 @@
 #define RETRY_FIRST_MS 100
 #define RETRY_SLOWEST_MS 30000
 #define ANSWER_BYTES_MAX (64u << 10)
+#define SERIALS_OF_A_LIFE_BITS 32
 #define RELINK_SLOWEST_MS 30000 /* to a proxy that breaks the protocol again and again */
 
 struct publisher {
@@ -365,6 +366,12 @@ static void publisher_on_relink(void *owner)
     struct publisher *p = owner;
     p->parts.ask_for_link(p->parts.owner);
     timer_start(&p->relink, RELINK_MS);
+}
+
+uint64_t publisher_serial_base(uint64_t earlier_lives)
+{
+    uint64_t lives = earlier_lives < PUBLISHER_LIVES_MAX ? earlier_lives : PUBLISHER_LIVES_MAX - 1;
+    return lives << SERIALS_OF_A_LIFE_BITS;
 }
 
 struct publisher *publisher_new(const struct publisher_parts *parts)

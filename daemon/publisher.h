@@ -46,6 +46,12 @@ struct publisher_parts {
     void *owner;
 };
 
+/* Above every serial that an earlier control can have sent to the proxy of this supervisor, by how many there were: what
+ * the proxy says of it need not be believed. An upgrade begins at zero, with a proxy that has been sent nothing; where it
+ * goes back to the old program, that goes on counting. Enough for a new control four times a second for eight years. */
+#define PUBLISHER_LIVES_MAX (UINT64_C(1) << 30)
+uint64_t publisher_serial_base(uint64_t earlier_lives);
+
 struct publisher *publisher_new(const struct publisher_parts *parts);
 void publisher_free(struct publisher *p);
 

@@ -251,7 +251,7 @@ static bool read_serial(json_t *object, struct snapshot *snapshot, struct error 
     int64_t serial = 0;
     if (!json_object_get(object, "serial"))
         return error_set(error, "serial: missing");
-    if (!snapshot_read_integer(object, "serial", "document", 1, INT64_C(1) << 53, &serial, error))
+    if (!snapshot_read_integer(object, "serial", "document", 1, INT64_C(1) << 62, &serial, error))
         return false;
     snapshot->serial = (uint64_t)serial;
     return true;

@@ -586,6 +586,16 @@ static void a_proxy_that_lied_about_its_serial_leaves_nothing_behind(void **stat
     assert_int_equal(status_of(b).acked_serial, serial);
 }
 
+static void each_life_of_control_begins_above_all_serials_of_those_before(void **state)
+{
+    static const uint64_t lives[] = { 0, 1, 2, 1000, UINT64_C(1) << 20, PUBLISHER_LIVES_MAX - 2 };
+    (void)state;
+    for (size_t i = 0; i < sizeof lives / sizeof *lives; i++)
+        assert_int_equal(publisher_serial_base(lives[i] + 1) - publisher_serial_base(lives[i]), UINT64_C(1) << 32);
+    /* and the last one is within what a document may say (proxy/snapshot/snapshot_document.md) */
+    assert_true(publisher_serial_base(UINT64_MAX) + (UINT64_C(1) << 32) <= UINT64_C(1) << 62);
+}
+
 static void a_frame_longer_than_any_answer_ends_the_link(void **state)
 {
     struct bench *b = *state;
@@ -637,6 +647,7 @@ int main(void)
         TEST(a_frame_against_the_protocol_ends_the_link),
         TEST(a_route_is_forgotten_a_minute_after_its_last_task),
         TEST(a_proxy_that_lied_about_its_serial_leaves_nothing_behind),
+        TEST(each_life_of_control_begins_above_all_serials_of_those_before),
         TEST(a_frame_longer_than_any_answer_ends_the_link),
         TEST(a_broken_link_is_asked_for_again),
     };
