@@ -11,6 +11,9 @@
     ((traits) == H1_FIELD_HOP_BY_HOP ? UINT64_C(1) << H1_FIELD_##id : UINT64_C(0)) |
 #define HOP_BY_HOP_FIELDS (H1_FIELD_LIST(HOP_BY_HOP_BIT) UINT64_C(0))
 
+/* CGI makes HTTP_PROXY of it (RFC 3875 4.1.18), which tells many programs where to send their own requests. */
+#define FORWARDED_BY_NOBODY H1_FIELD_BIT(PROXY)
+
 /* ---- what does not go on ---- */
 
 /* x_forwarded_for, X_Real-IP, ...: a backend that reads '_' as '-' would take it for ours. */
@@ -30,9 +33,7 @@ static bool counts_forwards(const struct h1_request *request)
  * the length to doubt Content-Length. */
 static uint64_t dropped_fields(const struct h1_request *request, const struct forward_request *with)
 {
-    uint64_t dropped = HOP_BY_HOP_FIELDS | forwarded_dropped_fields(&with->client);
-    dropped |=
-        H1_FIELD_BIT(PROXY); /* CGI makes HTTP_PROXY of it, which sends a program's own requests anywhere (RFC 3875) */
+    uint64_t dropped = HOP_BY_HOP_FIELDS | FORWARDED_BY_NOBODY | forwarded_dropped_fields(&with->client);
     if (!with->keeps_request_id)
         dropped |= H1_FIELD_BIT(X_REQUEST_ID);
     if (request->authority_from_target)
