@@ -45,11 +45,16 @@ static struct conn *find_idle(struct worker *w, enum deadline_kind kind, const s
     return NULL;
 }
 
+/* Of a client's: the one that may go, or else one that may soon, having asked nothing and only just come. */
+struct look {
+    struct conn *idle, *young;
+};
+
 /* Looks at a few, and puts them behind the others: the next call looks at the next ones. */
-static struct conn *find_idle_of_client(struct worker *w, struct client_entry *client, const struct listener *of)
+static struct look look_at_client(struct worker *w, struct client_entry *client, const struct listener *of)
 {
     struct client_conns *conns = client_entry_conns(client);
-    struct conn *idle = NULL, *half = NULL;
+    struct conn *idle = NULL, *half = NULL, *young = NULL;
     uint32_t looks = client_entry_connection_count(client);
     for (looks = looks < LOOKS_MAX ? looks : LOOKS_MAX; looks > 0; looks--) {
         struct conn *c = TAILQ_FIRST(conns);
@@ -58,34 +63,49 @@ static struct conn *find_idle_of_client(struct worker *w, struct client_entry *c
         if (of && c->listener != of)
             continue;
         if (waits_for_request(c) && !c->has_served && has_waited(w, c, GRACE_MS))
-            return c;
+            return (struct look){ .idle = c };
+        if (waits_for_request(c) && !c->has_served)
+            young = c;
         if (!idle && waits_for_request(c) && has_waited(w, c, GRACE_MS))
             idle = c;
         if (!half && c->state == CONN_READING_HEAD && has_waited(w, c, HEAD_GRACE_MS))
             half = c;
     }
-    return idle ? idle : half;
+    return (struct look){ .idle = idle ? idle : half, .young = young };
 }
 
-static struct conn *find_idle_of_crowd(struct worker *w, const struct listener *of)
+static struct look look_at_crowd(struct worker *w, const struct listener *of)
 {
     struct client_entry *biggest = client_table_biggest(w->clients->table);
     if (!biggest || client_entry_connection_count(biggest) < CROWD_CONNECTIONS)
-        return NULL;
-    return find_idle_of_client(w, biggest, of);
+        return (struct look){ NULL, NULL };
+    return look_at_client(w, biggest, of);
 }
 
-static struct conn *choose(struct worker *w, const struct listener *of)
+static struct conn *find_idle_of_all(struct worker *w, const struct listener *of)
 {
-    struct conn *c = find_idle_of_crowd(w, of);
-    if (!c)
-        c = find_idle(w, DEADLINE_FRESH, of, GRACE_MS);
+    struct conn *c = find_idle(w, DEADLINE_FRESH, of, GRACE_MS);
     return c ? c : find_idle(w, DEADLINE_IDLE, of, GRACE_MS);
 }
 
+/* A crowd that has only just come is waited for: within GRACE_MS each of its connections can go or has asked something, and
+ * meanwhile there is no place for more of them. Nobody else pays for it. */
+static enum shed_outcome choose(struct worker *w, const struct listener *of, struct conn **chosen)
+{
+    struct look crowd = look_at_crowd(w, of);
+    *chosen = crowd.idle || crowd.young ? crowd.idle : find_idle_of_all(w, of);
+    if (*chosen)
+        return SHED_DONE;
+    bool is_somebody_young = crowd.young || find_idle(w, DEADLINE_FRESH, of, 0) || find_idle(w, DEADLINE_IDLE, of, 0);
+    return is_somebody_young ? SHED_SOON : SHED_NONE;
+}
+
+/* Now or never. Who has only just come may have a request on its way, and goes last. */
 static struct conn *choose_for_request(struct worker *w)
 {
-    struct conn *c = choose(w, NULL);
+    struct conn *c = look_at_crowd(w, NULL).idle;
+    if (!c)
+        c = find_idle_of_all(w, NULL);
     if (!c)
         c = find_idle(w, DEADLINE_IDLE, NULL, 0);
     return c ? c : find_idle(w, DEADLINE_FRESH, NULL, 0);
@@ -104,22 +124,25 @@ static bool shed(struct worker *w, struct conn *c)
 
 enum shed_outcome shedding_make_place(struct worker *w, const struct listener *of)
 {
-    if (shed(w, choose(w, of)))
-        return SHED_DONE;
-    return find_idle(w, DEADLINE_FRESH, of, 0) || find_idle(w, DEADLINE_IDLE, of, 0) ? SHED_SOON : SHED_NONE;
+    struct conn *chosen;
+    enum shed_outcome outcome = choose(w, of, &chosen);
+    shed(w, chosen);
+    return outcome;
 }
 
 bool shedding_make_place_of_client(struct worker *w, struct client_entry *client)
 {
-    return shed(w, find_idle_of_client(w, client, NULL));
+    return shed(w, look_at_client(w, client, NULL).idle);
 }
 
 bool shedding_free_descriptors(struct worker *w)
 {
     bool is_free = false;
     for (int i = 0; i < BATCH; i++) {
+        struct conn *chosen;
+        choose(w, NULL, &chosen);
         is_free |= upstream_close_oldest_idle(w);
-        is_free |= shed(w, choose(w, NULL));
+        is_free |= shed(w, chosen);
     }
     return is_free;
 }

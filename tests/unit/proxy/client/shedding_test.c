@@ -173,6 +173,28 @@ static void a_crowd_pays_before_others_that_have_waited_longer(void **state)
     assert_in_range(client_entry_connection_count(second), 22, 25);
 }
 
+static void a_crowd_that_has_just_come_is_waited_for(void **state)
+{
+    struct bench *b = *state;
+    struct conn *idle = add(b, 9, CONN_IDLE, true, 70000), *fresh = add(b, 8, CONN_IDLE, false, 60000);
+    add_many(b, 20, 1, CONN_IDLE, false, 100);
+    assert_int_equal(shedding_make_place(&b->worker, NULL), SHED_SOON);
+    assert_false(shedding_free_descriptors(&b->worker));
+    b->worker.now_us += 100000;
+    assert_non_null(shed(b));
+    assert_true(idle->state == CONN_IDLE && fresh->state == CONN_IDLE);
+}
+
+/* They are users like others, however many there are. */
+static void one_whose_connections_are_busy_or_between_two_requests_is_not(void **state)
+{
+    struct bench *b = *state;
+    struct conn *fresh = add(b, 8, CONN_IDLE, false, 60000);
+    add_many(b, 20, 1, CONN_IDLE, true, 100);
+    add_many(b, 20, 1, CONN_READING_HEAD, false, 100);
+    assert_ptr_equal(shed(b), fresh);
+}
+
 static void of_a_crowd_those_that_asked_nothing_go_first_and_half_heads_last(void **state)
 {
     struct bench *b = *state;
@@ -240,6 +262,8 @@ int main(void)
         TEST(who_is_busy_is_never_given_up),
         TEST(an_answer_that_has_not_left_yet_keeps_its_connection),
         TEST(a_crowd_pays_before_others_that_have_waited_longer),
+        TEST(a_crowd_that_has_just_come_is_waited_for),
+        TEST(one_whose_connections_are_busy_or_between_two_requests_is_not),
         TEST(of_a_crowd_those_that_asked_nothing_go_first_and_half_heads_last),
         TEST(half_heads_of_a_crowd_go_when_they_are_all_there_is),
         TEST(a_crowd_of_which_most_are_busy_is_looked_through_bit_by_bit),
