@@ -90,7 +90,7 @@ $(OUT)/libtestsupport.a: $(TEST_SUPPORT)
 
 # System calls of the worker that go through tests/unit/proxy/exchange/conversation_wire.c.
 RIG_WRAPPED := socket connect getsockopt getsockname send sendmsg recv splice poll shutdown close
-RIG_TESTS := client_gone conversation exchange_time exchange_try reload slow_reader
+RIG_TESTS := client_gone conversation drain exchange_time exchange_try reload slow_reader
 WALK_WRAPPED := reconciler_plan actuator_creating record_book_take
 $(OUT)/tests/sim/reconciler_walk_test: LDFLAGS += $(WALK_WRAPPED:%=-Wl,--wrap=%)
 $(RIG_TESTS:%=$(OUT)/tests/unit/proxy/exchange/%_test): LDFLAGS += $(RIG_WRAPPED:%=-Wl,--wrap=%)

@@ -234,8 +234,7 @@ static void conn_handle_input(struct conn *c)
 /* A client that sends no more and has got all its answers is done; half a request is not a request. */
 static void close_if_done(struct conn *c)
 {
-    bool is_waiting = c->state == CONN_IDLE || c->state == CONN_READING_HEAD || c->state == CONN_READING_PROXY_HEADER;
-    if (c->has_eof && !c->channel.out && is_waiting)
+    if (c->has_eof && !c->channel.out && conn_may_begin(c))
         conn_close(c, CONN_CLOSE_BY_CLIENT);
 }
 
@@ -474,6 +473,11 @@ void conn_tear_down(struct worker *w)
 {
     client_table_free(w->clients->table);
     slab_fini(&w->clients->yard.slab);
+}
+
+bool conn_may_begin(const struct conn *c)
+{
+    return c->state == CONN_IDLE || c->state == CONN_READING_HEAD || c->state == CONN_READING_PROXY_HEADER;
 }
 
 void conn_drain(struct conn *c)

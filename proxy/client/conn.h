@@ -137,6 +137,9 @@ void conn_leave_client_table(struct conn *c);
 
 /* Closes it when it waits for a request; else it will close after the present one. */
 void conn_drain(struct conn *c);
+/* It waits for a request, or reads the beginning of one. One that has a request under way begins no other while the worker
+ * drains. */
+bool conn_may_begin(const struct conn *c);
 /* conn_admit.c: what the settings say of trust and limits has changed. All that are open are let in once more, the oldest
  * first. */
 void conn_readmit_all(struct worker *w);

@@ -24,10 +24,13 @@ static void empty_previous(struct worker *w)
     check(!w->previous);
 }
 
-static int64_t client_share(const struct proxy_settings *settings)
+static struct client_limits client_limits_of(const struct proxy_settings *settings)
 {
     int64_t share = settings->connections_per_worker * settings->clients.share_percent / 100;
-    return share > 0 ? share : 1;
+    return (struct client_limits){ .connections = settings->clients.connections,
+                                   .requests_per_second = settings->clients.requests_per_second,
+                                   .share = share > 0 ? share : 1,
+                                   .body_bytes_per_second = settings->clients.body_bytes_per_second };
 }
 
 static void apply_settings(struct worker *w, const struct proxy_settings *settings)
@@ -53,10 +56,7 @@ static void apply_settings(struct worker *w, const struct proxy_settings *settin
                                          .refuses_encoded_slashes = settings->encoded_slashes == ENCODED_SLASHES_REFUSE,
                                          .accepts_bare_lf = settings->accepts_bare_lf };
     w->splice_bytes_min = settings->splice_bytes_min;
-    w->clients->limits = (struct client_limits){ .connections = settings->clients.connections,
-                                                 .requests_per_second = settings->clients.requests_per_second,
-                                                 .share = client_share(settings),
-                                                 .body_bytes_per_second = settings->clients.body_bytes_per_second };
+    w->clients->limits = client_limits_of(settings);
     access_log_set_format(&w->access_log, settings->access_log_format, (uint32_t)settings->access_log_every);
 }
 
@@ -97,9 +97,10 @@ static void open_listeners(struct worker_thread *t)
 /* False: connections that are open have to hear of it. */
 static bool are_clients_treated_alike(const struct proxy_settings *a, const struct proxy_settings *b)
 {
-    return a->clients.connections == b->clients.connections &&
-           a->clients.requests_per_second == b->clients.requests_per_second &&
-           a->clients.body_bytes_per_second == b->clients.body_bytes_per_second &&
+    struct client_limits of_a = client_limits_of(a), of_b = client_limits_of(b);
+    return of_a.connections == of_b.connections && of_a.share == of_b.share &&
+           of_a.requests_per_second == of_b.requests_per_second &&
+           of_a.body_bytes_per_second == of_b.body_bytes_per_second &&
            a->trusted_proxy_count == b->trusted_proxy_count &&
            memcmp(a->trusted_proxies, b->trusted_proxies, a->trusted_proxy_count * sizeof a->trusted_proxies[0]) == 0;
 }

@@ -28,6 +28,14 @@ static void close_listeners(struct worker_thread *t)
         listener_close(&t->listeners[i]);
 }
 
+/* Once. */
+static void say_drains(struct worker_thread *t)
+{
+    if (!t->has_said_drains)
+        worker_notify(&t->worker, WORKER_DRAINS, NULL);
+    t->has_said_drains = true;
+}
+
 static void set_phase(struct worker_thread *t, enum worker_phase phase)
 {
     struct worker *w = &t->worker;
@@ -37,19 +45,23 @@ static void set_phase(struct worker_thread *t, enum worker_phase phase)
         close_listeners(t);
         t->left_at_ms = worker_now_ms(w);
     }
-    if (w->phase < WORKER_DRAINING && phase >= WORKER_DRAINING) /* also when nothing is left to drain */
-        worker_notify(w, WORKER_DRAINS, NULL);
+    if (phase == WORKER_OVER)
+        say_drains(t);
     t->has_retired |= phase == WORKER_RETIRING;
     w->phase = phase;
 }
 
-static void drain_conns(struct clients *clients)
+/* True: none is left on which a request may begin. */
+static bool drain_conns(struct clients *clients)
 {
+    bool has_all = true;
     struct conn *c, *next;
     for (c = TAILQ_FIRST(&clients->conns); c; c = next) {
         next = TAILQ_NEXT(c, link);
         conn_drain(c);
+        has_all = has_all && !conn_may_begin(c);
     }
+    return has_all;
 }
 
 static void end_tunnels(struct clients *clients)
@@ -69,8 +81,8 @@ static void go_on_leaving(struct worker_thread *t)
     int64_t since_ms = worker_now_ms(w) - t->left_at_ms;
     if (w->phase == WORKER_RETIRING && since_ms >= WORKER_RETIRE_MS)
         set_phase(t, WORKER_DRAINING);
-    if (w->phase == WORKER_DRAINING)
-        drain_conns(&t->clients);
+    if (w->phase == WORKER_DRAINING && drain_conns(&t->clients))
+        say_drains(t);
     if (t->has_retired && w->hold && since_ms >= worker_snapshot(w)->settings.retired_tunnel_ms)
         end_tunnels(&t->clients);
     if (t->clients.conn_count == 0)

@@ -36,6 +36,7 @@ struct worker_thread {
     struct listener *listeners;
     size_t listener_count;  /* sockets, that is */
     int64_t left_at_ms;     /* when it ceased to be SERVING */
+    bool has_said_drains;   /* to the main thread */
     bool has_retired;       /* a successor serves: tunnels have a limit of their own */
     uint32_t cut_off_count; /* exchanges that were under way when it was told to end */
     uint32_t tick_count;

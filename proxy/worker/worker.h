@@ -89,7 +89,7 @@ enum worker_notice_kind {
     WORKER_RETURNED_ROWS,
     WORKER_TOOK_LOG,
     WORKER_TURNS,  /* answers a ping */
-    WORKER_DRAINS, /* no request will begin on a connection that had none under way */
+    WORKER_DRAINS, /* no request will begin any more: it drains, and has read the last head that had begun to come */
     WORKER_STOPPED
 };
 struct worker_notice {

@@ -54,13 +54,15 @@ static void on_notice(void *owner, struct mail *mail)
     } else if (notice->kind == WORKER_RETURNED_ROWS) {
         snapshot_return_rows(rig->builder, notice->rows);
         rig->kept_rows--;
+    } else if (notice->kind == WORKER_DRAINS) {
+        rig->drains_said++;
     }
     free(notice);
 }
 
 static void take_notices(struct rig *rig)
 {
-    if (rig->old_snapshots > 0 || rig->kept_rows > 0)
+    if (rig->old_snapshots > 0 || rig->kept_rows > 0 || worker_is_leaving(rig->worker))
         event_base_loop(loop_base(rig->main_loop), EVLOOP_NONBLOCK);
 }
 
@@ -377,6 +379,14 @@ void rig_pass_time(struct rig *rig, int64_t ms)
     rig_settle(rig);
 }
 
+/* The rig keeps the listening socket. */
+void rig_drain(struct rig *rig)
+{
+    rig->worker->phase = WORKER_DRAINING;
+    rig->thread->left_at_ms = worker_now_ms(rig->worker);
+    rig_pass_time(rig, 0);
+}
+
 static uint64_t count_tries(const struct rig *rig)
 {
     uint64_t tries = 0;
@@ -399,7 +409,7 @@ void rig_begin(struct rig *rig)
     rig->limited_calls = 0;
     rig->has_small_sockets = false;
     rig->connect = RIG_CONNECT_WORKS;
-    rig->turn_count = 0;
+    rig->turn_count = rig->drains_said = 0;
     rig->tries_before = count_tries(rig);
     clock_set_fake(rig->now_us);
     worker_read_clock(w);
@@ -430,6 +440,7 @@ void rig_end(struct rig *rig, bool leaves_it_to_time)
     close_everything(rig);
     rig_settle(rig);
     rig->worker->phase = WORKER_SERVING;
+    rig->thread->has_said_drains = false;
     check_nothing_is_left(rig);
 }
 

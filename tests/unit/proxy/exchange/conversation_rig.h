@@ -53,6 +53,7 @@ struct rig {
     struct snapshot *snapshot; /* the newest */
     unsigned old_snapshots;    /* that somebody still holds */
     unsigned kept_rows;        /* of requests that have outlived their snapshot */
+    unsigned drains_said;      /* that no request begins any more, in this conversation */
     struct worker_thread *thread;
     struct worker *worker; /* of that thread */
     int listen_fd, log_fd, epoll_fd;
@@ -93,6 +94,7 @@ void rig_finish_connecting(struct rig_peer *peer);
 /* Until nothing is ready; then checks that whatever is open waits for something that has an end. */
 void rig_settle(struct rig *rig);
 void rig_pass_time(struct rig *rig, int64_t ms); /* and settles */
+void rig_drain(struct rig *rig);                 /* until rig_end */
 uint64_t rig_tries(const struct rig *rig);       /* requests given to endpoints in this conversation */
 
 __attribute__((noreturn)) void rig_fail(const char *why, const char *detail);

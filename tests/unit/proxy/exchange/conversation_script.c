@@ -239,9 +239,7 @@ static void arrange(struct script *s, char what, uint8_t n)
         rig->worker->buffers.limit_bytes = (uint64_t)(n & 15) * 16384;
         break;
     case 'd':
-        rig->worker->phase = WORKER_DRAINING; /* the rig keeps the listening socket */
-        rig->thread->left_at_ms = worker_now_ms(rig->worker);
-        rig_pass_time(rig, 0);
+        rig_drain(rig);
         break;
     case 's':
         publish(s, (struct publication){ n & 3u, s->published.settings });

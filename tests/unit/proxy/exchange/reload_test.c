@@ -101,6 +101,26 @@ static void a_limit_of_connections_that_is_switched_on_closes_what_is_beyond_it(
     end(rig);
 }
 
+/* A share of one connection, by the share itself or by what it is a share of. */
+static void a_share_that_becomes_smaller_closes_what_is_beyond_it(void **state)
+{
+    static const char *const smaller[] = {
+        DOCUMENT("\"clients\":{\"sharePercent\":1},\"limits\":{\"connectionsPerWorker\":100}," RIGS_NETWORK
+                 "," PROXY_LISTENER),
+        DOCUMENT("\"limits\":{\"connectionsPerWorker\":2}," RIGS_NETWORK "," PROXY_LISTENER),
+    };
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct rig *rig = begin(DOCUMENT("\"limits\":{\"connectionsPerWorker\":100}," RIGS_NETWORK "," PROXY_LISTENER));
+        struct rig_peer *first = open_client(rig), *second = open_client(rig);
+        say(rig, first, "PROXY TCP4 203.0.113.9 198.51.100.1 1000 80" CRLF);
+        say(rig, second, "PROXY TCP4 203.0.113.9 198.51.100.1 1001 80" CRLF);
+        rig_publish(rig, smaller[i]);
+        assert_true(first->worker_fd >= 0 && second->worker_fd < 0);
+        end(rig);
+    }
+}
+
 #define OTHER_ENDPOINT                                                                          \
     "{\"version\":1,\"serial\":1,\"services\":[{\"name\":\"web\",\"endpoints\":[{\"id\":\"2\"," \
     "\"address\":\"127.0.0.1:2\"}]}],\"routes\":[{\"host\":\"*\",\"path\":\"/\",\"service\":\"web\"}]}"
@@ -162,6 +182,7 @@ int main(void)
         cmocka_unit_test(a_proxy_that_is_no_longer_trusted_loses_its_connections),
         cmocka_unit_test(a_rate_that_is_switched_on_binds_open_connections),
         cmocka_unit_test(a_limit_of_connections_that_is_switched_on_closes_what_is_beyond_it),
+        cmocka_unit_test(a_share_that_becomes_smaller_closes_what_is_beyond_it),
         cmocka_unit_test(a_request_keeps_its_rows_of_an_old_snapshot_and_no_more),
         cmocka_unit_test(it_is_tried_again_by_the_newest),
         cmocka_unit_test(a_service_that_is_gone_takes_its_rows_along_when_its_last_request_ends),

@@ -347,7 +347,7 @@ static void a_proxy_that_drains_lets_it_read_to_the_end(void **state)
     struct rig *rig = begin(DOCUMENT(""));
     struct rig_peer *client = begin_with_a_free_endpoint(rig, GET);
     (void)state;
-    worker_post_phase(rig->thread, WORKER_DRAINING);
+    rig_drain(rig);
     rig_pass_time(rig, 1000);
     assert_false(client->has_end);
     read_on(rig, client);

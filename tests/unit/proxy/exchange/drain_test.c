@@ -1,0 +1,115 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+/* When a worker that drains says that no request begins any more: a task that has left the rotation may then be stopped as
+ * soon as nothing is in flight there. One real worker (conversation_rig.h). */
+#include "tests/unit/proxy/exchange/conversation_steps.h"
+
+#define OK "HTTP/1.1 200 OK" CRLF "Content-Length: 2" CRLF CRLF "ok"
+#define HALF_OF_GET "GET / HTTP/1.1" CRLF "Ho"
+#define OTHER_HALF "st: a" CRLF CRLF
+#define PROXY_LISTENER "\"trustedProxies\":[\"192.0.2.0/24\"],\"listeners\":[{\"proxyProtocol\":true}]"
+
+static void without_connections_it_is_said_at_once(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    (void)state;
+    rig_drain(rig);
+    assert_int_equal(rig->drains_said, 1);
+    rig_pass_time(rig, 1000);
+    assert_int_equal(rig->drains_said, 1);
+    end(rig);
+}
+
+static void connections_between_two_requests_are_closed_before(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *client = open_client(rig);
+    (void)state;
+    say(rig, client, GET);
+    say(rig, &rig->upstreams[0], OK);
+    rig_drain(rig);
+    assert_true(client->has_end);
+    assert_int_equal(rig->drains_said, 1);
+    end(rig);
+}
+
+static void a_head_that_has_begun_to_come_may_still_become_a_request(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *client = open_client(rig);
+    (void)state;
+    say(rig, client, HALF_OF_GET);
+    rig_drain(rig);
+    rig_pass_time(rig, 1000);
+    assert_int_equal(rig->drains_said, 0);
+    say(rig, client, OTHER_HALF);
+    assert_int_equal(rig->worker->endpoints[0].in_flight, 1);
+    rig_pass_time(rig, 50);
+    assert_int_equal(rig->drains_said, 1);
+    say(rig, &rig->upstreams[0], OK);
+    assert_int_equal(times_received(client, "200 OK"), 1);
+    assert_true(client->has_end);
+    end(rig);
+}
+
+static void one_that_never_ends_is_waited_for_as_long_as_heads_are(void **state)
+{
+    struct rig *rig = begin(DOCUMENT("\"timeouts\":{\"headMs\":5000}"));
+    struct rig_peer *client = open_client(rig);
+    (void)state;
+    say(rig, client, HALF_OF_GET);
+    rig_drain(rig);
+    rig_pass_time(rig, 4900);
+    assert_int_equal(rig->drains_said, 0);
+    rig_pass_time(rig, 100);
+    assert_int_equal(rig->drains_said, 1);
+    end(rig);
+}
+
+static void so_is_a_connection_that_has_only_just_come(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(PROXY_LISTENER));
+    struct rig_peer *unnamed = open_client(rig), *silent = open_client(rig);
+    (void)state;
+    say(rig, silent, "PROXY TCP4 203.0.113.9 198.51.100.1 1000 80" CRLF);
+    rig_drain(rig);
+    assert_int_equal(rig->drains_said, 0);
+    rig_pass_time(rig, 2000);
+    assert_true(silent->has_end && !unnamed->has_end);
+    assert_int_equal(rig->drains_said, 0);
+    rig_pass_time(rig, 600000);
+    assert_int_equal(rig->drains_said, 1);
+    end(rig);
+}
+
+static void requests_under_way_begin_no_other(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *client = open_client(rig);
+    (void)state;
+    say(rig, client, GET GET);
+    rig_drain(rig);
+    assert_int_equal(rig->drains_said, 1);
+    say(rig, &rig->upstreams[0], OK);
+    assert_int_equal(rig->worker->services[0].requests, 1);
+    assert_int_equal(rig->worker->services[0].in_flight, 0);
+    assert_true(client->has_end);
+    end(rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_connections_it_is_said_at_once),
+        cmocka_unit_test(connections_between_two_requests_are_closed_before),
+        cmocka_unit_test(a_head_that_has_begun_to_come_may_still_become_a_request),
+        cmocka_unit_test(one_that_never_ends_is_waited_for_as_long_as_heads_are),
+        cmocka_unit_test(so_is_a_connection_that_has_only_just_come),
+        cmocka_unit_test(requests_under_way_begin_no_other),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
