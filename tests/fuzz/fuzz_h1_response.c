@@ -1,11 +1,14 @@
-/* The first byte chooses the request's method; the others are a response head: in one piece, byte by byte, and in pieces
- * whose sizes follow from the first byte. What is accepted keeps the parser's promises and is read the same anew. */
+/* The first byte chooses the request's method, and with its highest bit the lenient reading; the others are a response head:
+ * in one piece, byte by byte, and in pieces whose sizes follow from the first byte. What is accepted keeps the parser's
+ * promises and, written anew, is read the same by the strict one. */
 #include "tests/fuzz/h1_rewrite.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
-/* The leniency is for requests alone: nothing here may notice it. */
-static const struct h1_limits limits = {
+#define LENIENT_BIT 0x80
+
+/* accepts_bare_lf is for requests alone: nothing here may notice it. */
+static struct h1_limits limits = {
     .head_bytes = 2048, .target_bytes = 256, .field_count = 16, .accepts_bare_lf = true
 };
 static struct h1_response whole, pieces, again;
@@ -14,10 +17,11 @@ static void check_fields(const char *text)
 {
     for (size_t i = 0; i < whole.field_count; i++) {
         const struct h1_field_line *line = &whole.fields[i];
-        const char *next = i + 1 < whole.field_count ? line[1].name.at : text + whole.head_bytes - 2;
-        check(line->name.len > 0 && line->name.at[line->name.len] == ':');
-        check(memchr(line->name.at, '\n', (size_t)(next - line->name.at)) == next - 1 && next[-2] == '\r');
-        check(line->value.at + line->value.len <= next - 2);
+        const char *next = i + 1 < whole.field_count ? line[1].name.at : text + whole.fields_end;
+        check(line->name.len > 0 && line->value.at + line->value.len < next && next[-1] == '\n');
+        check(limits.is_lenient || (line->name.at[line->name.len] == ':' && next[-2] == '\r' &&
+                                    memchr(line->name.at, '\n', (size_t)(next - line->name.at)) == next - 1));
+        check(!memchr(line->name.at, '\n', line->name.len) && !memchr(line->name.at, ' ', line->name.len));
         check(line->id == h1_field_of_name(line->name));
         check(line->id != H1_FIELD_SET_COOKIE || !line->hop_by_hop);
     }
@@ -29,7 +33,7 @@ static void check_framing(enum h1_method method)
     const struct h1_field_line *coding = h1_find_field(whole.fields, whole.field_count, H1_FIELD_TRANSFER_ENCODING);
     bool has_no_body = method == H1_METHOD_HEAD || whole.status < 200 || whole.status == 204 || whole.status == 304;
     check(length == NULL || coding == NULL);
-    check(whole.status >= 100 && whole.status <= 599);
+    check(whole.status >= 100 && whole.status <= (limits.is_lenient ? 999 : 599));
     check(!has_no_body || whole.body == H1_BODY_NONE);
     check(whole.body != H1_BODY_UNTIL_CLOSE || (length == NULL && coding == NULL && !whole.keep_alive));
     check(whole.body != H1_BODY_CHUNKED || coding != NULL);
@@ -41,7 +45,10 @@ static void check_framing(enum h1_method method)
 static void check_rewritten(enum h1_method method)
 {
     static struct text text;
-    const struct h1_limits wider = { .head_bytes = sizeof(text.at), .field_count = 20 };
+    /* No strict reading has statuses beyond 599, which go on as they came. */
+    const struct h1_limits wider = { .head_bytes = sizeof(text.at),
+                                     .field_count = 20,
+                                     .is_lenient = whole.status > 599 };
     enum h1_error error;
     size_t resume_at = 0;
     rewrite_response(&text, &whole);
@@ -81,6 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         return 0;
     }
     enum h1_method method = (enum h1_method)(bytes[0] % H1_METHOD_COUNT);
+    limits.is_lenient = bytes[0] & LENIENT_BIT;
     const unsigned steps[] = { 0, 2 + bytes[0] % 40 };
     const char *head = (const char *)bytes + 1;
     len--;

@@ -19,6 +19,18 @@ static inline void text_add(struct text *text, struct slice bytes)
     text->len += bytes.len;
 }
 
+/* A fold becomes one space. */
+static inline void text_add_value(struct text *text, struct slice value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        bool is_fold = value.at[i] == '\r' || value.at[i] == '\n';
+        text_add(text, is_fold ? SLICE_LITERAL(" ") : (struct slice){ value.at + i, 1 });
+        while (is_fold && i + 1 < value.len && memchr("\r\n\t ", value.at[i + 1], 4)) {
+            i++;
+        }
+    }
+}
+
 static inline void text_add_fields(struct text *text, const struct h1_field_line *fields, size_t count,
                                    bool without_host)
 {
@@ -26,7 +38,7 @@ static inline void text_add_fields(struct text *text, const struct h1_field_line
         if (!fields[i].hop_by_hop && !(without_host && fields[i].id == H1_FIELD_HOST)) {
             text_add(text, fields[i].name);
             text_add(text, SLICE_LITERAL(": "));
-            text_add(text, fields[i].value);
+            text_add_value(text, fields[i].value);
             text_add(text, SLICE_LITERAL("\r\n"));
         }
     }
@@ -71,6 +83,9 @@ static inline void rewrite_response(struct text *text, const struct h1_response 
     text_add(text, r->reason);
     text_add(text, SLICE_LITERAL("\r\n"));
     text_add_fields(text, r->fields, r->field_count, false);
+    if (r->rewrites_content_length) {
+        text_add_length(text, r->content_length);
+    }
     if (r->body == H1_BODY_CHUNKED) {
         text_add(text, SLICE_LITERAL("Transfer-Encoding: chunked\r\n"));
     }

@@ -606,6 +606,38 @@ static void the_data_plane_accepts_every_frame_of_a_long_random_history(void **s
     receiver_close(&receiver);
 }
 
+static void assert_responses(json_t *frame, const char *wanted)
+{
+    assert_non_null(frame);
+    json_t *document = json_object_get(frame, "document");
+    json_t *service = json_array_get(json_object_get(document ? document : frame, "services"), 0);
+    assert_string_equal(json_string_value(json_object_get(service, "name")), "web");
+    const char *responses = json_string_value(json_object_get(service, "responses"));
+    if (wanted)
+        assert_string_equal(responses, wanted);
+    else
+        assert_null(responses);
+    json_decref(frame);
+}
+
+/* Without a word of its own the data plane goes by that of the settings, which is sent once. */
+static void a_service_says_how_its_answers_are_read_where_it_has_a_word_of_its_own(void **state)
+{
+    struct bench *b = *state;
+    put_task(b, "1", "web", "10.0.0.1:80", "");
+    configure(b, "services: [{name: web, host: a.example, image: i, port: 80, responses: strict}]");
+    assert_responses(publication_write_snapshot(b->publication, 1), "strict");
+    configure(b, "services: [{name: web, host: a.example, image: i, port: 80, responses: lenient}]");
+    assert_responses(publication_write_patch(b->publication, 2), "lenient");
+    configure(b, "services: [{name: web, host: a.example, image: i, port: 80, responses: lenient}]");
+    json_t *unchanged = publication_write_patch(b->publication, 3);
+    assert_null(json_object_get(unchanged, "services"));
+    json_decref(unchanged);
+    configure(b, "services: [{name: web, host: a.example, image: i, port: 80}]");
+    assert_responses(publication_write_patch(b->publication, 4), NULL);
+    assert_responses(publication_write_snapshot(b->publication, 5), NULL);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -635,6 +667,7 @@ int main(void)
         TEST(who_is_drained_or_stopping_or_was_never_healthy_is_no_last_resort),
         TEST(a_task_that_changed_its_address_stays_in_rotation),
         TEST(a_data_plane_that_started_again_gets_everything_again),
+        TEST(a_service_says_how_its_answers_are_read_where_it_has_a_word_of_its_own),
         TEST(the_data_plane_accepts_every_frame_of_a_long_random_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -316,9 +316,61 @@ static void a_field_is_found_in_any_case_and_only_in_the_head(void **state)
     check_field("x", "host", "");
 }
 
+static void a_json_line_says_what_was_wrong_with_a_message_and_where(void **state)
+{
+    struct fault fault;
+    static const char head[] = "HTTP/1.1 200 OK\r\nX-\"odd\xff\": 1\r\n\r\n";
+    struct access_record record = record_of(SLICE_LITERAL("GET"), SLICE_LITERAL("/"));
+    (void)state;
+    fault_in_head(&fault, "response-head", H1_ERR_FIELD_NAME, (struct slice){ head, sizeof head - 1 }, 19);
+    access_record_set_fault(&record, &fault);
+    json_t *object = make_object(&record);
+    check_text(object, "fault", h1_error_to_str(H1_ERR_FIELD_NAME));
+    check_text(object, "faultPlace", "response-head");
+    check_number(object, "faultOffset", 19);
+    check_text(object, "faultLine", "X-\"odd\xc3\xbf\": 1");
+    json_decref(object);
+    fault_in_body(&fault, "request-body", H1_ERR_CHUNK_SIZE, UINT64_C(5000000000));
+    access_record_set_fault(&record, &fault);
+    object = make_object(&record);
+    check_text(object, "faultPlace", "request-body");
+    check_number(object, "faultOffset", INT64_C(5000000000));
+    check_text(object, "faultLine", "");
+    json_decref(object);
+}
+
+static void a_line_of_a_message_without_fault_has_no_word_of_it(void **state)
+{
+    struct access_record record = record_of(SLICE_LITERAL("GET"), SLICE_LITERAL("/"));
+    (void)state;
+    char *line = make_line(false, WALL_US, &record);
+    assert_null(strstr(line, "fault"));
+    free(line);
+}
+
+/* What is longest of all that can be in it, all of it escaped. */
+static void the_longest_line_of_a_fault_has_room(void **state)
+{
+    struct fault fault;
+    static char head[4096];
+    struct access_record record = record_of(SLICE_LITERAL("GET"), SLICE_LITERAL("/"));
+    (void)state;
+    memset(head, '\x01', sizeof head);
+    record.target = record.host = record.request_id = (struct slice){ head, sizeof head };
+    fault_in_head(&fault, "response-head", H1_ERR_FIELD_NAME, (struct slice){ head, sizeof head }, 4000);
+    fault.at = UINT64_MAX;
+    access_record_set_fault(&record, &fault);
+    record.desync = "ambiguous";
+    record.desync_reason = "malformed";
+    free(make_line(false, WALL_US, &record));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_json_line_says_what_was_wrong_with_a_message_and_where),
+        cmocka_unit_test(a_line_of_a_message_without_fault_has_no_word_of_it),
+        cmocka_unit_test(the_longest_line_of_a_fault_has_room),
         cmocka_unit_test(a_json_line_says_all_about_a_request),
         cmocka_unit_test(the_desync_class_is_there_when_there_is_one),
         cmocka_unit_test(a_request_of_which_nothing_is_known_makes_a_valid_line),
