@@ -2,6 +2,8 @@
 
 #include "base/check.h"
 
+#include <signal.h>
+
 /* libevent calls once for each time that it came. */
 static void signals_on_event(evutil_socket_t number, short what, void *arg)
 {
@@ -46,4 +48,13 @@ void signals_stop(struct signals *signals)
         event_del(&signals->events[i]);
     event_del(&signals->deliver);
     signals->count = 0;
+}
+
+void signals_hold_back(const int *numbers, size_t count, bool on)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < count; i++)
+        sigaddset(&set, numbers[i]);
+    sigprocmask(on ? SIG_SETMASK : SIG_UNBLOCK, &set, NULL);
 }

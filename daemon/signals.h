@@ -4,6 +4,7 @@
 #ifndef DAEMON_SIGNALS_H
 #define DAEMON_SIGNALS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,5 +27,9 @@ struct signals {
 void signals_start(struct signals *signals, struct loop *loop, const int *numbers, size_t count, signals_cb on_signal,
                    void *owner);
 void signals_stop(struct signals *signals); /* default actions again */
+
+/* They wait, also over an exec, until let through. Then exactly these are blocked: what an earlier program of this process
+ * blocked besides is let through, or every child would be born with it blocked. */
+void signals_hold_back(const int *numbers, size_t count, bool on);
 
 #endif

@@ -56,6 +56,9 @@ struct supervisor {
     int exit_code;
 };
 
+static const int signal_numbers[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD };
+#define SIGNAL_COUNT (sizeof signal_numbers / sizeof *signal_numbers)
+
 static void raise_descriptor_limit(void)
 {
     struct rlimit limit;
@@ -65,18 +68,9 @@ static void raise_descriptor_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* ---- signals held back ---- */
-
-/* Exactly these: what an earlier program of this process blocked for its exec besides is let through, or every child would
- * be born with it blocked. */
 static void hold_signals_back(bool on)
 {
-    static const int numbers[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD };
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        sigaddset(&set, numbers[i]);
-    sigprocmask(on ? SIG_SETMASK : SIG_UNBLOCK, &set, NULL);
+    signals_hold_back(signal_numbers, SIGNAL_COUNT, on);
 }
 
 /* ---- starting children ---- */
@@ -318,7 +312,14 @@ static void go_on_without(struct supervisor *s, struct child *child, int wait_st
     }
 }
 
-/* An end that nobody has ordered has a reason that somebody must look for. */
+/* An end that nobody has ordered, or not in this way, has a reason that somebody must look for. */
+static enum log_level level_of_end(bool is_expected, int wait_status)
+{
+    bool is_own_fault =
+        WIFSIGNALED(wait_status) && WTERMSIG(wait_status) != SIGKILL && WTERMSIG(wait_status) != SIGTERM;
+    return is_expected && !is_own_fault ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR;
+}
+
 static bool is_end_expected(const struct supervisor *s, const struct child *child)
 {
     switch (s->phase) {
@@ -339,8 +340,8 @@ static void child_has_ended(struct supervisor *s, struct child *child, int wait_
 {
     char how[64];
     child_describe_end(wait_status, how, sizeof how);
-    log_write(is_end_expected(s, child) ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "%s[%d] ended: %s", child->name,
-              (int)child->pid, how);
+    log_write(level_of_end(is_end_expected(s, child), wait_status), "%s[%d] ended: %s", child->name, (int)child->pid,
+              how);
     if (s->phase == SUPERVISOR_DRAINING && child == &s->crew.proxy)
         note_cut_off(s, wait_status);
     child_forget(child);
@@ -360,7 +361,8 @@ static bool predecessor_has_ended(struct supervisor *s, pid_t pid, int wait_stat
     if (!predecessors_end(&s->crew.predecessors, pid))
         return false;
     child_describe_end(wait_status, how, sizeof how);
-    log_info("proxy[%d] of before an upgrade ended: %s", (int)pid, how);
+    log_write(level_of_end(WIFEXITED(wait_status) || is_stopping(s), wait_status),
+              "proxy[%d] of before an upgrade ended: %s", (int)pid, how);
     if (s->phase == SUPERVISOR_DRAINING)
         note_cut_off(s, wait_status);
     if (s->crew.control.channel && predecessors_unreadable_count(&s->crew.predecessors) < unreadable)
@@ -458,8 +460,7 @@ static const struct child_channel_callbacks proxy_callbacks = { .on_message = su
 
 static void run(struct supervisor *s)
 {
-    static const int numbers[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD };
-    signals_start(&s->signals, s->loop, numbers, sizeof numbers / sizeof *numbers, supervisor_on_signal, s);
+    signals_start(&s->signals, s->loop, signal_numbers, SIGNAL_COUNT, supervisor_on_signal, s);
     hold_signals_back(false);
     supervisor_on_control_restart(s);
     if (s->crew.proxy.pid == 0)

@@ -210,6 +210,18 @@ def test_sigterm_lets_a_request_in_flight_end(start_held):
     assert result == [200]
 
 
+def test_a_proxy_that_crashes_while_it_drains_is_an_error_in_the_log(start_held):
+    p, _, thread, _ = start_held("10m")
+    proxy = p.child("proxy")
+    p.send(signal.SIGTERM)
+    wait_until(lambda: "stopping: requests in progress" in p.log(), "it drains")
+    os.kill(proxy, signal.SIGABRT)
+    assert p.wait_exit() == 0
+    line, = [line for line in p.log().splitlines() if f"proxy[{proxy}] ended: signal 6" in line]
+    assert " ERROR " in line
+    thread.join(60)
+
+
 def test_the_drain_has_an_end(start_held):
     p, _, thread, result = start_held("1s")
     began = time.monotonic()

@@ -239,6 +239,19 @@ def test_a_stop_ends_the_proxies_of_earlier_upgrades_too(serving):
     assert kept.sock.recv(1) == b""
 
 
+def test_a_replaced_proxy_that_crashes_is_an_error_in_the_log(serving):
+    p, _ = serving
+    kept, old = WebSocket(p.port), p.child("proxy")
+    assert upgrade(p)[0] == 0
+    os.kill(old, signal.SIGABRT)
+    with contextlib.suppress(ConnectionError):
+        assert kept.sock.recv(1) == b""
+    ended = f"proxy[{old}] of before an upgrade ended: signal 6"
+    line, = wait_until(lambda: [line for line in p.log().splitlines() if ended in line], "its end")
+    assert " ERROR " in line
+    assert get(p.port)[0] == 200
+
+
 def test_tunnels_of_a_proxy_that_was_replaced_have_a_limit_of_their_own(make_portico, upstream, over):  # noqa: F811
     p = make_portico(proxy={"workers": 1, "timeouts": {"retiredTunnel": "1s"}})
     up = upstream(streaming_task(over))
