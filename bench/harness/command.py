@@ -63,7 +63,8 @@ def parse_arguments(arguments):
     parser.add_argument("--skip", type=words, default=[], metavar="A,B", help="syscalls, instructions")
     parser.add_argument("--generator", choices=("portico-bench", "wrk"), default="portico-bench",
                         help="wrk: closed loops only, for cross-checks")
-    parser.add_argument("--also", action="append", default=[], metavar="NAME=PATH", help="one more Portico, another binary")
+    parser.add_argument("--also", action="append", default=[], metavar="NAME=PATH", 
+                        help="one more Portico, another binary; TREE/build/KIND/portico has the template of its tree's bench/peers/")
     parser.add_argument("--with-burn", action="store_true", help="a row portico-burn that wastes 5 us on each request")
     parser.add_argument("--build", default=BUILD, metavar="DIR", help="folder of portico and the bench programs (build/release)")
     parser.add_argument("--results", default=machine.RESULTS, metavar="DIR", help="where to write (bench/results)")

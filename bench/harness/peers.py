@@ -24,6 +24,7 @@ class Peer:
     forwards_fields: bool = True  # adds the request fields that the comparison asks for
     valgrind_arguments: tuple = None  # instead of `arguments`; None: instructions are not counted
     needs_unjailing: bool = False  # valgrind does not know seccomp(2)
+    templates: str = TEMPLATES  # the folder of its template
     access_log: str = "off"  # in its configuration; {path} is replaced
 
 
@@ -41,7 +42,15 @@ PORTICO_ARGUMENTS = ("proxy", "--snapshot", "@CONFIG@")
 
 def portico(name, path):
     return Peer(name, path, "portico.json", {"SPLICE_BYTES": 0}, PORTICO_ARGUMENTS, reload="hup", valgrind_arguments=PORTICO_ARGUMENTS,
-                needs_unjailing=True)
+                needs_unjailing=True, templates=templates_of_tree(path))
+
+
+def templates_of_tree(program):
+    """Where the tree that TREE/build/KIND/portico was built in has its templates: what is measured beside ours may be of another
+    commit, which refuses settings that it does not know. Ours, when it stands in no tree."""
+    tree = os.path.dirname(os.path.dirname(os.path.dirname(program)))
+    beside = os.path.join(tree, "bench", "peers")
+    return beside if os.path.exists(os.path.join(beside, "portico.json.in")) else TEMPLATES
 
 
 def is_rival(name):
@@ -111,7 +120,7 @@ class Instance:
             return
         self.serial += 1
         self.active = list(backends)
-        with open(os.path.join(TEMPLATES, self.peer.template + ".in")) as f:
+        with open(os.path.join(self.peer.templates, self.peer.template + ".in")) as f:
             text = templates.fill(f.read(), {**self._values(), **self.peer.values})
         with open(self.config_path + ".new", "w") as f:
             f.write(text)

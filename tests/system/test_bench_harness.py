@@ -136,6 +136,15 @@ def test_a_configuration_has_all_backends_and_nothing_left_to_fill_in(name, tmp_
     assert not templates.WORD.search("\n".join(line.split("#")[0] for line in text.splitlines()))
 
 
+def test_a_portico_of_another_tree_is_configured_by_the_template_of_its_tree(tmp_path):
+    (tmp_path / "bench" / "peers").mkdir(parents=True)
+    (tmp_path / "bench" / "peers" / "portico.json.in").write_text('{"listen": @LISTEN@}\n')
+    other = peers.portico("portico-other", str(tmp_path / "build" / "release" / "portico"))
+    instance = peers.Instance(other, str(tmp_path / "run"), 8000, [9001])
+    assert pathlib.Path(instance.config_path).read_text() == '{"listen": 8000}\n'
+    assert peers.portico("portico-alone", str(tmp_path / "portico")).templates == peers.TEMPLATES
+
+
 def test_porticos_snapshot_gets_a_new_serial_with_other_backends(tmp_path):
     instance = peers.Instance(KNOWN["portico"], str(tmp_path), 5000, [5001, 5002], ["/r1"])
     first = json.loads(pathlib.Path(instance.config_path).read_text())
