@@ -339,22 +339,14 @@ static bool receive_once(struct conn *c)
     }
 }
 
-static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
+static void on_readable(struct conn *c)
 {
-    (void)fd;
-    (void)what;
-    struct conn *c = arg;
-    worker_enter(c->worker);
     for (int i = 0; i < RECEIVES_PER_TURN && receive_once(c); i++)
         ;
 }
 
-static void conn_on_writable(evutil_socket_t fd, short what, void *arg)
+static void on_writable(struct conn *c)
 {
-    (void)fd;
-    (void)what;
-    struct conn *c = arg;
-    worker_enter(c->worker);
     enum channel_result result = channel_flush(&c->channel, &c->worker->buffers);
     if (result == CHANNEL_BROKEN) {
         conn_close(c, CONN_CLOSE_BROKEN);
@@ -367,6 +359,17 @@ static void conn_on_writable(evutil_socket_t fd, short what, void *arg)
         else
             conn_resume(c);
     }
+}
+
+static void conn_on_event(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    struct conn *c = arg;
+    worker_enter(c->worker);
+    if (what & EV_WRITE)
+        on_writable(c);
+    else
+        on_readable(c);
 }
 
 void conn_open(struct listener *listener, int fd, const union endpoint_address *peer)
@@ -383,7 +386,7 @@ void conn_open(struct listener *listener, int fd, const union endpoint_address *
     }
     c->worker = w;
     c->listener = listener;
-    channel_open(&c->channel, w->base, fd, conn_on_readable, conn_on_writable, c);
+    channel_open(&c->channel, w->base, fd, conn_on_event, c);
     TAILQ_INSERT_TAIL(&w->clients->conns, c, link);
     listener->conn_count++;
     w->clients->conn_count++;

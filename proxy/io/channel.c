@@ -17,15 +17,13 @@ enum channel_result channel_broken(struct channel *ch, int cause)
     return CHANNEL_BROKEN;
 }
 
-void channel_open(struct channel *ch, struct event_base *base, int fd, event_callback_fn on_readable,
-                  event_callback_fn on_writable, void *owner)
+void channel_open(struct channel *ch, struct event_base *base, int fd, event_callback_fn on_event, void *owner)
 {
     ch->fd = fd;
     ch->is_reading = ch->is_writing = ch->has_failed = false;
     ch->in = ch->out = NULL;
-    check(event_assign(&ch->readable, base, fd, EV_READ | EV_PERSIST, on_readable, owner) == 0);
+    check(event_assign(&ch->readable, base, fd, EV_READ | EV_PERSIST, on_event, owner) == 0);
     ch->writable = NULL;
-    ch->on_writable = on_writable;
 }
 
 void channel_reset_on_close(struct channel *ch)
@@ -65,8 +63,9 @@ bool channel_set_writing(struct channel *ch, bool on)
     if (ch->is_writing == on)
         return true;
     if (on) {
-        ch->writable = event_new(event_get_base(&ch->readable), ch->fd, EV_WRITE | EV_PERSIST, ch->on_writable,
-                                 event_get_callback_arg(&ch->readable));
+        const struct event *as = &ch->readable;
+        ch->writable = event_new(event_get_base(as), ch->fd, EV_WRITE | EV_PERSIST, event_get_callback(as),
+                                 event_get_callback_arg(as));
         if (!ch->writable || event_add(ch->writable, NULL) != 0) {
             if (ch->writable)
                 event_free(ch->writable);

@@ -33,11 +33,10 @@ struct channel {
     struct buffer *in, *out;
     struct event readable;
     struct event *writable; /* owned; null unless is_writing */
-    event_callback_fn on_writable;
 };
 
-void channel_open(struct channel *ch, struct event_base *base, int fd, event_callback_fn on_readable,
-                  event_callback_fn on_writable, void *owner);
+/* on_event: hears EV_READ or EV_WRITE, never both at once, with the owner. */
+void channel_open(struct channel *ch, struct event_base *base, int fd, event_callback_fn on_event, void *owner);
 /* The peer will see that it was broken off (RST), and what it has not read yet may be lost. Before channel_close(). */
 void channel_reset_on_close(struct channel *ch);
 void channel_close(struct channel *ch, struct buffer_pool *pool); /* idempotent; buffers go back */

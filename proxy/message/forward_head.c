@@ -322,7 +322,7 @@ bool forward_via_has(const struct h1_request *request, struct slice via)
     return false;
 }
 
-enum forward_hops forward_max_forwards(const struct h1_request *request)
+enum forward_hops forward_read_max_forwards(const struct h1_request *request)
 {
     uint64_t hops;
     return counts_forwards(request) ? read_hops(request, &hops) : FORWARD_HOPS_GOES_ON;

@@ -48,7 +48,11 @@ static inline bool forward_request_is_loop(const struct h1_request *request, str
 /* Max-Forwards counts for OPTIONS and TRACE only (RFC 9110 7.6.2). GOES_ON: forward_request_head() counts it down.
  * ENDS_HERE: it is 0, answer as the final recipient. BAD: no number, or more than one field (answer 400). */
 enum forward_hops { FORWARD_HOPS_GOES_ON = 0, FORWARD_HOPS_ENDS_HERE, FORWARD_HOPS_BAD };
-enum forward_hops forward_max_forwards(const struct h1_request *request);
+enum forward_hops forward_read_max_forwards(const struct h1_request *request);
+static inline enum forward_hops forward_max_forwards(const struct h1_request *request)
+{
+    return request->field_ids & H1_FIELD_BIT(MAX_FORWARDS) ? forward_read_max_forwards(request) : FORWARD_HOPS_GOES_ON;
+}
 
 /* Bytes that are enough for forward_request_head(). */
 static inline size_t forward_request_room(const struct h1_request *request)

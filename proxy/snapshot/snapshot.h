@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/check.h"
 #include "base/mailbox.h"
 #include "proxy/balance/balancer.h"
 #include "proxy/snapshot/endpoint.h"
@@ -78,8 +79,16 @@ struct snapshot {
     struct snapshot_hold holds[];
 };
 
-void snapshot_pin(struct snapshot_hold *hold);
+static inline void snapshot_pin(struct snapshot_hold *hold)
+{
+    hold->pins++;
+}
+
 /* True when that was the last pin of a superseded one: the caller posts the hold back to the main thread. */
-bool snapshot_unpin(struct snapshot_hold *hold);
+static inline bool snapshot_unpin(struct snapshot_hold *hold)
+{
+    check(hold->pins > 0);
+    return --hold->pins == 0 && hold->superseded;
+}
 
 #endif

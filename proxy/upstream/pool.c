@@ -55,12 +55,8 @@ static void leave_pool(struct upstream *u)
 }
 
 /* Bytes or an end on a connection that nobody asked anything of: the next exchange must not see them. */
-static void upstream_on_readable(evutil_socket_t fd, short what, void *arg)
+static void on_readable(struct upstream *u)
 {
-    (void)fd;
-    (void)what;
-    struct upstream *u = arg;
-    worker_enter(u->worker);
     if (u->state == UPSTREAM_BUSY)
         u->events->readable(u->taker);
     else
@@ -74,12 +70,8 @@ static int connect_error(const struct upstream *u)
     return getsockopt(u->channel.fd, SOL_SOCKET, SO_ERROR, &cause, &len) == 0 ? cause : errno;
 }
 
-static void upstream_on_writable(evutil_socket_t fd, short what, void *arg)
+static void on_writable(struct upstream *u)
 {
-    (void)fd;
-    (void)what;
-    struct upstream *u = arg;
-    worker_enter(u->worker);
     if (u->state == UPSTREAM_CONNECTING) {
         int cause = connect_error(u);
         if (cause == 0) {
@@ -91,6 +83,17 @@ static void upstream_on_writable(evutil_socket_t fd, short what, void *arg)
     } else if (u->state == UPSTREAM_BUSY) {
         u->events->writable(u->taker);
     }
+}
+
+static void upstream_on_event(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    struct upstream *u = arg;
+    worker_enter(u->worker);
+    if (what & EV_WRITE)
+        on_writable(u);
+    else
+        on_readable(u);
 }
 
 static void upstream_on_deadline(struct deadline *d, enum deadline_kind kind)
@@ -154,7 +157,7 @@ struct upstream *upstream_connect(struct worker *w, const struct endpoint *endpo
     u->taker = taker;
     u->slot = endpoint->slot;
     u->state = UPSTREAM_CONNECTING;
-    channel_open(&u->channel, w->base, fd, upstream_on_readable, upstream_on_writable, u);
+    channel_open(&u->channel, w->base, fd, upstream_on_event, u);
     if (!channel_set_writing(&u->channel, true)) {
         close(fd);
         slab_give_back(&w->upstream_yard.slab, u);

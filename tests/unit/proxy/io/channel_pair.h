@@ -28,18 +28,12 @@ struct channel_pair {
     int readable_count, writable_count;
 };
 
-static inline void channel_pair_on_readable(evutil_socket_t fd, short what, void *arg)
+static inline void channel_pair_on_event(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
-    (void)what;
-    ((struct channel_pair *)arg)->readable_count++;
-}
-
-static inline void channel_pair_on_writable(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    ((struct channel_pair *)arg)->writable_count++;
+    struct channel_pair *pair = arg;
+    pair->readable_count += what == EV_READ;
+    pair->writable_count += what == EV_WRITE;
 }
 
 static inline struct channel_pair *channel_pair_new(void)
@@ -53,8 +47,7 @@ static inline struct channel_pair *channel_pair_new(void)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     int smallest = 1; /* a few KiB: sends block soon */
     assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &smallest, sizeof smallest), 0);
-    channel_open(&pair->channel, loop_base(pair->loop), fds[0], channel_pair_on_readable, channel_pair_on_writable,
-                 pair);
+    channel_open(&pair->channel, loop_base(pair->loop), fds[0], channel_pair_on_event, pair);
     pair->peer_fd = fds[1];
     return pair;
 }
