@@ -18,10 +18,23 @@
 
 enum look_state { LOOK_NONE = 0, LOOK_WAITING, LOOK_ASKED, LOOK_FAILED };
 
+/* Why it is looked at. Neither waits for the other. */
+enum look_cause { LOOK_FOR_EVENT = 0, LOOK_FOR_LIST, LOOK_CAUSE_COUNT };
+
+static const struct {
+    size_t max;
+    const char *words;
+} kinds[CONTAINER_KIND_COUNT] = {
+    [CONTAINER_OWN] = { CONTAINER_OWN_MAX, "with the labels of our own tasks" },
+    [CONTAINER_OF_OTHERS] = { CONTAINER_OF_OTHERS_MAX, "with " DOCKER_LABEL_ENABLE },
+};
+
 struct container {
     char id[TASK_ID_SIZE];
     struct container_set *set;
+    enum container_kind kind;
     enum look_state look;
+    enum look_cause cause;       /* while LOOK_WAITING or LOOK_ASKED */
     TAILQ_ENTRY(container) link; /* while LOOK_WAITING */
     struct docker_call *call;    /* while LOOK_ASKED */
     char *document;              /* owned; what the engine said of it, while its lender is asked for; null otherwise */
@@ -44,10 +57,13 @@ struct container {
 struct container_set {
     struct container_set_parts parts;
     struct container *containers; /* uthash, by id */
-    TAILQ_HEAD(, container) waiting;
-    size_t waiting_count, asked_count, listed_count, borrowers_count;
+    struct {
+        TAILQ_HEAD(, container) waiting;
+        size_t waiting_count, asked_count;
+    } looks[LOOK_CAUSE_COUNT];
+    size_t counts[CONTAINER_KIND_COUNT], listed_count, borrowers_count;
     uint64_t sync_round, looks_count;
-    bool is_full_reported;
+    bool is_full_reported[CONTAINER_KIND_COUNT]; /* since the last sync began */
     struct timer retry;
     int64_t retry_at_ms; /* when `retry` is due; 0: it is not armed */
 };
@@ -64,35 +80,55 @@ static struct container *find(const struct container_set *set, const char *id)
     return c;
 }
 
-static struct container *find_or_add(struct container_set *set, const char *id)
+static void report_full(struct container_set *set, enum container_kind kind, const char *id)
+{
+    char text[200];
+    if (set->is_full_reported[kind])
+        return;
+    set->is_full_reported[kind] = true;
+    snprintf(text, sizeof text, "%zu containers %s are known, which is the limit: %.12s and later ones are ignored",
+             kinds[kind].max, kinds[kind].words, id);
+    log_warn("docker: %s", text);
+    set->parts.on_refusal(set->parts.owner, "", text);
+}
+
+static struct container *find_or_add(struct container_set *set, const char *id, enum container_kind kind)
 {
     struct container *c = find(set, id);
     if (c)
         return c;
-    if (HASH_COUNT(set->containers) >= CONTAINER_SET_MAX) {
-        if (!set->is_full_reported)
-            log_warn("docker: more than %d containers with our labels, the others are ignored", CONTAINER_SET_MAX);
-        set->is_full_reported = true;
+    if (set->counts[kind] >= kinds[kind].max) {
+        report_full(set, kind, id);
         return NULL;
     }
     c = mem_alloc(sizeof *c);
     c->set = set;
+    c->kind = kind;
     c->sync_round = set->sync_round;
+    set->counts[kind]++;
     snprintf(c->id, sizeof c->id, "%s", id);
     timer_init(&c->still_runs, set->parts.loop, container_on_still_runs, c);
     HASH_ADD_STR(set->containers, id, c);
     return c;
 }
 
+/* What it claimed to be has been looked at. It keeps its place. */
+static void set_kind(struct container *c, enum container_kind kind)
+{
+    c->set->counts[c->kind]--;
+    c->set->counts[kind]++;
+    c->kind = kind;
+}
+
 static void drop_look(struct container *c)
 {
     struct container_set *set = c->set;
     if (c->look == LOOK_WAITING) {
-        TAILQ_REMOVE(&set->waiting, c, link);
-        set->waiting_count--;
+        TAILQ_REMOVE(&set->looks[c->cause].waiting, c, link);
+        set->looks[c->cause].waiting_count--;
     } else if (c->look == LOOK_ASKED) {
         docker_engine_cancel(set->parts.engine, c->call);
-        set->asked_count--;
+        set->looks[c->cause].asked_count--;
     }
     free(c->document);
     c->document = NULL;
@@ -125,6 +161,7 @@ static void forget(struct container *c)
     set_lender(c, "");
     timer_stop(&c->still_runs);
     set_listed(c, false);
+    c->set->counts[c->kind]--;
     HASH_DEL(c->set->containers, c);
     free(c);
 }
@@ -139,15 +176,19 @@ static void tell_if_settled(struct container_set *set, size_t listed_before)
 /* ---- looks ---- */
 
 /* Asks, or asks again: an answer under way may be from before the event that made us want this one. */
-static void look(struct container *c)
+static void look(struct container *c, enum look_cause cause)
 {
-    if (c->look == LOOK_WAITING)
+    struct container_set *set = c->set;
+    if (c->look == LOOK_WAITING && c->cause <= cause)
         return;
+    if (c->look == LOOK_ASKED && c->cause < cause)
+        cause = c->cause;
     drop_look(c);
     c->look = LOOK_WAITING;
-    TAILQ_INSERT_TAIL(&c->set->waiting, c, link);
-    c->set->waiting_count++;
-    set_pump(c->set);
+    c->cause = cause;
+    TAILQ_INSERT_TAIL(&set->looks[cause].waiting, c, link);
+    set->looks[cause].waiting_count++;
+    set_pump(set);
 }
 
 static void warn_once(struct container *c, const char *service, const char *text)
@@ -222,7 +263,7 @@ static void ask(struct container *c, const char *id, docker_answer_cb done)
 {
     struct container_set *set = c->set;
     c->look = LOOK_ASKED;
-    set->asked_count++;
+    set->looks[c->cause].asked_count++;
     set->looks_count++;
     c->call = docker_engine_inspect(set->parts.engine, id, done, c);
 }
@@ -245,6 +286,7 @@ static void take_inspected(struct container *c, struct slice body, struct slice 
         return;
     }
     set_lender(c, seen.lender);
+    set_kind(c, seen.spec.managed ? CONTAINER_OWN : CONTAINER_OF_OTHERS);
     if (verdict == DOCKER_VERDICT_BORROWS) {
         c->document = mem_strndup(body.at, body.len);
         set_listed(c, true); /* not before the second answer has it been looked at */
@@ -283,7 +325,7 @@ static void on_inspected(void *owner, const struct docker_answer *answer)
     struct container_set *set = c->set;
     size_t listed_before = set->listed_count;
     c->look = LOOK_NONE;
-    set->asked_count--;
+    set->looks[c->cause].asked_count--;
     set_listed(c, false);
     if (answer->result == DOCKER_OK) {
         take_inspected(c, answer->body, SLICE_LITERAL(""));
@@ -305,7 +347,7 @@ static void on_lender_inspected(void *owner, const struct docker_answer *answer)
     char *document = c->document;
     c->document = NULL;
     c->look = LOOK_NONE;
-    set->asked_count--;
+    set->looks[c->cause].asked_count--;
     set_listed(c, false);
     if (answer->result == DOCKER_OK || answer->result == DOCKER_NOT_FOUND)
         take_inspected(c, slice_of(document), answer->result == DOCKER_OK ? answer->body : SLICE_LITERAL("{}"));
@@ -319,11 +361,12 @@ static void on_lender_inspected(void *owner, const struct docker_answer *answer)
 static void set_pump(struct container_set *set)
 {
     struct container *c;
-    while (set->asked_count < CONTAINER_LOOKS_MAX && (c = TAILQ_FIRST(&set->waiting))) {
-        TAILQ_REMOVE(&set->waiting, c, link);
-        set->waiting_count--;
-        ask(c, c->id, on_inspected);
-    }
+    for (size_t cause = 0; cause < LOOK_CAUSE_COUNT; cause++)
+        while (set->looks[cause].asked_count < CONTAINER_LOOKS_MAX && (c = TAILQ_FIRST(&set->looks[cause].waiting))) {
+            TAILQ_REMOVE(&set->looks[cause].waiting, c, link);
+            set->looks[cause].waiting_count--;
+            ask(c, c->id, on_inspected);
+        }
 }
 
 static void set_on_retry(void *owner)
@@ -340,7 +383,7 @@ static void set_on_retry(void *owner)
     }
     HASH_ITER (hh, set->containers, c, next) {
         if (c->look == LOOK_FAILED && c->retry_at_ms <= now_ms)
-            look(c);
+            look(c, LOOK_FOR_LIST);
         else if (c->look == LOOK_FAILED)
             arm_retry(set, c->retry_at_ms);
     }
@@ -366,7 +409,7 @@ static void container_on_still_runs(void *owner)
     c->is_killed = false;
     log_warn("docker: container %.12s still runs %lld ms after its stop signal: it is used again", c->id,
              (long long)(c->stop_timeout_ms + CONTAINER_STOP_MARGIN_MS));
-    look(c);
+    look(c, LOOK_FOR_EVENT);
 }
 
 /* The new state in the registry at once; what only an inspection can tell comes later. */
@@ -425,7 +468,7 @@ static void take_known(struct container *c, const struct task *task, const struc
     struct task_spec known = task->spec;
     take_state(c, &known, event);
     if (needs_look || is_doubtful)
-        look(c);
+        look(c, LOOK_FOR_EVENT);
 }
 
 /* It is gone, back, or on another network: so is who uses its network. */
@@ -438,7 +481,7 @@ static void look_at_borrowers(struct container_set *set, const struct docker_eve
         return;
     HASH_ITER (hh, set->containers, c, next)
         if (strcmp(c->lender, event->id) == 0)
-            look(c);
+            look(c, LOOK_FOR_EVENT);
 }
 
 static void set_on_event(struct container_set *set, const struct docker_event *event)
@@ -456,14 +499,14 @@ static void set_on_event(struct container_set *set, const struct docker_event *e
         return;
     }
     if (!c)
-        c = find_or_add(set, event->id);
+        c = find_or_add(set, event->id, event->has_managed_label ? CONTAINER_OWN : CONTAINER_OF_OTHERS);
     if (!c)
         return;
     const struct task *task = task_registry_find(set->parts.registry, c->id);
     if (task)
         take_known(c, task, event);
     else
-        look(c);
+        look(c, LOOK_FOR_EVENT);
 }
 
 /* ---- public ---- */
@@ -472,7 +515,8 @@ struct container_set *container_set_new(const struct container_set_parts *parts)
 {
     struct container_set *set = mem_alloc(sizeof *set);
     set->parts = *parts;
-    TAILQ_INIT(&set->waiting);
+    for (size_t cause = 0; cause < LOOK_CAUSE_COUNT; cause++)
+        TAILQ_INIT(&set->looks[cause].waiting);
     timer_init(&set->retry, parts->loop, set_on_retry, set);
     return set;
 }
@@ -514,18 +558,19 @@ void container_set_begin_sync(struct container_set *set)
 {
     struct container *c, *next;
     set->sync_round++;
+    memset(set->is_full_reported, 0, sizeof set->is_full_reported);
     HASH_ITER (hh, set->containers, c, next)
         set_listed(c, false);
 }
 
-void container_set_list(struct container_set *set, const char *id)
+void container_set_list(struct container_set *set, const char *id, enum container_kind kind)
 {
-    struct container *c = find_or_add(set, id);
+    struct container *c = find_or_add(set, id, kind);
     if (!c)
         return;
     c->sync_round = set->sync_round;
     set_listed(c, true);
-    look(c);
+    look(c, LOOK_FOR_LIST);
 }
 
 bool container_set_is_settled(const struct container_set *set)
@@ -544,9 +589,9 @@ void container_set_end_sync(struct container_set *set)
 void container_set_status(const struct container_set *set, struct container_set_status *out)
 {
     struct container *c, *next;
-    *out = (struct container_set_status){ .known_count = HASH_COUNT(set->containers),
-                                          .waiting_count = set->waiting_count + set->asked_count,
-                                          .looks_count = set->looks_count };
+    *out = (struct container_set_status){ .known_count = HASH_COUNT(set->containers), .looks_count = set->looks_count };
+    for (size_t cause = 0; cause < LOOK_CAUSE_COUNT; cause++)
+        out->waiting_count += set->looks[cause].waiting_count + set->looks[cause].asked_count;
     HASH_ITER (hh, set->containers, c, next)
         out->ignored_count += c->is_ignored;
 }

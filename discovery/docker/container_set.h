@@ -1,5 +1,6 @@
 /* container_set: the containers that concern us, and what events say about them -> task registry. Looks (inspects) at a
- * container when an event names it, at most CONTAINER_LOOKS_MAX at once. For discovery/docker/provider.c. Control
+ * container when an event names it, and at all of a full list; at most CONTAINER_LOOKS_MAX of each at once, so that what
+ * happens now never waits for a list. For discovery/docker/provider.c. Control
  * thread.
  *
  * An answer that was asked for before a later event of the same container is never used: the look is dropped and
@@ -22,8 +23,13 @@
 #include "discovery/task_registry.h"
 
 #define CONTAINER_LOOKS_MAX 8
-#define CONTAINER_SET_MAX 8192
 #define CONTAINER_STOP_MARGIN_MS 1000
+
+/* Nobody else's containers take the places of ours. Of each kind twice as many as can be tasks: others' that are refused
+ * are remembered with their reason, and who only claims to be ours is ours until it was looked at. */
+enum container_kind { CONTAINER_OWN = 0, CONTAINER_OF_OTHERS, CONTAINER_KIND_COUNT };
+#define CONTAINER_OWN_MAX (2 * TASK_REGISTRY_MANAGED_MAX)
+#define CONTAINER_OF_OTHERS_MAX (2 * TASK_REGISTRY_MAX)
 
 struct container_set;
 
@@ -53,7 +59,7 @@ void container_set_take_event(struct container_set *set, const struct docker_eve
 /* A full list: begin, every id of the list, and, once settled, end, which forgets those that were not listed. The
  * registry's own sync is the caller's. */
 void container_set_begin_sync(struct container_set *set);
-void container_set_list(struct container_set *set, const char *id);
+void container_set_list(struct container_set *set, const char *id, enum container_kind kind);
 bool container_set_is_settled(const struct container_set *set);
 void container_set_end_sync(struct container_set *set);
 

@@ -22,7 +22,6 @@
 
 #define DOCKER_API_OLDEST "1.24"
 #define DOCKER_API_NEWEST "1.47"
-#define DOCKER_LIST_BYTES_MAX (16u << 20)
 #define DOCKER_ANSWER_BYTES_MAX (1u << 20)
 #define DOCKER_CALLS_MAX 4096
 #define DOCKER_ID_SIZE 72
@@ -94,8 +93,11 @@ void docker_engine_set_listener(struct docker_engine *engine, docker_engine_stat
 /* Names and ids: [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 128; anything else is DOCKER_REFUSED without being sent. All
  * return the call, never null, for docker_engine_cancel(). Cancelling does not undo what the engine has begun. */
 
-/* All containers, running or not, with this label ("name" or "name=value"; null: all). Body: JSON array. */
-struct docker_call *docker_engine_list(struct docker_engine *e, const char *label, docker_answer_cb done, void *owner);
+/* All containers, running or not, with this label ("name" or "name=value"; null: all). A JSON array, in pieces of any
+ * size and of no limited length in all, since strangers' labels are in it: discovery/docker/id_list.h. An on_piece that
+ * returns false makes it DOCKER_BAD_ANSWER. */
+struct docker_call *docker_engine_list(struct docker_engine *e, const char *label, http_piece_cb on_piece,
+                                       docker_answer_cb done, void *owner);
 struct docker_call *docker_engine_inspect(struct docker_engine *e, const char *id, docker_answer_cb done, void *owner);
 /* body: JSON, copied. name: null lets the engine choose. */
 struct docker_call *docker_engine_create(struct docker_engine *e, const char *party, const char *name,

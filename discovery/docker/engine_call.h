@@ -28,9 +28,9 @@ struct docker_call_spec {
     int64_t deadline_ms; /* 0: none (stream) */
     int64_t idle_ms;     /* 0: none */
     size_t answer_bytes_max;
-    const char *refusal;  /* static; not null: do not send, answer DOCKER_REFUSED with this */
-    http_head_cb on_head; /* stream only */
-    http_piece_cb on_piece;
+    const char *refusal;    /* static; not null: do not send, answer DOCKER_REFUSED with this */
+    http_head_cb on_head;   /* stream only */
+    http_piece_cb on_piece; /* of a 2xx answer, which has no limit then; null: it is collected */
     docker_answer_cb done;
     void *owner;
 };

@@ -135,6 +135,7 @@ enum docker_result docker_result_of(enum http_outcome outcome, int status)
         return DOCKER_TIMEOUT;
     case HTTP_OUTCOME_BAD_ANSWER:
     case HTTP_OUTCOME_TOO_LARGE:
+    case HTTP_OUTCOME_STOPPED: /* by on_piece, which could not read it */
         return DOCKER_BAD_ANSWER;
     default:
         return DOCKER_UNREACHABLE;
@@ -202,13 +203,15 @@ bool docker_answer_find_id(const struct docker_answer *answer, char id[DOCKER_ID
     return found;
 }
 
-struct docker_call *docker_engine_list(struct docker_engine *e, const char *label, docker_answer_cb done, void *owner)
+struct docker_call *docker_engine_list(struct docker_engine *e, const char *label, http_piece_cb on_piece,
+                                       docker_answer_cb done, void *owner)
 {
     struct docker_call_spec spec = { .lane = DOCKER_LANE_LOOK,
                                      .method = "GET",
                                      .what = mem_strdup("list"),
                                      .deadline_ms = LIST_DEADLINE_MS,
-                                     .answer_bytes_max = DOCKER_LIST_BYTES_MAX,
+                                     .answer_bytes_max = DOCKER_ANSWER_BYTES_MAX,
+                                     .on_piece = on_piece,
                                      .done = done,
                                      .owner = owner };
     if (!label) {

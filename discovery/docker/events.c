@@ -77,8 +77,8 @@ static bool read_container_event(const char *word, const json_t *actor, struct d
     if (!set_id(event, json_find_string(actor, "ID")))
         return error_set(error, "a container event without a container id");
     event->has_labels = true;
-    event->has_our_label =
-        json_object_get(attributes, DOCKER_LABEL_ENABLE) || json_object_get(attributes, DOCKER_LABEL_MANAGED_BY);
+    event->has_managed_label = json_object_get(attributes, DOCKER_LABEL_MANAGED_BY) != NULL;
+    event->has_our_label = event->has_managed_label || json_object_get(attributes, DOCKER_LABEL_ENABLE);
     /* A container's labels are among the attributes too, and one of these names overwrites the engine's value: it can
      * fool us about itself only. */
     event->signal = find_number(attributes, "signal", 0);

@@ -38,8 +38,9 @@ struct docker_event {
     int signal;            /* 0: unknown */
     int32_t exit_code;
     enum task_health health;
-    bool has_our_label; /* portico.enable or portico.managed-by is among the attributes */
-    bool has_labels;    /* the event carries the container's labels at all (network events do not) */
+    bool has_our_label;     /* portico.enable or portico.managed-by is among the attributes */
+    bool has_managed_label; /* portico.managed-by is */
+    bool has_labels;        /* the event carries the container's labels at all (network events do not) */
 };
 
 /* False, with the reason, when the line is not an event of the API; *out is then zero. */

@@ -1,13 +1,13 @@
 #include "discovery/docker/provider.h"
 
 #include "base/check.h"
-#include "base/json.h"
 #include "base/local_links.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "discovery/docker/container_set.h"
 #include "discovery/docker/engine.h"
 #include "discovery/docker/event_stream.h"
+#include "discovery/docker/id_list.h"
 #include "discovery/docker/label_policy.h"
 #include "discovery/provider.h"
 
@@ -18,18 +18,9 @@
 /* After a list that the engine could not give although it is reachable. */
 #define SYNC_RETRY_MS 500
 
-static const struct json_limits list_limits = {
-    .bytes_max = DOCKER_LIST_BYTES_MAX,
-    .depth_max = JSON_DEPTH_MAX,
-    .values_max = 1000000,
-};
-
-/* One after the other: the engine joins several labels of one list with AND. */
-static const char *const listed_labels[] = {
-    DOCKER_LABEL_ENABLE,
-    DOCKER_LABEL_MANAGED_BY "=" DOCKER_LABEL_MANAGED_BY_US,
-};
-#define LISTS_COUNT (sizeof listed_labels / sizeof *listed_labels)
+/* Our own first, by a label that nothing else has. One after the other: the engine joins several labels of one list with
+ * AND. */
+#define LISTS_COUNT CONTAINER_KIND_COUNT
 
 struct docker_provider {
     struct provider *provider;
@@ -42,6 +33,7 @@ struct docker_provider {
     struct label_policy policy;
     struct local_links links;
     struct docker_call *list; /* null: none under way */
+    struct id_list ids;       /* of its answer so far */
     size_t lists_done;
     bool is_syncing;
     bool sync_again; /* asked for while one was under way */
@@ -110,36 +102,37 @@ static void provider_on_retry(void *owner)
         sync_start(p);
 }
 
-static bool take_list(struct docker_provider *p, struct slice body)
+/* The kind of those in the list under way. */
+static enum container_kind listed_kind(const struct docker_provider *p)
 {
-    struct error error;
-    size_t i;
-    json_t *entry;
-    json_t *list = json_parse_bounded(body, &list_limits, &error);
-    if (!json_is_array(list)) {
-        log_warn("docker: list: %s", list ? "not a JSON array" : error.text);
-        json_decref(list);
-        return false;
-    }
-    json_array_foreach (list, i, entry) {
-        const char *id = json_find_string(entry, "Id");
-        if (id && strlen(id) <= 64 && strspn(id, "0123456789abcdef") == strlen(id))
-            container_set_list(p->set, id);
-    }
-    json_decref(list);
-    return true;
+    return p->lists_done == 0 ? CONTAINER_OWN : CONTAINER_OF_OTHERS;
+}
+
+static void on_listed_id(void *owner, const char *id)
+{
+    struct docker_provider *p = owner;
+    container_set_list(p->set, id, listed_kind(p));
+}
+
+static bool on_list_piece(void *owner, struct slice piece)
+{
+    struct docker_provider *p = owner;
+    return id_list_feed(&p->ids, piece, on_listed_id, p);
 }
 
 static void on_listed(void *owner, const struct docker_answer *answer)
 {
     struct docker_provider *p = owner;
     p->list = NULL;
-    if (docker_answer_is_ok(answer) && take_list(p, answer->body)) {
+    bool is_whole = docker_answer_is_ok(answer) && id_list_is_complete(&p->ids);
+    if (is_whole) {
         p->lists_done++;
         sync_next_list(p);
         return;
     }
-    if (!docker_answer_is_ok(answer) && answer->result != DOCKER_UNREACHABLE)
+    if (docker_answer_is_ok(answer) || answer->result == DOCKER_BAD_ANSWER)
+        log_warn("docker: list: it is not an array of containers");
+    else if (answer->result != DOCKER_UNREACHABLE)
         log_warn("docker: %s", answer->text);
     sync_abort(p);
     timer_start(&p->retry, SYNC_RETRY_MS);
@@ -147,10 +140,14 @@ static void on_listed(void *owner, const struct docker_answer *answer)
 
 static void sync_next_list(struct docker_provider *p)
 {
+    char *own = mem_printf(DOCKER_LABEL_CLUSTER "=%s", p->cluster);
+    p->ids = (struct id_list){ .state = ID_LIST_BEFORE };
     if (p->lists_done < LISTS_COUNT)
-        p->list = docker_engine_list(p->engine, listed_labels[p->lists_done], on_listed, p);
+        p->list = docker_engine_list(p->engine, listed_kind(p) == CONTAINER_OWN ? own : DOCKER_LABEL_ENABLE,
+                                     on_list_piece, on_listed, p);
     else
         sync_finish_if_done(p);
+    free(own);
 }
 
 /* ---- what the engine tells ---- */

@@ -5,7 +5,7 @@ import pytest
 
 from engine import wait_until
 from hanging_socket import HangingSocket
-from portico_run import get_once
+from portico_run import IMAGE, get_once
 
 LABELS = {"portico.enable": "true", "portico.service": "api", "portico.port": "8080", "portico.path": "/api"}
 
@@ -147,6 +147,19 @@ def test_a_half_written_endpoints_file_and_a_restart_of_control_hold_nobody_up(p
     assert get_once(p.port, "/fixed") == 200
     assert "endpoints" in p.api("/readyz")["warning"]
     assert new.id in [t["id"] for t in p.routable("new")]
+
+
+def test_strangers_with_labels_of_a_megabyte_keep_nobody_out(portico, container, client):
+    crowd = [client.containers.create(IMAGE, labels={**LABELS, "long": "x" * 1_000_000}) for _ in range(17)]
+    try:
+        container({**LABELS, "portico.service": "good", "portico.path": "/good"})
+        p = portico([])
+        p.wait_routable(1, "good")
+        p.wait_served("/good")
+        wait_until(lambda: p.api("/readyz")["docker"] == "connected", "the list is complete")
+    finally:
+        for one in crowd:
+            one.remove()
 
 
 @pytest.fixture

@@ -133,7 +133,7 @@ static void an_engine_too_old_is_refused_in_clear_words(void **state)
 {
     struct bench *b = *state;
     b->fake.api_version = "1.12";
-    wait_for_answer(b, docker_engine_list(b->engine, NULL, on_answer, b));
+    wait_for_answer(b, docker_engine_list(b->engine, NULL, NULL, on_answer, b));
     assert_int_equal(b->result, DOCKER_UNREACHABLE);
     assert_non_null(strstr(b->text, "the engine speaks API version 1.12, 1.24 or newer is needed"));
     assert_int_equal(b->fake.list_count, 0);
@@ -143,16 +143,16 @@ static void calls_fail_at_once_while_it_is_away_and_work_when_it_is_back(void **
 {
     struct bench *b = *state;
     scripted_server_refuse(&b->fake.server);
-    wait_for_answer(b, docker_engine_list(b->engine, NULL, on_answer, b)); /* asked while unknown */
+    wait_for_answer(b, docker_engine_list(b->engine, NULL, NULL, on_answer, b)); /* asked while unknown */
     assert_int_equal(b->result, DOCKER_UNREACHABLE);
     assert_int_equal(state_of(b), DOCKER_ENGINE_UNREACHABLE);
     assert_non_null(strstr(b->text, "list: the engine is unreachable: "));
     assert_non_null(strstr(b->text, b->fake.server.path));
-    wait_for_answer(b, docker_engine_list(b->engine, NULL, on_answer, b)); /* asked while unreachable */
+    wait_for_answer(b, docker_engine_list(b->engine, NULL, NULL, on_answer, b)); /* asked while unreachable */
     assert_int_equal(b->result, DOCKER_UNREACHABLE);
     scripted_server_listen_again(&b->fake.server);
     scripted_run_while(b->loop, is_unreachable, b);
-    wait_for_answer(b, docker_engine_list(b->engine, NULL, on_answer, b));
+    wait_for_answer(b, docker_engine_list(b->engine, NULL, NULL, on_answer, b));
     assert_int_equal(b->result, DOCKER_OK);
 }
 
@@ -161,7 +161,7 @@ static void a_refused_connection_of_a_call_is_noticed_before_the_next_ping(void 
     struct bench *b = *state;
     scripted_run_while(b->loop, is_unknown, b);
     scripted_server_refuse(&b->fake.server);
-    wait_for_answer(b, docker_engine_list(b->engine, NULL, on_answer, b));
+    wait_for_answer(b, docker_engine_list(b->engine, NULL, NULL, on_answer, b));
     assert_int_equal(b->result, DOCKER_UNREACHABLE);
     assert_int_equal(state_of(b), DOCKER_ENGINE_UNREACHABLE);
 }
@@ -177,7 +177,7 @@ static bool is_doubted(void *owner)
 static void a_failed_call_stops_starting_until_a_fresh_connection_answers(void **state)
 {
     struct bench *b = *state;
-    wait_for_answer(b, docker_engine_list(b->engine, NULL, on_answer, b));
+    wait_for_answer(b, docker_engine_list(b->engine, NULL, NULL, on_answer, b));
     b->fake.next_status = 500;
     wait_for_answer(b, docker_engine_start(b->engine, NULL, "abc", on_answer, b));
     assert_int_equal(b->result, DOCKER_FAILED);
@@ -251,10 +251,10 @@ static void a_long_message_keeps_its_end(void **state)
 static void each_call_asks_what_the_api_wants(void **state)
 {
     struct bench *b = *state;
-    wait_for_answer(b, docker_engine_list(b->engine, "portico.managed-by=portico", on_answer, b));
+    wait_for_answer(b, docker_engine_list(b->engine, "portico.managed-by=portico", NULL, on_answer, b));
     assert_string_equal(b->fake.last_target, "GET /v1.41/containers/json?all=1&filters="
                                              "%7B%22label%22%3A%5B%22portico.managed-by%3Dportico%22%5D%7D");
-    wait_for_answer(b, docker_engine_list(b->engine, NULL, on_answer, b));
+    wait_for_answer(b, docker_engine_list(b->engine, NULL, NULL, on_answer, b));
     assert_string_equal(b->fake.last_target, "GET /v1.41/containers/json?all=1");
     b->fake.next_answer = "{\"Id\":\"abc123\",\"Warnings\":[]}";
     b->fake.next_status = 201;

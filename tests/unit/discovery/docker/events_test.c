@@ -70,6 +70,8 @@ static void attributes_are_read(void **state)
     assert_false(parse(CONTAINER("start", "\"image\":\"x\"")).has_our_label);
     assert_true(parse(CONTAINER("start", "\"portico.enable\":\"true\"")).has_our_label);
     assert_true(parse(CONTAINER("start", "\"portico.managed-by\":\"portico\"")).has_our_label);
+    assert_true(parse(CONTAINER("start", "\"portico.managed-by\":\"portico\"")).has_managed_label);
+    assert_false(parse(CONTAINER("start", "\"portico.enable\":\"true\"")).has_managed_label);
 }
 
 static void a_network_event_names_its_container(void **state)

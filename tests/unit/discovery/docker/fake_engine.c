@@ -25,7 +25,7 @@ static void answer_or_hold(struct fake_engine *fake, struct scripted_conn *conn,
 
 static bool is_listed(const struct fake_container *container, const char *target)
 {
-    const char *label = strstr(target, "portico.enable") ? "portico.enable" : "portico.managed-by";
+    const char *label = strstr(target, "portico.enable") ? "portico.enable" : "portico.cluster";
     return container->labels && strstr(container->labels, label);
 }
 

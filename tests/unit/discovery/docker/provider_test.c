@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "discovery/docker/container_set.h"
 #include "discovery/docker/engine.h"
 #include "discovery/docker/provider.h"
 #include "discovery/provider.h"
@@ -604,6 +605,73 @@ static void a_list_that_makes_no_sense_removes_nothing_and_is_repeated(void **st
     assert_null(task(b, 1));
 }
 
+static void what_strangers_write_into_a_list_is_not_looked_at(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    size_t label_bytes = 100000; /* several pieces; no more than the socket takes at once */
+    char *label = mem_alloc(label_bytes + 1);
+    memset(label, 'x', label_bytes);
+    char *answer =
+        mem_printf("[{\"Labels\":{\"Id\":\"f\",\"long\":\"%s\"},\"Id\":\"%s\"}]", label, b->fake.containers[1].id);
+    b->fake.list_answer = answer;
+    start(b);
+    assert_non_null(task(b, 1));
+    assert_true(status_of(b).inspects_count <= 2); /* for the two lists: no id of a label is looked at */
+    b->fake.list_answer = NULL;
+    free(answer);
+    free(label);
+}
+
+static bool has_asked_fewer(void *owner)
+{
+    struct bench *b = owner;
+    return b->fake.held_count < b->wanted_looks;
+}
+
+static void an_event_does_not_wait_for_the_looks_of_a_list(void **state)
+{
+    struct bench *b = *state;
+    struct error error;
+    for (int i = 1; i <= 10; i++)
+        fake_engine_add(&b->fake, i, FOREIGN);
+    b->fake.holds_inspects = true; /* those of the list hang */
+    assert_true(b->provider.ops->start(&b->provider, &b->config, &error));
+    b->wanted_looks = CONTAINER_LOOKS_MAX;
+    scripted_run_while(b->loop, has_asked_fewer, b);
+    b->fake.holds_inspects = false;
+    fake_engine_add(&b->fake, 11, FOREIGN);
+    fake_engine_emit(&b->fake, 11, "start", "");
+    wait_for_state(b, 11, TASK_RUNNING);
+    fake_engine_emit(&b->fake, 10, "start", ""); /* it waits behind the list's looks no more */
+    wait_for_state(b, 10, TASK_RUNNING);
+    assert_int_equal(status_of(b).syncs_count, 0);
+    fake_engine_release(&b->fake);
+    wait_for_sync(b, 1);
+    for (int i = 1; i <= 11; i++)
+        assert_non_null(task(b, i));
+}
+
+static void our_own_are_asked_for_first_and_apart(void **state)
+{
+    struct bench *b = *state;
+    struct error error;
+    fake_engine_add(&b->fake, 1, OWN);
+    fake_engine_add(&b->fake, 2, FOREIGN);
+    b->fake.holds_lists = true;
+    assert_true(b->provider.ops->start(&b->provider, &b->config, &error));
+    b->wanted_looks = 1;
+    scripted_run_while(b->loop, has_asked_fewer, b);
+    assert_non_null(strstr(b->fake.last_target, "portico.cluster%3Dprod"));
+    fake_engine_release(&b->fake);
+    scripted_run_while(b->loop, has_asked_fewer, b);
+    wait_for_state(b, 1, TASK_RUNNING); /* while the list of others is on its way */
+    assert_null(task(b, 2));
+    fake_engine_release(&b->fake);
+    wait_for_sync(b, 1);
+    assert_non_null(task(b, 2));
+}
+
 static void labels_that_turn_bad_take_the_task_away(void **state)
 {
     struct bench *b = *state;
@@ -691,6 +759,9 @@ int main(void)
         TEST(a_container_that_vanishes_during_a_full_list_does_not_hold_it_up),
         TEST(a_look_that_fails_keeps_what_is_known_and_is_repeated),
         TEST(a_list_that_makes_no_sense_removes_nothing_and_is_repeated),
+        TEST(what_strangers_write_into_a_list_is_not_looked_at),
+        TEST(an_event_does_not_wait_for_the_looks_of_a_list),
+        TEST(our_own_are_asked_for_first_and_apart),
         TEST(labels_that_turn_bad_take_the_task_away),
         TEST(what_the_configuration_forbids_is_told_once_and_counts_until_it_is_allowed),
         TEST(a_line_that_is_no_event_costs_one_full_list),
