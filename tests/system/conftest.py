@@ -54,6 +54,14 @@ def try_get(port, path="/", host=None, timeout_s=30):
         return None
 
 
+def is_refused(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 60).close()
+    except ConnectionError:
+        return True
+    return False
+
+
 def read_status(pid, tid=None):
     """/proc/PID/status as a dictionary."""
     path = f"/proc/{pid}/status" if tid is None else f"/proc/{pid}/task/{tid}/status"

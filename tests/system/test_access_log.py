@@ -233,11 +233,9 @@ def test_who_was_too_slow_with_a_body_is_told(proxy, upstream, tmp_path, waits, 
     timeouts = {"bodyMs": 600_000, "streamMs": 600_000, "responseMs": 600_000, **waits}
     p = proxy([up.port], access_log=str(log), settings={"retries": 0, "timeouts": timeouts})
     peer = p.connect()
-    peer.send(request_)
+    peer.send(request_ + (body or b""))  # at once: it may be cut off before it could send more
     if body is None:
         send_until_stopped(peer)
-    else:
-        peer.send(body)
     peer.take_rest()
     peer.close()
     done.set()

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import SLOWNESS, Load, free_port, get, is_alive, read_status, try_get, wait_until
+from conftest import SLOWNESS, Load, free_port, get, is_alive, is_refused, read_status, try_get, wait_until
 from proxy_alone import OK
 from proxy_fixtures import upstream  # noqa: F401 (fixture)
 
@@ -163,14 +163,6 @@ def test_children_stop_when_the_supervisor_is_killed(portico):
     portico.send(signal.SIGKILL)
     portico.wait_exit()
     wait_until(lambda: not any(map(is_alive, children)), "both children have ended")
-
-
-def is_refused(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 60).close()
-    except ConnectionError:
-        return True
-    return False
 
 
 @pytest.fixture

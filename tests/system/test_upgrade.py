@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from conftest import OUT, free_port, get, read_status, try_get, wait_until
+from conftest import OUT, free_port, get, is_refused, read_status, try_get, wait_until
 from faults import Legitimate
 from proxy_fixtures import upstream  # noqa: F401 (fixture)
 from upgrades import Download, Programs, WebSocket, between_programs, is_streamed, proxies, streaming_task, upgrade
@@ -37,14 +37,6 @@ def serving(make_portico, backend, upstream, over, tmp_path):  # noqa: F811
     wait_until(lambda: is_streamed(p.port), "the streaming task is in rotation too")
     p.wait_metric("portico_publisher_unacked_seconds", lambda v: v == 0)  # in that of every worker
     return p, programs
-
-
-def is_refused(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 60).close()
-    except ConnectionError:
-        return True
-    return False
 
 
 def test_upgrades_under_load_fail_no_request_and_cut_no_socket(serving, over):
