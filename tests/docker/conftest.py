@@ -8,16 +8,17 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(__file__)), "system"))
 
-from engine import Engine, SharedEngine, wait_until  # noqa: E402
+from engine import Engine, wait_until  # noqa: E402
 from portico_run import IMAGE, Load, Portico, build_image  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def engine():
-    shared = SharedEngine()
-    build_image(shared.socket)
-    yield shared
-    shared.stop()
+    """One for all tests of this runner."""
+    made = Engine()
+    build_image(made.socket)
+    yield made
+    made.stop()
 
 
 @pytest.fixture

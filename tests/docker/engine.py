@@ -1,4 +1,6 @@
-"""A Docker Engine for the tests: the one that answers, or one that we start; or a private one that a test may restart."""
+"""Docker Engines for the tests. Each runner has one of its own: what others do on this machine, and tests that run side by
+side, have their containers elsewhere. A test that kills or restarts one has a further one."""
+import itertools
 import os
 import shutil
 import signal
@@ -25,28 +27,48 @@ def answers(socket_path):
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
+def free_subnet(number):
+    """The first of 10.213-252.0-249.0/24, from this number on, that no interface of the machine has: without its last byte."""
+    taken = subprocess.run(["ip", "-o", "-4", "addr"], capture_output=True, text=True, check=True).stdout
+    for n in itertools.count(number):
+        subnet = f"10.{213 + n // 250 % 40}.{n % 250}."
+        if f" {subnet}" not in taken:
+            return subnet
+
+
 class Engine:
     """dockerd with its own folders, socket and bridge, so that it disturbs no other engine of this machine."""
+
+    numbers = itertools.count()
 
     def __init__(self, live_restore=True):
         self.live_restore = live_restore
         self.root = tempfile.mkdtemp(prefix="portico-engine-")
         self.socket = os.path.join(self.root, "docker.sock")
-        self.bridge = f"br-pt{os.getpid()}"  # other runs have their own
-        subnet = f"10.{213 + os.getpid() // 250 % 40}.{os.getpid() % 250}.1/24"
+        number = next(self.numbers)
+        self.bridge = f"pt{os.getpid()}-{number}"  # other runs have their own
         self.process = None
         subprocess.run(["ip", "link", "del", self.bridge], capture_output=True)
         subprocess.run(["ip", "link", "add", self.bridge, "type", "bridge"], check=True)
-        subprocess.run(["ip", "addr", "add", subnet, "dev", self.bridge], check=True)
+        # Far from that of a run beside this one, which looks for a free one at the same time. The upper half is for networks.
+        subnet = free_subnet(37 * os.getpid() + number)
+        self.networks = f"base={subnet}128/25,size=28"
+        subprocess.run(["ip", "addr", "add", f"{subnet}1/25", "dev", self.bridge], check=True)
         subprocess.run(["ip", "link", "set", self.bridge, "up"], check=True)
+        # Our containers may speak within each of their networks and not from one to another, whatever the engine of the
+        # machine has set for all. Where bridged frames cannot be matched they are not filtered either.
+        self.forwarding = [["FORWARD", "-s", f"{subnet}0/24", "-d", f"{subnet}0/24", "-j", "DROP"],
+                           ["FORWARD", "-s", f"{subnet}0/24", "-m", "physdev", "--physdev-is-bridged", "-j", "ACCEPT"]]
+        for rule in self.forwarding:
+            subprocess.run(["iptables", "-w", "-I", *rule], capture_output=True)
         self.start()
 
     def start(self):
         self.log = open(os.path.join(self.root, "dockerd.log"), "ab")
         self.process = subprocess.Popen(
             ["dockerd", *(["--live-restore"] if self.live_restore else []), "--iptables=false", "--ip-masq=false", "--userland-proxy=false",
-             "--bridge", self.bridge, "--data-root", os.path.join(self.root, "data"), "--exec-root", os.path.join(self.root, "exec"),
-             "--pidfile", os.path.join(self.root, "pid"), "-H", f"unix://{self.socket}"],
+             "--bridge", self.bridge, "--default-address-pool", self.networks, "--data-root", os.path.join(self.root, "data"),
+             "--exec-root", os.path.join(self.root, "exec"), "--pidfile", os.path.join(self.root, "pid"), "-H", f"unix://{self.socket}"],
             stdout=self.log, stderr=self.log, start_new_session=True)
         wait_until(lambda: answers(self.socket), "private dockerd answers")
 
@@ -65,27 +87,10 @@ class Engine:
         ids = subprocess.run([*docker, "ps", "-aq"], capture_output=True, text=True).stdout.split()
         if ids:
             subprocess.run([*docker, "rm", "-f", *ids], capture_output=True)
+        subprocess.run([*docker, "network", "prune", "-f"], capture_output=True)
         self.terminate()
+        for rule in self.forwarding:
+            subprocess.run(["iptables", "-w", "-D", *rule], capture_output=True)
         subprocess.run(["ip", "link", "del", self.bridge], capture_output=True)
         # containerd of this engine ends with it; its mounts go with the last container
         shutil.rmtree(self.root, ignore_errors=True)
-
-
-class SharedEngine:
-    """The machine's engine. Started, and later stopped, only when none answers."""
-
-    socket = "/var/run/docker.sock"
-
-    def __init__(self):
-        self.process = None
-        if answers(self.socket):
-            return
-        self.root = tempfile.mkdtemp(prefix="portico-dockerd-")
-        self.log = open(os.path.join(self.root, "dockerd.log"), "wb")
-        self.process = subprocess.Popen(["dockerd"], stdout=self.log, stderr=self.log, start_new_session=True)
-        wait_until(lambda: answers(self.socket), "dockerd answers")
-
-    def stop(self):
-        if self.process:
-            self.process.terminate()
-            self.process.wait(DEADLINE_S)

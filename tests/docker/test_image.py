@@ -6,6 +6,8 @@ import image
 from engine import wait_until
 from portico_run import IMAGE
 
+pytestmark = pytest.mark.xdist_group("image")  # it is built once
+
 
 @pytest.fixture(scope="module")
 def built(engine, tmp_path_factory):

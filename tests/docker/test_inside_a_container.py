@@ -42,7 +42,7 @@ def build_hull(client):
 class Inside:
     """`portico run` in a container. Its API is asked at its address on the first of its networks."""
 
-    def __init__(self, client, directory, cluster, network, **config):
+    def __init__(self, client, docker_socket, directory, cluster, network, **config):
         os.makedirs(directory / "state", exist_ok=True)
         (directory / "portico.yaml").write_text(yaml.safe_dump({
             "stateDir": "/state", "cluster": cluster,
@@ -56,7 +56,7 @@ class Inside:
             security_opt=["seccomp=unconfined"],  # sanitizers want to choose where things are
             environment={k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")},
             volumes=[*mounts, f"{os.path.abspath(OUT)}:/build:ro", f"{directory}:/portico:ro", f"{directory}/state:/state",
-                     "/var/run/docker.sock:/var/run/docker.sock"])
+                     f"{docker_socket}:/var/run/docker.sock"])
         self.network = network
         self.container.start()
         self.container.reload()
@@ -129,13 +129,13 @@ def container(client, networks):
 
 
 @pytest.fixture
-def inside(client, tmp_path, cluster, networks, container):
+def inside(client, engine, tmp_path, cluster, networks, container):
     """inside(network, ...) -> Inside; must end with exit code 0 and no sanitizer report, before its networks go."""
     build_hull(client)
     made = []
 
     def make(network, **config):
-        made.append(Inside(client, tmp_path, cluster, network, **config))
+        made.append(Inside(client, engine.socket, tmp_path, cluster, network, **config))
         return made[-1]
 
     yield make

@@ -1,5 +1,5 @@
 """What labels may and may not do: whoever may start a container may write any. Names are those of one test, since other containers of
-the machine's engine may carry labels too."""
+the engine may carry labels too."""
 import pytest
 
 from engine import wait_until

@@ -5,6 +5,9 @@ from engine import wait_until
 from podman import Podman
 from portico_run import BACKEND
 
+# Two services have the same bridge and addresses: their tests are not run side by side.
+pytestmark = pytest.mark.xdist_group("podman")
+
 LABELS = {"portico.enable": "true", "portico.service": "api", "portico.port": "8080", "portico.path": "/api"}
 
 

@@ -8,6 +8,8 @@ import pytest
 from engine import wait_until
 from systemd import CONFIG, PROGRAM, Machine
 
+pytestmark = pytest.mark.xdist_group("systemd")  # one machine for all
+
 GOOD = """
 listeners: [{ name: http, address: "0.0.0.0:80" }]
 docker: { enabled: false }

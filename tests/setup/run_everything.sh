@@ -65,7 +65,7 @@ unit() { # KIND
 
 pytest_pairs() { # OUT FOLDER [pytest options]: two tests at a time
     [ -x "$1/portico" ] || { echo "$1/portico was not built"; return 1; }
-    tests/setup/run_pytest.sh "$@" -n 2 --dist load
+    tests/setup/run_pytest.sh "$@" -n 2 --dist loadgroup
 }
 
 # Those that measure time, or load the whole machine, run one after the other when the rest is done.
@@ -82,7 +82,7 @@ stage "unit release" unit release
 stage "coverage h1" tests/setup/coverage.sh
 [ ! -x tests/lint/run.sh ] || stage "lint" tests/lint/run.sh build/release/portico
 stage "system release" pytest_release tests/system
-[ ! -d tests/docker ] || stage "docker release" tests/setup/run_pytest.sh build/release tests/docker
+[ ! -d tests/docker ] || stage "docker release" pytest_release tests/docker
 # Two builds, three sanitizers. Nothing is measured under them: no test has to be alone.
 for build in asan+ubsan tsan; do
     kind=${build%+ubsan}
