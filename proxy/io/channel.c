@@ -13,7 +13,7 @@
 
 enum channel_result channel_broken(struct channel *ch, int cause)
 {
-    ch->broken_by = cause;
+    ch->broken_by = (int16_t)cause;
     return CHANNEL_BROKEN;
 }
 

@@ -9,6 +9,7 @@
 #define PROXY_IO_CHANNEL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -25,11 +26,11 @@ enum channel_result {
 };
 
 struct channel {
-    int fd; /* owned; -1 once closed */
-    bool is_reading, is_writing;
-    bool has_failed; /* it cannot be watched: the next receive says BROKEN */
-    bool has_more;   /* the last receive filled its buffer */
-    int broken_by;   /* errno of the last CHANNEL_BROKEN */
+    int fd;            /* owned; -1 once closed */
+    int16_t broken_by; /* errno of the last CHANNEL_BROKEN */
+    bool is_reading : 1, is_writing : 1;
+    bool has_failed : 1; /* it cannot be watched: the next receive says BROKEN */
+    bool has_more : 1;   /* the last receive filled its buffer */
     struct buffer *in, *out;
     struct event readable;
     struct event *writable; /* owned; null unless is_writing */
