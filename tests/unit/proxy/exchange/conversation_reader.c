@@ -361,7 +361,8 @@ static bool parse_status_line(struct reading *r, struct slice line, int *status)
             return violate(r, "a status");
         *status = *status * 10 + line.at[i] - '0';
     }
-    return *status >= 100 && *status <= 599 ? true : violate(r, "a status out of range");
+    /* Those beyond 599 are taken from endpoints and go on as they came. */
+    return *status >= 100 ? true : violate(r, "a status out of range");
 }
 
 static bool decide_response(struct reading *r, struct strict_head *head, int status)
