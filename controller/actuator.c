@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "discovery/revision.h"
 
 enum creation_phase {
     CREATION_ASKED = 0,
@@ -139,7 +140,9 @@ static void run_create(struct actuator *a, const struct actuator_target *target)
     snprintf(creation->service, sizeof creation->service, "%s", target->service_name);
     snprintf(creation->revision, sizeof creation->revision, "%s", target->revision);
     make_name(creation->name, target);
-    struct task_order order = { .service = target->service, .revision = target->revision, .name = creation->name };
+    struct task_order order = {
+        .service = target->service, .image_id = target->image_id, .revision = target->revision, .name = creation->name
+    };
     a->runtime->ops->create_and_start(a->runtime, &order, on_started, creation);
 }
 
@@ -154,7 +157,7 @@ static struct creation *find_unseen(const struct actuator *a, const struct actua
 {
     for (struct creation *c = a->creations; c != NULL; c = c->next)
         if (!c->is_seen && c->phase == CREATION_ASKED && strcmp(c->service, target->service_name) == 0 &&
-            (strcmp(c->revision, target->revision) != 0) == is_outdated)
+            !revision_is_same(c->revision, target->revision) == is_outdated)
             return c;
     return NULL;
 }
@@ -375,7 +378,7 @@ struct creating_count actuator_creating(const struct actuator *a, const char *se
     for (const struct creation *c = a->creations; c != NULL; c = c->next) {
         if (c->is_seen || c->phase == CREATION_CANCELLED || strcmp(c->service, service) != 0)
             continue;
-        bool is_current = strcmp(c->revision, revision) == 0;
+        bool is_current = revision_is_same(c->revision, revision);
         count.current += is_current;
         count.outdated += !is_current && c->phase == CREATION_ASKED;
         count.lingering += !is_current && c->phase != CREATION_ASKED;

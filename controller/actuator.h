@@ -43,7 +43,7 @@ void actuator_free(struct actuator *a); /* abandons what is under way; the engin
 bool actuator_is_reachable(const struct actuator *a); /* false: nothing that is asked for now would be tried */
 
 struct actuator_target {
-    const char *cluster, *service_name, *revision;
+    const char *cluster, *service_name, *revision, *image_id;
     const struct config_service *service; /* null unless something is to be created */
     int64_t stop_timeout_ms;
 };

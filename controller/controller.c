@@ -11,6 +11,7 @@
 #include "controller/actuator.h"
 #include "controller/drain_book.h"
 #include "controller/event_log.h"
+#include "controller/image_desk.h"
 #include "controller/record_book.h"
 #include "controller/service.h"
 #include "controller/task_finder.h"
@@ -32,6 +33,7 @@ struct controller {
     struct record_book *book;    /* owned */
     struct drain_book *ordered;  /* owned; drains that an operator ordered */
     struct actuator *actuator;   /* owned; null without runtime */
+    struct image_desk *images;   /* owned; null without runtime */
     struct event_log *events;    /* owned */
     struct timer tick, soon;
     bool is_started, is_soon;
@@ -101,6 +103,15 @@ static void on_outcome(void *owner, const struct actuator_outcome *outcome)
     turn_soon(c);
 }
 
+static void on_image(void *owner, const char *service, const struct image_answer *answer)
+{
+    struct controller *c = owner;
+    struct service *s = find_service(c, service);
+    if (s != NULL)
+        service_note_image(s, answer, c->events, clock_now_ms());
+    turn_soon(c);
+}
+
 static void on_tick(void *owner)
 {
     controller_tick(owner, clock_now_ms());
@@ -120,9 +131,11 @@ struct controller *controller_new(const struct controller_parts *parts)
     c->now_ms = clock_now_ms();
     c->sampled_at_ms = c->now_ms - SAMPLE_MIN_MS;
     c->events = event_log_new();
-    if (parts->runtime != NULL)
-        c->actuator = actuator_new(parts->runtime, on_outcome, c);
     c->book = record_book_new(parts->store);
+    if (parts->runtime != NULL) {
+        c->actuator = actuator_new(parts->runtime, on_outcome, c);
+        c->images = image_desk_new(parts->runtime, c->book, on_image, c);
+    }
     if (parts->loop != NULL) {
         timer_init(&c->tick, parts->loop, on_tick, c);
         timer_init(&c->soon, parts->loop, on_soon, c);
@@ -144,6 +157,8 @@ void controller_free(struct controller *c)
     }
     if (c->actuator != NULL)
         actuator_free(c->actuator);
+    if (c->images != NULL)
+        image_desk_free(c->images);
     struct service *s, *next;
     HASH_ITER (hh, c->services, s, next) {
         HASH_DEL(c->services, s);
@@ -181,12 +196,15 @@ static void take_over(struct controller *c, const struct config_service *config,
 {
     struct service *s = find_or_add_service(c, config->name, now_ms);
     struct store_record old;
+    struct store_image image;
     bool is_restored = record_book_take(c->book, config->name, &old);
     if (!is_restored)
         scaler_record(&s->scaler, s->name, s->scaler.state.desired, &old);
     s->has_record |= is_restored;
     s->is_in_config = true;
     service_set_config(s, config, is_restored ? &old : NULL, now_ms);
+    if (c->config == NULL)
+        service_recall_image(s, record_book_take_image(c->book, config->name, &image) ? &image : NULL);
     const struct scaler *new = &s->scaler;
     if (s->has_record && (old.config_desired != new->config_desired || old.config_min != new->config_min ||
                           old.config_max != new->config_max))
@@ -342,6 +360,7 @@ static void act(struct controller *c, struct service *s, struct plan *plan)
         .cluster = c->config->cluster,
         .service_name = s->name,
         .revision = s->revision,
+        .image_id = s->image.id,
         .service = s->config,
         .stop_timeout_ms = s->stop_timeout_ms,
     };
@@ -384,7 +403,7 @@ static void drop_gone_services(struct controller *c)
     HASH_ITER (hh, c->services, s, next) {
         if (!service_is_gone(s) || creating_count(c, s) > 0)
             continue;
-        if (s->has_record)
+        if (s->has_record || s->is_image_stored)
             record_book_forget(c->book, s->name);
         HASH_DEL(c->services, s);
         service_free(s);
@@ -431,6 +450,8 @@ void controller_tick(struct controller *c, int64_t now_ms)
                 adopt(c, s);
             s->is_adopted = s->watch.is_taken_over = true;
             decide(c, s);
+            if (c->images != NULL)
+                image_desk_follow(c->images, s, c->events, c->now_ms);
         }
         act(c, s, &plan);
     }

@@ -45,8 +45,8 @@ enum service_phase { SERVICE_STEADY = 0, SERVICE_CONVERGING, SERVICE_IMPAIRED, S
 const char *service_phase_to_str(enum service_phase phase);
 
 struct service_status {
-    const char *name, *host, *path, *image,
-        *policy;  /* borrowed until the next controller call; image, policy null if none */
+    const char *name, *host, *path, *image, *image_id,
+        *policy;  /* borrowed until the next controller call; image, image_id, policy null if none */
     bool managed; /* has a configuration; else discovered by labels or file only */
     int64_t desired_count, min, max;
     int64_t running_count, pending_count, healthy_count, draining_count;

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "discovery/revision.h"
+
 /* A slow starter gets more time after each try: up to eight times the grace. */
 #define NEVER_HEALTHY_GRACE_DOUBLINGS 3
 
@@ -73,7 +75,7 @@ enum standing reconciler_standing_of(const struct observed_task *t)
 
 bool reconciler_is_outdated(const struct observed_task *t, const char *revision, int64_t now_ms)
 {
-    if (strcmp(t->task->spec.revision, revision) != 0)
+    if (!revision_is_same(t->task->spec.revision, revision))
         return true;
     return t->was_healthy && !t->is_healthy && now_ms - t->unhealthy_since_ms >= RECONCILER_DOWN_REPLACE_MS;
 }
@@ -332,7 +334,7 @@ static void plan_replacement(struct planning *p)
     const struct observed_task *t = choose_leaver(p, true);
     if (t == NULL)
         return;
-    if (strcmp(t->task->spec.revision, desired->revision) != 0)
+    if (!revision_is_same(t->task->spec.revision, desired->revision))
         give_up(p, t, "replaced: revision %s -> %s", t->task->spec.revision, desired->revision);
     else
         give_up(p, t, "replaced: unhealthy for %lld s", (long long)(p->now_ms - t->unhealthy_since_ms) / 1000);
@@ -365,7 +367,7 @@ static void plan_reaping(struct planning *p)
         else
             give_up(p, t, "not healthy within %lld s of its start", (long long)grace_ms / 1000);
         p->plan->actions[p->plan->action_count - 1].is_start_failure =
-            strcmp(t->task->spec.revision, p->desired->revision) == 0;
+            revision_is_same(t->task->spec.revision, p->desired->revision);
         return;
     }
 }

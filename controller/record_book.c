@@ -1,5 +1,6 @@
 #include "controller/record_book.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +11,11 @@
 #include "base/mem.h"
 
 struct remembered {
+    char service[TASK_NAME_SIZE]; /* key */
+    bool has_record, has_image;
     struct store_record record;
-    UT_hash_handle hh; /* by record.service */
+    struct store_image image;
+    UT_hash_handle hh;
 };
 
 struct record_book {
@@ -21,12 +25,36 @@ struct record_book {
     int64_t turn_ms; /* that the writes of this turn have taken */
 };
 
+static struct remembered *find(const struct record_book *book, const char *service)
+{
+    struct remembered *r;
+    HASH_FIND_STR(book->rest, service, r);
+    return r;
+}
+
+static struct remembered *find_or_add(struct record_book *book, const char *service)
+{
+    struct remembered *r = find(book, service);
+    if (r != NULL)
+        return r;
+    r = mem_alloc(sizeof *r);
+    snprintf(r->service, sizeof r->service, "%s", service);
+    HASH_ADD_STR(book->rest, service, r);
+    return r;
+}
+
 static void on_record(void *owner, const struct store_record *record)
 {
-    struct record_book *book = owner;
-    struct remembered *r = mem_alloc(sizeof *r);
+    struct remembered *r = find_or_add(owner, record->service);
     r->record = *record;
-    HASH_ADD_STR(book->rest, record.service, r);
+    r->has_record = true;
+}
+
+static void on_image(void *owner, const struct store_image *image)
+{
+    struct remembered *r = find_or_add(owner, image->service);
+    r->image = *image;
+    r->has_image = true;
 }
 
 struct record_book *record_book_new(struct store *store)
@@ -34,7 +62,8 @@ struct record_book *record_book_new(struct store *store)
     struct record_book *book = mem_alloc(sizeof *book);
     struct error error;
     book->store = store;
-    book->is_readable = store == NULL || store->ops->load(store, on_record, book, &error);
+    book->is_readable = store == NULL || (store->ops->load(store, on_record, book, &error) &&
+                                          store->ops->load_images(store, on_image, book, &error));
     if (!book->is_readable)
         log_error("the desired state cannot be read, nothing will be started or stopped: %s", error.text);
     return book;
@@ -68,15 +97,34 @@ const char *record_book_find_problem(const struct record_book *book)
     return book->store == NULL ? NULL : book->store->ops->find_problem(book->store);
 }
 
-bool record_book_take(struct record_book *book, const char *service, struct store_record *out)
+/* What was taken is remembered no longer. */
+static void forget_taken(struct record_book *book, struct remembered *r)
 {
-    struct remembered *r;
-    HASH_FIND_STR(book->rest, service, r);
-    if (r == NULL)
-        return false;
-    *out = r->record;
+    if (r->has_record || r->has_image)
+        return;
     HASH_DEL(book->rest, r);
     free(r);
+}
+
+bool record_book_take(struct record_book *book, const char *service, struct store_record *out)
+{
+    struct remembered *r = find(book, service);
+    if (r == NULL || !r->has_record)
+        return false;
+    *out = r->record;
+    r->has_record = false;
+    forget_taken(book, r);
+    return true;
+}
+
+bool record_book_take_image(struct record_book *book, const char *service, struct store_image *out)
+{
+    struct remembered *r = find(book, service);
+    if (r == NULL || !r->has_image)
+        return false;
+    *out = r->image;
+    r->has_image = false;
+    forget_taken(book, r);
     return true;
 }
 
@@ -86,6 +134,16 @@ bool record_book_put(struct record_book *book, const struct store_record *record
         return error_set(error, "the desired state could not be read at the start");
     int64_t begun_at_ms = clock_now_ms();
     bool done = book->store == NULL || book->store->ops->put(book->store, record, error);
+    book->turn_ms += clock_now_ms() - begun_at_ms;
+    return done;
+}
+
+bool record_book_put_image(struct record_book *book, const struct store_image *image, struct error *error)
+{
+    if (!book->is_readable)
+        return error_set(error, "the desired state could not be read at the start");
+    int64_t begun_at_ms = clock_now_ms();
+    bool done = book->store == NULL || book->store->ops->put_image(book->store, image, error);
     book->turn_ms += clock_now_ms() - begun_at_ms;
     return done;
 }
@@ -110,6 +168,6 @@ void record_book_forget(struct record_book *book, const char *service)
 void record_book_forget_rest(struct record_book *book)
 {
     for (struct remembered *r = book->rest; r != NULL; r = r->hh.next)
-        record_book_forget(book, r->record.service);
+        record_book_forget(book, r->service);
     drop_rest(book);
 }

@@ -7,10 +7,12 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "discovery/revision.h"
 
 #define DEFAULT_DELAY_MS 30000 /* of a service whose configuration we no longer have */
 #define DEFAULT_TUNNEL_DELAY_MS 600000
 #define IMPAIRED_FAILURES 2 /* one failure is an accident */
+#define IMAGE_SHOWN "%.19s" /* "sha256:" and 12 digits */
 
 static const char *const phase_names[] = { "steady", "converging", "impaired" };
 static_assert(sizeof phase_names / sizeof phase_names[0] == SERVICE_PHASE_COUNT, "one name each");
@@ -38,16 +40,43 @@ void service_free(struct service *s)
     free(s);
 }
 
-void service_set_config(struct service *s, const struct config_service *config, const struct store_record *record,
-                        int64_t now_ms)
+/* To be called when the definition or the image may be another. */
+static void set_revision(struct service *s)
 {
     char revision[TASK_REVISION_SIZE];
-    runtime_revision_of(config, revision);
-    if (strcmp(revision, s->revision) != 0) {
-        snprintf(s->revision, sizeof s->revision, "%s", revision);
+    revision_make(s->definition, s->image.id, revision);
+    if (!revision_is_same(revision, s->revision)) {
         s->backoff = (struct start_backoff){ .total_count = s->backoff.total_count };
         s->scaler.state.saturated_rate = 0; /* what the old tasks could do says nothing about the new ones */
     }
+    snprintf(s->revision, sizeof s->revision, "%s", revision);
+}
+
+static void set_definition(struct service *s, const struct config_service *config)
+{
+    char definition[TASK_REVISION_SIZE];
+    runtime_definition_of(config, definition);
+    if (strcmp(definition, s->definition) == 0) {
+        image_pin_doubt(&s->image);
+        return;
+    }
+    snprintf(s->definition, sizeof s->definition, "%s", definition);
+    image_pin_begin(&s->image);
+    set_revision(s);
+}
+
+void service_recall_image(struct service *s, const struct store_image *image)
+{
+    bool is_of_definition = image != NULL && strcmp(image->definition, s->definition) == 0;
+    s->is_image_stored = image != NULL;
+    image_pin_recall(&s->image, is_of_definition ? image->image_id : NULL);
+    set_revision(s);
+}
+
+void service_set_config(struct service *s, const struct config_service *config, const struct store_record *record,
+                        int64_t now_ms)
+{
+    set_definition(s, config);
     struct store_record running;
     if (record == NULL && s->config != NULL) {
         scaler_record(&s->scaler, s->name, s->scaler.state.desired, &running);
@@ -65,7 +94,7 @@ void service_retire(struct service *s, struct event_log *events, int64_t now_ms)
     if (s->config != NULL)
         event_log_add(events, s->name, "removed from the configuration: its tasks are drained");
     s->config = NULL;
-    s->revision[0] = '\0';
+    s->definition[0] = s->revision[0] = '\0';
     s->is_deploying = false;
     s->backoff = (struct start_backoff){ .total_count = s->backoff.total_count };
     scaler_retire(&s->scaler, now_ms);
@@ -83,6 +112,7 @@ bool service_is_gone(const struct service *s)
 
 void service_begin_turn(struct service *s)
 {
+    snprintf(s->counted_revision, sizeof s->counted_revision, "%s", s->revision);
     task_watch_begin_turn(&s->watch);
 }
 
@@ -121,6 +151,14 @@ void service_note_failed_start(struct service *s, const char *what, struct event
                    (double)(s->backoff.next_start_at_ms - now_ms) / 1000, what);
 }
 
+static void note_missing_image(struct service *s, const char *text, struct event_log *events, int64_t now_ms)
+{
+    char what[480];
+    s->backoff.is_image_missing = true;
+    snprintf(what, sizeof what, "the image is missing: %s", text);
+    service_note_failed_start(s, what, events, now_ms);
+}
+
 struct loss_report {
     struct service *service;
     struct event_log *events;
@@ -141,7 +179,7 @@ static void on_loss(void *owner, const struct task_loss *loss)
         event_log_add(report->events, s->name, "%s: somebody had it stopped", what);
         return;
     }
-    bool is_current = strcmp(loss->revision, s->revision) == 0;
+    bool is_current = revision_is_same(loss->revision, s->revision);
     if (is_current && loss->lived_ms < SERVICE_PROVEN_MS) {
         service_note_failed_start(s, what, report->events, report->now_ms);
         return;
@@ -169,6 +207,76 @@ void service_end_turn(struct service *s, struct event_log *events, int64_t now_m
     forgive(s, now_ms);
 }
 
+static void settle_image(struct service *s, const char *id, struct event_log *events)
+{
+    const char *name = s->config->image;
+    const struct task_counts *counts = &s->watch.counts;
+    bool is_known = s->image.id[0] != '\0', is_running = counts->managed_running + counts->managed_pending > 0;
+    if (is_known && strcmp(s->image.id, id) != 0)
+        event_log_add(events, s->name, "image %s moved from " IMAGE_SHOWN " to " IMAGE_SHOWN "%s", name, s->image.id,
+                      id, is_running ? ", rolling" : "");
+    else if (!is_known)
+        log_info("service %s: image %s is %s", s->name, name, id);
+    image_pin_settle(&s->image, id);
+    s->backoff.is_image_missing = false;
+    set_revision(s);
+}
+
+bool service_follow_image(struct service *s, struct event_log *events, int64_t now_ms)
+{
+    char id[TASK_IMAGE_ID_SIZE];
+    if (s->image.phase == IMAGE_LOOKING) {
+        switch (image_pin_look(s->watch.observed, s->watch.observed_count, s->definition, id)) {
+        case IMAGE_SIGHT_ONE:
+            settle_image(s, id, events);
+            break;
+        case IMAGE_SIGHT_SEVERAL:
+            image_pin_settle(&s->image, "");
+            event_log_warn(events, s->name,
+                           "its tasks run different images of the name %s; when the configuration is read again they"
+                           " are brought to one",
+                           s->config->image);
+            break;
+        default:
+            image_pin_doubt(&s->image);
+        }
+    }
+    bool is_waiting = s->image.id[0] == '\0' && now_ms < s->backoff.next_start_at_ms;
+    return s->image.phase == IMAGE_DUE && image_pin_is_open(&s->image, s->scaler.state.desired) && !is_waiting;
+}
+
+/* No answer is no reason to replace a task, nor to have none. */
+static void keep_image(struct service *s, const struct image_answer *answer, struct event_log *events)
+{
+    bool is_missing = answer->result == RUNTIME_IMAGE_MISSING, is_told = is_missing && s->backoff.is_image_missing;
+    image_pin_settle(&s->image, "");
+    if (is_told) /* by the creation that failed */
+        return;
+    if (s->image.id[0] == '\0')
+        event_log_warn(events, s->name, "cannot tell which image %s is, tasks are created by its name: %s",
+                       s->config->image, answer->text);
+    else
+        event_log_warn(events, s->name, "%s %s%s, tasks are created from " IMAGE_SHOWN " as before: %s",
+                       is_missing ? "image" : "cannot tell whether image", s->config->image,
+                       is_missing ? " is missing" : " has moved", s->image.id, answer->text);
+}
+
+void service_note_image(struct service *s, const struct image_answer *answer, struct event_log *events, int64_t now_ms)
+{
+    if (s->config == NULL || !image_pin_awaits(&s->image, answer->question))
+        return;
+    bool is_untried = answer->result == RUNTIME_UNREACHABLE;
+    if (answer->result == RUNTIME_OK) {
+        settle_image(s, answer->id, events);
+    } else if (is_untried || (answer->result == RUNTIME_IMAGE_MISSING && s->image.id[0] == '\0')) {
+        image_pin_doubt(&s->image); /* and is asked again */
+        if (!is_untried)
+            note_missing_image(s, answer->text, events, now_ms);
+    } else {
+        keep_image(s, answer, events);
+    }
+}
+
 /* With the time that its checks need to notice. A retired service has no task that is waited for. */
 static int64_t start_grace_of(const struct config_service *config)
 {
@@ -183,7 +291,7 @@ void service_plan(struct service *s, const struct service_means *means, int64_t 
     struct desired_service desired = {
         .count = s->scaler.state.desired,
         .revision = s->revision,
-        .may_create = s->config != NULL && means->has_runtime,
+        .may_create = s->config != NULL && means->has_runtime && image_pin_lets_create(&s->image),
         .is_unreachable = !means->is_reachable,
         .creating_count = means->creating.current,
         .creating_outdated_count = means->creating.outdated,
@@ -250,13 +358,13 @@ void service_note_outcome(struct service *s, const struct actuator_outcome *outc
         log_info("service %s: a creation came to nothing: %s", s->name, outcome->text);
         return;
     }
-    char what[480];
-    s->backoff.is_image_missing = outcome->result == RUNTIME_IMAGE_MISSING;
-    if (s->backoff.is_image_missing)
-        snprintf(what, sizeof what, "the image is missing: %s", outcome->text);
-    else
-        snprintf(what, sizeof what, "%s", outcome->text);
-    service_note_failed_start(s, what, events, now_ms);
+    if (outcome->result == RUNTIME_IMAGE_MISSING) {
+        note_missing_image(s, outcome->text, events, now_ms);
+        image_pin_doubt(&s->image); /* the name may stand for one that is there */
+        return;
+    }
+    s->backoff.is_image_missing = false;
+    service_note_failed_start(s, outcome->text, events, now_ms);
 }
 
 static enum service_phase phase_of(const struct service *s, int64_t creating_count)
@@ -271,7 +379,8 @@ static enum service_phase phase_of(const struct service *s, int64_t creating_cou
     if (s->backoff.is_image_missing || s->backoff.failure_count >= IMPAIRED_FAILURES)
         return counts->managed_healthy < desired || s->is_deploying ? SERVICE_IMPAIRED : SERVICE_CONVERGING;
     bool is_steady = counts->managed_healthy == desired && counts->on_their_way == 0 && creating_count == 0 &&
-                     counts->managed_draining == 0 && counts->managed_ended == 0 && counts->other_revision == 0;
+                     counts->managed_draining == 0 && counts->managed_ended == 0 && counts->other_revision == 0 &&
+                     !image_pin_is_open(&s->image, desired) && strcmp(s->counted_revision, s->revision) == 0;
     return is_steady ? SERVICE_STEADY : SERVICE_CONVERGING;
 }
 
@@ -303,6 +412,7 @@ void service_fill_status(const struct service *s, int64_t creating_count, int64_
         .host = config != NULL ? config->host : s->host,
         .path = config != NULL ? config->path : s->path,
         .image = config != NULL ? config->image : NULL,
+        .image_id = config != NULL && s->image.id[0] != '\0' ? s->image.id : NULL,
         .policy = s->scaler.policy != NULL ? s->scaler.policy->name : NULL,
         .managed = config != NULL,
         .phase = phase_of(s, creating_count),

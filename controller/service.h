@@ -17,6 +17,7 @@
 #include "controller/actuator.h"
 #include "controller/controller.h"
 #include "controller/event_log.h"
+#include "controller/image_pin.h"
 #include "controller/outage.h"
 #include "controller/reconciler.h"
 #include "controller/scaler.h"
@@ -34,16 +35,20 @@ struct start_backoff {
 };
 
 struct service {
-    char name[TASK_NAME_SIZE];           /* key */
-    const struct config_service *config; /* borrowed from the controller's configuration; null unless managed */
-    char revision[TASK_REVISION_SIZE];   /* "" unless managed */
+    char name[TASK_NAME_SIZE];                 /* key */
+    const struct config_service *config;       /* borrowed from the controller's configuration; null unless managed */
+    char definition[TASK_REVISION_SIZE];       /* "" unless managed */
+    char revision[TASK_REVISION_SIZE];         /* of definition and image; "" unless managed */
+    char counted_revision[TASK_REVISION_SIZE]; /* that watch.counts are about */
+    struct image_pin image;
     int64_t stop_timeout_ms, deregistration_delay_ms,
         tunnel_deregistration_delay_ms; /* kept when the configuration goes */
     bool is_adopted;                    /* what ran before us has been taken into account */
     bool is_deploying;                  /* tasks of another revision are being replaced */
     bool is_store_refusing;             /* a decision could not be made durable; said once */
     bool is_in_config;                  /* while a new configuration is taken over */
-    bool has_record;                    /* the store remembers something */
+    bool has_record;                    /* the store remembers what is desired */
+    bool is_image_stored;               /* and the image */
     struct scaler scaler;
     struct task_watch watch;
     struct start_backoff backoff;
@@ -58,6 +63,8 @@ void service_free(struct service *s);
 /* record: what the store remembers; null: nothing, or the service is known already. */
 void service_set_config(struct service *s, const struct config_service *config, const struct store_record *record,
                         int64_t now_ms);
+/* At the first configuration of this process, after it was set. image: what the store remembers; null: nothing. */
+void service_recall_image(struct service *s, const struct store_image *image);
 void service_retire(struct service *s, struct event_log *events, int64_t now_ms);
 
 bool service_is_managed(const struct service *s);
@@ -67,6 +74,19 @@ bool service_is_gone(const struct service *s); /* nothing is wanted and nothing 
 void service_begin_turn(struct service *s);
 void service_see_task(struct service *s, const struct task *task, const struct task_facts *facts, int64_t now_ms);
 void service_end_turn(struct service *s, struct event_log *events, int64_t now_ms);
+
+/* ---- its image ---- */
+
+/* Looks at what runs where nothing else tells. True: the engine should be asked now what the image's name stands for. */
+bool service_follow_image(struct service *s, struct event_log *events, int64_t now_ms);
+struct image_answer {
+    uint32_t question;
+    enum runtime_result result;
+    const char *id, *text; /* as of runtime_ops.resolve */
+};
+void service_note_image(struct service *s, const struct image_answer *answer, struct event_log *events, int64_t now_ms);
+
+/* ---- a plan ---- */
 
 /* What there is to act with. */
 struct service_means {

@@ -7,6 +7,7 @@
 #include <uthash.h>
 
 #include "base/mem.h"
+#include "discovery/revision.h"
 
 struct watched_task {
     char id[TASK_ID_SIZE]; /* key */
@@ -130,7 +131,7 @@ static void count_task(struct task_counts *counts, const struct task *task, cons
     counts->managed_ended += task->spec.state == TASK_STOPPED || task->spec.state == TASK_STOPPING;
     counts->on_their_way += is_active && !is_healthy;
     counts->occupied += is_active && is_occupied;
-    bool is_current = strcmp(t->revision, revision) == 0;
+    bool is_current = revision_is_same(t->revision, revision);
     counts->other_revision += is_active && !is_current;
     counts->current_healthy += is_healthy && is_current;
 }
@@ -206,7 +207,7 @@ bool task_watch_has_proven(const struct task_watch *w, const char *revision, int
                            int64_t now_ms)
 {
     for (const struct watched_task *t = w->tasks; t != NULL; t = t->hh.next)
-        if (t->is_managed && t->is_seen && t->is_healthy && strcmp(t->revision, revision) == 0 &&
+        if (t->is_managed && t->is_seen && t->is_healthy && revision_is_same(t->revision, revision) &&
             t->first_seen_at_ms >= since_ms && now_ms - t->healthy_since_ms >= duration_ms)
             return true;
     return false;

@@ -19,6 +19,7 @@
 #define TASK_HOST_SIZE 1024  /* "a.example,b.example" */
 #define TASK_PATH_SIZE 256
 #define TASK_REVISION_SIZE 36
+#define TASK_IMAGE_ID_SIZE 72
 #define TASK_PROXY_PROTOCOL_SIZE 4
 #define TASK_PROBLEM_SIZE 160
 #define TASK_WORDS_SIZE 160 /* what a check said */
@@ -43,6 +44,7 @@ struct task_spec {
         [TASK_HOST_SIZE]; /* routes asked for, hosts with commas between (config/form.h); both empty: the service's own routes only; else an */
     char path[TASK_PATH_SIZE];                     /* empty host means "*" and an empty path "/" */
     char revision[TASK_REVISION_SIZE];             /* what our own containers were created from; empty for others */
+    char image_id[TASK_IMAGE_ID_SIZE];             /* of our own: the image that it runs; empty: not known */
     char proxy_protocol[TASK_PROXY_PROTOCOL_SIZE]; /* "off", "v1", "v2"; empty: not said */
     bool managed;                                  /* created by this installation of Portico */
     char problem[TASK_PROBLEM_SIZE];               /* why no request can be sent to it as it is; empty: it is usable */

@@ -173,6 +173,7 @@ static void terminate_texts(struct task_spec *spec)
     spec->host[sizeof spec->host - 1] = '\0';
     spec->path[sizeof spec->path - 1] = '\0';
     spec->revision[sizeof spec->revision - 1] = '\0';
+    spec->image_id[sizeof spec->image_id - 1] = '\0';
     spec->proxy_protocol[sizeof spec->proxy_protocol - 1] = '\0';
     spec->check.path[sizeof spec->check.path - 1] = '\0';
     spec->problem[sizeof spec->problem - 1] = '\0';
@@ -188,12 +189,13 @@ static bool specs_equal(const struct task_spec *a, const struct task_spec *b)
 {
     return strcmp(a->name, b->name) == 0 && strcmp(a->service, b->service) == 0 &&
            strcmp(a->address, b->address) == 0 && strcmp(a->host, b->host) == 0 && strcmp(a->path, b->path) == 0 &&
-           strcmp(a->revision, b->revision) == 0 && strcmp(a->proxy_protocol, b->proxy_protocol) == 0 &&
-           a->managed == b->managed && a->weight == b->weight && a->state == b->state &&
-           a->has_engine_health == b->has_engine_health && a->engine_health == b->engine_health &&
-           a->started_at_wall_us == b->started_at_wall_us && a->exit_code == b->exit_code &&
-           a->start_period_ms == b->start_period_ms && checks_equal(&a->check, &b->check) &&
-           a->is_signalled == b->is_signalled && strcmp(a->problem, b->problem) == 0;
+           strcmp(a->revision, b->revision) == 0 && strcmp(a->image_id, b->image_id) == 0 &&
+           strcmp(a->proxy_protocol, b->proxy_protocol) == 0 && a->managed == b->managed && a->weight == b->weight &&
+           a->state == b->state && a->has_engine_health == b->has_engine_health &&
+           a->engine_health == b->engine_health && a->started_at_wall_us == b->started_at_wall_us &&
+           a->exit_code == b->exit_code && a->start_period_ms == b->start_period_ms &&
+           checks_equal(&a->check, &b->check) && a->is_signalled == b->is_signalled &&
+           strcmp(a->problem, b->problem) == 0;
 }
 
 static bool has_room(const struct task_registry *r, bool is_managed)

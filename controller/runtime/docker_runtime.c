@@ -11,6 +11,7 @@
 #include "controller/runtime/last_words.h"
 #include "discovery/docker/engine.h"
 #include "discovery/docker/labels.h"
+#include "discovery/revision.h"
 
 #define LAST_LINES 20
 
@@ -20,7 +21,8 @@ struct docker_runtime;
  *
  *   create_and_start:  create -> start -> done          stop:    inspect -> stop -> done
  *                          \        \-> remove -> done   remove:  inspect [-> logs] -> remove -> done
- *                           \-> remove -> done (cancelled) */
+ *                           \-> remove -> done (cancelled)
+ *   resolve:  inspect the image -> done */
 struct flight {
     struct docker_runtime *runtime;
     struct flight *prev, *next;
@@ -62,6 +64,7 @@ static json_t *labels_of(const struct task_order *order, const char *cluster, co
     json_object_set_new(labels, DOCKER_LABEL_PORT, json_string(port));
     json_object_set_new(labels, DOCKER_LABEL_REVISION, json_string(order->revision));
     json_object_set_new(labels, DOCKER_LABEL_PROOF, json_string(proof));
+    json_object_set_new(labels, DOCKER_LABEL_IMAGE, json_string(order->service->image));
     return labels;
 }
 
@@ -86,7 +89,7 @@ char *docker_runtime_body(const struct task_order *order, const char *cluster, c
 {
     const struct config_service *service = order->service;
     json_t *body = json_object();
-    json_object_set_new(body, "Image", json_string(service->image));
+    json_object_set_new(body, "Image", json_string(order->image_id[0] != '\0' ? order->image_id : service->image));
     if (service->command_count > 0) {
         json_t *command = json_array();
         for (size_t i = 0; i < service->command_count; i++)
@@ -235,6 +238,27 @@ static void docker_create_and_start(struct runtime *runtime, const struct task_o
     free(body);
 }
 
+static void on_image(void *owner, const struct docker_answer *answer)
+{
+    struct flight *f = owner;
+    if (answer->result != DOCKER_OK) {
+        flight_finish(f, answer->result == DOCKER_NOT_FOUND ? RUNTIME_IMAGE_MISSING : result_of(answer), answer->text);
+        return;
+    }
+    json_t *image = json_parse_bounded(answer->body, &json_limits_default, NULL);
+    bool is_found = revision_read_image_id(json_find_string(image, "Id"), f->task_id);
+    json_decref(image);
+    flight_finish(f, is_found ? RUNTIME_OK : RUNTIME_FAILED,
+                  is_found ? "" : "the engine's answer to an inspect of the image holds no id");
+}
+
+static void docker_resolve(struct runtime *runtime, const char *image, runtime_start_cb done, void *owner)
+{
+    struct flight *f = flight_new(runtime, "", owner);
+    f->started = done;
+    f->call = docker_engine_inspect_image(f->runtime->engine, image, on_image, f);
+}
+
 static void docker_cancel_start(struct runtime *runtime, const void *owner)
 {
     for (struct flight *f = ((struct docker_runtime *)runtime)->flights; f != NULL; f = f->next)
@@ -348,6 +372,7 @@ const struct runtime_ops runtime_ops_docker = {
     .name = "docker",
     .summary = "containers of one Docker Engine",
     .create_and_start = docker_create_and_start,
+    .resolve = docker_resolve,
     .cancel_start = docker_cancel_start,
     .stop = docker_stop,
     .remove = docker_remove,

@@ -1,7 +1,7 @@
 /* docker_runtime: tasks as containers of one Docker Engine. The create body is built from the validated definition and
  * from nothing else: no privileges, no host paths, no host namespaces. A container is stopped or removed only after an
- * inspect of exactly that id has proven that it is ours (discovery/docker/ownership.h). Control thread only. Units as the Engine wants them: bytes,
- * seconds. */
+ * inspect of exactly that id has proven that it is ours (discovery/docker/ownership.h). Control thread only. Units as
+ * the Engine wants them: bytes, seconds. */
 #ifndef CONTROLLER_RUNTIME_DOCKER_RUNTIME_H
 #define CONTROLLER_RUNTIME_DOCKER_RUNTIME_H
 

@@ -35,7 +35,7 @@ static uint64_t hash_number(uint64_t hash, int64_t number)
     return hash_text(hash, text);
 }
 
-void runtime_revision_of(const struct config_service *service, char out[TASK_REVISION_SIZE])
+void runtime_definition_of(const struct config_service *service, char out[TASK_REVISION_SIZE])
 {
     uint64_t hash = hash_text(UINT64_C(0xcbf29ce484222325), service->image);
     hash = hash_number(hash, (int64_t)service->command_count);

@@ -29,11 +29,12 @@ const char *runtime_result_to_str(enum runtime_result result);
 /* What to start. Everything is borrowed for the duration of the call. */
 struct task_order {
     const struct config_service *service;
+    const char *image_id; /* what the service's image stands for; "" when that is not known: its name is gone by */
     const char *revision;
     const char *name; /* of the container; unique */
 };
 
-/* id: the new task's, empty when none exists. text: never null; the engine's words when it failed; of a removal
+/* id: the new task's, or the image's; empty when there is none. text: never null; the engine's words when it failed; of a removal
  * that worked how the task had ended and its last lines, empty when it ended as ordered. Both valid during the callback.
  */
 typedef void (*runtime_start_cb)(void *owner, enum runtime_result result, const char *id, const char *text);
@@ -48,6 +49,8 @@ struct runtime_ops {
     /* A task that could be created and not started is removed again before the answer. */
     void (*create_and_start)(struct runtime *runtime, const struct task_order *order, runtime_start_cb done,
                              void *owner);
+    /* Which image this name stands for now: "sha256:<64 digits>". Not there: RUNTIME_IMAGE_MISSING. */
+    void (*resolve)(struct runtime *runtime, const char *image, runtime_start_cb done, void *owner);
     /* The creation whose callback has this owner. What has not been started yet will not be: it answers
      * RUNTIME_CANCELLED when it is gone. Otherwise it goes on as if nothing had been said. */
     void (*cancel_start)(struct runtime *runtime, const void *owner);
@@ -67,8 +70,9 @@ RUNTIME_LIST(RUNTIME_DECLARE)
 extern const struct runtime_ops *const runtime_list[];
 extern const size_t runtime_list_count;
 
-/* Changes whenever a task would have to be created anew: hash of image, command, environment, port, cpu and memory.
- * Counts, timeouts, routes and health checks are not part of it. */
-void runtime_revision_of(const struct config_service *service, char out[TASK_REVISION_SIZE]);
+/* The definition in a revision (discovery/revision.h). Changes whenever a task would have to be created anew: hash of
+ * the image's name, command, environment, port, cpu and memory. Counts, timeouts, routes and health checks are not part
+ * of it. */
+void runtime_definition_of(const struct config_service *service, char out[TASK_REVISION_SIZE]);
 
 #endif

@@ -25,6 +25,21 @@ static bool refuse_put(struct store *store, const struct store_record *record, s
     return refuse(error);
 }
 
+static bool refuse_load_images(struct store *store, store_image_cb each, void *owner, struct error *error)
+{
+    (void)store;
+    (void)each;
+    (void)owner;
+    return refuse(error);
+}
+
+static bool refuse_put_image(struct store *store, const struct store_image *image, struct error *error)
+{
+    (void)store;
+    (void)image;
+    return refuse(error);
+}
+
 static bool refuse_load_drains(struct store *store, store_drain_cb each, void *owner, struct error *error)
 {
     (void)store;
@@ -72,6 +87,8 @@ struct store *store_unavailable(void)
         .summary = "refuses everything",
         .load = refuse_load,
         .put = refuse_put,
+        .load_images = refuse_load_images,
+        .put_image = refuse_put_image,
         .remove = refuse_remove,
         .load_drains = refuse_load_drains,
         .put_drain = refuse_put_drain,

@@ -1,6 +1,7 @@
 /* store: what must survive a restart: for each service, the desired count and the limits that someone or a scaling
- * policy set; the tasks that an operator took out of rotation; and the key that proves which containers are ours. Control thread only; calls may wait for the disk. A
- * put or remove that returned true is durable.
+ * policy set, and the image that its tasks are created from; the tasks that an operator took out of rotation; and the
+ * key that proves which containers are ours. Control thread only; calls may wait for the disk. A put or remove that
+ * returned true is durable.
  *
  * To add one: write store/store_<name>.c with `const struct store_ops store_ops_<name>`, add one X() below; the
  * conformance test (tests/unit/controller/store_all_test.c) then runs it. */
@@ -27,6 +28,15 @@ struct store_record {
 
 typedef void (*store_record_cb)(void *owner, const struct store_record *record);
 
+/* What the image's name in this definition of the service stood for when the engine was asked last. */
+struct store_image {
+    char service[TASK_NAME_SIZE];
+    char definition[TASK_REVISION_SIZE]; /* controller/runtime/runtime.h */
+    char image_id[TASK_IMAGE_ID_SIZE];
+};
+
+typedef void (*store_image_cb)(void *owner, const struct store_image *image);
+
 struct store_drain {
     char task_id[TASK_ID_SIZE];
     char provider[TASK_NAME_SIZE]; /* whose full lists say whether the task still exists */
@@ -47,7 +57,10 @@ struct store_ops {
     struct store *(*open)(const char *state_dir, struct error *error);
     bool (*load)(struct store *store, store_record_cb each, void *owner, struct error *error);
     bool (*put)(struct store *store, const struct store_record *record, struct error *error); /* adds or replaces */
-    bool (*remove)(struct store *store, const char *service, struct error *error); /* true too when there was none */
+    bool (*load_images)(struct store *store, store_image_cb each, void *owner, struct error *error);
+    bool (*put_image)(struct store *store, const struct store_image *image, struct error *error); /* by service */
+    /* Record and image of the service; true too when there was none. */
+    bool (*remove)(struct store *store, const char *service, struct error *error);
     bool (*load_drains)(struct store *store, store_drain_cb each, void *owner, struct error *error);
     bool (*put_drain)(struct store *store, const struct store_drain *drain, struct error *error); /* by task_id */
     bool (*remove_drain)(struct store *store, const char *task_id, struct error *error);

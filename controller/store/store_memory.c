@@ -10,6 +10,8 @@ struct store_memory {
     struct store base;            /* first */
     struct store_record *records; /* owned */
     size_t count;
+    struct store_image *images; /* owned */
+    size_t image_count;
     struct store_drain *drains; /* owned */
     size_t drain_count;
 };
@@ -54,13 +56,47 @@ static bool memory_put(struct store *store, const struct store_record *record, s
     return true;
 }
 
+static bool memory_load_images(struct store *store, store_image_cb each, void *owner, struct error *error)
+{
+    (void)error;
+    struct store_memory *m = (struct store_memory *)store;
+    for (size_t i = 0; i < m->image_count; i++)
+        each(owner, &m->images[i]);
+    return true;
+}
+
+static struct store_image *find_image(const struct store_memory *m, const char *service)
+{
+    for (size_t i = 0; i < m->image_count; i++)
+        if (strcmp(m->images[i].service, service) == 0)
+            return &m->images[i];
+    return NULL;
+}
+
+static bool memory_put_image(struct store *store, const struct store_image *image, struct error *error)
+{
+    struct store_memory *m = (struct store_memory *)store;
+    if (image->service[0] == '\0' || image->definition[0] == '\0' || image->image_id[0] == '\0')
+        return error_set(error, "an image needs a service, its definition and an id");
+    struct store_image *old = find_image(m, image->service);
+    if (old == NULL) {
+        m->images = mem_grow_array(m->images, m->image_count + 1, sizeof *m->images);
+        old = &m->images[m->image_count++];
+    }
+    *old = *image;
+    return true;
+}
+
 static bool memory_remove(struct store *store, const char *service, struct error *error)
 {
     (void)error;
     struct store_memory *m = (struct store_memory *)store;
     struct store_record *old = find(m, service);
+    struct store_image *image = find_image(m, service);
     if (old != NULL)
         *old = m->records[--m->count];
+    if (image != NULL)
+        *image = m->images[--m->image_count];
     return true;
 }
 
@@ -123,6 +159,7 @@ static void memory_close(struct store *store)
 {
     struct store_memory *m = (struct store_memory *)store;
     free(m->drains);
+    free(m->images);
     free(m->records);
     free(m);
 }
@@ -133,6 +170,8 @@ const struct store_ops store_ops_memory = {
     .open = memory_open,
     .load = memory_load,
     .put = memory_put,
+    .load_images = memory_load_images,
+    .put_image = memory_put_image,
     .remove = memory_remove,
     .load_drains = memory_load_drains,
     .put_drain = memory_put_drain,

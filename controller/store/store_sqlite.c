@@ -11,13 +11,14 @@
 #include "base/mem.h"
 #include "controller/store/state_folder.h"
 #include "controller/store/store.h"
+#include "discovery/revision.h"
 
 struct store_sqlite {
     struct store base; /* first */
     struct state_folder folder;
     char *file; /* owned; for messages */
     sqlite3 *db;
-    sqlite3_stmt *put, *remove, *put_drain, *remove_drain;
+    sqlite3_stmt *put, *remove, *put_image, *remove_image, *put_drain, *remove_drain;
     struct error problem; /* of find_problem */
 };
 
@@ -30,6 +31,8 @@ static const char *const migrations[] = {
     ("CREATE TABLE drains (task TEXT PRIMARY KEY NOT NULL, provider TEXT NOT NULL, ordered INTEGER NOT NULL)"
      " WITHOUT ROWID; PRAGMA user_version = 2;"),
     "CREATE TABLE ownership (key BLOB NOT NULL, claims_hold_before INTEGER NOT NULL); PRAGMA user_version = 3;",
+    ("CREATE TABLE images (service TEXT PRIMARY KEY NOT NULL, definition TEXT NOT NULL, image TEXT NOT NULL)"
+     " WITHOUT ROWID; PRAGMA user_version = 4;"),
 };
 #define VERSION_OF_OWNERSHIP 3
 _Static_assert(sizeof migrations / sizeof migrations[0] == STORE_SQLITE_VERSION, "one for each version");
@@ -55,6 +58,8 @@ static void sqlite_close(struct store *store)
         leave_log_alone(s);
     sqlite3_finalize(s->put);
     sqlite3_finalize(s->remove);
+    sqlite3_finalize(s->put_image);
+    sqlite3_finalize(s->remove_image);
     sqlite3_finalize(s->put_drain);
     sqlite3_finalize(s->remove_drain);
     sqlite3_close(s->db);
@@ -92,6 +97,8 @@ static bool prepare(struct store_sqlite *s, struct error *error)
         { &s->put, "INSERT OR REPLACE INTO services (service, desired, min, max, config_desired, config_min,"
                    " config_max, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" },
         { &s->remove, "DELETE FROM services WHERE service = ?1" },
+        { &s->put_image, "INSERT OR REPLACE INTO images (service, definition, image) VALUES (?1, ?2, ?3)" },
+        { &s->remove_image, "DELETE FROM images WHERE service = ?1" },
         { &s->put_drain, "INSERT OR REPLACE INTO drains (task, provider, ordered) VALUES (?1, ?2, ?3)" },
         { &s->remove_drain, "DELETE FROM drains WHERE task = ?1" },
     };
@@ -244,6 +251,30 @@ static bool sqlite_load(struct store *store, store_record_cb each, void *owner, 
                      take_record, &reader, error);
 }
 
+struct image_reader {
+    store_image_cb each;
+    void *owner;
+};
+
+static bool take_image(sqlite3_stmt *row, void *reader)
+{
+    const struct image_reader *r = reader;
+    struct store_image image;
+    if (!read_text(row, 0, image.service, sizeof image.service) ||
+        !read_text(row, 1, image.definition, sizeof image.definition) ||
+        !revision_read_image_id((const char *)sqlite3_column_text(row, 2), image.image_id))
+        return false;
+    r->each(r->owner, &image);
+    return true;
+}
+
+static bool sqlite_load_images(struct store *store, store_image_cb each, void *owner, struct error *error)
+{
+    struct image_reader reader = { each, owner };
+    return read_rows((struct store_sqlite *)store, "SELECT service, definition, image FROM images ORDER BY service",
+                     take_image, &reader, error);
+}
+
 struct drain_reader {
     store_drain_cb each;
     void *owner;
@@ -310,6 +341,12 @@ static void ignore_record(void *owner, const struct store_record *record)
     (void)record;
 }
 
+static void ignore_image(void *owner, const struct store_image *image)
+{
+    (void)owner;
+    (void)image;
+}
+
 static void ignore_drain(void *owner, const struct store_drain *drain)
 {
     (void)owner;
@@ -321,6 +358,7 @@ static bool check_rows(struct store_sqlite *s, struct error *error)
 {
     struct ownership ownership;
     return sqlite_load(&s->base, ignore_record, NULL, error) &&
+           sqlite_load_images(&s->base, ignore_image, NULL, error) &&
            sqlite_load_drains(&s->base, ignore_drain, NULL, error) &&
            sqlite_load_ownership(&s->base, &ownership, error);
 }
@@ -357,10 +395,22 @@ static bool remove_by_key(struct store_sqlite *s, sqlite3_stmt *statement, const
     return finish(s, statement, "cannot be written", error);
 }
 
+static bool sqlite_put_image(struct store *store, const struct store_image *image, struct error *error)
+{
+    struct store_sqlite *s = (struct store_sqlite *)store;
+    if (image->service[0] == '\0' || image->definition[0] == '\0' || image->image_id[0] == '\0')
+        return error_set(error, "an image needs a service, its definition and an id");
+    bool bound = sqlite3_bind_text(s->put_image, 1, image->service, -1, SQLITE_TRANSIENT) == SQLITE_OK &&
+                 sqlite3_bind_text(s->put_image, 2, image->definition, -1, SQLITE_TRANSIENT) == SQLITE_OK &&
+                 sqlite3_bind_text(s->put_image, 3, image->image_id, -1, SQLITE_TRANSIENT) == SQLITE_OK;
+    return bound ? finish(s, s->put_image, "cannot be written", error) : refuse(s, error, "cannot be written");
+}
+
+/* Killed in between, what is left is of a service that is in no configuration: the next start removes it. */
 static bool sqlite_remove(struct store *store, const char *service, struct error *error)
 {
     struct store_sqlite *s = (struct store_sqlite *)store;
-    return remove_by_key(s, s->remove, service, error);
+    return remove_by_key(s, s->remove, service, error) && remove_by_key(s, s->remove_image, service, error);
 }
 
 static bool sqlite_put_drain(struct store *store, const struct store_drain *d, struct error *error)
@@ -387,6 +437,8 @@ const struct store_ops store_ops_sqlite = {
     .open = sqlite_open,
     .load = sqlite_load,
     .put = sqlite_put,
+    .load_images = sqlite_load_images,
+    .put_image = sqlite_put_image,
     .remove = sqlite_remove,
     .load_drains = sqlite_load_drains,
     .put_drain = sqlite_put_drain,

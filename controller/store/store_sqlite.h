@@ -7,6 +7,6 @@
 #define CONTROLLER_STORE_STORE_SQLITE_H
 
 #define STORE_SQLITE_FILE "portico.db"
-#define STORE_SQLITE_VERSION 3 /* PRAGMA user_version; an older file is migrated, a newer one refused */
+#define STORE_SQLITE_VERSION 4 /* PRAGMA user_version; an older file is migrated, a newer one refused */
 
 #endif

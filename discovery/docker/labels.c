@@ -7,6 +7,7 @@
 #include "discovery/docker/address.h"
 #include "discovery/docker/engine_time.h"
 #include "discovery/docker/health_labels.h"
+#include "discovery/revision.h"
 
 #include <ctype.h>
 #include <signal.h>
@@ -28,7 +29,7 @@ static const char *const known_labels[] = {
     DOCKER_LABEL_ENABLE,         DOCKER_LABEL_SERVICE,        DOCKER_LABEL_PORT,        DOCKER_LABEL_HOST,
     DOCKER_LABEL_PATH,           DOCKER_LABEL_WEIGHT,         DOCKER_LABEL_MANAGED_BY,  DOCKER_LABEL_CLUSTER,
     DOCKER_LABEL_REVISION,       DOCKER_LABEL_PROXY_PROTOCOL, DOCKER_LABEL_HEALTH_PATH, DOCKER_LABEL_HEALTH_INTERVAL,
-    DOCKER_LABEL_HEALTH_TIMEOUT, DOCKER_LABEL_PROOF,          DOCKER_LABEL_NETWORK,
+    DOCKER_LABEL_HEALTH_TIMEOUT, DOCKER_LABEL_PROOF,          DOCKER_LABEL_NETWORK,     DOCKER_LABEL_IMAGE,
 };
 
 static const char alphanumeric[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
@@ -214,16 +215,18 @@ static bool read_check(struct reading *r)
     return docker_health_labels_read(r->labels, &r->spec->check, &reason) || refuse(r, reason.text);
 }
 
+/* One of an earlier version does not say of which image it is: the engine does. */
 static bool read_revision(struct reading *r)
 {
     const char *revision;
+    revision_read_image_id(json_find_string(r->root, "Image"), r->spec->image_id);
     if (!find_label(r, DOCKER_LABEL_REVISION, &revision))
         return false;
     if (!revision)
         return true;
     if (!word_is_valid(revision, sizeof r->spec->revision))
         return refuse_label(r, DOCKER_LABEL_REVISION, revision, "at most 35 letters and digits");
-    memcpy(r->spec->revision, revision, strlen(revision) + 1);
+    revision_make(revision, r->spec->image_id, r->spec->revision);
     return true;
 }
 

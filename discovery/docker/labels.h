@@ -9,8 +9,9 @@
  *     portico.port          port inside the container; may be left out when the image exposes exactly one
  *     portico.host          route, several with commas between; default: no route of its own
  *     portico.path          route's path prefix; default "/"
- *     portico.weight        1..1000       portico.revision=<what it was created from>
+ *     portico.weight        1..1000       portico.revision=<what it was created from>   discovery/revision.h
  *                                         portico.proof=<that we did>   discovery/docker/ownership.h
+ *                                         portico.image=<its name>      for people: it is created by the image's id
  *     portico.network       of its networks the one where it is reached, with or without compose's project; default:
  *                           discovery/docker/address.h
  *     portico.proxy-protocol  off, v1 or v2: the header that it wants in front of each connection
@@ -43,6 +44,7 @@
 #define DOCKER_LABEL_CLUSTER "portico.cluster"
 #define DOCKER_LABEL_REVISION "portico.revision"
 #define DOCKER_LABEL_PROOF "portico.proof"
+#define DOCKER_LABEL_IMAGE "portico.image"
 #define DOCKER_SERVICE_UNKNOWN "?" /* of a container of ours whose own label does not tell; no service can have it */
 
 struct local_links; /* base/local_links.h */

@@ -41,6 +41,7 @@ def downgrade_state(p):
     """As the version before proofs left it."""
     db = sqlite3.connect(os.path.join(p.config["stateDir"], "portico.db"))
     db.execute("DROP TABLE ownership")
+    db.execute("DROP TABLE images")
     db.execute("PRAGMA user_version = 2")
     db.commit()
     db.close()

@@ -58,6 +58,7 @@ static void tell_registry(struct world *w, const struct world_container *c)
     snprintf(spec.name, sizeof spec.name, "%s", c->name);
     snprintf(spec.service, sizeof spec.service, "%s", c->service);
     snprintf(spec.revision, sizeof spec.revision, "%s", c->revision);
+    snprintf(spec.image_id, sizeof spec.image_id, "%s", c->image_id);
     snprintf(spec.problem, sizeof spec.problem, "%s", c->problem);
     spec.started_at_wall_us = c->started_at_ms * 1000;
     if (c->state == CONTAINER_RUNNING && c->problem[0] == '\0')
@@ -69,7 +70,8 @@ static void tell_registry(struct world *w, const struct world_container *c)
 static bool has_op(const struct world *w, size_t container)
 {
     for (size_t i = 0; i < WORLD_OPS_MAX; i++)
-        if (w->ops[i].is_live && w->ops[i].kind != OP_CREATE && w->ops[i].container == container)
+        if (w->ops[i].is_live && w->ops[i].kind != OP_CREATE && w->ops[i].kind != OP_RESOLVE &&
+            w->ops[i].container == container)
             return true;
     return false;
 }
@@ -154,6 +156,19 @@ static void world_create_and_start(struct runtime *runtime, const struct task_or
     snprintf(op->wanted.name, sizeof op->wanted.name, "%s", order->name);
     snprintf(op->wanted.service, sizeof op->wanted.service, "%s", order->service->name);
     snprintf(op->wanted.revision, sizeof op->wanted.revision, "%s", order->revision);
+    snprintf(op->wanted.image_id, sizeof op->wanted.image_id, "%s",
+             order->image_id[0] != '\0' ? order->image_id : w->image_id);
+    op->started = done;
+    op->owner = owner;
+}
+
+static void world_resolve(struct runtime *runtime, const char *image, runtime_start_cb done, void *owner)
+{
+    struct world *w = world_of(runtime);
+    (void)image;
+    world_check_reachable(w);
+    struct world_op *op = add_op(w, OP_RESOLVE, 20);
+    w->resolve_calls++;
     op->started = done;
     op->owner = owner;
 }
@@ -241,6 +256,7 @@ static const struct runtime_ops world_runtime_ops = {
     .name = "world",
     .summary = "a fake engine",
     .create_and_start = world_create_and_start,
+    .resolve = world_resolve,
     .cancel_start = world_cancel_start,
     .is_reachable = world_is_reachable,
     .stop = world_stop,
@@ -255,6 +271,14 @@ static void answer_start(struct world_op *op, enum runtime_result result, const 
     op->is_live = false;
     if (last.started != NULL)
         last.started(last.owner, result, id, text);
+}
+
+static void finish_resolve(struct world *w, struct world_op *op)
+{
+    if (w->is_image_missing)
+        answer_start(op, RUNTIME_IMAGE_MISSING, "", "inspect image web:2: 404: No such image: web:2");
+    else
+        answer_start(op, w->resolve_result, w->resolve_result == RUNTIME_OK ? w->image_id : "", "inspect image web:2");
 }
 
 static void finish_create(struct world *w, struct world_op *op)
@@ -311,6 +335,10 @@ static void finish_start(struct world *w, struct world_op *op)
 
 static void finish_op(struct world *w, struct world_op *op)
 {
+    if (op->kind == OP_RESOLVE) {
+        finish_resolve(w, op);
+        return;
+    }
     if (op->kind == OP_CREATE || op->kind == OP_START) {
         if (op->kind == OP_CREATE)
             finish_create(w, op);
@@ -441,6 +469,7 @@ void world_init(struct world *w)
         .config = { .cluster = (char *)"test", .service_count = 1 },
     };
     w->config.services = &w->service;
+    world_move_image(w, 'a');
     w->store = store_ops_memory.open("", NULL);
     clock_set_fake(w->now_ms * 1000);
 }
@@ -459,6 +488,12 @@ void world_scale_by_rate(struct world *w, double target, int64_t min, int64_t ma
     w->service.scaling = (struct config_scaling){
         .enabled = true, .min = min, .max = max, .requests_per_second_per_task = target, .scale_in_cooldown_ms = 15000
     };
+}
+
+void world_move_image(struct world *w, char digit)
+{
+    snprintf(w->image_id, sizeof w->image_id, "sha256:");
+    memset(w->image_id + strlen("sha256:"), digit, 64);
 }
 
 void world_add_services(struct world *w, size_t count)

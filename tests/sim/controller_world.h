@@ -21,6 +21,7 @@ enum container_state { CONTAINER_CREATED = 0, CONTAINER_RUNNING, CONTAINER_EXITE
 
 struct world_container {
     char id[TASK_ID_SIZE], name[TASK_NAME_SIZE], service[TASK_NAME_SIZE], revision[TASK_REVISION_SIZE];
+    char image_id[TASK_IMAGE_ID_SIZE];
     bool is_managed;
     size_t service_index; /* in the configuration of then; WORLD_SERVICES_MAX: not in it */
     enum container_state state;
@@ -55,7 +56,7 @@ enum trouble {
     TROUBLE_COUNT
 };
 
-enum op_kind { OP_CREATE = 0, OP_START, OP_STOP, OP_REMOVE };
+enum op_kind { OP_CREATE = 0, OP_START, OP_STOP, OP_REMOVE, OP_RESOLVE };
 
 struct world_op {
     bool is_live, is_cancelled;
@@ -77,13 +78,15 @@ struct world {
     int64_t trouble_percent;                        /* of the creations */
     int64_t blind_until_ms;                         /* no probe answers before */
     bool is_image_missing, is_never_healthy, is_engine_hung;
-    bool is_engine_away; /* cannot be reached */
-    int64_t lifetime_ms; /* of new containers; -1: for ever */
+    char image_id[TASK_IMAGE_ID_SIZE];  /* what every image's name stands for */
+    enum runtime_result resolve_result; /* OK: it can be asked */
+    bool is_engine_away;                /* cannot be reached */
+    int64_t lifetime_ms;                /* of new containers; -1: for ever */
     struct world_container containers[WORLD_CONTAINERS_MAX];
     size_t container_count;
     struct world_op ops[WORLD_OPS_MAX];
     struct runtime runtime; /* the engine is reached from it by container_of */
-    uint64_t create_calls, stop_calls, remove_calls, made_count;
+    uint64_t create_calls, stop_calls, remove_calls, resolve_calls, made_count;
     bool hides_unusable;     /* a planted fault: the registry is not told of UNUSABLE containers */
     bool forgets_unanswered; /* a planted fault: a create without answer is told as one that failed */
     /* data plane */
@@ -124,6 +127,7 @@ void world_init(struct world *w); /* service "web" of 1 task, no scaling, nothin
 void world_fini(struct world *w);
 void world_scale_by_rate(struct world *w, double target, int64_t min, int64_t max); /* before world_start */
 
+void world_move_image(struct world *w, char digit); /* every name stands for the image of 64 such digits from now on */
 void world_add_services(struct world *w, size_t count); /* s0, s1, ... like `service`, instead of it */
 bool world_is_up(const struct world *w, const struct world_container *c); /* it would answer requests */
 

@@ -54,7 +54,7 @@ static void a_service_is_shown_with_null_for_what_is_unknown(void **state)
     assert_true(json_is_null(json_object_get(service, "policy")));
     assert_true(json_is_null(json_object_get(service, "requestsPerSecond")));
     assert_true(json_is_null(json_object_get(service, "lastDecisionAt")));
-    assert_int_equal(json_object_size(service), 22);
+    assert_int_equal(json_object_size(service), 23);
     json_decref(document);
 
     fake.services[0].has_traffic = true;
@@ -143,7 +143,7 @@ static void a_task_is_found_by_id_or_by_a_unique_prefix(void **state)
     assert_string_equal(json_string_value(json_object_get(document, "provider")), "docker");
     assert_true(json_is_null(json_object_get(document, "inFlight")));
     assert_string_equal(json_string_value(json_object_get(document, "healthReason")), "status 200 in 2 ms");
-    assert_int_equal(json_object_size(document), 17);
+    assert_int_equal(json_object_size(document), 18);
     json_decref(document);
     fake.plane_knows = true;
     fake.endpoint_traffic.in_flight = 3;

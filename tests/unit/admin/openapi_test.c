@@ -72,7 +72,7 @@ static void every_reference_has_a_schema(void **state)
     assert_true(json_object_size(schemas) >= 12);
     check_references(document, schemas);
     json_t *service = json_object_get(json_object_get(schemas, "Service"), "properties");
-    assert_int_equal(json_object_size(service), 22);
+    assert_int_equal(json_object_size(service), 23);
     json_t *rate = json_object_get(service, "requestsPerSecond");
     assert_true(json_is_true(json_object_get(rate, "nullable")));
     json_decref(document);

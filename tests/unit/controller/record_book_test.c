@@ -55,6 +55,21 @@ static void a_record_is_taken_once(void **state)
     assert_int_equal(stored_count(), 2);
 }
 
+static void an_image_is_taken_once_and_apart_from_the_record(void **state)
+{
+    (void)state;
+    struct store_image image = { .service = "web", .definition = "3f2a", .image_id = "sha256:00" }, taken;
+    struct store_record r;
+    assert_true(store->ops->put_image(store, &image, NULL));
+    struct record_book *book = record_book_new(store);
+    assert_true(record_book_take(book, "web", &r));
+    assert_true(record_book_take_image(book, "web", &taken));
+    assert_string_equal(taken.image_id, "sha256:00");
+    assert_false(record_book_take_image(book, "web", &taken));
+    assert_false(record_book_take_image(book, "api", &taken));
+    record_book_free(book);
+}
+
 static void what_nobody_takes_is_forgotten_for_good(void **state)
 {
     (void)state;
@@ -146,6 +161,7 @@ int main(void)
         TEST(a_turn_has_no_more_time_for_writes_once_they_were_slow),
         TEST(what_nobody_takes_is_forgotten_for_good),
         TEST(a_store_that_cannot_be_read_is_not_written_to),
+        TEST(an_image_is_taken_once_and_apart_from_the_record),
         TEST(without_a_store_nothing_is_remembered_and_nothing_refused),
     };
     log_init("test", LOG_LEVEL_ERROR);

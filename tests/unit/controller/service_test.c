@@ -26,6 +26,7 @@ static int set_up(void **state)
     events = event_log_new();
     s = service_new("web", 0);
     service_set_config(s, &config, NULL, 0);
+    image_pin_settle(&s->image, "");
     return 0;
 }
 

@@ -15,10 +15,12 @@ static char *command[] = { (char *)"serve", (char *)"--name=\"x\"" };
 static struct config_env environment[] = { { (char *)"MODE", (char *)"a=b\n" } };
 static struct config_service service;
 static const struct ownership ownership = { .key = "a key" };
+static const char *image_id;
 
 static int set_up(void **state)
 {
     (void)state;
+    image_id = "";
     service = (struct config_service){ .name = (char *)"web",
                                        .image = (char *)"web:1",
                                        .command = command,
@@ -34,7 +36,7 @@ static int set_up(void **state)
 
 static json_t *body_of(const char *network, bool publish)
 {
-    struct task_order order = { .service = &service, .revision = "abc", .name = "n" };
+    struct task_order order = { .service = &service, .image_id = image_id, .revision = "abc", .name = "n" };
     char *text = docker_runtime_body(&order, "prod", &ownership, network, publish);
     json_t *body = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     free(text);
@@ -51,15 +53,25 @@ static void the_body_is_the_definition_and_nothing_else(void **state)
                     &(struct ownership_claim){
                         .cluster = "prod", .name = "n", .service = "web", .revision = "abc", .port = "8080" },
                     proof);
-    json_t *expected =
-        json_pack("{s:s, s:[s,s], s:[s], s:{s:s, s:s, s:s, s:s, s:s, s:s}, s:{s:{}}, s:i, s:{s:i, s:i, s:{s:s}}}",
-                  "Image", "web:1", "Cmd", "serve", "--name=\"x\"", "Env", "MODE=a=b\n", "Labels", "portico.managed-by",
-                  "portico", "portico.cluster", "prod", "portico.service", "web", "portico.port", "8080",
-                  "portico.revision", "abc", "portico.proof", proof, "ExposedPorts", "8080/tcp", "StopTimeout", 3,
-                  "HostConfig", "CpuShares", 256, "Memory", 67108864, "RestartPolicy", "Name", "no");
+    json_t *expected = json_pack(
+        "{s:s, s:[s,s], s:[s], s:{s:s, s:s, s:s, s:s, s:s, s:s, s:s}, s:{s:{}}, s:i, s:{s:i, s:i, s:{s:s}}}", "Image",
+        "web:1", "Cmd", "serve", "--name=\"x\"", "Env", "MODE=a=b\n", "Labels", "portico.managed-by", "portico",
+        "portico.cluster", "prod", "portico.service", "web", "portico.port", "8080", "portico.revision", "abc",
+        "portico.proof", proof, "portico.image", "web:1", "ExposedPorts", "8080/tcp", "StopTimeout", 3, "HostConfig",
+        "CpuShares", 256, "Memory", 67108864, "RestartPolicy", "Name", "no");
     assert_non_null(expected);
     assert_true(json_equal(body, expected));
     json_decref(expected);
+    json_decref(body);
+}
+
+static void a_known_image_is_asked_for_by_its_id_and_its_name_stays_readable(void **state)
+{
+    (void)state;
+    image_id = "sha256:0123";
+    json_t *body = body_of(NULL, false);
+    assert_string_equal(json_string_value(json_object_get(body, "Image")), "sha256:0123");
+    assert_string_equal(json_string_value(json_object_get(json_object_get(body, "Labels"), "portico.image")), "web:1");
     json_decref(body);
 }
 
@@ -142,6 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_body_is_the_definition_and_nothing_else),
+        TEST(a_known_image_is_asked_for_by_its_id_and_its_name_stays_readable),
         TEST(limits_that_are_not_set_are_not_sent),
         TEST(one_cpu_unit_becomes_two_shares),
         TEST(network_and_published_ports_are_passed_on),

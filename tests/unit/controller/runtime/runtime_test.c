@@ -25,8 +25,8 @@ static struct config_service service_of(void)
 static bool is_same_revision(const struct config_service *a, const struct config_service *b)
 {
     char x[TASK_REVISION_SIZE], y[TASK_REVISION_SIZE];
-    runtime_revision_of(a, x);
-    runtime_revision_of(b, y);
+    runtime_definition_of(a, x);
+    runtime_definition_of(b, y);
     return strcmp(x, y) == 0;
 }
 
@@ -67,7 +67,7 @@ static void how_many_and_how_they_are_reached_does_not(void **state)
     b.health_check.interval_ms = 7;
     assert_true(is_same_revision(&a, &b));
     char revision[TASK_REVISION_SIZE];
-    runtime_revision_of(&a, revision);
+    runtime_definition_of(&a, revision);
     assert_int_equal(strlen(revision), 16);
 }
 

@@ -266,6 +266,41 @@ static void drains_survive_a_reopen_as_promised(const struct store_ops *ops)
     ops->close(store);
 }
 
+static void read_image(void *owner, const struct store_image *image)
+{
+    struct store_image *last = owner;
+    assert_string_equal(last->service, ""); /* there is one at most */
+    *last = *image;
+}
+
+static void an_image_is_put_by_service_survives_as_promised_and_goes_with_it(const struct store_ops *ops)
+{
+    struct error error;
+    struct store *store = ops->open(directory, &error);
+    struct store_image none = { .service = "web" }, image = { .service = "web", .definition = "3f2a" };
+    assert_false(store->ops->put_image(store, &none, &error));
+    for (int digit = 'a'; digit <= 'b'; digit++) { /* the last counts */
+        snprintf(image.image_id, sizeof image.image_id, "sha256:");
+        memset(image.image_id + strlen("sha256:"), digit, 64);
+        assert_true(store->ops->put_image(store, &image, &error));
+    }
+    if (ops->survives_reopen) {
+        ops->close(store);
+        store = ops->open(directory, &error);
+    }
+    struct store_image found = { .service = "" };
+    assert_true(store->ops->load_images(store, read_image, &found, &error));
+    assert_string_equal(found.service, "web");
+    assert_string_equal(found.definition, "3f2a");
+    assert_string_equal(found.image_id, image.image_id);
+    assert_int_equal(load(store).count, 0); /* it says nothing of what is desired */
+    assert_true(store->ops->remove(store, "web", &error));
+    found = (struct store_image){ .service = "" };
+    assert_true(store->ops->load_images(store, read_image, &found, &error));
+    assert_string_equal(found.service, "");
+    ops->close(store);
+}
+
 static void one_that_cannot_be_opened_promises_nothing(void **state)
 {
     (void)state;
@@ -306,6 +341,7 @@ EACH(drains_are_put_loaded_and_removed_by_task)
 EACH(drains_and_services_are_kept_apart)
 EACH(a_drain_of_no_task_is_refused)
 EACH(drains_survive_a_reopen_as_promised)
+EACH(an_image_is_put_by_service_survives_as_promised_and_goes_with_it)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(every_##name, set_up, tear_down)
 
@@ -322,6 +358,7 @@ int main(void)
         TEST(drains_and_services_are_kept_apart),
         TEST(a_drain_of_no_task_is_refused),
         TEST(drains_survive_a_reopen_as_promised),
+        TEST(an_image_is_put_by_service_survives_as_promised_and_goes_with_it),
         cmocka_unit_test(one_that_cannot_be_opened_promises_nothing),
     };
     return cmocka_run_group_tests_name("every store", tests, NULL, NULL);

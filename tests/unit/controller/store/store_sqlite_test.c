@@ -84,7 +84,7 @@ static void a_file_of_a_newer_version_is_refused_and_left_alone(void **state)
 {
     (void)state;
     run_sql("CREATE TABLE things (a); PRAGMA user_version = 7;");
-    check_refused("has version 7, this portico reads version 3");
+    check_refused("has version 7, this portico reads version 4");
     run_sql("INSERT INTO things VALUES (1);");
 }
 
@@ -180,6 +180,15 @@ static void a_record_that_portico_cannot_have_written_is_not_believed(void **sta
     struct store *store = open_store();
     store->ops->close(store);
     run_sql("INSERT INTO services VALUES ('web', -5, 0, 0, 0, 0, 0, 0);");
+    check_refused("did not write");
+}
+
+static void an_image_that_portico_cannot_have_written_is_not_believed(void **state)
+{
+    (void)state;
+    struct store *store = open_store();
+    store->ops->close(store);
+    run_sql("INSERT INTO images VALUES ('web', '3f2a', 'web:1');");
     check_refused("did not write");
 }
 
@@ -367,6 +376,7 @@ int main(void)
         TEST(a_table_of_somebody_else_is_refused),
         TEST(a_record_that_portico_cannot_have_written_is_not_believed),
         TEST(a_drain_that_portico_cannot_have_written_is_not_believed),
+        TEST(an_image_that_portico_cannot_have_written_is_not_believed),
         TEST(the_directory_is_made_private_when_missing),
         TEST(an_acknowledged_put_survives_kill_9),
         TEST(a_place_of_an_earlier_version_holds_the_claims_of_what_is_older),

@@ -84,6 +84,33 @@ static void a_container_says_which_proxy_header_it_wants(void **state)
     }
 }
 
+#define IMAGE_DIGITS "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void our_own_container_says_which_image_it_is_of_or_the_engine_does(void **state)
+{
+    struct docker_container seen;
+    struct error warning;
+    (void)state;
+    static const struct {
+        const char *label, *image, *revision, *image_id;
+    } cases[] = {
+        { "3f2a", "sha256:" IMAGE_DIGITS, "3f2a-0123456789abcdef", "sha256:" IMAGE_DIGITS },
+        { "3f2a", "web:1", "3f2a", "" }, /* of an engine that gives a name */
+        { "3f2a-00", "sha256:" IMAGE_DIGITS, "3f2a-00", "sha256:" IMAGE_DIGITS },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *labels = mem_printf(OWN ",\"portico.revision\":\"%s\",\"portico.image\":\"web:1\"", cases[i].label);
+        char *plain = inspect(labels, RUNNING, "", BRIDGE, "");
+        char *json = mem_printf("{\"Image\":\"%s\",%s", cases[i].image, plain + 1);
+        free(plain);
+        free(labels);
+        assert_int_equal(parse(json, &here, &seen, &warning), DOCKER_VERDICT_TASK);
+        assert_string_equal(warning.text, "");
+        assert_string_equal(seen.spec.revision, cases[i].revision);
+        assert_string_equal(seen.spec.image_id, cases[i].image_id);
+    }
+}
+
 static void our_own_container_carries_its_revision_and_no_route(void **state)
 {
     struct docker_container seen;
@@ -607,6 +634,7 @@ int main(void)
         cmocka_unit_test(a_foreign_container_becomes_a_task),
         cmocka_unit_test(a_container_says_which_proxy_header_it_wants),
         cmocka_unit_test(our_own_container_carries_its_revision_and_no_route),
+        cmocka_unit_test(our_own_container_says_which_image_it_is_of_or_the_engine_does),
         cmocka_unit_test(our_own_container_is_a_task_whatever_is_wrong_with_it),
         cmocka_unit_test(our_own_container_in_a_strange_state_is_there_at_least),
         cmocka_unit_test(an_images_own_labels_have_no_say_in_our_containers),
