@@ -244,7 +244,7 @@ static void arm_retry(struct container_set *set, int64_t at_ms)
 }
 
 /* Later again, more and more slowly. */
-static void put_off(struct container *c, const char *why)
+static void put_off(struct container *c)
 {
     int64_t delay_ms = RETRY_MS;
     for (unsigned i = 0; i < c->failed_looks && delay_ms < RETRY_SLOWEST_MS; i++)
@@ -253,7 +253,6 @@ static void put_off(struct container *c, const char *why)
     c->look = LOOK_FAILED;
     c->retry_at_ms = clock_now_ms() + (delay_ms < RETRY_SLOWEST_MS ? delay_ms : RETRY_SLOWEST_MS);
     arm_retry(c->set, c->retry_at_ms);
-    warn_once(c, "", why);
     keep_known(c);
 }
 
@@ -282,7 +281,8 @@ static void take_inspected(struct container *c, struct slice body, struct slice 
     if (verdict == DOCKER_VERDICT_UNREADABLE) {
         if (seen.spec.managed && !task_registry_find(c->set->parts.registry, c->id))
             apply(c, &seen);
-        put_off(c, warning.text);
+        warn_once(c, "", warning.text);
+        put_off(c);
         return;
     }
     set_lender(c, seen.lender);
@@ -309,14 +309,12 @@ static void take_inspected(struct container *c, struct slice body, struct slice 
 static void take_failure(struct container *c, const struct docker_answer *answer)
 {
     struct container_set *set = c->set;
-    if (answer->result != DOCKER_UNREACHABLE) {
-        put_off(c, answer->text);
-        return;
-    }
-    c->look = LOOK_FAILED;
-    c->retry_at_ms = 0; /* once it is there again */
-    arm_retry(set, clock_now_ms() + RETRY_MS);
-    set->parts.on_lost(set->parts.owner);
+    bool is_lost = answer->result == DOCKER_UNREACHABLE; /* which has been said */
+    if (!is_lost)
+        warn_once(c, "", answer->text);
+    put_off(c);
+    if (is_lost)
+        set->parts.on_lost(set->parts.owner);
 }
 
 static void on_inspected(void *owner, const struct docker_answer *answer)
@@ -377,10 +375,8 @@ static void set_on_retry(void *owner)
     int64_t now_ms = clock_now_ms();
     set->retry_at_ms = 0;
     docker_engine_status(set->parts.engine, &engine);
-    if (engine.state != DOCKER_ENGINE_REACHABLE) {
-        arm_retry(set, now_ms + RETRY_MS);
-        return;
-    }
+    if (engine.state != DOCKER_ENGINE_REACHABLE)
+        return; /* container_set_look_again() goes on */
     HASH_ITER (hh, set->containers, c, next) {
         if (c->look == LOOK_FAILED && c->retry_at_ms <= now_ms)
             look(c, LOOK_FOR_LIST);
@@ -544,6 +540,16 @@ void container_set_enforce_policy(struct container_set *set)
         const struct task *task = task_registry_find(set->parts.registry, c->id);
         if (task && !task->spec.managed && !label_policy_may_join(set->parts.scope.policy, task->spec.service))
             remove_task(c); /* the next look says why */
+    }
+}
+
+void container_set_look_again(struct container_set *set)
+{
+    struct container *c, *next;
+    HASH_ITER (hh, set->containers, c, next) {
+        c->failed_looks = 0;
+        if (c->look == LOOK_FAILED)
+            look(c, LOOK_FOR_LIST);
     }
 }
 

@@ -54,6 +54,9 @@ void container_set_set_joinable(struct container_set *set, struct joinable_servi
 /* Others' tasks in services that the scope's policy has closed go at once, whether the engine answers now or not. */
 void container_set_enforce_policy(struct container_set *set);
 
+/* The engine is back: what it could not answer is asked at once. */
+void container_set_look_again(struct container_set *set);
+
 void container_set_take_event(struct container_set *set, const struct docker_event *event);
 
 /* A full list: begin, every id of the list, and, once settled, end, which forgets those that were not listed. The

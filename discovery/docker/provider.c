@@ -1,11 +1,13 @@
 #include "discovery/docker/provider.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/local_links.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "discovery/docker/container_set.h"
 #include "discovery/docker/engine.h"
+#include "discovery/docker/engine_call.h"
 #include "discovery/docker/event_stream.h"
 #include "discovery/docker/id_list.h"
 #include "discovery/docker/label_policy.h"
@@ -14,9 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* After a list that the engine could not give although it is reachable. */
-#define SYNC_RETRY_MS 500
 
 /* Our own first, by a label that nothing else has. One after the other: the engine joins several labels of one list with
  * AND. */
@@ -39,6 +38,9 @@ struct docker_provider {
     bool sync_again; /* asked for while one was under way */
     uint64_t syncs_count;
     struct timer retry;
+    unsigned failed_syncs;  /* in a row */
+    char sync_failure[200]; /* why the last one failed, of what has been said; "": it did not */
+    unsigned short random_seed[3];
     char problem[600];
 };
 
@@ -72,6 +74,18 @@ static void sync_abort(struct docker_provider *p)
     p->sync_again = false;
 }
 
+/* A list that the engine could not give. Again, more and more slowly; said once. why: "": it has been said. */
+static void sync_put_off(struct docker_provider *p, const char *why)
+{
+    char words[sizeof p->sync_failure];
+    snprintf(words, sizeof words, "%s", why);
+    if (words[0] && strcmp(words, p->sync_failure) != 0)
+        log_warn("docker: %s; the list is asked for again", words);
+    memcpy(p->sync_failure, words, sizeof words);
+    sync_abort(p);
+    timer_start(&p->retry, docker_backoff_ms(p->failed_syncs++, (uint32_t)nrand48(p->random_seed)));
+}
+
 static void sync_finish_if_done(void *owner)
 {
     struct docker_provider *p = owner;
@@ -80,6 +94,8 @@ static void sync_finish_if_done(void *owner)
         return;
     p->is_syncing = false;
     p->syncs_count++;
+    p->failed_syncs = 0;
+    p->sync_failure[0] = '\0';
     container_set_end_sync(p->set);
     bool was_recalled =
         task_registry_is_known(registry, p->provider->index) && !task_registry_is_synced(registry, p->provider->index);
@@ -130,12 +146,10 @@ static void on_listed(void *owner, const struct docker_answer *answer)
         sync_next_list(p);
         return;
     }
-    if (docker_answer_is_ok(answer) || answer->result == DOCKER_BAD_ANSWER)
-        log_warn("docker: list: it is not an array of containers");
-    else if (answer->result != DOCKER_UNREACHABLE)
-        log_warn("docker: %s", answer->text);
-    sync_abort(p);
-    timer_start(&p->retry, SYNC_RETRY_MS);
+    bool is_nonsense = docker_answer_is_ok(answer) || answer->result == DOCKER_BAD_ANSWER;
+    sync_put_off(p, is_nonsense                            ? "list: it is not an array of containers"
+                    : answer->result == DOCKER_UNREACHABLE ? ""
+                                                           : answer->text);
 }
 
 static void sync_next_list(struct docker_provider *p)
@@ -188,8 +202,7 @@ static void on_lost(void *owner)
     struct docker_provider *p = owner;
     if (!p->is_syncing)
         return;
-    sync_abort(p);
-    timer_start(&p->retry, SYNC_RETRY_MS);
+    sync_put_off(p, "");
 }
 
 static void on_ignored(void *owner, bool is_ignored)
@@ -210,8 +223,10 @@ static void on_refusal(void *owner, const char *service, const char *text)
 static void on_engine_state(void *owner, enum docker_engine_state state)
 {
     struct docker_provider *p = owner;
-    if (state == DOCKER_ENGINE_REACHABLE)
-        docker_event_stream_retry_now(p->stream);
+    if (state != DOCKER_ENGINE_REACHABLE)
+        return;
+    docker_event_stream_retry_now(p->stream);
+    container_set_look_again(p->set);
 }
 
 /* ---- the configuration's services ---- */
@@ -259,6 +274,7 @@ static bool docker_start(struct provider *provider, const struct config *config,
     p->network = config->docker.network ? mem_strdup(config->docker.network) : NULL;
     label_policy_set(&p->policy, config);
     timer_init(&p->retry, provider->parts.loop, provider_on_retry, p);
+    memcpy(p->random_seed, &(int64_t){ clock_now_us() }, sizeof p->random_seed);
     p->set = container_set_new(&(struct container_set_parts){
         .loop = provider->parts.loop,
         .engine = p->engine,
@@ -333,8 +349,11 @@ static const char *docker_find_problem(const struct provider *provider)
     }
     if (!docker_event_stream_is_open(p->stream))
         return "the Docker event stream is not open";
-    if (!task_registry_is_synced(provider->parts.registry, provider->index))
-        return "the first list of containers is not complete";
+    if (!task_registry_is_synced(provider->parts.registry, provider->index)) {
+        snprintf(p->problem, sizeof p->problem, "the first list of containers is not complete%s%s",
+                 p->sync_failure[0] ? ": " : "", p->sync_failure);
+        return p->problem;
+    }
     return NULL;
 }
 

@@ -10,6 +10,7 @@
 #include "discovery/docker/engine.h"
 #include "discovery/docker/provider.h"
 #include "discovery/provider.h"
+#include "tests/unit/base/captured_stderr.h"
 #include "tests/unit/discovery/docker/fake_engine.h"
 
 #include <stdio.h>
@@ -672,6 +673,36 @@ static void our_own_are_asked_for_first_and_apart(void **state)
     assert_non_null(task(b, 2));
 }
 
+static bool has_listed_fewer(void *owner)
+{
+    struct bench *b = owner;
+    return b->fake.list_count < b->wanted_looks;
+}
+
+static void a_list_that_fails_again_and_again_is_said_once(void **state)
+{
+    struct bench *b = *state;
+    struct captured_stderr captured;
+    struct error error;
+    char text[4096];
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    b->fake.list_answer = "{}";
+    log_init("test", LOG_LEVEL_WARN);
+    captured_stderr_start(&captured);
+    assert_true(b->provider.ops->start(&b->provider, &b->config, &error));
+    b->wanted_looks = 5;
+    scripted_run_while(b->loop, has_listed_fewer, b);
+    captured_stderr_stop(&captured, text, sizeof text);
+    log_init("test", LOG_LEVEL_ERROR);
+    const char *said = strstr(text, "docker: list: it is not an array of containers; the list is asked for again");
+    assert_non_null(said);
+    assert_null(strstr(said + 1, "docker: list"));
+    assert_non_null(strstr(b->provider.ops->find_problem(&b->provider), "not complete: list: it is not an array"));
+    b->fake.list_answer = NULL;
+    wait_for_sync(b, 1);
+    assert_null(b->provider.ops->find_problem(&b->provider));
+}
+
 static void labels_that_turn_bad_take_the_task_away(void **state)
 {
     struct bench *b = *state;
@@ -762,6 +793,7 @@ int main(void)
         TEST(what_strangers_write_into_a_list_is_not_looked_at),
         TEST(an_event_does_not_wait_for_the_looks_of_a_list),
         TEST(our_own_are_asked_for_first_and_apart),
+        TEST(a_list_that_fails_again_and_again_is_said_once),
         TEST(labels_that_turn_bad_take_the_task_away),
         TEST(what_the_configuration_forbids_is_told_once_and_counts_until_it_is_allowed),
         TEST(a_line_that_is_no_event_costs_one_full_list),
