@@ -6,11 +6,12 @@
 #include <stdbool.h>
 
 #include "base/slice.h"
+#include "config/limits.h"
 #include "controller/controller.h"
 
 #define PATCH_BODY_BYTES_MAX (1u << 20)
 #define PATCH_BODY_DEPTH_MAX 32
-#define PATCH_COUNT_MAX 4096 /* as many tasks as the registry holds */
+#define PATCH_COUNT_MAX LIMIT_TASKS_OWN /* as many tasks as the registry holds */
 
 struct patch_problem {
     char field[64]; /* empty: the document as a whole */

@@ -12,10 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/limits.h"
 #include "config/schema.h"
 
 #define CONFIG_LISTENERS_MAX 16
-#define CONFIG_SERVICES_MAX 1000
+#define CONFIG_SERVICES_MAX LIMIT_SERVICES_CONFIGURED
 #define CONFIG_TRUSTED_PROXIES_MAX 64
 
 struct config_listener {

@@ -8,10 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/limits.h"
 #include "controller/controller.h"
 
 #define EVENT_LOG_OF_SERVICE 128
-#define EVENT_LOG_SERVICES_MAX 2048
+#define EVENT_LOG_SERVICES_MAX LIMIT_SERVICE_ROWS
 #define EVENT_LOG_READ_MAX 256 /* of all services together */
 
 struct event_log;

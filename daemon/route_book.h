@@ -16,8 +16,9 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "config/limits.h"
 
-#define ROUTE_BOOK_CLAIMED_MAX 4096 /* routes from tasks */
+#define ROUTE_BOOK_CLAIMED_MAX LIMIT_ROUTES_CLAIMED /* routes from tasks */
 #define ROUTE_BOOK_REFUSALS_MAX 256 /* more are counted, but not remembered and told of */
 #define ROUTE_BOOK_IDLE_MS 60000
 

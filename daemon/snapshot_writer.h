@@ -7,11 +7,12 @@
 #include <jansson.h>
 
 #include "config/config.h"
+#include "config/limits.h"
 #include "daemon/route_book.h"
 #include "discovery/task_registry.h"
 
 /* The data plane counts by service; some rows stay free for services that are being replaced. */
-#define SNAPSHOT_SERVICES_MAX 1900
+#define SNAPSHOT_SERVICES_MAX LIMIT_SERVICES_SERVED
 
 /* bound_listeners: what the sockets are, in their order, which no reload changes: names, with a comma between them and
  * "+proxy" behind those that expect a PROXY header. */

@@ -164,7 +164,7 @@ static const struct node *find_endpoints(const struct node *root, struct problem
         if (root->children[i] != list)
             report(problems, root->children[i], "is not known, write endpoints");
     if (list->count > TASK_REGISTRY_MAX) {
-        report(problems, list, "has too many entries, at most 4096 are allowed");
+        report(problems, list, "has too many entries, at most " LIMIT_TEXT(LIMIT_TASKS_OF_OTHERS) " are allowed");
         return NULL;
     }
     return list;

@@ -16,11 +16,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/limits.h"
 #include "discovery/task.h"
 
-#define TASK_REGISTRY_MAX 4096 /* tasks of others; one more is refused with a warning and counted */
+#define TASK_REGISTRY_MAX LIMIT_TASKS_OF_OTHERS /* tasks of others; one more is refused with a warning and counted */
 /* Our own, beside those: nobody else's containers take their places. Who creates asks task_registry_managed_room(). */
-#define TASK_REGISTRY_MANAGED_MAX 4096
+#define TASK_REGISTRY_MANAGED_MAX LIMIT_TASKS_OWN
 
 struct task_registry;
 typedef void (*task_registry_cb)(void *owner, const char *service);

@@ -17,10 +17,11 @@
 
 #include "base/error.h"
 #include "base/histogram.h"
+#include "config/limits.h"
 
 #define STATS_WORKERS_MAX 64
-#define STATS_SERVICES_MAX 2048
-#define STATS_ENDPOINTS_MAX 8192
+#define STATS_SERVICES_MAX LIMIT_SERVICE_ROWS
+#define STATS_ENDPOINTS_MAX LIMIT_ENDPOINT_ROWS
 #define STATS_NAME_SIZE 152    /* endpoint: "<id> <address>"; service: its name */
 #define STATS_STATUS_CLASSES 6 /* [0]: client went away before an answer; [1]..[5]: 1xx..5xx */
 #define STATS_SLOT_NONE UINT32_MAX
