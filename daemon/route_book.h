@@ -19,7 +19,7 @@
 #include "config/limits.h"
 
 #define ROUTE_BOOK_CLAIMED_MAX LIMIT_ROUTES_CLAIMED /* routes from tasks */
-#define ROUTE_BOOK_REFUSALS_MAX 256 /* more are counted, but not remembered and told of */
+#define ROUTE_BOOK_REFUSALS_MAX 256                 /* more are counted, but not remembered and told of */
 #define ROUTE_BOOK_IDLE_MS 60000
 
 struct route_book;

@@ -112,14 +112,6 @@ static struct container *find_or_add(struct container_set *set, const char *id, 
     return c;
 }
 
-/* What it claimed to be has been looked at. It keeps its place. */
-static void set_kind(struct container *c, enum container_kind kind)
-{
-    c->set->counts[c->kind]--;
-    c->set->counts[kind]++;
-    c->kind = kind;
-}
-
 static void drop_look(struct container *c)
 {
     struct container_set *set = c->set;
@@ -286,7 +278,9 @@ static void take_inspected(struct container *c, struct slice body, struct slice 
         return;
     }
     set_lender(c, seen.lender);
-    set_kind(c, seen.spec.managed ? CONTAINER_OWN : CONTAINER_OF_OTHERS);
+    c->set->counts[c->kind]--; /* what it claimed to be has been looked at; it keeps its place */
+    c->kind = seen.spec.managed ? CONTAINER_OWN : CONTAINER_OF_OTHERS;
+    c->set->counts[c->kind]++;
     if (verdict == DOCKER_VERDICT_BORROWS) {
         c->document = mem_strndup(body.at, body.len);
         set_listed(c, true); /* not before the second answer has it been looked at */

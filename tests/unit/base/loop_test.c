@@ -7,10 +7,14 @@
 #include "base/loop.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "tests/unit/base/captured_stderr.h"
 
+#include <event2/event.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct alarm_clock {
     struct loop *loop;
@@ -147,6 +151,48 @@ static void a_timer_that_never_ran_can_be_stopped(void **state)
     assert_int_equal(a.fired_count, 0);
 }
 
+/* What libevent complains of: a loop inside itself. */
+static void complain(struct loop *loop, int times)
+{
+    for (int i = 0; i < times; i++)
+        event_base_loop(loop_base(loop), EVLOOP_NONBLOCK);
+}
+
+struct complainer {
+    struct loop *loop;
+    char text[2048];
+};
+
+static void on_complain(void *owner)
+{
+    struct complainer *c = owner;
+    struct captured_stderr captured;
+    clock_set_fake(1000000 * 1000);
+    captured_stderr_start(&captured);
+    complain(c->loop, 100);
+    clock_set_fake(1002000 * 1000);
+    complain(c->loop, 1);
+    captured_stderr_stop(&captured, c->text, sizeof c->text);
+    clock_set_fake(-1);
+    loop_stop(c->loop);
+}
+
+static void what_libevent_says_is_a_line_of_our_log_a_second_at_most(void **state)
+{
+    struct complainer c = { .loop = *state };
+    struct timer timer;
+    log_init("test", LOG_LEVEL_WARN);
+    timer_init(&timer, c.loop, on_complain, &c);
+    timer_start(&timer, 0);
+    loop_run(c.loop);
+    const char *first = strstr(c.text, "WARN  test");
+    const char *second = first ? strstr(first + 1, "WARN  test") : NULL;
+    assert_non_null(second);
+    assert_null(strstr(second + 1, "WARN  test"));
+    assert_non_null(strstr(first, "libevent: event_base_loop: reentrant invocation"));
+    assert_non_null(strstr(second, "(99 lines before it left out)"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -158,6 +204,7 @@ int main(void)
         TEST(a_periodic_timer_can_become_one_that_fires_once),
         TEST(stopping_the_loop_finishes_the_turn),
         TEST(a_timer_that_never_ran_can_be_stopped),
+        TEST(what_libevent_says_is_a_line_of_our_log_a_second_at_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
