@@ -51,7 +51,11 @@ class Inside:
             group_add=[str(os.stat(docker_socket).st_gid)],
             volumes={str(folder): {"bind": os.path.dirname(CONFIG), "mode": "ro"},
                      docker_socket: {"bind": "/var/run/docker.sock", "mode": "rw"}})
-        self.container.start()
+        try:
+            self.container.start()
+        except Exception:
+            self.container.remove(force=True)  # else nobody would: there is no Inside to stop
+            raise
         self.container.reload()
         self.address = self.container.attrs["NetworkSettings"]["IPAddress"]
 
