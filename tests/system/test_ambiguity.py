@@ -28,9 +28,10 @@ VARIATIONS = 500 if SANITIZED else 3000
 SHORT_BYTES = 400  # requests up to this length are also sent byte by byte
 PROBE = b"GET /probe HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n"
 HEAD_ECHO = re.compile(rb"HTTP/1\.1 200 OK\r\nX-Echo: \S+ HEAD ")
-WAITS = ("idleMs", "headMs", "bodyMs", "connectMs", "responseMs", "upstreamIdleMs")
+WAITS = ("idleMs", "headMs", "bodyMs", "responseMs", "upstreamIdleMs")
 # However slowly a batch goes its way. Clients end their side behind their last request, and want the answer.
-SETTINGS = {"retries": 0, "responses": "strict", "answerHalfClosed": True, "timeouts": {wait: 600000 for wait in WAITS}}
+SETTINGS = {"retries": 0, "responses": "strict", "answerHalfClosed": True,
+            "timeouts": {"connectMs": 60000, **{wait: 600000 for wait in WAITS}}}
 
 Run = collections.namedtuple("Run", "case expected pieces client")
 
