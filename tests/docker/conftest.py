@@ -12,31 +12,34 @@ from engine import Engine, wait_until  # noqa: E402
 from portico_run import IMAGE, Load, Portico, build_image  # noqa: E402
 
 
+@contextlib.contextmanager
+def running(made):
+    try:
+        build_image(made.socket)
+        yield made
+    finally:
+        made.stop()
+
+
 @pytest.fixture(scope="session")
 def engine():
     """One for all tests of this runner."""
-    made = Engine()
-    build_image(made.socket)
-    yield made
-    made.stop()
+    with running(Engine()) as made:
+        yield made
 
 
 @pytest.fixture
 def private_engine():
     """One that the test may kill."""
-    made = Engine()
-    build_image(made.socket)
-    yield made
-    made.stop()
+    with running(Engine()) as made:
+        yield made
 
 
 @pytest.fixture
 def mortal_engine():
     """One whose containers end with it."""
-    made = Engine(live_restore=False)
-    build_image(made.socket)
-    yield made
-    made.stop()
+    with running(Engine(live_restore=False)) as made:
+        yield made
 
 
 @pytest.fixture

@@ -61,13 +61,22 @@ class Engine:
                            ["FORWARD", "-s", f"{subnet}0/24", "-m", "physdev", "--physdev-is-bridged", "-j", "ACCEPT"]]
         for rule in self.forwarding:
             subprocess.run(["iptables", "-w", "-I", *rule], capture_output=True)
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()  # else nobody would: there is no Engine yet
+            raise
 
     def start(self):
+        # An engine with pools of addresses and without live-restore removes docker0, whosever it is, when it starts a second time.
+        manner = ["--default-address-pool", self.networks, "--live-restore"] if self.live_restore else []
+        settings = os.path.join(self.root, "daemon.json")
+        with open(settings, "w") as f:
+            f.write("{}")  # not the machine's, which may set what we set
         self.log = open(os.path.join(self.root, "dockerd.log"), "ab")
         self.process = subprocess.Popen(
-            ["dockerd", *(["--live-restore"] if self.live_restore else []), "--iptables=false", "--ip-masq=false", "--userland-proxy=false",
-             "--bridge", self.bridge, "--default-address-pool", self.networks, "--data-root", os.path.join(self.root, "data"),
+            ["dockerd", *manner, "--config-file", settings, "--iptables=false", "--ip-masq=false", "--userland-proxy=false",
+             "--bridge", self.bridge, "--data-root", os.path.join(self.root, "data"),
              "--exec-root", os.path.join(self.root, "exec"), "--pidfile", os.path.join(self.root, "pid"), "-H", f"unix://{self.socket}"],
             stdout=self.log, stderr=self.log, start_new_session=True)
         wait_until(lambda: answers(self.socket), "private dockerd answers")
@@ -81,6 +90,12 @@ class Engine:
         self.process.terminate()
         self.process.wait(DEADLINE_S)
 
+    def mounts(self):
+        """Below its folder, the last first."""
+        with open("/proc/self/mountinfo") as f:
+            places = [line.split()[4] for line in f]
+        return [place for place in reversed(places) if place.startswith(f"{self.root}/")]
+
     def stop(self):
         """The last of all fixtures to go: nobody may make another container meanwhile."""
         docker = ["docker", "-H", f"unix://{self.socket}"]
@@ -88,9 +103,12 @@ class Engine:
         if ids:
             subprocess.run([*docker, "rm", "-f", *ids], capture_output=True)
         subprocess.run([*docker, "network", "prune", "-f"], capture_output=True)
-        self.terminate()
+        if self.process:
+            self.terminate()
         for rule in self.forwarding:
             subprocess.run(["iptables", "-w", "-D", *rule], capture_output=True)
         subprocess.run(["ip", "link", "del", self.bridge], capture_output=True)
-        # containerd of this engine ends with it; its mounts go with the last container
+        # containerd of this engine ends with it. What a killed engine has mounted stays, and one that goes on does not know of it.
+        for place in self.mounts():
+            subprocess.run(["umount", "--lazy", place], capture_output=True)
         shutil.rmtree(self.root, ignore_errors=True)
