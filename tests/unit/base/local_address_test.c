@@ -45,10 +45,11 @@ static void loopback_and_any_are_ours_in_each_spelling(void **state)
         assert_true(is_ours(ours[i]));
 }
 
-/* For documentation only: RFC 5737, RFC 3849. With or without a route that leads there. */
+/* Reserved: RFC 1112, RFC 3849. No interface has one, as it may have 192.0.2.1 in a laboratory. With or without a route that
+ * leads there. */
 static void addresses_of_others_are_not(void **state)
 {
-    static const char *const others[] = { "192.0.2.1", "198.51.100.1", "2001:db8::1", "::ffff:192.0.2.1" };
+    static const char *const others[] = { "240.0.0.1", "255.255.255.254", "2001:db8:ffff::1", "::ffff:240.0.0.1" };
     (void)state;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         assert_false(is_ours(others[i]));
