@@ -12,12 +12,13 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "config/limits.h"
 #include "controller/controller.h"
 #include "controller/metrics_window.h"
 #include "controller/policy/policy.h"
 #include "controller/store/store.h"
 
-#define SCALER_TASKS_MAX 1000
+#define SCALER_TASKS_MAX LIMIT_TASKS_OWN /* as many as the configuration may name */
 
 struct scaler {
     const struct scaling_policy_ops *policy; /* null: no scaling */

@@ -43,6 +43,20 @@ static void a_fixed_count_comes_from_the_configuration(void **state)
     assert_false(scaler_adopt(&s, 9, 0)); /* nobody asked for nine */
 }
 
+static void a_fixed_count_may_be_what_the_configuration_may_say(void **state)
+{
+    struct store_record record;
+    struct service_patch patch = { LIMIT_TASKS_OWN - 1, -1, -1 };
+    (void)state;
+    config.desired_count = LIMIT_TASKS_OWN;
+    scaler_set_config(&s, &config, NULL, 0);
+    assert_int_equal(s.state.desired, LIMIT_TASKS_OWN);
+    assert_true(scaler_check_patch(&s, "web", &patch, &record, NULL));
+    assert_int_equal(record.desired, LIMIT_TASKS_OWN - 1);
+    patch.desired_count = LIMIT_TASKS_OWN + 1;
+    assert_false(scaler_check_patch(&s, "web", &patch, &record, NULL));
+}
+
 static void what_was_remembered_counts_until_the_configuration_is_edited(void **state)
 {
     (void)state;
@@ -109,7 +123,7 @@ static void a_patch_names_the_field_that_is_wrong(void **state)
         { { -1, 11, -1 }, "min" },
         { { -1, -2, -1 }, "min" },
         { { -1, -1, 0 }, "max" },
-        { { -1, -1, 1001 }, "max" },
+        { { -1, -1, LIMIT_TASKS_OWN + 1 }, "max" },
         { { -1, 5, 4 }, "min" },
         { { INT64_MIN, -1, -1 }, "desiredCount" },
     };
@@ -174,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_fixed_count_comes_from_the_configuration),
+        TEST(a_fixed_count_may_be_what_the_configuration_may_say),
         TEST(what_was_remembered_counts_until_the_configuration_is_edited),
         TEST(with_scaling_an_edit_only_moves_the_limits),
         TEST(a_patched_limit_that_an_edit_makes_impossible_is_dropped),
