@@ -58,7 +58,11 @@ class Inside:
             volumes=[*mounts, f"{os.path.abspath(OUT)}:/build:ro", f"{directory}:/portico:ro", f"{directory}/state:/state",
                      f"{docker_socket}:/var/run/docker.sock"])
         self.network = network
-        self.container.start()
+        try:
+            self.container.start()
+        except Exception:
+            self.container.remove(force=True)  # else nobody would: there is no Inside to stop
+            raise
         self.container.reload()
         self.address = self.container.attrs["NetworkSettings"]["Networks"][network.name]["IPAddress"]
 

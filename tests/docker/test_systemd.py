@@ -92,7 +92,7 @@ def test_a_supervisor_that_is_killed_is_started_again_and_a_restart_is_in_order(
     before = m.log().count("stopping: requests in progress")
     m.systemctl("restart")
     wait_healthy(m)
-    assert m.log().count("stopping: requests in progress") == before + 1
+    wait_until(lambda: m.log().count("stopping: requests in progress") == before + 1, "it has stopped in order, and the journal has it")
     m.systemctl("stop")
     assert m.show("Result") == "success"
 
@@ -104,4 +104,4 @@ def test_a_refused_configuration_is_not_started_again_and_again(started):
     m.run("systemctl", "start", "portico.service")
     wait_until(lambda: m.show("ActiveState") == "failed", "it has failed")
     assert (m.show("ExecMainStatus"), m.show("NRestarts")) == ("2", "0")
-    assert "portico.yaml:2:1" in m.log()
+    wait_until(lambda: "portico.yaml:2:1" in m.log(), "the journal says where")
