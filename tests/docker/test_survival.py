@@ -44,8 +44,8 @@ def test_killing_control_twice_fails_no_request_and_touches_no_container(serving
 
 @pytest.mark.alone
 def test_killing_the_proxy_serves_again_within_a_second(serving):
-    """At least once in a few times: a busy machine only ever adds. The supervisor waits longer before each, at most 0.8 s in
-    the last of these."""
+    """At least once in a few times: a busy machine only ever adds. The supervisor waits longer before each, at most
+    0.25 s."""
     p, traffic = serving
     traffic.stop()
     took_s = []
