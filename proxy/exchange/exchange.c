@@ -169,11 +169,10 @@ bool exchange_leaves_end_open(const struct exchange *x)
     return is_on_its_way && is_open_ended && !x->response_body.rechunks;
 }
 
-/* What waits for the client in memory has not gone to it. */
-static void uncount_unsent(struct exchange *x)
+uint64_t exchange_sent_bytes(const struct exchange *x)
 {
     uint64_t unsent = buffer_len(x->conn->channel.out), relayed = x->response_body.relayed_bytes;
-    x->response_body.relayed_bytes -= unsent < relayed ? unsent : relayed;
+    return relayed - (unsent < relayed ? unsent : relayed);
 }
 
 void exchange_abort(struct exchange *x)
@@ -186,7 +185,7 @@ void exchange_abort(struct exchange *x)
         x->status = 0;
     x->waited_for_client = exchange_waits_for_client(x);
     exchange_release_upstream(x, false);
-    uncount_unsent(x);
+    x->response_body.relayed_bytes = exchange_sent_bytes(x);
     dispose(x);
 }
 

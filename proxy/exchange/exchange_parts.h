@@ -50,5 +50,7 @@ void exchange_end_response(struct exchange *x);
 void exchange_finish(struct exchange *x);                                  /* complete: next request */
 void exchange_fail(struct exchange *x, enum exchange_end end, int status); /* answer, or abort when it began */
 void exchange_release_upstream(struct exchange *x, bool is_reusable);
+/* Of the response's content: what waits for the client in memory has not gone to it. */
+uint64_t exchange_sent_bytes(const struct exchange *x);
 
 #endif

@@ -59,8 +59,8 @@ void exchange_await(struct exchange *x)
     struct worker *w = x->worker;
     enum deadline_kind kind = awaited(x);
     if (kind == DEADLINE_BODY) {
-        uint64_t moved = x->request_body.relayed_bytes + x->response_body.relayed_bytes;
-        if (x->deadline.kind == DEADLINE_BODY && moved - x->window_bytes < least_bytes(x))
+        uint64_t moved = x->request_body.relayed_bytes + exchange_sent_bytes(x), least = least_bytes(x);
+        if (x->deadline.kind == DEADLINE_BODY && moved < x->window_bytes + (least > 0 ? least : 1))
             return; /* the window goes on */
         begin_window(x, moved);
     }

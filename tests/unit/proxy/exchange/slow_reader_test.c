@@ -393,6 +393,39 @@ static void who_takes_nothing_has_one_time_out_also_behind_another_answer(void *
     end(rig);
 }
 
+/* What comes in meanwhile and waits in memory is no progress of the client's either. */
+static void check_held_chunks_give_no_time(const char *document)
+{
+    struct rig *rig = begin(document);
+    struct rig_peer *client = ask_without_reading(rig, GET);
+    say(rig, &rig->upstreams[0], CHUNKED CHUNK("4e20"));
+    fill(rig, &rig->upstreams[0], 20000);
+    for (int i = 0; i < 19; i++) {
+        rig_pass_time(rig, 100);
+        say(rig, &rig->upstreams[0], CRLF CHUNK("100"));
+        fill(rig, &rig->upstreams[0], 256);
+    }
+    assert_true(client->worker_fd >= 0);
+    assert_int_equal(rig->upstreams[0].unsent.len, 0);
+    rig_pass_time(rig, 100);
+    assert_true(client->worker_fd < 0);
+    assert_int_equal(rig->worker->stats->client_timeouts, 1);
+    assert_int_equal(rig->worker->endpoints[0].failures, 0);
+    end(rig);
+}
+
+static void who_takes_nothing_has_one_time_out_also_while_chunks_come_in(void **state)
+{
+    (void)state;
+    check_held_chunks_give_no_time(DOCUMENT(TIMEOUTS));
+}
+
+static void so_it_is_without_a_least_rate(void **state)
+{
+    (void)state;
+    check_held_chunks_give_no_time(DOCUMENT("\"timeouts\":{\"bodyMs\":2000},\"limits\":{\"bodyBytesPerSecondMin\":0}"));
+}
+
 static void read_bytes(struct rig *rig, struct rig_peer *client, size_t len)
 {
     for (size_t got = 0; got < len; rig_settle(rig)) {
@@ -440,6 +473,8 @@ int main(void)
         cmocka_unit_test(a_proxy_that_drains_lets_it_read_to_the_end),
         cmocka_unit_test(one_that_would_take_the_end_for_the_whole_must_not_see_it),
         cmocka_unit_test(who_takes_nothing_has_one_time_out_also_behind_another_answer),
+        cmocka_unit_test(who_takes_nothing_has_one_time_out_also_while_chunks_come_in),
+        cmocka_unit_test(so_it_is_without_a_least_rate),
         cmocka_unit_test(who_keeps_up_the_least_rate_is_not_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
