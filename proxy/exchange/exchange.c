@@ -55,14 +55,18 @@ static void count_answer(struct exchange *x)
     STATS_ADD(stats->statuses[x->status < 600 ? x->status / 100 : 5], 1); /* RFC 9110 15: as if it were 5xx */
 }
 
+void exchange_end_retry(struct exchange *x)
+{
+    x->worker->retry_count -= x->is_retrying;
+    x->is_retrying = false;
+}
+
 void exchange_end_response(struct exchange *x)
 {
     exchange_release_upstream(x, x->upstream_keep_alive && x->request_state == REQUEST_SENT);
     if (x->response_state != RESPONSE_RELAYING)
         return;
     x->response_state = RESPONSE_ENDED;
-    x->worker->retry_count -= x->is_retrying;
-    x->is_retrying = false;
     count_answer(x);
 }
 
@@ -128,7 +132,7 @@ static void dispose(struct exchange *x)
     buffer_give_back(&w->buffers, x->head);
     x->head = NULL;
     w->exchange_count--;
-    w->retry_count -= x->is_retrying;
+    exchange_end_retry(x);
     let_go_of_snapshot(x);
     graveyard_bury(&w->exchange_yard, x);
 }

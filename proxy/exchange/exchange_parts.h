@@ -45,6 +45,7 @@ void exchange_log(struct exchange *x);
 /* exchange.c */
 void exchange_repin(struct exchange *x);         /* lets go of its snapshot for the newest; between tries */
 void exchange_count_latency(struct exchange *x); /* the response head has come, or the end without one */
+void exchange_end_retry(struct exchange *x);     /* there will be no further try */
 /* The endpoint has said its last: its connection is free for others, and it has nothing in flight for this client. */
 void exchange_end_response(struct exchange *x);
 void exchange_finish(struct exchange *x);                                  /* complete: next request */

@@ -50,6 +50,7 @@ static void note_response(struct exchange *x, const struct h1_response *response
               x->client_takes_trailers);
     deadline_stop(&x->worker->deadlines, &x->request_deadline);
     exchange_count_latency(x);
+    exchange_end_retry(x);
 }
 
 static enum forward_connection connection_field(const struct exchange *x)
@@ -133,6 +134,7 @@ static void switch_protocol(struct exchange *x, const struct h1_response *respon
     x->response_at_us = w->now_us;
     deadline_stop(&w->deadlines, &x->request_deadline);
     exchange_count_latency(x);
+    exchange_end_retry(x);
     exchange_start_tunnel(x);
 }
 

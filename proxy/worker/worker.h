@@ -71,7 +71,7 @@ struct worker {
     struct graveyard exchange_yard, upstream_yard;
     struct exchange_queue due_exchanges; /* to be sent when this turn ends */
     uint32_t due_count;
-    uint32_t exchange_count, retry_count; /* under way, and those of them that are not at their first try */
+    uint32_t exchange_count, retry_count; /* under way, and those of them that wait for the answer to a retry */
 
     bool limits_requests;     /* a rate of clients or of a listener is set: proxy/client/conn_rates.c */
     int64_t splice_bytes_min; /* 0: bodies are copied */

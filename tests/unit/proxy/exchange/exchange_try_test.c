@@ -161,6 +161,42 @@ static void an_endpoint_whose_pooled_connection_broke_comes_after_one_that_refus
     assert_true(has_answer(&rig->clients[0], "200"));
 }
 
+/* Its first connection breaks; another endpoint gets it. */
+static struct rig_peer *ask_twice(struct rig *rig, struct rig_peer *client, const char *request)
+{
+    size_t before = rig->upstream_count;
+    put(rig, client, request);
+    rig_close(&rig->upstreams[before]);
+    rig_settle(rig);
+    assert_int_equal(rig->upstream_count, before + 2);
+    assert_int_equal(rig->worker->retry_count, 1);
+    return &rig->upstreams[before + 1];
+}
+
+/* Streams and tunnels last for hours: those that began with a retry must not use up what others may retry. */
+static void a_retry_is_over_when_its_answer_begins(void **state)
+{
+    struct rig *rig = *state;
+    rig_publish(rig, DOCUMENT("", "", ENDPOINT("1") "," ENDPOINT("2")));
+    struct rig_peer *endpoint = ask_twice(rig, &rig->clients[0], GET);
+    put(rig, endpoint, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n");
+    assert_true(has_answer(&rig->clients[0], "200"));
+    assert_int_equal(rig->worker->exchange_count, 1);
+    assert_int_equal(rig->worker->retry_count, 0);
+}
+
+static void so_it_is_when_a_tunnel_begins(void **state)
+{
+    struct rig *rig = *state;
+    rig_publish(rig, DOCUMENT("", "", ENDPOINT("1") "," ENDPOINT("2")));
+    struct rig_peer *endpoint =
+        ask_twice(rig, &rig->clients[0], "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n");
+    put(rig, endpoint, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n");
+    assert_true(has_answer(&rig->clients[0], "101"));
+    assert_int_equal(rig->worker->exchange_count, 1);
+    assert_int_equal(rig->worker->retry_count, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -174,6 +210,8 @@ int main(void)
         TEST(connections_that_named_their_clients_are_not_kept),
         TEST(a_request_that_names_its_client_begins_a_connection),
         TEST(an_endpoint_whose_pooled_connection_broke_comes_after_one_that_refused_lately),
+        TEST(a_retry_is_over_when_its_answer_begins),
+        TEST(so_it_is_when_a_tunnel_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
