@@ -47,12 +47,20 @@ static void upstream_broken(struct exchange *x)
     exchange_try_failed(x, EXCHANGE_END_UPSTREAM_BROKEN, 502, x->head_sent == 0);
 }
 
+/* The endpoint has said its last before it had all of the request, and the client is slow to take that. */
+static bool is_answer_held(const struct exchange *x)
+{
+    return x->response_state == RESPONSE_RELAYING && x->response_body.is_complete && x->conn->channel.is_writing;
+}
+
 static void request_is_sent(struct exchange *x)
 {
     channel_set_writing(&x->upstream->channel, false);
     x->request_state = REQUEST_SENT;
     if (x->sent_at_us == 0)
         x->sent_at_us = x->worker->now_us;
+    if (is_answer_held(x))
+        exchange_end_response(x);
     exchange_await(x);
 }
 

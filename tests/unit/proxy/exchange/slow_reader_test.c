@@ -252,6 +252,7 @@ static void an_answer_to_half_a_request_waits_for_the_other_half(void **state)
     check_endpoint_is_held(rig);
     say(rig, client, "2345");
     assert_int_equal(times_received(&rig->upstreams[0], "12345"), 1);
+    check_endpoint_is_free(rig, client);
     read_on(rig, client);
     assert_int_equal(times_received(client, "#"), 30000);
     end(rig);
