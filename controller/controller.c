@@ -38,6 +38,7 @@ struct controller {
     struct timer tick, soon;
     bool is_started, is_soon;
     bool is_memory_lost; /* the store is not what it was: said once */
+    bool is_held;        /* by controller_hold() */
     int64_t now_ms;      /* of the last turn */
     int64_t sampled_at_ms;
     struct drain *drains; /* owned */
@@ -187,6 +188,9 @@ static void refresh_record(struct controller *c, struct service *s)
 {
     struct store_record record;
     struct error error;
+    s->is_record_due = c->is_held;
+    if (c->is_held)
+        return;
     scaler_record(&s->scaler, s->name, s->scaler.state.desired, &record);
     if (!make_durable(c, s, &record, &error))
         log_warn("service %s: %s", s->name, error.text);
@@ -424,7 +428,7 @@ static bool has_memory(struct controller *c)
 
 static bool may_act(struct controller *c)
 {
-    return c->config != NULL && has_memory(c) && drain_book_is_readable(c->ordered) &&
+    return c->config != NULL && !c->is_held && has_memory(c) && drain_book_is_readable(c->ordered) &&
            task_registry_is_synced(c->parts.registry, c->parts.runtime_provider);
 }
 
@@ -465,6 +469,16 @@ void controller_start(struct controller *c)
 {
     c->is_started = true;
     timer_start_every(&c->tick, TICK_MS);
+    turn_soon(c);
+}
+
+void controller_hold(struct controller *c, bool on)
+{
+    struct service *s, *next;
+    c->is_held = on;
+    HASH_ITER (hh, c->services, s, next)
+        if (s->is_record_due && !on)
+            refresh_record(c, s);
     turn_soon(c);
 }
 

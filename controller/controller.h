@@ -72,6 +72,9 @@ struct controller_event {
 typedef void (*controller_event_cb)(void *owner, const struct controller_event *event);
 void controller_each_event(const struct controller *c, const char *service, controller_event_cb each, void *owner);
 
+/* Nothing is decided, started, stopped or stored while it is on, but by order; what runs is seen. Off at first. */
+void controller_hold(struct controller *c, bool on);
+
 /* What others than the controller have to say about a service; they have logged it themselves. */
 void controller_note_event(struct controller *c, const char *service, const char *text);
 

@@ -48,6 +48,7 @@ struct service {
     bool is_store_refusing;             /* a decision could not be made durable; said once */
     bool is_in_config;                  /* while a new configuration is taken over */
     bool has_record;                    /* the store remembers what is desired */
+    bool is_record_due;                 /* beside an older configuration, until the controller is held no more */
     bool is_image_stored;               /* and the image */
     struct scaler scaler;
     struct task_watch watch;

@@ -12,6 +12,7 @@
 #include "controller/controller.h"
 #include "controller/runtime/docker_runtime.h"
 #include "controller/store/store.h"
+#include "controller/store/store_sqlite.h"
 #include "daemon/config_file.h"
 #include "daemon/proxy_view.h"
 #include "daemon/publisher.h"
@@ -222,6 +223,21 @@ static void count_proxy_start(struct control *c)
     c->status.proxy_restart_count = c->proxy_start_count - 1;
 }
 
+/* There is no way back: what the program before us could not read may be written. */
+static void settle(struct control *c)
+{
+    struct error error = { "" };
+    if (!c->status.is_config_fallback)
+        save_copy(c);
+    if (!c->store || store_sqlite_settle(c->store, &error)) {
+        controller_hold(c->controller, false);
+        return;
+    }
+    log_error("durable state: %s; starting again", error.text);
+    c->exit_code = EXIT_AGAIN;
+    loop_stop(c->loop);
+}
+
 static void control_on_message(void *owner, enum child_message message, int fd)
 {
     struct control *c = owner;
@@ -235,8 +251,8 @@ static void control_on_message(void *owner, enum child_message message, int fd)
         reload(c);
     else if (message == CHILD_MESSAGE_STARTED)
         count_proxy_start(c);
-    else if (message == CHILD_MESSAGE_COMMIT && !c->status.is_config_fallback)
-        save_copy(c);
+    else if (message == CHILD_MESSAGE_COMMIT)
+        settle(c);
     else if (message == CHILD_MESSAGE_ENDED)
         proxy_view_forget_unreadable(&c->view);
 }
@@ -338,7 +354,8 @@ static bool start_providers(struct control *c, struct error *error)
 /* Without its memory the controller might take tasks away that somebody asked for: then it only watches. */
 static bool open_store(struct control *c, struct error *error)
 {
-    c->store = store_ops_sqlite.open(c->options->state_dir, error);
+    c->store = c->options->succeeds ? store_sqlite_open_held(c->options->state_dir, error)
+                                    : store_ops_sqlite.open(c->options->state_dir, error);
     if (c->store && c->store->ops->load_ownership(c->store, &c->stored_ownership, error)) {
         adopt_claims(c);
         return true;
@@ -365,6 +382,7 @@ static void start_controller(struct control *c)
                                                                .data_plane = proxy_view_data_plane(&c->view) });
     for (size_t i = 0; i < c->early_count; i++)
         controller_note_event(c->controller, c->early[i].service, c->early[i].text);
+    controller_hold(c->controller, c->store && store_sqlite_is_held(c->store));
     controller_apply_config(c->controller, c->config);
     controller_start(c->controller);
 }

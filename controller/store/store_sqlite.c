@@ -18,6 +18,7 @@ struct store_sqlite {
     struct state_folder folder;
     char *file; /* owned; for messages */
     sqlite3 *db;
+    enum { MIGRATION_AT_ONCE = 0, MIGRATION_HOLDS, MIGRATION_HELD } migration; /* held: its transaction is open */
     sqlite3_stmt *put, *remove, *put_image, *remove_image, *put_drain, *remove_drain;
     struct error problem; /* of find_problem */
 };
@@ -136,7 +137,12 @@ static bool migrate(struct store_sqlite *s, int64_t version, struct error *error
         if (!run(s, migrations[version], error) ||
             (version + 1 == VERSION_OF_OWNERSHIP && !make_ownership(s, claims_hold_before, error)))
             return false;
-    return prepare(s, error) && run(s, "COMMIT", error);
+    if (!prepare(s, error))
+        return false;
+    if (s->migration == MIGRATION_AT_ONCE)
+        return run(s, "COMMIT", error);
+    s->migration = MIGRATION_HELD;
+    return true;
 }
 
 static bool take_tables(struct store_sqlite *s, struct error *error)
@@ -307,8 +313,10 @@ static const char *sqlite_find_problem(struct store *store)
 /* One statement is one transaction: it is on disk when step says DONE, and of use when the next start finds it there. */
 static bool finish(struct store_sqlite *s, sqlite3_stmt *statement, const char *what, struct error *error)
 {
-    bool done = sqlite3_step(statement) == SQLITE_DONE;
-    if (!done)
+    bool is_held = s->migration == MIGRATION_HELD, done = !is_held && sqlite3_step(statement) == SQLITE_DONE;
+    if (is_held)
+        error_set(error, "state file %s: the upgrade is not final yet, try again in a moment", s->file);
+    else if (!done)
         refuse(s, error, what);
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
@@ -363,16 +371,41 @@ static bool check_rows(struct store_sqlite *s, struct error *error)
            sqlite_load_ownership(&s->base, &ownership, error);
 }
 
-static struct store *sqlite_open(const char *state_dir, struct error *error)
+static struct store *open_store(const char *state_dir, bool holds, struct error *error)
 {
     struct store_sqlite *s = mem_alloc(sizeof *s);
     s->base.ops = &store_ops_sqlite;
+    s->migration = holds ? MIGRATION_HOLDS : MIGRATION_AT_ONCE;
     if (state_folder_open(&s->folder, state_dir, error) && open_file(s, state_dir, error) && check_rows(s, error) &&
         state_folder_watch(&s->folder, STORE_SQLITE_FILE, error) &&
         state_folder_watch(&s->folder, STORE_SQLITE_FILE "-wal", error) && state_folder_sync(&s->folder, error))
         return &s->base;
     sqlite_close(&s->base);
     return NULL;
+}
+
+static struct store *sqlite_open(const char *state_dir, struct error *error)
+{
+    return open_store(state_dir, false, error);
+}
+
+struct store *store_sqlite_open_held(const char *state_dir, struct error *error)
+{
+    return open_store(state_dir, true, error);
+}
+
+bool store_sqlite_is_held(const struct store *store)
+{
+    return ((const struct store_sqlite *)store)->migration == MIGRATION_HELD;
+}
+
+bool store_sqlite_settle(struct store *store, struct error *error)
+{
+    struct store_sqlite *s = (struct store_sqlite *)store;
+    if (s->migration == MIGRATION_HELD && !run(s, "COMMIT", error))
+        return false;
+    s->migration = MIGRATION_AT_ONCE;
+    return true;
 }
 
 static bool sqlite_put(struct store *store, const struct store_record *r, struct error *error)

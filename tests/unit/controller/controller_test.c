@@ -332,6 +332,49 @@ static void nothing_is_stopped_while_the_data_plane_does_not_hear_of_it(void **s
     assert_int_equal(end_count, 1);
 }
 
+static void a_controller_that_is_held_starts_nothing(void **state)
+{
+    (void)state;
+    stop_after_count = 0;
+    controller_hold(controller, true);
+    sync_now(NULL);
+    controller_tick(controller, clock_now_ms());
+    assert_int_equal(create_count, 0);
+    controller_hold(controller, false);
+    controller_tick(controller, clock_now_ms());
+    assert_true(create_count > 0);
+}
+
+static void read_config_desired(void *owner, const struct store_record *record)
+{
+    *(int64_t *)owner = record->config_desired;
+}
+
+static int64_t stored_config_desired(void)
+{
+    int64_t count = -1;
+    assert_true(store->ops->load(store, read_config_desired, &count, NULL));
+    return count;
+}
+
+static void a_controller_that_was_held_stores_what_the_configuration_says_meanwhile(void **state)
+{
+    (void)state;
+    static struct config_service changed;
+    static struct config wanted;
+    struct service_patch patch = { .desired_count = 3, .min = -1, .max = -1 };
+    changed = service;
+    changed.desired_count = 5;
+    wanted = config;
+    wanted.services = &changed;
+    assert_int_equal(controller_patch_service(controller, "web", &patch, NULL), CONTROLLER_OK);
+    controller_hold(controller, true);
+    controller_apply_config(controller, &wanted);
+    assert_int_equal(stored_config_desired(), 2);
+    controller_hold(controller, false);
+    assert_int_equal(stored_config_desired(), 5);
+}
+
 static void discovered_services_are_listed_as_not_managed(void **state)
 {
     (void)state;
@@ -477,6 +520,8 @@ int main(void)
         TEST(creations_that_hang_do_not_keep_another_service_from_its_first),
         TEST(a_service_of_a_project_has_a_short_name_while_that_is_unique),
         TEST(nothing_is_stopped_while_the_data_plane_does_not_hear_of_it),
+        TEST(a_controller_that_is_held_starts_nothing),
+        TEST(a_controller_that_was_held_stores_what_the_configuration_says_meanwhile),
         TEST(discovered_services_are_listed_as_not_managed),
         TEST(a_task_is_named_by_a_unique_prefix),
         TEST(a_drain_is_ordered_again_after_a_restart),

@@ -137,6 +137,72 @@ static void a_migration_that_cannot_be_finished_changes_nothing(void **state)
     store->ops->close(store);
 }
 
+static int read_file_version(void)
+{
+    sqlite3 *db;
+    sqlite3_stmt *row;
+    assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &row, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(row), SQLITE_ROW);
+    int version = sqlite3_column_int(row, 0);
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    return version;
+}
+
+static struct store *open_held(void)
+{
+    struct error error = { "" };
+    struct store *store = store_sqlite_open_held(directory, &error);
+    if (store == NULL)
+        print_message("%s\n", error.text);
+    assert_non_null(store);
+    return store;
+}
+
+/* The new program of an upgrade that comes to nothing. */
+static void a_migration_that_is_held_leaves_the_file_to_who_wrote_it(void **state)
+{
+    (void)state;
+    struct error error = { "" };
+    struct store_record record = { .service = "web", .desired = 3, .min = 1, .max = 9 };
+    struct store_drain drain = { .task_id = "aaaabbbbcccc", .provider = "docker" };
+    int64_t desired = 0;
+    run_sql("PRAGMA journal_mode = WAL;" VERSION_1);
+    struct store *store = open_held();
+    assert_true(store_sqlite_is_held(store));
+    assert_true(store->ops->load(store, read_desired, &desired, &error));
+    assert_int_equal(desired, 5);
+    assert_false(store->ops->put(store, &record, &error));
+    assert_non_null(strstr(error.text, "the upgrade is not final yet"));
+    assert_false(store->ops->put_drain(store, &drain, &error));
+    assert_false(store->ops->remove(store, "web", &error));
+    store->ops->close(store);
+    assert_int_equal(read_file_version(), 1);
+}
+
+static void a_migration_that_is_held_is_kept_once_it_is_final(void **state)
+{
+    (void)state;
+    struct error error = { "" };
+    struct store_record record = { .service = "web", .desired = 3, .min = 1, .max = 9 };
+    int64_t desired = 0;
+    run_sql("PRAGMA journal_mode = WAL;" VERSION_1);
+    struct store *store = open_held();
+    assert_true(store_sqlite_settle(store, &error));
+    assert_false(store_sqlite_is_held(store));
+    assert_true(store->ops->put(store, &record, &error));
+    store->ops->close(store);
+    assert_int_equal(read_file_version(), STORE_SQLITE_VERSION);
+    store = open_held();
+    assert_false(store_sqlite_is_held(store)); /* nothing is to be migrated */
+    assert_true(store->ops->load(store, read_desired, &desired, &error));
+    assert_int_equal(desired, 3);
+    assert_true(store->ops->remove(store, "web", &error));
+    assert_true(store_sqlite_settle(store, &error));
+    store->ops->close(store);
+}
+
 static void a_file_that_is_no_database_is_refused(void **state)
 {
     (void)state;
@@ -371,6 +437,8 @@ int main(void)
         TEST(a_file_of_a_newer_version_is_refused_and_left_alone),
         TEST(a_file_of_version_1_is_migrated_with_all_that_it_holds),
         TEST(a_migration_that_cannot_be_finished_changes_nothing),
+        TEST(a_migration_that_is_held_leaves_the_file_to_who_wrote_it),
+        TEST(a_migration_that_is_held_is_kept_once_it_is_final),
         TEST(a_file_that_is_no_database_is_refused),
         TEST(a_damaged_page_is_found_at_the_start),
         TEST(a_table_of_somebody_else_is_refused),
