@@ -53,6 +53,7 @@ static const struct field fields[] = {
     FIELD("host", KIND_TEXT, spec.host),
     FIELD("path", KIND_TEXT, spec.path),
     FIELD("revision", KIND_TEXT, spec.revision),
+    FIELD("imageId", KIND_TEXT, spec.image_id),
     FIELD("proxyProtocol", KIND_TEXT, spec.proxy_protocol),
     FIELD("managed", KIND_BOOL, spec.managed),
     FIELD("problem", KIND_TEXT, spec.problem),

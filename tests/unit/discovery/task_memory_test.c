@@ -94,6 +94,7 @@ static struct task_spec full_spec(const char *id)
                               .host = "a.test,b.test",
                               .path = "/api",
                               .revision = "r7",
+                              .image_id = "sha256:3f2a",
                               .proxy_protocol = "v2",
                               .managed = true,
                               .problem = "",
