@@ -66,7 +66,7 @@ struct task {
     bool was_healthy;              /* since it has this address and runs; presumed of what ran long before us */
     enum task_admin admin;
     uint8_t provider;    /* index given by task_registry_add_provider */
-    uint64_t sync_round; /* of the provider's last full list that named it */
+    uint64_t sync_round; /* of the provider's last full list that named it; 0: none yet */
     int64_t first_seen_at_ms;
     int64_t probe_changed_at_ms;
     char probe_words[TASK_WORDS_SIZE]; /* what our last check said; empty before it */

@@ -363,6 +363,7 @@ bool task_registry_recall(struct task_registry *r, uint8_t provider, const struc
         entry = add_entry(r, provider, &clean);
     if (!entry)
         return false;
+    entry->task.sync_round = 0; /* also a list that is under way has not named it */
     entry->task.was_healthy = earlier->was_healthy;
     entry->task.admin = earlier->admin;
     entry->task.probe_health = earlier->spec.state == TASK_RUNNING ? earlier->probe_health : TASK_HEALTH_UNKNOWN;

@@ -178,6 +178,30 @@ static void the_first_list_takes_away_what_it_does_not_name(void **state)
     assert_null(task_registry_find(b->registry, "gone"));
 }
 
+/* An engine that is slow, and had been asked before we gave up waiting for it. */
+static void a_list_that_had_begun_takes_away_what_it_does_not_name(void **state)
+{
+    struct bench *b = *state;
+    struct task_spec gone = full_spec("gone"), stays = full_spec("stays"), known = full_spec("known");
+    size_t count;
+    sync_docker(b);
+    task_registry_apply(b->registry, b->docker, &gone);
+    task_registry_apply(b->registry, b->docker, &stays);
+    task_registry_apply(b->registry, b->docker, &known);
+    wait_until_written(b);
+
+    restart(b);
+    task_registry_begin_sync(b->registry, b->docker);
+    task_registry_apply(b->registry, b->docker, &known);
+    assert_true(task_memory_recall(b->memory, &count));
+    assert_int_equal(count, 2);
+    task_registry_apply(b->registry, b->docker, &stays);
+    task_registry_end_sync(b->registry, b->docker);
+    assert_null(task_registry_find(b->registry, "gone"));
+    assert_non_null(task_registry_find(b->registry, "stays"));
+    assert_non_null(task_registry_find(b->registry, "known"));
+}
+
 static void that_there_was_nothing_is_known_too(void **state)
 {
     struct bench *b = *state;
@@ -269,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_earlier_process_is_remembered_whole),
         TEST(the_first_list_takes_away_what_it_does_not_name),
+        TEST(a_list_that_had_begun_takes_away_what_it_does_not_name),
         TEST(that_there_was_nothing_is_known_too),
         TEST(what_came_with_the_first_list_is_written),
         TEST(nothing_is_written_before_the_list_is_complete),
