@@ -10,7 +10,7 @@ struct question {
     struct image_desk *desk;
     struct question *next;
     char service[TASK_NAME_SIZE];
-    uint32_t number;
+    uint64_t number;
 };
 
 struct image_desk {
@@ -20,6 +20,7 @@ struct image_desk {
     void *owner;
     struct question *questions; /* owned */
     size_t question_count;
+    uint64_t last_number;
 };
 
 struct image_desk *image_desk_new(struct runtime *runtime, struct record_book *book, image_desk_cb on_answer,
@@ -69,7 +70,8 @@ static void ask(struct image_desk *desk, struct service *s)
     desk->questions = question;
     desk->question_count++;
     snprintf(question->service, sizeof question->service, "%s", s->name);
-    question->number = image_pin_ask(&s->image);
+    question->number = ++desk->last_number;
+    image_pin_ask(&s->image, question->number);
     desk->runtime->ops->resolve(desk->runtime, s->config->image, on_resolved, question);
 }
 

@@ -7,7 +7,7 @@
 
 void image_pin_begin(struct image_pin *pin)
 {
-    *pin = (struct image_pin){ .phase = IMAGE_DUE, .question = pin->question };
+    *pin = (struct image_pin){ .phase = IMAGE_DUE };
 }
 
 void image_pin_recall(struct image_pin *pin, const char *id)
@@ -22,13 +22,13 @@ void image_pin_doubt(struct image_pin *pin)
     pin->phase = IMAGE_DUE;
 }
 
-uint32_t image_pin_ask(struct image_pin *pin)
+void image_pin_ask(struct image_pin *pin, uint64_t question)
 {
     pin->phase = IMAGE_ASKED;
-    return ++pin->question;
+    pin->question = question;
 }
 
-bool image_pin_awaits(const struct image_pin *pin, uint32_t question)
+bool image_pin_awaits(const struct image_pin *pin, uint64_t question)
 {
     return pin->phase == IMAGE_ASKED && pin->question == question;
 }

@@ -22,7 +22,7 @@ enum image_phase { IMAGE_LOOKING = 0, IMAGE_DUE, IMAGE_ASKED, IMAGE_SETTLED, IMA
 struct image_pin {
     enum image_phase phase;
     char id[TASK_IMAGE_ID_SIZE]; /* "": not known */
-    uint32_t question;           /* the newest: an answer to another counts no more */
+    uint64_t question;           /* the newest: an answer to another counts no more */
     bool is_unsaved;             /* the store does not know the id yet */
 };
 
@@ -31,9 +31,9 @@ void image_pin_begin(struct image_pin *pin); /* another definition: nothing is k
 void image_pin_recall(struct image_pin *pin, const char *id);
 void image_pin_doubt(struct image_pin *pin); /* what is known stands until the engine has been asked again */
 
-/* DUE -> ASKED; the number of the question. */
-uint32_t image_pin_ask(struct image_pin *pin);
-bool image_pin_awaits(const struct image_pin *pin, uint32_t question);
+/* DUE -> ASKED. question: its number, of no other of any service, also of one of this name that is gone. */
+void image_pin_ask(struct image_pin *pin, uint64_t question);
+bool image_pin_awaits(const struct image_pin *pin, uint64_t question);
 /* -> SETTLED; "": nothing new, or nobody can say. */
 void image_pin_settle(struct image_pin *pin, const char *id);
 

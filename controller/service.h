@@ -81,7 +81,7 @@ void service_end_turn(struct service *s, struct event_log *events, int64_t now_m
 /* Looks at what runs where nothing else tells. True: the engine should be asked now what the image's name stands for. */
 bool service_follow_image(struct service *s, struct event_log *events, int64_t now_ms);
 struct image_answer {
-    uint32_t question;
+    uint64_t question;
     enum runtime_result result;
     const char *id, *text; /* as of runtime_ops.resolve */
 };

@@ -375,6 +375,55 @@ static void a_controller_that_was_held_stores_what_the_configuration_says_meanwh
     assert_int_equal(stored_config_desired(), 5);
 }
 
+#define OTHER_IMAGE "sha256:abababababababababababababababababababababababababababababababab"
+
+static struct {
+    runtime_start_cb done;
+    void *owner;
+} questions[4];
+static size_t question_count;
+
+static void resolve_later(struct runtime *r, const char *image, runtime_start_cb done, void *owner)
+{
+    (void)r;
+    (void)image;
+    questions[question_count].done = done;
+    questions[question_count++].owner = owner;
+}
+
+static void an_answer_for_a_service_that_is_gone_is_none_for_another_of_its_name(void **state)
+{
+    (void)state;
+    static struct config_service again;
+    static struct config none, wanted;
+    struct runtime_ops late = runtime_ops;
+    struct service_status status;
+    late.resolve = resolve_later;
+    runtime.ops = &late;
+    question_count = stop_after_count = 0;
+    none = wanted = config;
+    none.service_count = 0;
+    again = service;
+    again.image = (char *)"web:2";
+    wanted.services = &again;
+    sync_now(NULL);
+    controller_tick(controller, clock_now_ms());
+    controller_apply_config(controller, &none);
+    controller_tick(controller, clock_now_ms());
+    assert_false(controller_find_service(controller, "web", &status));
+    controller_apply_config(controller, &wanted);
+    controller_tick(controller, clock_now_ms());
+    assert_int_equal(question_count, 2);
+    questions[0].done(questions[0].owner, RUNTIME_OK,
+                      "sha256:0123456789012345678901234567890123456789012345678901234567890123", "");
+    assert_true(controller_find_service(controller, "web", &status));
+    assert_null(status.image_id);
+    questions[1].done(questions[1].owner, RUNTIME_OK, OTHER_IMAGE, "");
+    assert_true(controller_find_service(controller, "web", &status));
+    assert_string_equal(status.image_id, OTHER_IMAGE);
+    runtime.ops = &runtime_ops;
+}
+
 static void discovered_services_are_listed_as_not_managed(void **state)
 {
     (void)state;
@@ -522,6 +571,7 @@ int main(void)
         TEST(nothing_is_stopped_while_the_data_plane_does_not_hear_of_it),
         TEST(a_controller_that_is_held_starts_nothing),
         TEST(a_controller_that_was_held_stores_what_the_configuration_says_meanwhile),
+        TEST(an_answer_for_a_service_that_is_gone_is_none_for_another_of_its_name),
         TEST(discovered_services_are_listed_as_not_managed),
         TEST(a_task_is_named_by_a_unique_prefix),
         TEST(a_drain_is_ordered_again_after_a_restart),
