@@ -75,7 +75,7 @@ static void ask(struct image_desk *desk, struct service *s)
     desk->runtime->ops->resolve(desk->runtime, s->config->image, on_resolved, question);
 }
 
-/* A store that refuses is told of; the tasks that are created meanwhile will say it after a restart. */
+/* A store that refuses is told of once. It may hold an id of before, which a restart would roll back to. */
 static void save(struct image_desk *desk, struct service *s)
 {
     struct store_image image;
@@ -83,11 +83,12 @@ static void save(struct image_desk *desk, struct service *s)
     snprintf(image.service, sizeof image.service, "%s", s->name);
     snprintf(image.definition, sizeof image.definition, "%s", s->definition);
     snprintf(image.image_id, sizeof image.image_id, "%s", s->image.id);
+    bool is_put = record_book_put_image(desk->book, &image, &error);
+    if (!is_put && !s->image.is_refused)
+        log_warn("service %s: which image it runs is not stored: %s", s->name, error.text);
+    s->is_image_stored |= is_put;
     s->image.is_unsaved = false;
-    if (record_book_put_image(desk->book, &image, &error))
-        s->is_image_stored = true;
-    else
-        log_warn("service %s: %s", s->name, error.text);
+    s->image.is_refused = !is_put;
 }
 
 void image_desk_follow(struct image_desk *desk, struct service *s, struct event_log *events, int64_t now_ms)
@@ -95,6 +96,6 @@ void image_desk_follow(struct image_desk *desk, struct service *s, struct event_
     bool is_reachable = desk->runtime->ops->is_reachable(desk->runtime);
     if (service_follow_image(s, events, now_ms) && is_reachable && desk->question_count < IMAGE_DESK_MAX)
         ask(desk, s);
-    if (s->image.is_unsaved && record_book_has_time(desk->book))
+    if ((s->image.is_unsaved || s->image.is_refused) && record_book_has_time(desk->book))
         save(desk, s);
 }

@@ -14,7 +14,7 @@ void image_pin_recall(struct image_pin *pin, const char *id)
 {
     pin->phase = id != NULL ? IMAGE_SETTLED : IMAGE_LOOKING;
     snprintf(pin->id, sizeof pin->id, "%s", id != NULL ? id : "");
-    pin->is_unsaved = false;
+    pin->is_unsaved = pin->is_refused = false;
 }
 
 void image_pin_doubt(struct image_pin *pin)

@@ -23,7 +23,8 @@ struct image_pin {
     enum image_phase phase;
     char id[TASK_IMAGE_ID_SIZE]; /* "": not known */
     uint64_t question;           /* the newest: an answer to another counts no more */
-    bool is_unsaved;             /* the store does not know the id yet */
+    bool is_unsaved;             /* the store does not know the id yet, and no task is created by it */
+    bool is_refused;             /* the store would not take it: tried each turn, and tasks are created meanwhile */
 };
 
 void image_pin_begin(struct image_pin *pin); /* another definition: nothing is known, and the engine has to be asked */

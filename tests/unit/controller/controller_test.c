@@ -341,7 +341,8 @@ static void a_controller_that_is_held_starts_nothing(void **state)
     controller_tick(controller, clock_now_ms());
     assert_int_equal(create_count, 0);
     controller_hold(controller, false);
-    controller_tick(controller, clock_now_ms());
+    for (int turn = 0; turn < 100 && create_count == 0; turn++)
+        controller_tick(controller, clock_now_ms());
     assert_true(create_count > 0);
 }
 
@@ -422,6 +423,40 @@ static void an_answer_for_a_service_that_is_gone_is_none_for_another_of_its_name
     assert_true(controller_find_service(controller, "web", &status));
     assert_string_equal(status.image_id, OTHER_IMAGE);
     runtime.ops = &runtime_ops;
+}
+
+static bool refuse_image(struct store *s, const struct store_image *image, struct error *error)
+{
+    (void)s;
+    (void)image;
+    return error_set(error, "disk full");
+}
+
+static void count_image(void *owner, const struct store_image *image)
+{
+    (void)image;
+    ++*(size_t *)owner;
+}
+
+/* Or the next process would roll back to the one that is stored. */
+static void an_image_that_the_store_refused_is_stored_as_soon_as_it_can_be(void **state)
+{
+    (void)state;
+    size_t count = 0;
+    struct store_ops broken = store_ops_memory;
+    broken.put_image = refuse_image;
+    store->ops = &broken;
+    stop_after_count = 0;
+    sync_now(NULL);
+    for (int turn = 0; turn < 100 && create_count == 0; turn++) /* one stores nothing more when it took too long */
+        controller_tick(controller, clock_now_ms());
+    assert_true(create_count > 0);
+    store->ops = &store_ops_memory;
+    for (int turn = 0; turn < 100 && count == 0; turn++) {
+        controller_tick(controller, clock_now_ms());
+        assert_true(store->ops->load_images(store, count_image, &count, NULL));
+    }
+    assert_int_equal(count, 1);
 }
 
 static void discovered_services_are_listed_as_not_managed(void **state)
@@ -572,6 +607,7 @@ int main(void)
         TEST(a_controller_that_is_held_starts_nothing),
         TEST(a_controller_that_was_held_stores_what_the_configuration_says_meanwhile),
         TEST(an_answer_for_a_service_that_is_gone_is_none_for_another_of_its_name),
+        TEST(an_image_that_the_store_refused_is_stored_as_soon_as_it_can_be),
         TEST(discovered_services_are_listed_as_not_managed),
         TEST(a_task_is_named_by_a_unique_prefix),
         TEST(a_drain_is_ordered_again_after_a_restart),
