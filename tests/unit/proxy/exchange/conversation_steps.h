@@ -41,13 +41,14 @@ static inline void say(struct rig *rig, struct rig_peer *peer, const char *text)
 }
 
 /* How often the peer has got the text. */
+/* Not by memmem(): a sanitizer looks at all that is left of the text at each call. */
 static inline size_t times_received(const struct rig_peer *peer, const char *text)
 {
-    size_t count = 0, len = strlen(text);
-    const char *at = peer->received.at, *stop = at ? at + peer->received.len : NULL;
-    while (at && (at = memmem(at, (size_t)(stop - at), text, len))) {
-        count++;
-        at += len;
+    size_t count = 0, len = strlen(text), at = 0;
+    while (at + len <= peer->received.len) {
+        bool is_here = memcmp(peer->received.at + at, text, len) == 0;
+        count += is_here;
+        at += is_here ? len : 1;
     }
     return count;
 }
