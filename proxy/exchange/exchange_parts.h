@@ -11,6 +11,9 @@ void exchange_try(struct exchange *x);
 /* The present try has failed. Tries again where that is safe, else answers with status, or aborts when the response
  * began. */
 void exchange_try_failed(struct exchange *x, enum exchange_end end, int status, bool was_unprocessed);
+/* There is no connection to the endpoint of the present try, so nobody has had the request: the endpoint is to blame, and
+ * shunned for a while. */
+void exchange_connect_failed(struct exchange *x, enum exchange_end end, int status);
 void exchange_blame_endpoint(struct exchange *x); /* counts a failure of the endpoint of the present try */
 /* exchange_head.c: builds `head`. service: null when there is no route. False: no buffer. */
 bool exchange_build_head(struct exchange *x, const struct h1_request *request, const char *head,

@@ -116,13 +116,13 @@ static void take_upstream(struct exchange *x, struct upstream *u)
     STATS_ADD(w->endpoints[u->slot].requests, 1);
 }
 
-static void connect_failed(struct exchange *x)
+void exchange_connect_failed(struct exchange *x, enum exchange_end end, int status)
 {
     struct worker *w = x->worker;
     STATS_ADD(w->stats->upstream_connect_failures, 1);
     exchange_blame_endpoint(x);
     upstream_pool_shun(&w->pools[x->endpoint->slot], worker_now_ms(w));
-    exchange_try_failed(x, EXCHANGE_END_CONNECT_FAILED, 502, true);
+    exchange_try_failed(x, end, status, true);
 }
 
 void exchange_try(struct exchange *x)
@@ -161,7 +161,7 @@ void exchange_try(struct exchange *x)
         return;
     }
     if (!u) {
-        connect_failed(x);
+        exchange_connect_failed(x, EXCHANGE_END_CONNECT_FAILED, 502);
         return;
     }
     u->is_personal = begins_with_proxy_header(x);
@@ -173,7 +173,7 @@ void exchange_on_connected(void *taker, int cause)
 {
     struct exchange *x = taker;
     if (cause != 0) {
-        connect_failed(x);
+        exchange_connect_failed(x, EXCHANGE_END_CONNECT_FAILED, 502);
         return;
     }
     x->connected_at_us = x->worker->now_us;

@@ -102,15 +102,6 @@ void exchange_end_tunnel(struct exchange *x)
     conn_close(x->conn, CONN_CLOSE_IDLE_TIMEOUT);
 }
 
-static void connect_timed_out(struct exchange *x)
-{
-    struct worker *w = x->worker;
-    STATS_ADD(w->stats->upstream_connect_failures, 1);
-    exchange_blame_endpoint(x);
-    upstream_pool_shun(&w->pools[x->endpoint->slot], worker_now_ms(w));
-    exchange_try_failed(x, EXCHANGE_END_CONNECT_TIMEOUT, 504, true);
-}
-
 static void response_timed_out(struct exchange *x)
 {
     STATS_ADD(x->worker->stats->upstream_timeouts, 1);
@@ -123,7 +114,7 @@ static void on_deadline(struct deadline *d, enum deadline_kind kind)
     struct exchange *x = (struct exchange *)((char *)d - offsetof(struct exchange, deadline));
     switch (kind) {
     case DEADLINE_CONNECT:
-        connect_timed_out(x);
+        exchange_connect_failed(x, EXCHANGE_END_CONNECT_TIMEOUT, 504);
         break;
     case DEADLINE_RESPONSE:
         response_timed_out(x);
