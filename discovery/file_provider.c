@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/whole_file.h"
 #include "config/form.h"
 #include "config/listen_address.h"
 #include "config/node.h"
@@ -13,7 +14,6 @@
 #include "discovery/own_sockets.h"
 #include "discovery/provider.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,18 +234,11 @@ static bool stamps_equal(const struct file_stamp *a, const struct file_stamp *b)
 
 static bool read_all(int fd, const char *path, struct buf *out, struct error *error)
 {
-    char piece[16384];
-    for (;;) {
-        ssize_t len = read(fd, piece, sizeof piece);
-        if (len < 0 && errno == EINTR)
-            continue;
-        if (len < 0)
-            return error_set_errno(error, "%s: cannot be read", path);
-        if (len == 0)
-            return true;
-        if (!buf_append(out, piece, (size_t)len))
-            return error_set(error, "%s: has more than %u bytes", path, FILE_PROVIDER_BYTES_MAX);
-    }
+    if (whole_file_read(fd, out))
+        return true;
+    if (out->overflowed)
+        return error_set(error, "%s: has more than %u bytes", path, FILE_PROVIDER_BYTES_MAX);
+    return error_set_errno(error, "%s: cannot be read", path);
 }
 
 static bool read_file(const char *path, struct file_stamp *stamp, struct buf *out, struct error *error)

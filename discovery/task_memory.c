@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/whole_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@ static const struct json_limits limits = { .bytes_max = BYTES_MAX, .depth_max = 
 struct task_memory {
     struct task_registry *registry; /* borrowed */
     uint8_t provider;
-    char *path, *fresh_path; /* owned */
+    char *path; /* owned */
     struct timer timer;
     enum { MEMORY_WRITTEN = 0, MEMORY_DUE } state;
     int64_t write_ms; /* what the last one took */
@@ -168,30 +169,6 @@ static void collect(void *owner, const struct task *task)
         json_array_append_new(collection->tasks, write_task(task));
 }
 
-static bool write_all(int fd, const char *at, size_t len)
-{
-    while (len > 0) {
-        ssize_t put = write(fd, at, len);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return false;
-        at += put;
-        len -= (size_t)put;
-    }
-    return true;
-}
-
-static bool replace_file(const struct task_memory *memory, const char *text)
-{
-    unlink(memory->fresh_path);
-    int fd = open(memory->fresh_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return false;
-    bool ok = write_all(fd, text, strlen(text));
-    return close(fd) == 0 && ok && rename(memory->fresh_path, memory->path) == 0;
-}
-
 static void memory_on_timer(void *owner)
 {
     struct task_memory *memory = owner;
@@ -201,7 +178,7 @@ static void memory_on_timer(void *owner)
     task_registry_each(memory->registry, collect, &collection);
     json_t *root = json_pack("{s:o}", "tasks", collection.tasks);
     char *text = json_to_text(root);
-    bool ok = text && replace_file(memory, text);
+    bool ok = text && whole_file_replace(memory->path, slice_of(text), WHOLE_FILE_CACHED);
     if (!ok && !memory->has_warned)
         log_warn("%s: cannot be written: %s", memory->path, strerror(errno));
     memory->has_warned = !ok;
@@ -224,20 +201,6 @@ static void memory_on_change(void *owner, const char *service)
 
 /* ---- reading ---- */
 
-static bool read_all(int fd, struct buf *out)
-{
-    char piece[16384];
-    for (;;) {
-        ssize_t len = read(fd, piece, sizeof piece);
-        if (len < 0 && errno == EINTR)
-            continue;
-        if (len <= 0)
-            return len == 0;
-        if (out->len + (size_t)len > BYTES_MAX || !buf_append(out, piece, (size_t)len))
-            return false;
-    }
-}
-
 /* To json_decref(); null: nothing is kept, or not what we write. */
 static json_t *load(const struct task_memory *memory)
 {
@@ -246,9 +209,10 @@ static json_t *load(const struct task_memory *memory)
     int fd = open(memory->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return NULL;
-    buf_init(&text, 0);
-    json_t *root =
-        read_all(fd, &text) ? json_parse_bounded((struct slice){ buf_text(&text), text.len }, &limits, &error) : NULL;
+    buf_init(&text, BYTES_MAX);
+    json_t *root = whole_file_read(fd, &text)
+                       ? json_parse_bounded((struct slice){ buf_text(&text), text.len }, &limits, &error)
+                       : NULL;
     if (!root)
         log_warn("%s: %s", memory->path, error.text);
     close(fd);
@@ -265,7 +229,6 @@ struct task_memory *task_memory_new(struct loop *loop, struct task_registry *reg
     memory->registry = registry;
     memory->provider = provider;
     memory->path = mem_printf("%s/" TASK_MEMORY_NAME, state_dir);
-    memory->fresh_path = mem_printf("%s.new", memory->path);
     timer_init(&memory->timer, loop, memory_on_timer, memory);
     task_registry_set_memory_listener(registry, memory_on_change, memory);
     return memory;
@@ -278,7 +241,6 @@ void task_memory_free(struct task_memory *memory)
     task_registry_set_memory_listener(memory->registry, NULL, NULL);
     timer_stop(&memory->timer);
     free(memory->path);
-    free(memory->fresh_path);
     free(memory);
 }
 
