@@ -118,26 +118,29 @@ static const struct entry *keep(struct event_log *log, const char *service, cons
     return entry;
 }
 
-void event_log_add(struct event_log *log, const char *service, const char *format, ...)
+__attribute__((format(printf, 4, 0))) static void add(struct event_log *log, enum log_level level, const char *service,
+                                                      const char *format, va_list args)
 {
     char text[TEXT_SIZE];
+    vsnprintf(text, sizeof text, format, args);
+    const struct entry *entry = keep(log, service, text);
+    log_write(level, "service %s: %s", entry->ring->service, entry->text);
+}
+
+void event_log_add(struct event_log *log, const char *service, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    add(log, LOG_LEVEL_INFO, service, format, args);
     va_end(args);
-    const struct entry *entry = keep(log, service, text);
-    log_info("service %s: %s", entry->ring->service, entry->text);
 }
 
 void event_log_warn(struct event_log *log, const char *service, const char *format, ...)
 {
-    char text[TEXT_SIZE];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    add(log, LOG_LEVEL_WARN, service, format, args);
     va_end(args);
-    const struct entry *entry = keep(log, service, text);
-    log_warn("service %s: %s", entry->ring->service, entry->text);
 }
 
 void event_log_keep(struct event_log *log, const char *service, const char *text)
