@@ -22,6 +22,15 @@ def wait_until(condition, what, deadline_s=DEADLINE_S, interval_s=0.05):
     raise AssertionError(f"not within {deadline_s} s: {what}")
 
 
+def start_or_remove(container):
+    """Else nobody would remove it: there is no object yet that could be stopped."""
+    try:
+        container.start()
+    except Exception:
+        container.remove(force=True)
+        raise
+
+
 def answers(socket_path):
     command = ["docker", "-H", f"unix://{socket_path}", "version", "--format", "{{.Server.Version}}"]
     return subprocess.run(command, capture_output=True).returncode == 0

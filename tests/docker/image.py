@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import subprocess
 
-from engine import wait_until
+from engine import start_or_remove, wait_until
 from portico_run import BINARY
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -51,11 +51,7 @@ class Inside:
             group_add=[str(os.stat(docker_socket).st_gid)],
             volumes={str(folder): {"bind": os.path.dirname(CONFIG), "mode": "ro"},
                      docker_socket: {"bind": "/var/run/docker.sock", "mode": "rw"}})
-        try:
-            self.container.start()
-        except Exception:
-            self.container.remove(force=True)  # else nobody would: there is no Inside to stop
-            raise
+        start_or_remove(self.container)
         self.container.reload()
         self.address = self.container.attrs["NetworkSettings"]["IPAddress"]
 

@@ -11,7 +11,7 @@ import docker
 import pytest
 import yaml
 
-from engine import wait_until
+from engine import start_or_remove, wait_until
 from portico_run import BINARY, IMAGE, OUT
 
 HULL = "portico-test-hull:latest"
@@ -58,11 +58,7 @@ class Inside:
             volumes=[*mounts, f"{os.path.abspath(OUT)}:/build:ro", f"{directory}:/portico:ro", f"{directory}/state:/state",
                      f"{docker_socket}:/var/run/docker.sock"])
         self.network = network
-        try:
-            self.container.start()
-        except Exception:
-            self.container.remove(force=True)  # else nobody would: there is no Inside to stop
-            raise
+        start_or_remove(self.container)
         self.container.reload()
         self.address = self.container.attrs["NetworkSettings"]["Networks"][network.name]["IPAddress"]
 
