@@ -1,6 +1,6 @@
 #include "bench/load/answer.h"
 
-static const struct h1_limits LIMITS = { .head_bytes = ANSWER_HEAD_BYTES_MAX, .field_count = H1_FIELDS_MAX };
+static const struct h1_limits LIMITS = { .head_bytes = ANSWER_HEAD_BYTES_MAX, .field_count = HTTP_FIELDS_MAX };
 
 static void finish(struct answer *a, enum failure failure, const char *why)
 {
@@ -57,14 +57,14 @@ static void take_chunks(struct answer_reader *reader, struct answer *a, const ch
 static void take_body(struct answer_reader *reader, struct answer *a, const char *at, size_t len)
 {
     switch (a->body) {
-    case H1_BODY_NONE:
-    case H1_BODY_LENGTH:
+    case HTTP_BODY_NONE:
+    case HTTP_BODY_LENGTH:
         take_length(reader, a, at, len);
         break;
-    case H1_BODY_CHUNKED:
+    case HTTP_BODY_CHUNKED:
         take_chunks(reader, a, at, len);
         break;
-    case H1_BODY_UNTIL_CLOSE:
+    case HTTP_BODY_UNTIL_CLOSE:
         body_check_take(&a->check, reader->expectation, at, len);
         break;
     }
@@ -88,15 +88,15 @@ static size_t take_heads(struct answer_reader *reader, struct answer *a, const c
         }
         used += r->head_bytes;
         a->resume_at = 0;
-        if (r->status >= 200 || r->status == 101)
+        if (r->head.status >= 200 || r->head.status == 101)
             break;
     }
     a->state = ANSWER_IN_BODY;
-    a->status = r->status;
-    a->body = r->body;
-    a->left_bytes = r->body == H1_BODY_LENGTH ? r->content_length : 0;
-    a->keeps_alive = r->keep_alive && r->status != 101;
-    if (r->body == H1_BODY_CHUNKED)
+    a->status = r->head.status;
+    a->body = r->head.body;
+    a->left_bytes = r->head.body == HTTP_BODY_LENGTH ? r->head.content_length : 0;
+    a->keeps_alive = r->keep_alive && r->head.status != 101;
+    if (r->head.body == HTTP_BODY_CHUNKED)
         h1_chunk_init(&a->chunks);
     return used;
 }
@@ -105,7 +105,7 @@ static size_t take_heads(struct answer_reader *reader, struct answer *a, const c
 static void take(struct answer_reader *reader, struct answer *a, const char *at, size_t len)
 {
     size_t used = take_heads(reader, a, at, len);
-    if (a->state == ANSWER_IN_BODY && (len > used || a->body == H1_BODY_NONE))
+    if (a->state == ANSWER_IN_BODY && (len > used || a->body == HTTP_BODY_NONE))
         take_body(reader, a, at + used, len - used);
     else if (a->state == ANSWER_IN_HEAD && !buf_append(&a->head, at + used, len - used))
         finish(a, FAILURE_MALFORMED, h1_error_to_str(H1_ERR_HEAD_TOO_LARGE));
@@ -119,7 +119,7 @@ static void take_later(struct answer_reader *reader, struct answer *a, const cha
         return;
     }
     buf_consume(&a->head, take_heads(reader, a, a->head.at, a->head.len));
-    if (a->state == ANSWER_IN_BODY && (a->head.len > 0 || a->body == H1_BODY_NONE))
+    if (a->state == ANSWER_IN_BODY && (a->head.len > 0 || a->body == HTTP_BODY_NONE))
         take_body(reader, a, a->head.at, a->head.len);
 }
 
@@ -168,7 +168,7 @@ void answer_end(struct answer_reader *reader, struct answer *a)
     a->keeps_alive = false;
     if (a->state == ANSWER_IN_HEAD)
         finish(a, FAILURE_RESET, a->head.len > 0 ? "connection ended within the head" : "connection ended");
-    else if (a->state == ANSWER_IN_BODY && a->body == H1_BODY_UNTIL_CLOSE)
+    else if (a->state == ANSWER_IN_BODY && a->body == HTTP_BODY_UNTIL_CLOSE)
         judge(reader, a);
     else if (a->state == ANSWER_IN_BODY)
         finish(a, FAILURE_SHORT_BODY, "connection ended within the body");

@@ -14,7 +14,7 @@
 
 struct answer_reader {
     const struct expectation *expectation; /* borrowed */
-    enum h1_method method;
+    enum http_method method;
     struct h1_response response; /* scratch */
 };
 
@@ -27,8 +27,8 @@ struct answer {
     const char *why;
     int status; /* 0 before the head is whole */
     bool keeps_alive;
-    enum h1_body body;
-    uint64_t left_bytes; /* of H1_BODY_LENGTH */
+    enum http_body body;
+    uint64_t left_bytes; /* of HTTP_BODY_LENGTH */
     struct h1_chunk_decoder chunks;
     struct body_check check;
     struct buf head; /* only when the head comes in pieces; owned */

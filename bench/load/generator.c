@@ -268,7 +268,7 @@ static void init_lanes(struct generator *g)
                                     .on_change = on_lane_change,
                                     .owner = g };
     g->group.reader.expectation = &o->expectation;
-    g->group.reader.method = strcmp(o->method, "HEAD") == 0 ? H1_METHOD_HEAD : H1_METHOD_OTHER;
+    g->group.reader.method = strcmp(o->method, "HEAD") == 0 ? HTTP_METHOD_HEAD : HTTP_METHOD_OTHER;
     g->lane_count = (size_t)own_part(&g->setup, o->connections);
     g->lanes = mem_alloc_array(g->lane_count, sizeof *g->lanes);
     for (size_t i = 0; i < g->lane_count; i++) {

@@ -40,7 +40,7 @@ static void lane_finish(struct lane *lane)
         outcome.status = 0;
     if (a->keeps_alive && is_sent && !lane->group->one_per_connection)
         lane->state = LANE_IDLE;
-    else if (is_whole && is_sent && a->body != H1_BODY_UNTIL_CLOSE)
+    else if (is_whole && is_sent && a->body != HTTP_BODY_UNTIL_CLOSE)
         lane->state = LANE_CLOSING;
     else
         lane_close(lane);

@@ -163,7 +163,7 @@ static void refuse_doubtful(struct conn *c)
 /* What asks for https:// expects that nobody between could read or change it (RFC 9110 7.4). Who is trusted has seen to that. */
 static bool is_misdirected(const struct conn *c, const struct h1_request *request)
 {
-    return request->target_is_https && !c->is_trusted;
+    return request->head.scheme == HTTP_SCHEME_HTTPS && !c->is_trusted;
 }
 
 static void refuse_misdirected(struct conn *c)

@@ -44,10 +44,10 @@ static void guess_request(struct slice head, struct access_record *record)
 
 static void set_request(const struct h1_request *request, struct access_record *record)
 {
-    record->method = request->method_text;
-    record->target = request->target;
-    record->host = request->authority;
-    record->protocol = request->minor_version ? "1.1" : "1.0";
+    record->method = request->head.method_text;
+    record->target = request->head.target;
+    record->host = request->head.authority;
+    record->protocol = request->head.version == HTTP_1_1 ? "1.1" : "1.0";
     if (request->desync == H1_COMPLIANT)
         return;
     record->desync = h1_desync_to_str(request->desync);

@@ -39,7 +39,7 @@ void exchange_release_upstream(struct exchange *x, bool is_reusable)
 void exchange_count_latency(struct exchange *x)
 {
     struct service_stats *stats = service_stats_of(x);
-    bool has_uploaded = x->request_body.kind != H1_BODY_NONE && x->request_body.is_complete && x->sent_at_us;
+    bool has_uploaded = x->request_body.kind != HTTP_BODY_NONE && x->request_body.is_complete && x->sent_at_us;
     int64_t spent_us = x->worker->now_us - (has_uploaded ? x->sent_at_us : x->started_at_us);
     if (stats)
         histogram_add(&stats->latency, spent_us > 0 ? (uint64_t)spent_us : 0);
@@ -159,7 +159,7 @@ void exchange_fail(struct exchange *x, enum exchange_end end, int status)
     }
     /* Own answers do not say keep-alive, which a 1.0 client would need. */
     bool keep_alive = x->client_keep_alive && !x->closes_both && x->request_body.is_complete && !x->client_is_1_0;
-    bool is_head = x->method == H1_METHOD_HEAD;
+    bool is_head = x->method == HTTP_METHOD_HEAD;
     x->status = status;
     dispose(x);
     c->exchange = NULL;
@@ -168,7 +168,7 @@ void exchange_fail(struct exchange *x, enum exchange_end end, int status)
 
 bool exchange_leaves_end_open(const struct exchange *x)
 {
-    bool is_open_ended = x->response_body.kind == H1_BODY_CHUNKED || x->response_body.kind == H1_BODY_UNTIL_CLOSE;
+    bool is_open_ended = x->response_body.kind == HTTP_BODY_CHUNKED || x->response_body.kind == HTTP_BODY_UNTIL_CLOSE;
     bool is_on_its_way = x->response_state == RESPONSE_RELAYING || x->response_state == RESPONSE_ENDED;
     return is_on_its_way && is_open_ended && !x->response_body.rechunks;
 }
@@ -201,16 +201,17 @@ void exchange_end_connection(struct exchange *x)
 static void note_request(struct exchange *x, const struct h1_request *request)
 {
     bool is_ambiguous = request->desync >= H1_AMBIGUOUS;
-    x->method = request->method;
-    x->client_is_1_0 = request->minor_version == 0;
+    x->method = request->head.method;
+    x->client_is_1_0 = request->head.version == HTTP_1_0;
     x->client_keep_alive = request->keep_alive;
-    x->client_takes_trailers = request->accepts_trailers;
-    x->awaits_continue = request->expects_continue;
+    x->client_takes_trailers = request->head.accepts_trailers;
+    x->awaits_continue = request->head.expects_continue;
     x->desync = request->desync;
     x->desync_reason = request->desync_reason;
     x->closes_both = request->desync == H1_SEVERE || /* RFC 9112 6.1 */
                      (is_ambiguous && x->hold->snapshot->settings.desync != DESYNC_MODE_MONITOR);
-    body_init(&x->request_body, request->body, request->content_length, request->body == H1_BODY_CHUNKED, true);
+    body_init(&x->request_body, request->head.body, request->head.content_length,
+              request->head.body == HTTP_BODY_CHUNKED, true);
 }
 
 static struct exchange *exchange_new(struct conn *c)
@@ -233,21 +234,21 @@ static struct exchange *exchange_new(struct conn *c)
 static int refusal(struct exchange *x, const struct h1_request *request)
 {
     struct worker *w = x->worker;
-    enum forward_hops hops = forward_max_forwards(request);
+    enum forward_hops hops = forward_max_forwards(&request->head);
     if (w->limits_requests && !conn_take_request(x->conn)) {
         STATS_ADD(w->stats->requests_rate_limited, 1);
         x->end = EXCHANGE_END_RATE_LIMITED;
         return 429;
     }
-    if (x->method == H1_METHOD_TRACE) { /* would show a client what was added for the endpoint (RFC 9110 9.3.8) */
+    if (x->method == HTTP_METHOD_TRACE) { /* would show a client what was added for the endpoint (RFC 9110 9.3.8) */
         x->end = EXCHANGE_END_REFUSED_METHOD;
         return 405;
     }
-    if (request->has_unknown_expectation) {
+    if (request->head.has_unknown_expectation) {
         x->end = EXCHANGE_END_REFUSED_EXPECTATION;
         return 417;
     }
-    if (forward_request_is_loop(request, w->via)) {
+    if (forward_request_is_loop(&request->head, w->via)) {
         x->end = EXCHANGE_END_LOOP;
         return 508;
     }
@@ -261,8 +262,8 @@ static int refusal(struct exchange *x, const struct h1_request *request)
  * answer, the other could be asked in its place. */
 static bool is_path_ambiguous(const struct route_table *table, const struct h1_request *request, uint32_t slot)
 {
-    return request->has_encoded_slash && slot != UINT32_MAX &&
-           route_table_match_decoded(table, request->host, request->path) != slot;
+    return request->head.has_encoded_slash && slot != UINT32_MAX &&
+           route_table_match_decoded(table, request->head.host, request->head.path) != slot;
 }
 
 /* The head is in its buffer, and no longer needed where it came in. */
@@ -288,14 +289,14 @@ void exchange_start(struct conn *c)
     const struct h1_request *request = &w->request;
     struct exchange *x = exchange_new(c);
     if (!x) {
-        conn_reply(c, 503, false, request->method == H1_METHOD_HEAD);
+        conn_reply(c, 503, false, request->head.method == HTTP_METHOD_HEAD);
         return;
     }
     note_request(x, request);
     burn_for_a_request();
     int refused = refusal(x, request);
     const struct route_table *routes = x->hold->snapshot->routes->table;
-    uint32_t slot = route_table_match(routes, request->host, request->path);
+    uint32_t slot = route_table_match(routes, request->head.host, request->head.path);
     const struct snapshot_service *service = slot == UINT32_MAX ? NULL : x->hold->snapshot->services[slot];
     if (!refused && is_path_ambiguous(routes, request, slot)) {
         x->end = EXCHANGE_END_AMBIGUOUS_PATH;

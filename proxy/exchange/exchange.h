@@ -51,7 +51,7 @@ struct exchange {
     enum request_state request_state;
     enum response_state response_state;
     enum exchange_end end;
-    enum h1_method method;
+    enum http_method method;
     bool client_is_1_0, client_keep_alive; /* as asked for */
     bool client_takes_trailers;
     bool awaits_continue;   /* the client has asked whether to send its body, and has neither been told nor begun */

@@ -46,7 +46,7 @@ static int64_t since_start(const struct exchange *x, int64_t at_us)
 static void set_phases(const struct exchange *x, struct access_record *record)
 {
     record->started_at_us = x->started_at_us;
-    record->request_us = x->request_body.kind == H1_BODY_NONE ? 0 : since_start(x, x->sent_at_us);
+    record->request_us = x->request_body.kind == HTTP_BODY_NONE ? 0 : since_start(x, x->sent_at_us);
     record->connect_us = x->connected_at_us ? x->connected_at_us - x->tried_at_us : 0;
     record->response_us = since_start(x, x->response_at_us);
     record->duration_us = since_start(x, x->worker->now_us);

@@ -34,19 +34,19 @@ static void malformed_body(struct exchange *x)
  * the request would have to be read before the next. */
 static bool decide_keep_alive(const struct exchange *x, const struct h1_response *response)
 {
-    bool open_ended = response->body == H1_BODY_CHUNKED || response->body == H1_BODY_UNTIL_CLOSE;
+    bool open_ended = response->head.body == HTTP_BODY_CHUNKED || response->head.body == HTTP_BODY_UNTIL_CLOSE;
     return x->client_keep_alive && !x->closes_both && x->request_body.is_complete && !worker_is_leaving(x->worker) &&
            !(open_ended && x->client_is_1_0);
 }
 
 static void note_response(struct exchange *x, const struct h1_response *response)
 {
-    bool open_ended = response->body == H1_BODY_CHUNKED || response->body == H1_BODY_UNTIL_CLOSE;
-    x->status = response->status;
+    bool open_ended = response->head.body == HTTP_BODY_CHUNKED || response->head.body == HTTP_BODY_UNTIL_CLOSE;
+    x->status = response->head.status;
     x->response_at_us = x->worker->now_us;
     x->upstream_keep_alive = response->keep_alive && !x->closes_both;
     x->keep_alive = decide_keep_alive(x, response);
-    body_init(&x->response_body, response->body, response->content_length, open_ended && !x->client_is_1_0,
+    body_init(&x->response_body, response->head.body, response->head.content_length, open_ended && !x->client_is_1_0,
               x->client_takes_trailers);
     deadline_stop(&x->worker->deadlines, &x->request_deadline);
     exchange_count_latency(x);
@@ -110,7 +110,8 @@ static void start_response(struct exchange *x, const struct h1_response *respons
 static bool is_switch_agreed(const struct exchange *x, const struct h1_response *response)
 {
     struct slice asked = { x->upgrade, x->upgrade_len };
-    return response->upgrade && x->upgrade_len > 0 && slice_equals_ignoring_case(response->upgrade_protocol, asked);
+    return response->head.upgrade && x->upgrade_len > 0 &&
+           slice_equals_ignoring_case(response->head.upgrade_protocol, asked);
 }
 
 static void switch_protocol(struct exchange *x, const struct h1_response *response)
@@ -163,7 +164,7 @@ static bool relay_interim(struct exchange *x, const struct h1_response *response
         conn_close(x->conn, CONN_CLOSE_BROKEN);
         return false;
     }
-    if (response->status == 100 && x->awaits_continue) {
+    if (response->head.status == 100 && x->awaits_continue) {
         x->awaits_continue = false; /* now it is the client's turn */
         exchange_await(x);
     }
@@ -187,11 +188,11 @@ static bool read_heads(struct exchange *x)
             malformed_head(x, cause, w->response.head_bytes);
             return false;
         }
-        if (w->response.status >= 200) {
+        if (w->response.head.status >= 200) {
             start_response(x, &w->response);
             return x->upstream && x->response_state == RESPONSE_RELAYING;
         }
-        if (w->response.status == 101) {
+        if (w->response.head.status == 101) {
             switch_protocol(x, &w->response);
             return false;
         }
@@ -288,7 +289,7 @@ static void on_upstream_end(struct exchange *x, bool is_clean)
         exchange_tunnel_on_upstream_eof(x);
         return;
     }
-    if (x->response_state == RESPONSE_RELAYING && x->response_body.kind == H1_BODY_UNTIL_CLOSE && is_clean) {
+    if (x->response_state == RESPONSE_RELAYING && x->response_body.kind == HTTP_BODY_UNTIL_CLOSE && is_clean) {
         channel_set_reading(&x->upstream->channel, false);
         x->upstream_keep_alive = false;
         on_body_result(x, body_end(&x->response_body, &x->conn->channel, &w->buffers));

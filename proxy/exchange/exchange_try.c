@@ -216,7 +216,7 @@ static bool may_try_again(const struct exchange *x, bool was_unprocessed)
     bool is_open = x->try_count < tries && x->try_count < EXCHANGE_TRIES_MAX && !x->has_sent_response;
     if (was_unprocessed)
         return is_open;
-    return is_open && !x->is_spilled && !x->has_spent_replay && h1_method_is_idempotent(x->method);
+    return is_open && !x->is_spilled && !x->has_spent_replay && http_method_is_idempotent(x->method);
 }
 
 void exchange_blame_endpoint(struct exchange *x)

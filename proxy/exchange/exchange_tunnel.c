@@ -83,8 +83,8 @@ void exchange_tunnel_on_upstream_eof(struct exchange *x)
 void exchange_start_tunnel(struct exchange *x)
 {
     struct worker *w = x->worker;
-    body_init(&x->request_body, H1_BODY_UNTIL_CLOSE, 0, false, false);
-    body_init(&x->response_body, H1_BODY_UNTIL_CLOSE, 0, false, false);
+    body_init(&x->request_body, HTTP_BODY_UNTIL_CLOSE, 0, false, false);
+    body_init(&x->response_body, HTTP_BODY_UNTIL_CLOSE, 0, false, false);
     x->response_state = RESPONSE_TUNNELLING;
     x->request_state = REQUEST_SENT;
     x->has_sent_response = true;

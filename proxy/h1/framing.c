@@ -102,11 +102,11 @@ static bool is_token(struct slice s)
 
 static void take_connection_option(struct h1_framing *framing, struct slice option)
 {
-    if (option.len == 10 && h1_is_folded(option.at, "keep-alive", 10)) {
+    if (option.len == 10 && http_is_folded(option.at, "keep-alive", 10)) {
         framing->connection_keep_alive = true;
-    } else if (option.len == 5 && h1_is_folded(option.at, "close", 5)) {
+    } else if (option.len == 5 && http_is_folded(option.at, "close", 5)) {
         framing->connection_close = true;
-    } else if (option.len == 7 && h1_is_folded(option.at, "upgrade", 7)) {
+    } else if (option.len == 7 && http_is_folded(option.at, "upgrade", 7)) {
         framing->connection_upgrade = true;
     } else {
         framing->connection_nominates = true;
@@ -135,27 +135,27 @@ static enum h1_error take_connection(struct h1_framing *framing, struct slice va
     return H1_OK;
 }
 
-static void mark_nominated(struct h1_framing *framing, struct slice name, struct h1_field_line *fields,
+static void mark_nominated(struct h1_framing *framing, struct slice name, struct http_field_line *fields,
                            size_t field_count)
 {
     static const struct slice forwarded = { "x-forwarded-", 12 };
-    enum h1_field id = h1_field_of_name(name);
+    enum http_field id = http_field_of_name(name);
     struct slice start = { name.at, name.len < forwarded.len ? name.len : forwarded.len };
-    if (h1_field_traits_of(id) == H1_FIELD_KEPT || slice_equals_ignoring_case(start, forwarded)) {
+    if (http_field_traits_of(id) == HTTP_FIELD_KEPT || slice_equals_ignoring_case(start, forwarded)) {
         h1_framing_note(framing, H1_DESYNC_PROTECTED_FIELD_NOMINATED);
         return;
     }
     for (size_t i = 0; i < field_count; i++) {
-        if (fields[i].id == id && (id != H1_FIELD_OTHER || slice_equals_ignoring_case(fields[i].name, name))) {
+        if (fields[i].id == id && (id != HTTP_FIELD_OTHER || slice_equals_ignoring_case(fields[i].name, name))) {
             fields[i].hop_by_hop = true;
         }
     }
 }
 
-static void mark_all_nominated(struct h1_framing *framing, struct h1_field_line *fields, size_t field_count)
+static void mark_all_nominated(struct h1_framing *framing, struct http_field_line *fields, size_t field_count)
 {
     for (size_t i = 0; i < field_count; i++) {
-        if (fields[i].id != H1_FIELD_CONNECTION) {
+        if (fields[i].id != HTTP_FIELD_CONNECTION) {
             continue;
         }
         struct slice value = fields[i].value;
@@ -168,7 +168,7 @@ static void mark_all_nominated(struct h1_framing *framing, struct h1_field_line 
     }
 }
 
-static void withhold(enum h1_field id, struct h1_field_line *fields, size_t field_count)
+static void withhold(enum http_field id, struct http_field_line *fields, size_t field_count)
 {
     for (size_t i = 0; i < field_count; i++) {
         if (fields[i].id == id) {
@@ -197,32 +197,32 @@ static void take_te(struct h1_framing *framing, struct slice value)
     }
 }
 
-enum h1_error h1_framing_take(struct h1_framing *framing, const struct h1_field_line *line)
+enum h1_error h1_framing_take(struct h1_framing *framing, const struct http_field_line *line)
 {
-    switch ((enum h1_field)line->id) {
-    case H1_FIELD_HOST:
+    switch ((enum http_field)line->id) {
+    case HTTP_FIELD_HOST:
         if (framing->host_count++ == 0) {
             framing->host = line->value;
         }
         return H1_OK;
-    case H1_FIELD_CONNECTION:
+    case HTTP_FIELD_CONNECTION:
         return take_connection(framing, line->value);
-    case H1_FIELD_TRANSFER_ENCODING:
+    case HTTP_FIELD_TRANSFER_ENCODING:
         return take_transfer_encoding(framing, line->value);
-    case H1_FIELD_CONTENT_LENGTH:
+    case HTTP_FIELD_CONTENT_LENGTH:
         return take_content_length(framing, line->value);
-    case H1_FIELD_UPGRADE:
+    case HTTP_FIELD_UPGRADE:
         if (framing->upgrade_count++ == 0) {
             framing->upgrade = line->value;
         }
         return H1_OK;
-    case H1_FIELD_EXPECT:
+    case HTTP_FIELD_EXPECT:
         take_expectation(framing, line->value);
         return H1_OK;
-    case H1_FIELD_TE:
+    case HTTP_FIELD_TE:
         take_te(framing, line->value);
         return H1_OK;
-    case H1_FIELD_TRAILER:
+    case HTTP_FIELD_TRAILER:
         framing->declares_trailer = true;
         return H1_OK;
     default:
@@ -230,17 +230,17 @@ enum h1_error h1_framing_take(struct h1_framing *framing, const struct h1_field_
     }
 }
 
-enum h1_error h1_framing_check_rare(struct h1_framing *framing, int minor_version, struct h1_field_line *fields,
-                                    size_t field_count)
+enum h1_error h1_framing_check_rare(struct h1_framing *framing, enum http_version version,
+                                    struct http_field_line *fields, size_t field_count)
 {
     if (framing->has_transfer_encoding) {
         if (framing->has_content_length) {
-            if (!framing->is_request || minor_version == 0) {
+            if (!framing->is_request || version == HTTP_1_0) {
                 return H1_ERR_CONTENT_LENGTH_AND_TRANSFER_ENCODING;
             }
             h1_framing_note(framing, H1_DESYNC_CONTENT_LENGTH_AND_TRANSFER_ENCODING);
         }
-        if (minor_version == 0) {
+        if (version == HTTP_1_0) {
             return H1_ERR_TRANSFER_ENCODING_IN_1_0;
         }
     }
@@ -248,22 +248,22 @@ enum h1_error h1_framing_check_rare(struct h1_framing *framing, int minor_versio
         mark_all_nominated(framing, fields, field_count);
     }
     if (h1_framing_has_doubtful_length(framing)) {
-        withhold(H1_FIELD_CONTENT_LENGTH, fields, field_count);
+        withhold(HTTP_FIELD_CONTENT_LENGTH, fields, field_count);
     }
     return H1_OK;
 }
 
-enum h1_field h1_framing_field_of(enum h1_error error)
+enum http_field h1_framing_field_of(enum h1_error error)
 {
     switch (error) {
     case H1_ERR_HOST_DUPLICATE:
     case H1_ERR_HOST_INVALID:
-        return H1_FIELD_HOST;
+        return HTTP_FIELD_HOST;
     case H1_ERR_CONTENT_LENGTH_AND_TRANSFER_ENCODING:
     case H1_ERR_TRANSFER_ENCODING_IN_1_0:
-        return H1_FIELD_TRANSFER_ENCODING;
+        return HTTP_FIELD_TRANSFER_ENCODING;
     default:
-        return H1_FIELD_OTHER;
+        return HTTP_FIELD_OTHER;
     }
 }
 

@@ -32,8 +32,8 @@ struct h1_framing {
     struct slice upgrade; /* value of the first line */
 };
 
-/* For each line whose id is not H1_FIELD_OTHER and at most H1_FIELD_LAST_WITH_MEANING. */
-enum h1_error h1_framing_take(struct h1_framing *framing, const struct h1_field_line *line);
+/* For each line whose id is not HTTP_FIELD_OTHER and at most HTTP_FIELD_LAST_WITH_MEANING. */
+enum h1_error h1_framing_take(struct h1_framing *framing, const struct http_field_line *line);
 
 static inline void h1_framing_note(struct h1_framing *framing, enum h1_desync_reason reason)
 {
@@ -49,34 +49,34 @@ static inline bool h1_framing_has_doubtful_length(const struct h1_framing *frami
 }
 
 /* The same when there is more to it than Host, one Content-Length and plain Connection options. */
-enum h1_error h1_framing_check_rare(struct h1_framing *framing, int minor_version, struct h1_field_line *fields,
-                                    size_t field_count);
+enum h1_error h1_framing_check_rare(struct h1_framing *framing, enum http_version version,
+                                    struct http_field_line *fields, size_t field_count);
 
 /* When all lines are taken: do they fit together and to the version? Marks the fields that Connection nominates, and in
  * a request each Content-Length that must not go on as it came. */
-static inline enum h1_error h1_framing_check(struct h1_framing *framing, int minor_version,
-                                             struct h1_field_line *fields, size_t field_count)
+static inline enum h1_error h1_framing_check(struct h1_framing *framing, enum http_version version,
+                                             struct http_field_line *fields, size_t field_count)
 {
     bool is_plain = !framing->has_transfer_encoding && !framing->connection_nominates && framing->reasons == 0;
-    return is_plain ? H1_OK : h1_framing_check_rare(framing, minor_version, fields, field_count);
+    return is_plain ? H1_OK : h1_framing_check_rare(framing, version, fields, field_count);
 }
 
-/* The field whose line such an error is about, of those that h1_framing_check() and the reading of Host find; H1_FIELD_OTHER:
+/* The field whose line such an error is about, of those that h1_framing_check() and the reading of Host find; HTTP_FIELD_OTHER:
  * none. */
-enum h1_field h1_framing_field_of(enum h1_error error);
+enum http_field h1_framing_field_of(enum h1_error error);
 
-static inline bool h1_framing_keeps_alive(const struct h1_framing *framing, int minor_version)
+static inline bool h1_framing_keeps_alive(const struct h1_framing *framing, enum http_version version)
 {
-    return !framing->connection_close && (minor_version == 1 || framing->connection_keep_alive);
+    return !framing->connection_close && (version == HTTP_1_1 || framing->connection_keep_alive);
 }
 
 /* Upgrade names one protocol that is safe to pass on. Not another version of HTTP, nor TLS: what runs inside such a
  * tunnel would be requests that no rule was applied to. */
 bool h1_framing_names_safe_protocol(const struct h1_framing *framing);
 
-static inline bool h1_framing_asks_for_upgrade(const struct h1_framing *framing, int minor_version)
+static inline bool h1_framing_asks_for_upgrade(const struct h1_framing *framing, enum http_version version)
 {
-    return framing->connection_upgrade && minor_version == 1 && h1_framing_names_safe_protocol(framing);
+    return framing->connection_upgrade && version == HTTP_1_1 && h1_framing_names_safe_protocol(framing);
 }
 
 #endif

@@ -4,15 +4,15 @@
 #include "proxy/h1/section.h"
 #include "proxy/h1/target.h"
 
-static enum h1_method method_of(struct slice text)
+static enum http_method method_of(struct slice text)
 {
 #define METHOD_CASE(name)                           \
     if (slice_equals(text, SLICE_LITERAL(#name))) { \
-        return H1_METHOD_##name;                    \
+        return HTTP_METHOD_##name;                  \
     }
-    H1_METHOD_LIST(METHOD_CASE)
+    HTTP_METHOD_LIST(METHOD_CASE)
 #undef METHOD_CASE
-    return H1_METHOD_OTHER;
+    return HTTP_METHOD_OTHER;
 }
 
 /* Robustness against old clients that send one CRLF too many behind a body (RFC 9112 2.2). */
@@ -31,8 +31,8 @@ static enum h1_result step_leading_line(struct h1_cursor *c, struct h1_request *
 static enum h1_result step_method(struct h1_cursor *c, struct h1_request *request)
 {
     if (c->end - c->at >= 4 && memcmp(c->at, "GET ", 4) == 0) {
-        request->method = H1_METHOD_GET;
-        request->method_text = (struct slice){ c->at, 3 };
+        request->head.method = HTTP_METHOD_GET;
+        request->head.method_text = (struct slice){ c->at, 3 };
         c->at += 4;
         return H1_DONE;
     }
@@ -40,12 +40,12 @@ static enum h1_result step_method(struct h1_cursor *c, struct h1_request *reques
     if (stop == c->end) {
         return H1_MORE;
     }
-    request->method_text = (struct slice){ c->at, (size_t)(stop - c->at) };
+    request->head.method_text = (struct slice){ c->at, (size_t)(stop - c->at) };
     if (*stop != ' ' || stop == c->at) {
         return h1_refuse(c, H1_ERR_METHOD);
     }
-    request->method = method_of(request->method_text);
-    if (request->method == H1_METHOD_CONNECT) {
+    request->head.method = method_of(request->head.method_text);
+    if (request->head.method == HTTP_METHOD_CONNECT) {
         return h1_refuse(c, H1_ERR_METHOD_CONNECT);
     }
     c->at = stop + 1;
@@ -54,7 +54,7 @@ static enum h1_result step_method(struct h1_cursor *c, struct h1_request *reques
 
 static enum h1_result step_target(struct h1_cursor *c, struct h1_request *request, const struct h1_limits *limits)
 {
-    size_t target_max = limits->target_bytes < H1_TARGET_MAX ? limits->target_bytes : H1_TARGET_MAX;
+    size_t target_max = limits->target_bytes < HTTP_TARGET_MAX ? limits->target_bytes : HTTP_TARGET_MAX;
     bool can_end_here = (size_t)(c->end - c->at) > target_max;
     const char *end = can_end_here ? c->at + target_max + 1 : c->end;
     const char *stop = h1_scan_target(c->at, end);
@@ -64,7 +64,7 @@ static enum h1_result step_target(struct h1_cursor *c, struct h1_request *reques
     if (*stop != ' ') {
         return h1_refuse(c, *stop == '\r' || *stop == '\n' ? H1_ERR_VERSION : H1_ERR_TARGET);
     }
-    request->target = (struct slice){ c->at, (size_t)(stop - c->at) };
+    request->head.target = (struct slice){ c->at, (size_t)(stop - c->at) };
     enum h1_error error = h1_target_read(request, limits->refuses_encoded_slashes);
     if (error != H1_OK) {
         return h1_refuse(c, error);
@@ -83,7 +83,7 @@ static enum h1_result step_request_line(struct h1_cursor *c, struct h1_request *
         result = step_target(c, request, limits);
     }
     if (result == H1_DONE) {
-        result = h1_step_version(c, &request->minor_version);
+        result = h1_step_version(c, &request->head.version);
     }
     return result == H1_DONE ? h1_step_line_end(c, H1_ERR_VERSION) : result;
 }
@@ -92,7 +92,7 @@ static enum h1_result step_request_line(struct h1_cursor *c, struct h1_request *
 static enum h1_error read_host(struct h1_request *request, const struct h1_framing *framing)
 {
     if (framing->host_count == 0) {
-        return request->minor_version == 0 ? H1_OK : H1_ERR_HOST_MISSING;
+        return request->head.version == HTTP_1_0 ? H1_OK : H1_ERR_HOST_MISSING;
     }
     if (framing->host_count > 1) {
         return H1_ERR_HOST_DUPLICATE;
@@ -101,39 +101,39 @@ static enum h1_error read_host(struct h1_request *request, const struct h1_frami
     if (!h1_authority_read(framing->host, &host)) {
         return H1_ERR_HOST_INVALID;
     }
-    if (!request->authority_from_target) {
-        request->authority = framing->host;
-        request->host = host;
-    } else if (!slice_equals_ignoring_case(request->authority, framing->host)) {
+    if (!request->head.authority_from_target) {
+        request->head.authority = framing->host;
+        request->head.host = host;
+    } else if (!slice_equals_ignoring_case(request->head.authority, framing->host)) {
         request->desync_reasons |= 1u << H1_DESYNC_AUTHORITY_DIFFERS;
     }
     return H1_OK;
 }
 
 /* Of a body that is there: has it a meaning with that method? */
-static bool body_is_expected(enum h1_method method)
+static bool body_is_expected(enum http_method method)
 {
     switch (method) {
-    case H1_METHOD_GET:
-    case H1_METHOD_HEAD:
-    case H1_METHOD_DELETE:
-    case H1_METHOD_OPTIONS:
-    case H1_METHOD_TRACE:
+    case HTTP_METHOD_GET:
+    case HTTP_METHOD_HEAD:
+    case HTTP_METHOD_DELETE:
+    case HTTP_METHOD_OPTIONS:
+    case HTTP_METHOD_TRACE:
         return false;
     default:
         return true;
     }
 }
 
-static bool method_brings_a_body(enum h1_method method)
+static bool method_brings_a_body(enum http_method method)
 {
-    return method == H1_METHOD_POST || method == H1_METHOD_PUT || method == H1_METHOD_PATCH;
+    return method == HTTP_METHOD_POST || method == HTTP_METHOD_PUT || method == HTTP_METHOD_PATCH;
 }
 
 static uint32_t reasons_of_body(const struct h1_request *request, const struct h1_framing *framing)
 {
     uint32_t reasons = 0;
-    if (!body_is_expected(request->method)) {
+    if (!body_is_expected(request->head.method)) {
         reasons |= 1u << H1_DESYNC_BODY_UNEXPECTED;
     }
     if (framing->connection_upgrade && framing->upgrade_count > 0) {
@@ -145,10 +145,10 @@ static uint32_t reasons_of_body(const struct h1_request *request, const struct h
 static uint32_t reasons_of_1_0(const struct h1_request *request, const struct h1_framing *framing)
 {
     uint32_t reasons = 0;
-    if (request->authority.len == 0) {
+    if (request->head.authority.len == 0) {
         reasons |= 1u << H1_DESYNC_HOST_MISSING_1_0;
     }
-    if (request->keep_alive && !framing->has_content_length && method_brings_a_body(request->method)) {
+    if (request->keep_alive && !framing->has_content_length && method_brings_a_body(request->head.method)) {
         reasons |= 1u << H1_DESYNC_LENGTH_MISSING_1_0;
     }
     return reasons;
@@ -157,10 +157,10 @@ static uint32_t reasons_of_1_0(const struct h1_request *request, const struct h1
 static void classify(struct h1_request *request, const struct h1_framing *framing)
 {
     uint32_t reasons = request->desync_reasons | framing->reasons;
-    if (request->body != H1_BODY_NONE) {
+    if (request->head.body != HTTP_BODY_NONE) {
         reasons |= reasons_of_body(request, framing);
     }
-    if (request->minor_version == 0) {
+    if (request->head.version == HTTP_1_0) {
         reasons |= reasons_of_1_0(request, framing);
     }
     if (request->has_bare_lf) {
@@ -178,19 +178,21 @@ static void classify(struct h1_request *request, const struct h1_framing *framin
 
 static void decide_request(struct h1_request *request, const struct h1_framing *framing)
 {
-    request->field_ids = framing->field_ids;
-    request->content_length = framing->has_transfer_encoding ? 0 : framing->content_length;
-    request->rewrites_content_length = !framing->has_transfer_encoding && h1_framing_has_doubtful_length(framing);
-    request->body = framing->has_transfer_encoding ? H1_BODY_CHUNKED
-                    : framing->content_length > 0  ? H1_BODY_LENGTH
-                                                   : H1_BODY_NONE;
-    request->keep_alive = h1_framing_keeps_alive(framing, request->minor_version);
-    request->expects_continue = framing->expects_continue && request->minor_version == 1;
-    request->has_unknown_expectation = framing->has_unknown_expectation;
-    request->accepts_trailers = framing->accepts_trailers && request->minor_version == 1;
-    request->declares_trailer = framing->declares_trailer;
-    request->upgrade = request->body == H1_BODY_NONE && h1_framing_asks_for_upgrade(framing, request->minor_version);
-    request->upgrade_protocol = request->upgrade ? framing->upgrade : (struct slice){ request->target.at, 0 };
+    request->head.field_ids = framing->field_ids;
+    request->head.content_length = framing->has_transfer_encoding ? 0 : framing->content_length;
+    request->head.rewrites_content_length = !framing->has_transfer_encoding && h1_framing_has_doubtful_length(framing);
+    request->head.body = framing->has_transfer_encoding ? HTTP_BODY_CHUNKED
+                         : framing->content_length > 0  ? HTTP_BODY_LENGTH
+                                                        : HTTP_BODY_NONE;
+    request->keep_alive = h1_framing_keeps_alive(framing, request->head.version);
+    request->head.expects_continue = framing->expects_continue && request->head.version == HTTP_1_1;
+    request->head.has_unknown_expectation = framing->has_unknown_expectation;
+    request->head.accepts_trailers = framing->accepts_trailers && request->head.version == HTTP_1_1;
+    request->head.declares_trailer = framing->declares_trailer;
+    request->head.upgrade =
+        request->head.body == HTTP_BODY_NONE && h1_framing_asks_for_upgrade(framing, request->head.version);
+    request->head.upgrade_protocol =
+        request->head.upgrade ? framing->upgrade : (struct slice){ request->head.target.at, 0 };
 }
 
 static enum h1_result step_request(struct h1_cursor *c, struct h1_request *request, const struct h1_limits *limits)
@@ -201,16 +203,16 @@ static enum h1_result step_request(struct h1_cursor *c, struct h1_request *reque
         return result;
     }
     struct h1_framing framing = { .is_request = true };
-    result = h1_step_section(c, limits->field_count, request->fields, &request->field_count, &framing);
+    result = h1_step_section(c, limits->field_count, request->head.fields, &request->head.field_count, &framing);
     if (result != H1_DONE) {
         return result;
     }
     enum h1_error error = read_host(request, &framing);
     if (error == H1_OK) {
-        error = h1_framing_check(&framing, request->minor_version, request->fields, request->field_count);
+        error = h1_framing_check(&framing, request->head.version, request->head.fields, request->head.field_count);
     }
     if (error != H1_OK) {
-        return h1_refuse_section(c, error, request->fields, request->field_count);
+        return h1_refuse_section(c, error, request->head.fields, request->head.field_count);
     }
     request->has_bare_lf = c->has_bare_lf;
     if (c->has_higher_minor) {

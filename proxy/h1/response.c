@@ -64,76 +64,78 @@ static enum h1_result step_reason(struct h1_cursor *c, struct h1_response *respo
 
 static enum h1_result step_status_line(struct h1_cursor *c, struct h1_response *response)
 {
-    enum h1_result result = h1_step_version(c, &response->minor_version);
-    response->rewrites_status_line = response->minor_version == 0 || c->has_higher_minor;
+    enum h1_result result = h1_step_version(c, &response->head.version);
+    response->rewrites_status_line = response->head.version == HTTP_1_0 || c->has_higher_minor;
     if (result == H1_DONE) {
         result = step_byte(c, ' ', H1_ERR_VERSION);
     }
     if (result == H1_DONE) {
-        result = step_status(c, &response->status);
+        result = step_status(c, &response->head.status);
     }
     return result == H1_DONE ? step_reason(c, response) : result;
 }
 
 /* RFC 9112 6.3. */
-static enum h1_body body_of(const struct h1_response *response, const struct h1_framing *framing,
-                            enum h1_method request_method)
+static enum http_body body_of(const struct h1_response *response, const struct h1_framing *framing,
+                              enum http_method request_method)
 {
-    int status = response->status;
-    if (request_method == H1_METHOD_HEAD || status < 200 || status == 204 || status == 304) {
-        return H1_BODY_NONE;
+    int status = response->head.status;
+    if (request_method == HTTP_METHOD_HEAD || status < 200 || status == 204 || status == 304) {
+        return HTTP_BODY_NONE;
     }
     if (framing->has_transfer_encoding) {
-        return H1_BODY_CHUNKED;
+        return HTTP_BODY_CHUNKED;
     }
     if (framing->has_content_length) {
-        return framing->content_length > 0 ? H1_BODY_LENGTH : H1_BODY_NONE;
+        return framing->content_length > 0 ? HTTP_BODY_LENGTH : HTTP_BODY_NONE;
     }
-    return H1_BODY_UNTIL_CLOSE;
+    return HTTP_BODY_UNTIL_CLOSE;
 }
 
 /* A client that believed it would wait for a body that never comes (RFC 9110 8.6: must not be sent with these). */
 static void withhold_content_length(struct h1_response *response)
 {
-    for (uint16_t i = 0; i < response->field_count; i++) {
-        if (response->fields[i].id == H1_FIELD_CONTENT_LENGTH) {
-            response->fields[i].hop_by_hop = true;
+    for (uint16_t i = 0; i < response->head.field_count; i++) {
+        if (response->head.fields[i].id == HTTP_FIELD_CONTENT_LENGTH) {
+            response->head.fields[i].hop_by_hop = true;
         }
     }
 }
 
 static void decide_response(struct h1_response *response, const struct h1_framing *framing,
-                            enum h1_method request_method)
+                            enum http_method request_method)
 {
-    response->field_ids = framing->field_ids;
-    response->content_length = framing->content_length;
-    response->body = body_of(response, framing, request_method);
+    response->head.field_ids = framing->field_ids;
+    response->head.content_length = framing->content_length;
+    response->head.body = body_of(response, framing, request_method);
     response->keep_alive =
-        response->body != H1_BODY_UNTIL_CLOSE && h1_framing_keeps_alive(framing, response->minor_version);
-    response->rewrites_content_length =
-        h1_framing_has_doubtful_length(framing) && response->status >= 200 && response->status != 204;
-    response->upgrade = response->status == 101 && framing->connection_upgrade && framing->upgrade_count == 1;
-    response->upgrade_protocol = response->upgrade ? framing->upgrade : (struct slice){ response->reason.at, 0 };
-    if (framing->has_content_length && (response->status < 200 || response->status == 204)) {
+        response->head.body != HTTP_BODY_UNTIL_CLOSE && h1_framing_keeps_alive(framing, response->head.version);
+    response->head.rewrites_content_length =
+        h1_framing_has_doubtful_length(framing) && response->head.status >= 200 && response->head.status != 204;
+    response->head.upgrade = response->head.status == 101 && framing->connection_upgrade && framing->upgrade_count == 1;
+    response->head.upgrade_protocol =
+        response->head.upgrade ? framing->upgrade : (struct slice){ response->reason.at, 0 };
+    if (framing->has_content_length && (response->head.status < 200 || response->head.status == 204)) {
         withhold_content_length(response);
     }
 }
 
 static enum h1_result step_response(struct h1_cursor *c, struct h1_response *response, const struct h1_limits *limits,
-                                    enum h1_method request_method)
+                                    enum http_method request_method)
 {
     enum h1_result result = step_status_line(c, response);
     if (result != H1_DONE) {
         return result;
     }
     struct h1_framing framing = { .is_request = false, .is_lenient = limits->is_lenient };
-    result = h1_step_section(c, limits->field_count, response->fields, &response->field_count, &framing);
+    result = h1_step_section(c, limits->field_count, response->head.fields, &response->head.field_count, &framing);
     if (result != H1_DONE) {
         return result;
     }
-    enum h1_error error = h1_framing_check(&framing, response->minor_version, response->fields, response->field_count);
+    enum h1_error error =
+        h1_framing_check(&framing, response->head.version, response->head.fields, response->head.field_count);
     if (error != H1_OK) {
-        return h1_refuse_section(c, error, response->fields, response->field_count);
+        return h1_refuse_section(c, error, response->head.fields, response->head.field_count);
     }
     response->rewrites_lines = c->is_irregular || c->has_bare_lf;
     decide_response(response, &framing, request_method);
@@ -141,7 +143,7 @@ static enum h1_result step_response(struct h1_cursor *c, struct h1_response *res
 }
 
 enum h1_result h1_parse_response(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at,
-                                 enum h1_method request_method, struct h1_response *response, enum h1_error *error)
+                                 enum http_method request_method, struct h1_response *response, enum h1_error *error)
 {
     *error = H1_OK;
     if (!h1_resume_is_due(buf, len, limits, resume_at)) {

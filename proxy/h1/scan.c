@@ -41,7 +41,7 @@ enum h1_result h1_step_rare_line_end(struct h1_cursor *c, enum h1_error otherwis
     return c->at + 1 == c->end ? H1_MORE : h1_refuse(c, H1_ERR_BARE_CR);
 }
 
-enum h1_result h1_step_rare_version(struct h1_cursor *c, int *minor_version)
+enum h1_result h1_step_rare_version(struct h1_cursor *c, enum http_version *version)
 {
     static const char shape[] = "HTTP/0.0"; /* 0: any digit */
     const size_t shape_len = sizeof(shape) - 1;
@@ -58,7 +58,7 @@ enum h1_result h1_step_rare_version(struct h1_cursor *c, int *minor_version)
         return h1_refuse(c, H1_ERR_VERSION_UNSUPPORTED);
     }
     c->has_higher_minor = c->at[7] > '1';
-    *minor_version = c->at[7] > '0';
+    *version = c->at[7] > '0' ? HTTP_1_1 : HTTP_1_0;
     c->at += shape_len;
     return H1_DONE;
 }

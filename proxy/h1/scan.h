@@ -105,7 +105,7 @@ static inline const char *h1_scan_target(const char *at, const char *end)
 
 /* Those named _rare_ are what the steps below them come to when they are not at the plain and complete case. */
 enum h1_result h1_step_rare_line_end(struct h1_cursor *c, enum h1_error otherwise);
-enum h1_result h1_step_rare_version(struct h1_cursor *c, int *minor_version);
+enum h1_result h1_step_rare_version(struct h1_cursor *c, enum http_version *version);
 bool h1_resume_is_due_again(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at);
 enum h1_result h1_conclude_more(struct h1_cursor *c, const char *buf, size_t len, const struct h1_limits *limits,
                                 size_t *resume_at);
@@ -127,14 +127,14 @@ static inline size_t h1_line_end_bytes(const char *end)
 }
 
 /* Steps over "HTTP/1.0" or "HTTP/1.1", or a higher minor version, which is processed as that (RFC 9110 2.5). */
-static inline enum h1_result h1_step_version(struct h1_cursor *c, int *minor_version)
+static inline enum h1_result h1_step_version(struct h1_cursor *c, enum http_version *version)
 {
     if (c->end - c->at >= 8 && memcmp(c->at, "HTTP/1.1", 8) == 0) {
-        *minor_version = 1;
+        *version = HTTP_1_1;
         c->at += 8;
         return H1_DONE;
     }
-    return h1_step_rare_version(c, minor_version);
+    return h1_step_rare_version(c, version);
 }
 
 /* May the outcome differ from the last call's, which was H1_MORE at *resume_at? If not, moves *resume_at on. */

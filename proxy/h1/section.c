@@ -15,16 +15,16 @@ static enum h1_result refuse_name(struct h1_cursor *c, const char *stop)
     return h1_refuse(c, *stop == ':' ? H1_ERR_SPACE_BEFORE_COLON : H1_ERR_FIELD_NAME);
 }
 
-static void set_name(struct h1_field_line *line, const char *at, size_t len, unsigned classes_seen)
+static void set_name(struct http_field_line *line, const char *at, size_t len, unsigned classes_seen)
 {
     line->name = (struct slice){ at, len };
-    line->id = (uint8_t)h1_field_of_name(line->name);
-    line->hop_by_hop = h1_field_traits_of(line->id) == H1_FIELD_HOP_BY_HOP;
+    line->id = (uint8_t)http_field_of_name(line->name);
+    line->hop_by_hop = http_field_traits_of(line->id) == HTTP_FIELD_HOP_BY_HOP;
     line->has_underscore = classes_seen & H1_CHAR_UNDERSCORE;
 }
 
 /* Steps over the name and its colon. */
-static enum h1_result step_name(struct h1_cursor *c, struct h1_field_line *line)
+static enum h1_result step_name(struct h1_cursor *c, struct http_field_line *line)
 {
     const char *at = c->at;
     unsigned seen = 0;
@@ -54,7 +54,7 @@ static enum h1_result step_name(struct h1_cursor *c, struct h1_field_line *line)
 }
 
 /* Steps over the value and its line end. */
-static enum h1_result step_value(struct h1_cursor *c, struct h1_field_line *line)
+static enum h1_result step_value(struct h1_cursor *c, struct http_field_line *line)
 {
     const char *start = c->at;
     while (start < c->end && (*start == ' ' || *start == '\t')) {
@@ -73,9 +73,9 @@ static enum h1_result step_value(struct h1_cursor *c, struct h1_field_line *line
     return H1_DONE;
 }
 
-static bool has_meaning(const struct h1_field_line *line)
+static bool has_meaning(const struct http_field_line *line)
 {
-    return line->id != H1_FIELD_OTHER && line->id <= H1_FIELD_LAST_WITH_MEANING;
+    return line->id != HTTP_FIELD_OTHER && line->id <= HTTP_FIELD_LAST_WITH_MEANING;
 }
 
 static bool continues_line(const struct h1_cursor *c, bool has_line)
@@ -84,9 +84,9 @@ static bool continues_line(const struct h1_cursor *c, bool has_line)
 }
 
 /* At whitespace that continues the value of the line before; which, if it has a meaning here, has been understood already. */
-__attribute__((noinline)) static enum h1_result step_fold(struct h1_cursor *c, struct h1_field_line *line)
+__attribute__((noinline)) static enum h1_result step_fold(struct h1_cursor *c, struct http_field_line *line)
 {
-    struct h1_field_line rest;
+    struct http_field_line rest;
     if (has_meaning(line)) {
         return h1_refuse(c, H1_ERR_OBS_FOLD);
     }
@@ -99,7 +99,7 @@ __attribute__((noinline)) static enum h1_result step_fold(struct h1_cursor *c, s
 }
 
 /* A whole line, the strict way: finds every error, and the end of what has arrived. */
-__attribute__((noinline)) static enum h1_result step_line(struct h1_cursor *c, struct h1_field_line *line,
+__attribute__((noinline)) static enum h1_result step_line(struct h1_cursor *c, struct http_field_line *line,
                                                           bool is_first, bool is_too_many)
 {
     if (is_too_many) {
@@ -131,13 +131,13 @@ static inline unsigned colon_mask(const char *at)
 
 /* 16 bytes can be read at `at`, 32 if len > 16; the name's colon is among them. A known name needs no look at its
  * characters. */
-static inline bool set_name_quickly(struct h1_field_line *line, const char *at, unsigned len)
+static inline bool set_name_quickly(struct http_field_line *line, const char *at, unsigned len)
 {
     line->name = (struct slice){ at, len };
     if (len < 2) {
         return false;
     }
-    const struct h1_field_row *row = &h1_field_rows[h1_field_slots[h1_field_slot(line->name)]];
+    const struct http_field_row *row = &http_field_rows[http_field_slots[http_field_slot(line->name)]];
     unsigned wanted = (1u << len) - 1;
     if (row->len == len) {
         unsigned equal = equal_mask(at, row->name);
@@ -146,7 +146,7 @@ static inline bool set_name_quickly(struct h1_field_line *line, const char *at, 
         }
         if ((equal & wanted) == wanted) {
             line->id = row->id;
-            line->hop_by_hop = row->traits == H1_FIELD_HOP_BY_HOP;
+            line->hop_by_hop = row->traits == HTTP_FIELD_HOP_BY_HOP;
             line->has_underscore = false;
             return true;
         }
@@ -157,7 +157,7 @@ static inline bool set_name_quickly(struct h1_field_line *line, const char *at, 
         seen |= classes;
         common &= classes;
     }
-    line->id = H1_FIELD_OTHER;
+    line->id = HTTP_FIELD_OTHER;
     line->hop_by_hop = false;
     line->has_underscore = seen & H1_CHAR_UNDERSCORE;
     return common != 0;
@@ -165,7 +165,7 @@ static inline bool set_name_quickly(struct h1_field_line *line, const char *at, 
 
 /* The line at `at` if it is plain: all there, one space behind the colon, a value that is neither empty nor in
  * whitespace. Returns the start of the next line; a null pointer says nothing but "look at it the strict way". */
-static inline const char *take_plain_line(const char *at, const char *end, struct h1_field_line *line)
+static inline const char *take_plain_line(const char *at, const char *end, struct http_field_line *line)
 {
     if (end - at < 17) { /* 16 for the mask, one behind a colon that is the last of them */
         return NULL;
@@ -192,7 +192,7 @@ static inline const char *take_plain_line(const char *at, const char *end, struc
 
 #else
 
-static inline const char *take_plain_line(const char *at, const char *end, struct h1_field_line *line)
+static inline const char *take_plain_line(const char *at, const char *end, struct http_field_line *line)
 {
     (void)at;
     (void)end;
@@ -202,20 +202,20 @@ static inline const char *take_plain_line(const char *at, const char *end, struc
 
 #endif
 
-static inline enum h1_error take_line(struct h1_framing *framing, const struct h1_field_line *line)
+static inline enum h1_error take_line(struct h1_framing *framing, const struct http_field_line *line)
 {
     framing->field_ids |= UINT64_C(1) << line->id;
-    if (line->has_underscore && h1_field_traits_of(h1_field_of_alias(line->name)) != H1_FIELD_PLAIN) {
+    if (line->has_underscore && http_field_traits_of(http_field_of_alias(line->name)) != HTTP_FIELD_PLAIN) {
         h1_framing_note(framing, H1_DESYNC_UNDERSCORE_ALIAS);
     }
     return has_meaning(line) ? h1_framing_take(framing, line) : H1_OK;
 }
 
-enum h1_result h1_step_section(struct h1_cursor *c, uint16_t limit, struct h1_field_line *fields, uint16_t *field_count,
-                               struct h1_framing *framing)
+enum h1_result h1_step_section(struct h1_cursor *c, uint16_t limit, struct http_field_line *fields,
+                               uint16_t *field_count, struct h1_framing *framing)
 {
-    const struct h1_field_line *lines_end = fields + (limit < H1_FIELDS_MAX ? limit : H1_FIELDS_MAX);
-    struct h1_field_line *line = fields;
+    const struct http_field_line *lines_end = fields + (limit < HTTP_FIELDS_MAX ? limit : HTTP_FIELDS_MAX);
+    struct http_field_line *line = fields;
     const char *at = c->at, *end = c->end;
     while (at < end && *at != '\r' && *at != '\n') {
         const char *next = line < lines_end ? take_plain_line(at, end, line) : NULL;
@@ -245,11 +245,11 @@ enum h1_result h1_step_section(struct h1_cursor *c, uint16_t limit, struct h1_fi
     return h1_step_line_end(c, H1_ERR_FIELD_NAME);
 }
 
-enum h1_result h1_refuse_section(struct h1_cursor *c, enum h1_error error, const struct h1_field_line *fields,
+enum h1_result h1_refuse_section(struct h1_cursor *c, enum h1_error error, const struct http_field_line *fields,
                                  uint16_t field_count)
 {
-    enum h1_field id = h1_framing_field_of(error);
-    for (uint16_t i = 0; id != H1_FIELD_OTHER && i < field_count; i++) {
+    enum http_field id = h1_framing_field_of(error);
+    for (uint16_t i = 0; id != HTTP_FIELD_OTHER && i < field_count; i++) {
         if (fields[i].id == id) {
             c->at = fields[i].name.at;
         }

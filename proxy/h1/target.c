@@ -191,10 +191,10 @@ static const char *scan_plain_path(const char *at, const char *end)
 /* forward_target is path and tail, which is empty or starts with '?'. */
 static void use(struct h1_request *request, const char *at, size_t path_len, size_t tail_len)
 {
-    request->forward_target = (struct slice){ at, path_len + tail_len };
-    request->path = (struct slice){ at, path_len };
+    request->head.forward_target = (struct slice){ at, path_len + tail_len };
+    request->head.path = (struct slice){ at, path_len };
     if (tail_len > 0) {
-        request->query = (struct slice){ at + path_len + 1, tail_len - 1 };
+        request->head.query = (struct slice){ at + path_len + 1, tail_len - 1 };
     }
 }
 
@@ -234,7 +234,7 @@ static enum h1_error rewrite(struct h1_request *request, struct slice path, stru
     if (normal.has_unencoded) {
         request->desync_reasons |= 1u << H1_DESYNC_TARGET_UNENCODED;
     }
-    request->has_encoded_slash = normal.has_encoded_slash;
+    request->head.has_encoded_slash = normal.has_encoded_slash;
     error = put_tail(&normal, tail);
     if (error != H1_OK) {
         return error;
@@ -291,7 +291,7 @@ static enum h1_error read_origin_form(struct h1_request *request, struct slice o
 
 static void use_asterisk(struct h1_request *request)
 {
-    request->path = request->forward_target = SLICE_LITERAL("*");
+    request->head.path = request->head.forward_target = SLICE_LITERAL("*");
 }
 
 /* after_scheme: what follows "http://". */
@@ -303,17 +303,17 @@ static enum h1_error read_absolute_form(struct h1_request *request, struct slice
     while (authority_end < end && *authority_end != '/' && *authority_end != '?') {
         authority_end++;
     }
-    request->authority = (struct slice){ after_scheme.at, (size_t)(authority_end - after_scheme.at) };
-    request->authority_from_target = true;
+    request->head.authority = (struct slice){ after_scheme.at, (size_t)(authority_end - after_scheme.at) };
+    request->head.authority_from_target = true;
     request->target_rewritten = true;
-    if (!h1_authority_read(request->authority, &request->host)) {
+    if (!h1_authority_read(request->head.authority, &request->head.host)) {
         return H1_ERR_TARGET_AUTHORITY;
     }
     struct slice rest = { authority_end, (size_t)(end - authority_end) };
     if (rest.len > 0 && rest.at[0] == '/') {
         return read_origin_form(request, rest, refuses_encoded_slashes);
     }
-    if (rest.len == 0 && request->method == H1_METHOD_OPTIONS) {
+    if (rest.len == 0 && request->head.method == HTTP_METHOD_OPTIONS) {
         use_asterisk(request); /* RFC 9112 3.2.4 */
         return H1_OK;
     }
@@ -358,11 +358,11 @@ static const char *scan_ip_literal(const char *at, const char *end)
 
 enum h1_error h1_target_read(struct h1_request *request, bool refuses_encoded_slashes)
 {
-    struct slice target = request->target;
-    request->target_rewritten = request->authority_from_target = request->has_encoded_slash = false;
-    request->target_is_https = false;
-    request->query = (struct slice){ target.at + target.len, 0 };
-    request->authority = request->host = request->query;
+    struct slice target = request->head.target;
+    request->target_rewritten = request->head.authority_from_target = request->head.has_encoded_slash = false;
+    request->head.scheme = HTTP_SCHEME_HTTP;
+    request->head.query = (struct slice){ target.at + target.len, 0 };
+    request->head.authority = request->head.host = request->head.query;
     if (target.len == 0) {
         return H1_ERR_TARGET;
     }
@@ -371,12 +371,12 @@ enum h1_error h1_target_read(struct h1_request *request, bool refuses_encoded_sl
     }
     if (slice_equals(target, SLICE_LITERAL("*"))) {
         use_asterisk(request);
-        return request->method == H1_METHOD_OPTIONS ? H1_OK : H1_ERR_TARGET_FORM;
+        return request->head.method == HTTP_METHOD_OPTIONS ? H1_OK : H1_ERR_TARGET_FORM;
     }
     static const struct slice schemes[] = { { "http://", 7 }, { "https://", 8 } };
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
         if (starts_with_ignoring_case(target, schemes[i])) {
-            request->target_is_https = i == 1;
+            request->head.scheme = i == 1 ? HTTP_SCHEME_HTTPS : HTTP_SCHEME_HTTP;
             struct slice after_scheme = { target.at + schemes[i].len, target.len - schemes[i].len };
             return read_absolute_form(request, after_scheme, refuses_encoded_slashes);
         }
@@ -394,7 +394,7 @@ bool h1_authority_read(struct slice authority, struct slice *host)
         stop = h1_scan_class(stop, end, H1_CHAR_HOST);
     }
     *host = (struct slice){ authority.at, (size_t)(stop - authority.at) };
-    if (host->len == 0 || authority.len > H1_AUTHORITY_MAX) {
+    if (host->len == 0 || authority.len > HTTP_AUTHORITY_MAX) {
         return false;
     }
     return stop == end || (*stop == ':' && port_is_valid((struct slice){ stop + 1, (size_t)(end - stop - 1) }));

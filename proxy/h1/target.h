@@ -8,7 +8,7 @@
 
 #include "proxy/h1/head.h"
 
-/* request->method and ->target are set, the target is of H1_CHAR_TARGET and not longer than H1_TARGET_MAX. Sets path,
+/* request->head.method and ->target are set, the target is of H1_CHAR_TARGET and not longer than HTTP_TARGET_MAX. Sets path,
  * query, forward_target, target_rewritten, has_encoded_slash; authority, host and authority_from_target for the absolute
  * form. */
 enum h1_error h1_target_read(struct h1_request *request, bool refuses_encoded_slashes);

@@ -5,7 +5,7 @@
 
 enum fate { FATE_KEPT = 0, FATE_DROPPED, FATE_REFUSED };
 
-/* Beside the names of h1/field, in lower case. */
+/* Beside the names of http/field, in lower case. */
 static const struct slice kept_names[] = {
     { "content-digest", 14 }, /* made for trailers (RFC 9530) */
 };
@@ -35,24 +35,24 @@ static const struct slice dropped_starts[] = {
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define NAME_BYTES_MAX 32 /* no name that is looked for is longer */
 
-static enum fate fate_of_known(enum h1_field id)
+static enum fate fate_of_known(enum http_field id)
 {
     switch (id) {
-    case H1_FIELD_HOST:
-    case H1_FIELD_CONTENT_LENGTH:
-    case H1_FIELD_EXPECT:
+    case HTTP_FIELD_HOST:
+    case HTTP_FIELD_CONTENT_LENGTH:
+    case HTTP_FIELD_EXPECT:
         return FATE_REFUSED;
-    case H1_FIELD_ETAG:
+    case HTTP_FIELD_ETAG:
         return FATE_KEPT; /* RFC 9110 8.8.3 */
     default:
-        return h1_field_traits_of(id) == H1_FIELD_HOP_BY_HOP ? FATE_REFUSED : FATE_DROPPED;
+        return http_field_traits_of(id) == HTTP_FIELD_HOP_BY_HOP ? FATE_REFUSED : FATE_DROPPED;
     }
 }
 
 static bool is_listed(struct slice name, const struct slice *list, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (name.len == list[i].len && h1_is_folded(name.at, list[i].at, name.len)) {
+        if (name.len == list[i].len && http_is_folded(name.at, list[i].at, name.len)) {
             return true;
         }
     }
@@ -63,7 +63,7 @@ static bool has_dropped_start(struct slice name)
 {
     for (size_t i = 0; i < COUNT_OF(dropped_starts); i++) {
         struct slice start = dropped_starts[i];
-        if (name.len >= start.len && h1_is_folded(name.at, start.at, start.len)) {
+        if (name.len >= start.len && http_is_folded(name.at, start.at, start.len)) {
             return true;
         }
     }
@@ -88,8 +88,8 @@ static enum fate fate_of(struct slice name)
         dashed[i] = name.at[i] == '_' ? '-' : name.at[i];
     }
     struct slice start = { dashed, len };
-    enum h1_field id = len == name.len ? h1_field_of_name(start) : H1_FIELD_OTHER;
-    return id != H1_FIELD_OTHER ? fate_of_known(id) : fate_of_other(start);
+    enum http_field id = len == name.len ? http_field_of_name(start) : HTTP_FIELD_OTHER;
+    return id != HTTP_FIELD_OTHER ? fate_of_known(id) : fate_of_other(start);
 }
 
 /* Steps over one line; *name is its name. */
@@ -117,7 +117,7 @@ enum h1_error h1_trailer_filter(const char *section, size_t len, char *out, size
     for (size_t count = 0; at < end; count++) {
         const char *line = at;
         struct slice name;
-        if (count == H1_FIELDS_MAX) {
+        if (count == HTTP_FIELDS_MAX) {
             return H1_ERR_TOO_MANY_FIELDS;
         }
         if (!step_line(&at, end, &name)) {

@@ -13,7 +13,7 @@
  * - A line whose meaning is bound to the head (RFC 9110 6.5.1: authentication, cookies, content, caching, conditions,
  *   ranges) or that says who asks (X-Forwarded-*, Forwarded, Via, X-Real-IP, X-Request-ID), or an alias of one, is left
  *   out; of these names ETag and Content-Digest stay, which may come as trailers (RFC 9110 8.8.3, RFC 9530).
- * - More than H1_FIELDS_MAX lines: H1_ERR_TOO_MANY_FIELDS. Not whole lines of names and values: H1_ERR_TRAILER.
+ * - More than HTTP_FIELDS_MAX lines: H1_ERR_TOO_MANY_FIELDS. Not whole lines of names and values: H1_ERR_TRAILER.
  * *out_len is 0 unless H1_OK. section is not null, also when it is empty. */
 enum h1_error h1_trailer_filter(const char *section, size_t len, char *out, size_t *out_len);
 

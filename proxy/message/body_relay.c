@@ -7,18 +7,18 @@
 
 #define CHUNK_FRAME_BYTES 16 /* size line and CRLF of a chunk that fits a buffer, and the last chunk */
 
-void body_init(struct body *body, enum h1_body kind, uint64_t content_length, bool rechunks, bool passes_trailers)
+void body_init(struct body *body, enum http_body kind, uint64_t content_length, bool rechunks, bool passes_trailers)
 {
     body->kind = kind;
     body->rechunks = rechunks;
     body->passes_trailers = passes_trailers;
-    body->left_bytes = kind == H1_BODY_LENGTH ? content_length : 0;
-    body->is_complete = kind == H1_BODY_NONE;
+    body->left_bytes = kind == HTTP_BODY_LENGTH ? content_length : 0;
+    body->is_complete = kind == HTTP_BODY_NONE;
     body->is_ending = false;
     body->relayed_bytes = 0;
     body->trailers = NULL;
     body->pipe = NULL;
-    if (kind == H1_BODY_CHUNKED)
+    if (kind == HTTP_BODY_CHUNKED)
         h1_chunk_init(&body->chunks);
 }
 
@@ -174,11 +174,11 @@ enum body_result body_append(struct body *body, struct channel *from, struct buf
     if (body->is_ending)
         return complete(body, out, pool);
     switch (body->kind) {
-    case H1_BODY_LENGTH:
+    case HTTP_BODY_LENGTH:
         return append_length(body, from, out, pool);
-    case H1_BODY_CHUNKED:
+    case HTTP_BODY_CHUNKED:
         return append_chunked(body, from, out, pool);
-    case H1_BODY_UNTIL_CLOSE:
+    case HTTP_BODY_UNTIL_CLOSE:
         return append_until_close(body, from, out, pool);
     default:
         body->is_complete = true;
@@ -191,14 +191,14 @@ static enum body_result relay_unchanged(struct body *body, struct channel *from,
                                         struct buffer_pool *pool)
 {
     size_t len = buffer_len(from->in), sent = 0;
-    if (body->kind == H1_BODY_LENGTH && len > body->left_bytes)
+    if (body->kind == HTTP_BODY_LENGTH && len > body->left_bytes)
         len = (size_t)body->left_bytes;
     enum channel_result result = len ? channel_send_behind(to, pool, buffer_at(from->in), len, &sent) : CHANNEL_OK;
     if (result == CHANNEL_BROKEN)
         return BODY_BROKEN;
     channel_consume(from, pool, sent);
     body->relayed_bytes += sent;
-    if (body->kind == H1_BODY_LENGTH) {
+    if (body->kind == HTTP_BODY_LENGTH) {
         body->left_bytes -= sent;
         body->is_complete = body->left_bytes == 0;
     }
@@ -240,7 +240,7 @@ static enum body_result relay_framed(struct body *body, struct channel *from, st
 
 enum body_result body_relay(struct body *body, struct channel *from, struct channel *to, struct buffer_pool *pool)
 {
-    bool is_unchanged = body->kind == H1_BODY_LENGTH || (body->kind == H1_BODY_UNTIL_CLOSE && !body->rechunks);
+    bool is_unchanged = body->kind == HTTP_BODY_LENGTH || (body->kind == HTTP_BODY_UNTIL_CLOSE && !body->rechunks);
     bool goes_together = is_unchanged && !body->is_complete && from->in;
     enum body_result result = goes_together ? BODY_MORE : flush(to, pool);
     while (result == BODY_MORE && !body->is_complete && (from->in || body->is_ending))
@@ -298,9 +298,9 @@ enum body_result body_hold_rest(struct body *body, struct channel *from, struct 
         return BODY_COMPLETE;
     if (body->pipe)
         return BODY_BLOCKED;
-    if (body->kind == H1_BODY_LENGTH)
+    if (body->kind == HTTP_BODY_LENGTH)
         return hold_length(body, from, to, pool);
-    bool is_framed = body->kind == H1_BODY_CHUNKED || body->rechunks;
+    bool is_framed = body->kind == HTTP_BODY_CHUNKED || body->rechunks;
     return is_framed && to->out ? hold_framed(body, from, to, pool) : BODY_BLOCKED;
 }
 

@@ -12,12 +12,12 @@
 #include "proxy/h1/head.h"
 
 struct body {
-    enum h1_body kind;      /* how it comes in */
+    enum http_body kind;    /* how it comes in */
     bool rechunks;          /* it goes out chunked */
     bool passes_trailers;   /* to who can understand them; else they are checked and dropped */
     bool is_ending;         /* the last chunk has come in and waits for room to go out */
     bool is_complete;       /* the last byte has been taken in */
-    uint64_t left_bytes;    /* of H1_BODY_LENGTH */
+    uint64_t left_bytes;    /* of HTTP_BODY_LENGTH */
     uint64_t relayed_bytes; /* of content */
     struct h1_chunk_decoder chunks;
     struct buffer *trailers; /* owned; as received so far; null: none */
@@ -35,7 +35,7 @@ enum body_result {
     BODY_SENDER_BROKEN
 };
 
-void body_init(struct body *body, enum h1_body kind, uint64_t content_length, bool rechunks, bool passes_trailers);
+void body_init(struct body *body, enum http_body kind, uint64_t content_length, bool rechunks, bool passes_trailers);
 void body_fini(struct body *body, struct buffer_pool *pool); /* idempotent */
 
 /* After BODY_MALFORMED: why. */

@@ -10,7 +10,8 @@ bool body_start_splice(struct body *body, const struct channel *from, const stru
 {
     if (body->pipe)
         return true;
-    if (bytes_min == 0 || body->kind != H1_BODY_LENGTH || body->left_bytes < (uint64_t)bytes_min || from->in || to->out)
+    if (bytes_min == 0 || body->kind != HTTP_BODY_LENGTH || body->left_bytes < (uint64_t)bytes_min || from->in ||
+        to->out)
         return false;
     body->pipe = pipe_take(&pool->pipes);
     return body->pipe != NULL;

@@ -8,61 +8,61 @@
 #define HOPS_MAX 1000000 /* a larger Max-Forwards goes on as this (RFC 9110 7.6.2: the recipient's maximum) */
 
 #define HOP_BY_HOP_BIT(id, name, slot, traits) \
-    ((traits) == H1_FIELD_HOP_BY_HOP ? UINT64_C(1) << H1_FIELD_##id : UINT64_C(0)) |
-#define HOP_BY_HOP_FIELDS (H1_FIELD_LIST(HOP_BY_HOP_BIT) UINT64_C(0))
+    ((traits) == HTTP_FIELD_HOP_BY_HOP ? UINT64_C(1) << HTTP_FIELD_##id : UINT64_C(0)) |
+#define HOP_BY_HOP_FIELDS (HTTP_FIELD_LIST(HOP_BY_HOP_BIT) UINT64_C(0))
 
 /* CGI makes HTTP_PROXY of it (RFC 3875 4.1.18), which tells many programs where to send their own requests. */
-#define FORWARDED_BY_NOBODY H1_FIELD_BIT(PROXY)
+#define FORWARDED_BY_NOBODY HTTP_FIELD_BIT(PROXY)
 
 /* ---- what does not go on ---- */
 
 /* x_forwarded_for, X_Real-IP, ...: a backend that reads '_' as '-' would take it for ours. */
 static bool is_alias_of_ours(struct slice name)
 {
-    return h1_field_traits_of(h1_field_of_alias(name)) != H1_FIELD_PLAIN;
+    return http_field_traits_of(http_field_of_alias(name)) != HTTP_FIELD_PLAIN;
 }
 
-static bool counts_forwards(const struct h1_request *request)
+static bool counts_forwards(const struct http_head *head)
 {
-    return request->field_ids & H1_FIELD_BIT(MAX_FORWARDS) &&
-           (request->method == H1_METHOD_OPTIONS || request->method == H1_METHOD_TRACE);
+    return head->field_ids & HTTP_FIELD_BIT(MAX_FORWARDS) &&
+           (head->method == HTTP_METHOD_OPTIONS || head->method == HTTP_METHOD_TRACE);
 }
 
-/* Bit n for enum h1_field n. That of H1_FIELD_OTHER: the line has to be looked at. Where none of a request's fields is
+/* Bit n for enum http_field n. That of HTTP_FIELD_OTHER: the line has to be looked at. Where none of a request's fields is
  * in this set, none is marked hop_by_hop either: it takes a Connection field to nominate one, and a second field about
  * the length to doubt Content-Length. */
 static uint64_t dropped_fields(const struct h1_request *request, const struct forward_request *with)
 {
     uint64_t dropped = HOP_BY_HOP_FIELDS | FORWARDED_BY_NOBODY | forwarded_dropped_fields(&with->client);
     if (!with->keeps_request_id)
-        dropped |= H1_FIELD_BIT(X_REQUEST_ID);
-    if (request->authority_from_target)
-        dropped |= H1_FIELD_BIT(HOST);
-    if (request->rewrites_content_length)
-        dropped |= H1_FIELD_BIT(CONTENT_LENGTH);
-    if (counts_forwards(request))
-        dropped |= H1_FIELD_BIT(MAX_FORWARDS);
+        dropped |= HTTP_FIELD_BIT(X_REQUEST_ID);
+    if (request->head.authority_from_target)
+        dropped |= HTTP_FIELD_BIT(HOST);
+    if (request->head.rewrites_content_length)
+        dropped |= HTTP_FIELD_BIT(CONTENT_LENGTH);
+    if (counts_forwards(&request->head))
+        dropped |= HTTP_FIELD_BIT(MAX_FORWARDS);
     if (request->desync_reasons & 1u << H1_DESYNC_UNDERSCORE_ALIAS)
-        dropped |= H1_FIELD_BIT(OTHER);
+        dropped |= HTTP_FIELD_BIT(OTHER);
     return dropped;
 }
 
 /* Of a line that is hop_by_hop or of a name in the set. */
-static bool is_dropped(const struct h1_field_line *field, bool sends_trailers)
+static bool is_dropped(const struct http_field_line *field, bool sends_trailers)
 {
-    if (field->id == H1_FIELD_OTHER)
+    if (field->id == HTTP_FIELD_OTHER)
         return field->hop_by_hop || (field->has_underscore && is_alias_of_ours(field->name));
-    return field->id != H1_FIELD_TRAILER || !sends_trailers;
+    return field->id != HTTP_FIELD_TRAILER || !sends_trailers;
 }
 
 /* Content-Length is withheld with some statuses (h1/response.c). */
 static bool has_lines_to_drop(const struct h1_response *response)
 {
-    return response->field_ids & HOP_BY_HOP_FIELDS || response->status < 200 || response->status == 204 ||
-           response->rewrites_content_length;
+    return response->head.field_ids & HOP_BY_HOP_FIELDS || response->head.status < 200 ||
+           response->head.status == 204 || response->head.rewrites_content_length;
 }
 
-static inline bool is_suspect(const struct h1_field_line *field, uint64_t dropped)
+static inline bool is_suspect(const struct http_field_line *field, uint64_t dropped)
 {
     return (dropped >> field->id & 1) | field->hop_by_hop;
 }
@@ -70,7 +70,7 @@ static inline bool is_suspect(const struct h1_field_line *field, uint64_t droppe
 /* ---- lines as they came ---- */
 
 struct kept_lines {
-    const struct h1_field_line *fields;
+    const struct http_field_line *fields;
     size_t field_count;
     uint64_t dropped;
     bool sends_trailers;
@@ -81,8 +81,8 @@ struct kept_lines {
 static inline struct head_writer put_kept_lines(struct head_writer w, const struct kept_lines *kept)
 {
     const char *run = kept->run;
-    const struct h1_field_line *end = kept->fields + kept->field_count;
-    for (const struct h1_field_line *field = kept->fields; field < end; field++) {
+    const struct http_field_line *end = kept->fields + kept->field_count;
+    for (const struct http_field_line *field = kept->fields; field < end; field++) {
         if (!is_suspect(field, kept->dropped) || !is_dropped(field, kept->sends_trailers))
             continue;
         head_put(&w, run, (size_t)(field->name.at - run));
@@ -114,7 +114,7 @@ static struct head_writer put_unfolded(struct head_writer w, struct slice value)
 static struct head_writer put_kept_lines_anew(struct head_writer w, const struct kept_lines *kept)
 {
     for (size_t i = 0; i < kept->field_count; i++) {
-        const struct h1_field_line *field = &kept->fields[i];
+        const struct http_field_line *field = &kept->fields[i];
         if (is_suspect(field, kept->dropped) && is_dropped(field, kept->sends_trailers))
             continue;
         head_put_slice(&w, field->name);
@@ -128,16 +128,16 @@ static struct head_writer put_kept_lines_anew(struct head_writer w, const struct
 /* The request line goes on as it came when it is 1.1 and in origin-form: the first run then starts with it. */
 static bool keeps_request_line(const struct h1_request *request)
 {
-    bool is_1_1 = request->minor_version == 1 && !(request->desync_reasons & 1u << H1_DESYNC_VERSION_HIGHER);
+    bool is_1_1 = request->head.version == HTTP_1_1 && !(request->desync_reasons & 1u << H1_DESYNC_VERSION_HIGHER);
     return is_1_1 && !request->target_rewritten && !request->has_bare_lf &&
-           request->forward_target.at == request->target.at;
+           request->head.forward_target.at == request->head.target.at;
 }
 
 static struct head_writer put_request_line(struct head_writer w, const struct h1_request *request)
 {
-    head_put_slice(&w, request->method_text);
+    head_put_slice(&w, request->head.method_text);
     HEAD_PUT_LITERAL(&w, " ");
-    head_put_slice(&w, request->forward_target);
+    head_put_slice(&w, request->head.forward_target);
     HEAD_PUT_LITERAL(&w, " HTTP/1.1\r\n");
     return w;
 }
@@ -153,12 +153,13 @@ static struct head_writer put_number(struct head_writer w, uint64_t number)
 }
 
 /* More than one line or no number: BAD. */
-static enum forward_hops read_hops(const struct h1_request *request, uint64_t *hops)
+static enum forward_hops read_hops(const struct http_head *head, uint64_t *hops)
 {
-    const struct h1_field_line *end = request->fields + request->field_count;
-    const struct h1_field_line *field = h1_find_field(request->fields, request->field_count, H1_FIELD_MAX_FORWARDS);
+    const struct http_field_line *end = head->fields + head->field_count;
+    const struct http_field_line *field = http_find_field(head->fields, head->field_count, HTTP_FIELD_MAX_FORWARDS);
     *hops = 0;
-    if (!field || field->value.len == 0 || h1_find_field(field + 1, (size_t)(end - field - 1), H1_FIELD_MAX_FORWARDS))
+    if (!field || field->value.len == 0 ||
+        http_find_field(field + 1, (size_t)(end - field - 1), HTTP_FIELD_MAX_FORWARDS))
         return FORWARD_HOPS_BAD;
     for (size_t i = 0; i < field->value.len; i++) {
         if (field->value.at[i] < '0' || field->value.at[i] > '9')
@@ -170,48 +171,48 @@ static enum forward_hops read_hops(const struct h1_request *request, uint64_t *h
     return *hops > 0 ? FORWARD_HOPS_GOES_ON : FORWARD_HOPS_ENDS_HERE;
 }
 
-static struct head_writer put_max_forwards(struct head_writer w, const struct h1_request *request)
+static struct head_writer put_max_forwards(struct head_writer w, const struct http_head *head)
 {
     uint64_t hops;
-    if (read_hops(request, &hops) != FORWARD_HOPS_GOES_ON)
+    if (read_hops(head, &hops) != FORWARD_HOPS_GOES_ON)
         return w;
     HEAD_PUT_LITERAL(&w, "Max-Forwards: ");
     w = put_number(w, hops - 1);
     return w;
 }
 
-static struct head_writer put_framing(struct head_writer w, const struct h1_request *request)
+static struct head_writer put_framing(struct head_writer w, const struct http_head *head)
 {
-    if (request->body == H1_BODY_CHUNKED)
+    if (head->body == HTTP_BODY_CHUNKED)
         HEAD_PUT_LITERAL(&w, "Transfer-Encoding: chunked\r\n");
-    if (request->rewrites_content_length) {
+    if (head->rewrites_content_length) {
         HEAD_PUT_LITERAL(&w, "Content-Length: ");
-        w = put_number(w, request->content_length);
+        w = put_number(w, head->content_length);
     }
     return w;
 }
 
 /* RFC 9110 7.6.1: what is for the next hop alone is named in Connection. */
-static struct head_writer put_connection(struct head_writer w, const struct h1_request *request, bool upgrade)
+static struct head_writer put_connection(struct head_writer w, const struct http_head *head, bool upgrade)
 {
-    if (upgrade && request->accepts_trailers)
+    if (upgrade && head->accepts_trailers)
         HEAD_PUT_LITERAL(&w, "Connection: upgrade, TE\r\n");
     else if (upgrade)
         HEAD_PUT_LITERAL(&w, "Connection: upgrade\r\n");
     else
         HEAD_PUT_LITERAL(&w, "Connection: TE\r\n");
-    if (request->accepts_trailers)
+    if (head->accepts_trailers)
         HEAD_PUT_LITERAL(&w, "TE: trailers\r\n");
     if (upgrade)
-        HEAD_PUT_LINE(&w, "Upgrade: ", request->upgrade_protocol);
+        HEAD_PUT_LINE(&w, "Upgrade: ", head->upgrade_protocol);
     return w;
 }
 
 /* Names the version that the request came in (RFC 9110 7.6.3). */
-static struct head_writer put_via(struct head_writer w, const struct h1_request *request, struct slice via)
+static struct head_writer put_via(struct head_writer w, const struct http_head *head, struct slice via)
 {
     check(via.len <= FORWARD_VIA_MAX);
-    if (request->minor_version == 1)
+    if (head->version == HTTP_1_1)
         HEAD_PUT_LINE(&w, "Via: 1.1 ", via);
     else
         HEAD_PUT_LINE(&w, "Via: 1.0 ", via);
@@ -220,8 +221,8 @@ static struct head_writer put_via(struct head_writer w, const struct h1_request 
 
 static struct head_writer put_status_line(struct head_writer w, const struct h1_response *response)
 {
-    char code[3] = { (char)('0' + response->status / 100), (char)('0' + response->status / 10 % 10),
-                     (char)('0' + response->status % 10) };
+    char code[3] = { (char)('0' + response->head.status / 100), (char)('0' + response->head.status / 10 % 10),
+                     (char)('0' + response->head.status % 10) };
     HEAD_PUT_LITERAL(&w, "HTTP/1.1 ");
     head_put(&w, code, sizeof code);
     HEAD_PUT_LITERAL(&w, " ");
@@ -244,7 +245,7 @@ static struct head_writer put_response_connection(struct head_writer w, const st
         break;
     case FORWARD_CONNECTION_UPGRADE:
         HEAD_PUT_LITERAL(&w, "Connection: upgrade\r\n");
-        HEAD_PUT_LINE(&w, "Upgrade: ", response->upgrade_protocol);
+        HEAD_PUT_LINE(&w, "Upgrade: ", response->head.upgrade_protocol);
         break;
     }
     return w;
@@ -289,14 +290,14 @@ bool request_id_is_sound(struct slice id)
     return true;
 }
 
-bool forward_keeps_request_id(const struct h1_request *request)
+bool forward_keeps_request_id(const struct http_head *head)
 {
-    if (!(request->field_ids & H1_FIELD_BIT(X_REQUEST_ID)))
+    if (!(head->field_ids & HTTP_FIELD_BIT(X_REQUEST_ID)))
         return false;
-    const struct h1_field_line *end = request->fields + request->field_count;
-    const struct h1_field_line *first = h1_find_field(request->fields, request->field_count, H1_FIELD_X_REQUEST_ID);
+    const struct http_field_line *end = head->fields + head->field_count;
+    const struct http_field_line *first = http_find_field(head->fields, head->field_count, HTTP_FIELD_X_REQUEST_ID);
     return request_id_is_sound(first->value) &&
-           !h1_find_field(first + 1, (size_t)(end - first - 1), H1_FIELD_X_REQUEST_ID);
+           !http_find_field(first + 1, (size_t)(end - first - 1), HTTP_FIELD_X_REQUEST_ID);
 }
 
 /* Eight digits at a time, one in each byte's lower half: '0' or 'a' - 10 is added to all at once. */
@@ -313,19 +314,19 @@ void request_id_write(const uint64_t random[2], char out[REQUEST_ID_MADE])
     memcpy(out, digits, sizeof digits);
 }
 
-bool forward_via_has(const struct h1_request *request, struct slice via)
+bool forward_via_has(const struct http_head *head, struct slice via)
 {
-    for (size_t i = 0; i < request->field_count; i++) {
-        if (request->fields[i].id == H1_FIELD_VIA && via_names(request->fields[i].value, via))
+    for (size_t i = 0; i < head->field_count; i++) {
+        if (head->fields[i].id == HTTP_FIELD_VIA && via_names(head->fields[i].value, via))
             return true;
     }
     return false;
 }
 
-enum forward_hops forward_read_max_forwards(const struct h1_request *request)
+enum forward_hops forward_read_max_forwards(const struct http_head *head)
 {
     uint64_t hops;
-    return counts_forwards(request) ? read_hops(request, &hops) : FORWARD_HOPS_GOES_ON;
+    return counts_forwards(head) ? read_hops(head, &hops) : FORWARD_HOPS_GOES_ON;
 }
 
 /* HTTP/1.0 may come without one; what goes on is HTTP/1.1 and may not (RFC 9112 3.2). */
@@ -333,13 +334,13 @@ static struct head_writer put_host(struct head_writer w, const struct h1_request
                                    struct forward_request *with)
 {
     HEAD_PUT_LITERAL(&w, "Host: ");
-    if (request->authority.len == 0) {
+    if (request->head.authority.len == 0) {
         with->host_at = (size_t)(w.at - out);
         check((size_t)(w.end - w.at) >= FORWARD_HOST_ROOM);
         memset(w.at, ' ', FORWARD_HOST_ROOM);
         w.at += FORWARD_HOST_ROOM;
     }
-    head_put_slice(&w, request->authority);
+    head_put_slice(&w, request->head.authority);
     HEAD_PUT_LITERAL(&w, "\r\n");
     return w;
 }
@@ -348,14 +349,14 @@ size_t forward_request_head(const struct h1_request *request, const char *head, 
                             size_t size)
 {
     struct head_writer w = { out, out + size };
-    struct kept_lines kept = { .fields = request->fields,
+    struct kept_lines kept = { .fields = request->head.fields,
                                .dropped = dropped_fields(request, with),
                                .sends_trailers = with->sends_trailers,
                                .end = head + request->fields_end };
-    kept.field_count = request->field_ids & kept.dropped || request->has_bare_lf ? request->field_count : 0;
-    kept.run = request->field_count ? request->fields[0].name.at : kept.end;
+    kept.field_count = request->head.field_ids & kept.dropped || request->has_bare_lf ? request->head.field_count : 0;
+    kept.run = request->head.field_count ? request->head.fields[0].name.at : kept.end;
     if (keeps_request_line(request))
-        kept.run = request->method_text.at;
+        kept.run = request->head.method_text.at;
     else
         w = put_request_line(w, request);
     if (request->has_bare_lf)
@@ -363,19 +364,19 @@ size_t forward_request_head(const struct h1_request *request, const char *head, 
     else
         w = put_kept_lines(w, &kept);
     with->host_at = 0;
-    if (request->authority_from_target || !(request->field_ids & H1_FIELD_BIT(HOST)))
+    if (request->head.authority_from_target || !(request->head.field_ids & HTTP_FIELD_BIT(HOST)))
         w = put_host(w, request, out, with);
-    if (request->body == H1_BODY_CHUNKED || request->rewrites_content_length)
-        w = put_framing(w, request);
-    if (with->upgrade || request->accepts_trailers)
-        w = put_connection(w, request, with->upgrade);
-    if (counts_forwards(request))
-        w = put_max_forwards(w, request);
-    w = forwarded_write(w, request, &with->client);
+    if (request->head.body == HTTP_BODY_CHUNKED || request->head.rewrites_content_length)
+        w = put_framing(w, &request->head);
+    if (with->upgrade || request->head.accepts_trailers)
+        w = put_connection(w, &request->head, with->upgrade);
+    if (counts_forwards(&request->head))
+        w = put_max_forwards(w, &request->head);
+    w = forwarded_write(w, &request->head, &with->client);
     if (!with->keeps_request_id)
         HEAD_PUT_LINE(&w, "X-Request-Id: ", with->request_id);
     if (with->via.len)
-        w = put_via(w, request, with->via);
+        w = put_via(w, &request->head, with->via);
     HEAD_PUT_LITERAL(&w, "\r\n");
     return (size_t)(w.at - out);
 }
@@ -384,29 +385,30 @@ size_t forward_response_head(const struct h1_response *response, const char *hea
                              char *out, size_t size)
 {
     struct head_writer w = { out, out + size };
-    struct kept_lines kept = { .fields = response->fields,
-                               .field_count =
-                                   has_lines_to_drop(response) || response->rewrites_lines ? response->field_count : 0,
+    struct kept_lines kept = { .fields = response->head.fields,
+                               .field_count = has_lines_to_drop(response) || response->rewrites_lines
+                                                  ? response->head.field_count
+                                                  : 0,
                                .dropped = HOP_BY_HOP_FIELDS,
                                .sends_trailers = with->framing == FORWARD_CHUNKED_WITH_TRAILERS,
                                .run = head,
                                .end = head + response->fields_end };
     if (response->rewrites_status_line || response->rewrites_lines) {
         w = put_status_line(w, response);
-        kept.run = response->field_count ? response->fields[0].name.at : kept.end;
+        kept.run = response->head.field_count ? response->head.fields[0].name.at : kept.end;
     }
     if (response->rewrites_lines)
         w = put_kept_lines_anew(w, &kept);
     else
         w = put_kept_lines(w, &kept);
-    if (response->rewrites_content_length) {
+    if (response->head.rewrites_content_length) {
         HEAD_PUT_LITERAL(&w, "Content-Length: ");
-        w = put_number(w, response->content_length);
+        w = put_number(w, response->head.content_length);
     }
     if (with->framing != FORWARD_AS_IT_IS)
         HEAD_PUT_LITERAL(&w, "Transfer-Encoding: chunked\r\n");
     w = put_response_connection(w, response, with->connection);
-    if (!(response->field_ids & H1_FIELD_BIT(DATE)) && response->status >= 200)
+    if (!(response->head.field_ids & HTTP_FIELD_BIT(DATE)) && response->head.status >= 200)
         head_put_slice(&w, with->date);
     HEAD_PUT_LITERAL(&w, "\r\n");
     return (size_t)(w.at - out);

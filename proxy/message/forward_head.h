@@ -24,7 +24,7 @@ struct forward_request {
     struct slice request_id; /* added unless keeps_request_id */
     struct slice via;        /* own pseudonym (RFC 9110 7.6.3), at most FORWARD_VIA_MAX; empty: no Via is added */
     bool keeps_request_id;   /* the client's own is sound and stays */
-    bool upgrade;            /* only if request->upgrade: the endpoint is asked to switch to upgrade_protocol */
+    bool upgrade;            /* only if request->head.upgrade: the endpoint is asked to switch to upgrade_protocol */
     bool sends_trailers;     /* a trailer section will be sent: Trailer goes on */
     /* Out: where in `out` the address of the endpoint is to be put at the end of FORWARD_HOST_ROOM blanks, as Host of a request
      * that came without one; 0: nowhere. */
@@ -34,32 +34,33 @@ struct forward_request {
 /* True when the client's X-Request-Id may be kept: 1..128 letters, digits and -_.:=+/ */
 bool request_id_is_sound(struct slice id);
 /* It is sound and the only one. */
-bool forward_keeps_request_id(const struct h1_request *request);
+bool forward_keeps_request_id(const struct http_head *head);
 /* 32 hex digits of 128 random bits; no NUL. */
 void request_id_write(const uint64_t random[2], char out[REQUEST_ID_MADE]);
 
 /* The own pseudonym is among the members of Via: the request has been here (answer 508). */
-bool forward_via_has(const struct h1_request *request, struct slice via);
-static inline bool forward_request_is_loop(const struct h1_request *request, struct slice via)
+bool forward_via_has(const struct http_head *head, struct slice via);
+static inline bool forward_request_is_loop(const struct http_head *head, struct slice via)
 {
-    return request->field_ids & H1_FIELD_BIT(VIA) && via.len > 0 && forward_via_has(request, via);
+    return head->field_ids & HTTP_FIELD_BIT(VIA) && via.len > 0 && forward_via_has(head, via);
 }
 
 /* Max-Forwards counts for OPTIONS and TRACE only (RFC 9110 7.6.2). GOES_ON: forward_request_head() counts it down.
  * ENDS_HERE: it is 0, answer as the final recipient. BAD: no number, or more than one field (answer 400). */
 enum forward_hops { FORWARD_HOPS_GOES_ON = 0, FORWARD_HOPS_ENDS_HERE, FORWARD_HOPS_BAD };
-enum forward_hops forward_read_max_forwards(const struct h1_request *request);
-static inline enum forward_hops forward_max_forwards(const struct h1_request *request)
+enum forward_hops forward_read_max_forwards(const struct http_head *head);
+static inline enum forward_hops forward_max_forwards(const struct http_head *head)
 {
-    return request->field_ids & H1_FIELD_BIT(MAX_FORWARDS) ? forward_read_max_forwards(request) : FORWARD_HOPS_GOES_ON;
+    return head->field_ids & HTTP_FIELD_BIT(MAX_FORWARDS) ? forward_read_max_forwards(head) : FORWARD_HOPS_GOES_ON;
 }
 
 /* Bytes that are enough for forward_request_head(). */
 static inline size_t forward_request_room(const struct h1_request *request)
 {
-    size_t longer_ends = request->has_bare_lf ? 2 * (size_t)request->field_count : 0;
-    size_t longer_target = request->target_rewritten ? request->forward_target.len : 0;
-    return request->head_bytes + FORWARD_HEAD_EXTRA_BYTES + 3 * request->authority.len + longer_ends + longer_target;
+    size_t longer_ends = request->has_bare_lf ? 2 * (size_t)request->head.field_count : 0;
+    size_t longer_target = request->target_rewritten ? request->head.forward_target.len : 0;
+    return request->head_bytes + FORWARD_HEAD_EXTRA_BYTES + 3 * request->head.authority.len + longer_ends +
+           longer_target;
 }
 
 /* Writes to out and returns the length. head: the bytes that the message was parsed from. size: at least
@@ -67,7 +68,7 @@ static inline size_t forward_request_room(const struct h1_request *request)
 size_t forward_request_head(const struct h1_request *request, const char *head, struct forward_request *with, char *out,
                             size_t size);
 
-/* UPGRADE only if response->upgrade. */
+/* UPGRADE only if response->head.upgrade. */
 enum forward_connection {
     FORWARD_CONNECTION_NONE = 0,
     FORWARD_CONNECTION_CLOSE,

@@ -10,7 +10,7 @@
  *
  * X-Real-IP has no place for more than one hop: a trusted client's stays, and ours is only added where it sent neither that
  * nor X-Forwarded-For; else the address of a proxy would stand for that of the client.
- * Other proxies' claims (H1_CLAIM_LIST) go on from a trusted client only, as they came; they are never set here. */
+ * Other proxies' claims (HTTP_CLAIM_LIST) go on from a trusted client only, as they came; they are never set here. */
 #ifndef PROXY_MESSAGE_FORWARDED_H
 #define PROXY_MESSAGE_FORWARDED_H
 
@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
-#include "proxy/h1/head.h"
+#include "proxy/http/head.h"
 #include "proxy/message/head_writer.h"
 #include "proxy/snapshot/settings.h"
 
@@ -31,16 +31,16 @@ struct forwarded_client {
     bool sends_forwarded;
 };
 
-#define FORWARDED_FIELDS                                                                                \
-    (H1_FIELD_BIT(X_FORWARDED_FOR) | H1_FIELD_BIT(X_FORWARDED_PROTO) | H1_FIELD_BIT(X_FORWARDED_HOST) | \
-     H1_FIELD_BIT(X_FORWARDED_PORT) | H1_FIELD_BIT(X_REAL_IP) | H1_FIELD_BIT(FORWARDED))
+#define FORWARDED_FIELDS                                                                                      \
+    (HTTP_FIELD_BIT(X_FORWARDED_FOR) | HTTP_FIELD_BIT(X_FORWARDED_PROTO) | HTTP_FIELD_BIT(X_FORWARDED_HOST) | \
+     HTTP_FIELD_BIT(X_FORWARDED_PORT) | HTTP_FIELD_BIT(X_REAL_IP) | HTTP_FIELD_BIT(FORWARDED))
 
-/* Bit n for enum h1_field n: the fields that must not go on as they came. */
+/* Bit n for enum http_field n: the fields that must not go on as they came. */
 uint64_t forwarded_dropped_fields(const struct forwarded_client *client);
 
 /* The lines to add. At most FORWARDED_EXTRA_BYTES, twice the authority, and what the dropped lines had. */
 #define FORWARDED_EXTRA_BYTES 320
-struct head_writer forwarded_write(struct head_writer w, const struct h1_request *request,
+struct head_writer forwarded_write(struct head_writer w, const struct http_head *head,
                                    const struct forwarded_client *client);
 
 #endif

@@ -51,7 +51,7 @@ static void apply_settings(struct worker *w, const struct proxy_settings *settin
     span[DEADLINE_UPSTREAM_IDLE] = settings->upstream_idle_ms;
     w->buffers.limit_bytes = (uint64_t)settings->buffer_bytes_per_worker;
     w->head_limits = (struct h1_limits){ .head_bytes = (size_t)settings->head_bytes,
-                                         .target_bytes = H1_TARGET_MAX,
+                                         .target_bytes = HTTP_TARGET_MAX,
                                          .field_count = (uint16_t)settings->field_count,
                                          .refuses_encoded_slashes = settings->encoded_slashes == ENCODED_SLASHES_REFUSE,
                                          .accepts_bare_lf = settings->accepts_bare_lf };

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 /* As a proxy with default settings has them. */
-static const struct h1_limits limits = { .head_bytes = 32768, .target_bytes = H1_TARGET_MAX, .field_count = 100 };
+static const struct h1_limits limits = { .head_bytes = 32768, .target_bytes = HTTP_TARGET_MAX, .field_count = 100 };
 
 static void put_hex(struct buf *out, struct slice bytes)
 {
@@ -17,7 +17,7 @@ static void put_hex(struct buf *out, struct slice bytes)
     }
 }
 
-static void tell_fields(struct buf *out, const struct h1_field_line *fields, size_t count)
+static void tell_fields(struct buf *out, const struct http_field_line *fields, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         buf_append_text(out, i > 0 ? "," : "");
@@ -28,7 +28,7 @@ static void tell_fields(struct buf *out, const struct h1_field_line *fields, siz
     buf_append_text(out, "\n");
 }
 
-static const char *framing_to_str(enum h1_body body)
+static const char *framing_to_str(enum http_body body)
 {
     static const char *const names[] = { "none", "length", "chunked", "until-close" };
     return names[body];
@@ -37,22 +37,22 @@ static const char *framing_to_str(enum h1_body body)
 static void tell_request(struct conversation *c)
 {
     const struct h1_request *r = &c->request;
-    buf_printf(&c->text, "head\t%.*s\t", SLICE_FMT(r->method_text));
-    put_hex(&c->text, r->target);
-    buf_printf(&c->text, "\t%d\t%s\t%s\t", r->minor_version, h1_desync_to_str((enum h1_desync)r->desync),
-               framing_to_str(r->body));
-    put_hex(&c->text, r->forward_target);
+    buf_printf(&c->text, "head\t%.*s\t", SLICE_FMT(r->head.method_text));
+    put_hex(&c->text, r->head.target);
+    buf_printf(&c->text, "\t%d\t%s\t%s\t", r->head.version, h1_desync_to_str((enum h1_desync)r->desync),
+               framing_to_str(r->head.body));
+    put_hex(&c->text, r->head.forward_target);
     buf_append_text(&c->text, "\t");
-    tell_fields(&c->text, r->fields, r->field_count);
+    tell_fields(&c->text, r->head.fields, r->head.field_count);
 }
 
 static void tell_response(struct conversation *c)
 {
     const struct h1_response *r = &c->response;
-    buf_printf(&c->text, "head\t%d\t", r->status);
+    buf_printf(&c->text, "head\t%d\t", r->head.status);
     put_hex(&c->text, r->reason);
-    buf_printf(&c->text, "\t%d\t-\t%s\t-\t", r->minor_version, framing_to_str(r->body));
-    tell_fields(&c->text, r->fields, r->field_count);
+    buf_printf(&c->text, "\t%d\t-\t%s\t-\t", r->head.version, framing_to_str(r->head.body));
+    tell_fields(&c->text, r->head.fields, r->head.field_count);
 }
 
 static void fail(struct conversation *c, enum h1_error error)
@@ -64,9 +64,9 @@ static void fail(struct conversation *c, enum h1_error error)
 static bool is_last(const struct conversation *c)
 {
     if (c->reads_responses) {
-        return c->response.status >= 200 || c->response.status == 101;
+        return c->response.head.status >= 200 || c->response.head.status == 101;
     }
-    return !c->request.keep_alive || c->request.upgrade;
+    return !c->request.keep_alive || c->request.head.upgrade;
 }
 
 /* The trailers that may go on, into c->trailers itself. */
@@ -99,27 +99,27 @@ static void end_message(struct conversation *c)
     buf_append_text(&c->text, "\t");
     put_hex(&c->text, (struct slice){ c->trailers.at, c->trailers.len });
     buf_append_text(&c->text, "\n");
-    c->message_count += !c->reads_responses || c->response.status >= 200;
+    c->message_count += !c->reads_responses || c->response.head.status >= 200;
     c->state = is_last(c) ? CONVERSATION_ENDED : CONVERSATION_HEAD;
     buf_clear(&c->body);
     buf_clear(&c->trailers);
 }
 
-static void begin_body(struct conversation *c, enum h1_body body, uint64_t content_length)
+static void begin_body(struct conversation *c, enum http_body body, uint64_t content_length)
 {
     switch (body) {
-    case H1_BODY_NONE:
+    case HTTP_BODY_NONE:
         end_message(c);
         break;
-    case H1_BODY_LENGTH:
+    case HTTP_BODY_LENGTH:
         c->left_bytes = content_length;
         c->state = CONVERSATION_LENGTH;
         break;
-    case H1_BODY_CHUNKED:
+    case HTTP_BODY_CHUNKED:
         h1_chunk_init(&c->chunks);
         c->state = CONVERSATION_CHUNKED;
         break;
-    case H1_BODY_UNTIL_CLOSE:
+    case HTTP_BODY_UNTIL_CLOSE:
         c->state = CONVERSATION_UNTIL_CLOSE;
         break;
     }
@@ -155,8 +155,8 @@ static bool take_head(struct conversation *c)
     if (result == H1_DONE) {
         c->resume_at = 0;
         buf_consume(&c->in, c->reads_responses ? c->response.head_bytes : c->request.head_bytes);
-        begin_body(c, c->reads_responses ? c->response.body : c->request.body,
-                   c->reads_responses ? c->response.content_length : c->request.content_length);
+        begin_body(c, c->reads_responses ? c->response.head.body : c->request.head.body,
+                   c->reads_responses ? c->response.head.content_length : c->request.head.content_length);
     }
     free(copy);
     return result != H1_MORE;
@@ -218,7 +218,7 @@ void conversation_init_requests(struct conversation *c)
     buf_init(&c->trailers, 0);
 }
 
-void conversation_init_responses(struct conversation *c, enum h1_method asked)
+void conversation_init_responses(struct conversation *c, enum http_method asked)
 {
     conversation_init_requests(c);
     c->reads_responses = true;

@@ -26,7 +26,7 @@ enum conversation_state {
 struct conversation {
     enum conversation_state state;
     bool reads_responses;
-    enum h1_method asked; /* the method that a response answers */
+    enum http_method asked; /* the method that a response answers */
     enum h1_desync gravest;
     enum h1_error error;
     size_t message_count; /* whole ones; of responses without those of status 1xx */
@@ -39,7 +39,7 @@ struct conversation {
 };
 
 void conversation_init_requests(struct conversation *c);
-void conversation_init_responses(struct conversation *c, enum h1_method asked);
+void conversation_init_responses(struct conversation *c, enum http_method asked);
 void conversation_fini(struct conversation *c);
 
 void conversation_feed(struct conversation *c, const char *bytes, size_t len);

@@ -14,7 +14,7 @@ static void tell(char kind, const char *bytes, size_t len)
     if (kind == 'q') {
         conversation_init_requests(&c);
     } else {
-        conversation_init_responses(&c, kind == 'h' ? H1_METHOD_HEAD : H1_METHOD_GET);
+        conversation_init_responses(&c, kind == 'h' ? HTTP_METHOD_HEAD : HTTP_METHOD_GET);
     }
     conversation_feed(&c, bytes, len);
     puts(conversation_end(&c));

@@ -19,7 +19,7 @@ fuzz_build() { # DRIVER
     case "$1" in
     fuzz_h1_*)
         # shellcheck disable=SC2086 # words on purpose
-        clang $flags -o "$out/tests/fuzz/$1" "tests/fuzz/$1.c" proxy/h1/*.c base/check.c ;;
+        clang $flags -o "$out/tests/fuzz/$1" "tests/fuzz/$1.c" proxy/http/*.c proxy/h1/*.c base/check.c ;;
     fuzz_conversation)
         # The rig and its reader are not what is explored: they are built without the fuzzer's instrumentation.
         # shellcheck disable=SC2046,SC2086

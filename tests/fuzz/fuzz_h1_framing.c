@@ -15,7 +15,7 @@ enum phase { PHASE_HEAD = 0, PHASE_LENGTH, PHASE_CHUNKED, PHASE_UNTIL_CLOSE, PHA
 /* What arrived, how far it is read, and what it came to. */
 struct reader {
     bool reads_responses;
-    enum h1_method method;
+    enum http_method method;
     struct h1_limits limits;
     enum phase phase;
     char in[INPUT_MAX];
@@ -51,24 +51,24 @@ static void fail(struct reader *r, enum h1_error error)
     r->phase = PHASE_END;
 }
 
-static void start_body(struct reader *r, enum h1_body body, uint64_t length)
+static void start_body(struct reader *r, enum http_body body, uint64_t length)
 {
-    say(r, h1_body_to_str(body), length);
+    say(r, http_body_to_str(body), length);
     r->left_bytes = length;
     r->trailer_len = 0;
     h1_chunk_init(&r->chunks);
     switch (body) {
-    case H1_BODY_NONE:
+    case HTTP_BODY_NONE:
         end_message(r);
         return;
-    case H1_BODY_LENGTH:
+    case HTTP_BODY_LENGTH:
         check(length > 0);
         r->phase = PHASE_LENGTH;
         return;
-    case H1_BODY_CHUNKED:
+    case HTTP_BODY_CHUNKED:
         r->phase = PHASE_CHUNKED;
         return;
-    case H1_BODY_UNTIL_CLOSE:
+    case HTTP_BODY_UNTIL_CLOSE:
         check(r->reads_responses && !r->goes_on);
         r->phase = PHASE_UNTIL_CLOSE;
     }
@@ -94,16 +94,16 @@ static bool read_head(struct reader *r)
     }
     if (r->reads_responses) {
         r->at += response.head_bytes;
-        r->goes_on = (response.keep_alive || response.status < 200) && response.status != 101;
-        say(r, response.upgrade ? "switches" : "response", (uint64_t)response.status);
-        start_body(r, response.body, response.content_length);
+        r->goes_on = (response.keep_alive || response.head.status < 200) && response.head.status != 101;
+        say(r, response.head.upgrade ? "switches" : "response", (uint64_t)response.head.status);
+        start_body(r, response.head.body, response.head.content_length);
         return true;
     }
     r->at += request.head_bytes;
-    r->goes_on = request.keep_alive && request.desync <= H1_ACCEPTABLE && !request.upgrade;
-    say(r, request.upgrade ? "asks to switch" : "request", request.desync_reasons);
-    text_add(&r->said, request.forward_target);
-    start_body(r, request.body, request.content_length);
+    r->goes_on = request.keep_alive && request.desync <= H1_ACCEPTABLE && !request.head.upgrade;
+    say(r, request.head.upgrade ? "asks to switch" : "request", request.desync_reasons);
+    text_add(&r->said, request.head.forward_target);
+    start_body(r, request.head.body, request.head.content_length);
     return true;
 }
 
@@ -191,7 +191,7 @@ static void feed(struct reader *r, const char *bytes, size_t len, unsigned step)
 static void start(struct reader *r, uint8_t choice, uint8_t method)
 {
     r->reads_responses = choice & 1;
-    r->method = (enum h1_method)(method % H1_METHOD_COUNT);
+    r->method = (enum http_method)(method % HTTP_METHOD_COUNT);
     r->limits =
         (struct h1_limits){ .head_bytes = 1024, .target_bytes = 256, .field_count = 16, .accepts_bare_lf = choice & 2 };
     r->phase = PHASE_HEAD;

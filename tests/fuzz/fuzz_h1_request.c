@@ -24,7 +24,7 @@ static bool has_reason(const struct h1_request *r, enum h1_desync_reason reason)
 }
 
 /* [line, next) is the line as received. */
-static void check_line(const struct h1_field_line *line, const char *next, const char *text)
+static void check_line(const struct http_field_line *line, const char *next, const char *text)
 {
     check(is_within(line->name, text, whole.head_bytes) && is_within(line->value, text, whole.head_bytes));
     check(line->name.len > 0 && line->name.at[line->name.len] == ':');
@@ -33,39 +33,41 @@ static void check_line(const struct h1_field_line *line, const char *next, const
     check(memchr(line->name.at, '\n', (size_t)(next - line->name.at)) == next - 1);
     check(memchr(line->value.at, '\0', line->value.len) == NULL &&
           memchr(line->value.at, '\r', line->value.len) == NULL);
-    check(line->id == h1_field_of_name(line->name));
+    check(line->id == http_field_of_name(line->name));
     check(line->has_underscore == (memchr(line->name.at, '_', line->name.len) != NULL));
-    check(line->id != H1_FIELD_HOST || !line->hop_by_hop);
-    check(line->id != H1_FIELD_CONTENT_LENGTH ||
-          line->hop_by_hop == (whole.rewrites_content_length || whole.body == H1_BODY_CHUNKED));
+    check(line->id != HTTP_FIELD_HOST || !line->hop_by_hop);
+    check(line->id != HTTP_FIELD_CONTENT_LENGTH ||
+          line->hop_by_hop == (whole.head.rewrites_content_length || whole.head.body == HTTP_BODY_CHUNKED));
 }
 
 static void check_fields(const char *text)
 {
     uint64_t ids = 0;
-    check(whole.field_count <= limits.field_count);
+    check(whole.head.field_count <= limits.field_count);
     check(whole.fields_end < whole.head_bytes && whole.head_bytes - whole.fields_end <= 2);
     check(text[whole.head_bytes - 1] == '\n' && text[whole.fields_end - 1] == '\n');
-    for (size_t i = 0; i < whole.field_count; i++) {
-        const char *next = i + 1 < whole.field_count ? whole.fields[i + 1].name.at : text + whole.fields_end;
-        check_line(&whole.fields[i], next, text);
-        ids |= UINT64_C(1) << whole.fields[i].id;
+    for (size_t i = 0; i < whole.head.field_count; i++) {
+        const char *next = i + 1 < whole.head.field_count ? whole.head.fields[i + 1].name.at : text + whole.fields_end;
+        check_line(&whole.head.fields[i], next, text);
+        ids |= UINT64_C(1) << whole.head.fields[i].id;
     }
-    check(whole.field_ids == ids);
+    check(whole.head.field_ids == ids);
 }
 
 static void check_framing(void)
 {
-    const struct h1_field_line *length = h1_find_field(whole.fields, whole.field_count, H1_FIELD_CONTENT_LENGTH);
-    const struct h1_field_line *coding = h1_find_field(whole.fields, whole.field_count, H1_FIELD_TRANSFER_ENCODING);
+    const struct http_field_line *length =
+        http_find_field(whole.head.fields, whole.head.field_count, HTTP_FIELD_CONTENT_LENGTH);
+    const struct http_field_line *coding =
+        http_find_field(whole.head.fields, whole.head.field_count, HTTP_FIELD_TRANSFER_ENCODING);
     check((length != NULL && coding != NULL) == (whole.desync == H1_SEVERE));
-    check((whole.body == H1_BODY_CHUNKED) == (coding != NULL));
-    check((whole.body == H1_BODY_LENGTH) == (whole.content_length > 0));
-    check(whole.content_length == 0 || length != NULL);
-    check(whole.content_length <= INT64_MAX);
-    check(!whole.rewrites_content_length || (length != NULL && coding == NULL));
-    check(!whole.upgrade || (whole.body == H1_BODY_NONE && whole.minor_version == 1));
-    check(whole.upgrade == (whole.upgrade_protocol.len > 0));
+    check((whole.head.body == HTTP_BODY_CHUNKED) == (coding != NULL));
+    check((whole.head.body == HTTP_BODY_LENGTH) == (whole.head.content_length > 0));
+    check(whole.head.content_length == 0 || length != NULL);
+    check(whole.head.content_length <= INT64_MAX);
+    check(!whole.head.rewrites_content_length || (length != NULL && coding == NULL));
+    check(!whole.head.upgrade || (whole.head.body == HTTP_BODY_NONE && whole.head.version == 1));
+    check(whole.head.upgrade == (whole.head.upgrade_protocol.len > 0));
 }
 
 static void check_class(void)
@@ -106,21 +108,22 @@ static bool names_dot_segment(struct slice path, size_t at)
 
 static void check_target(void)
 {
-    check(whole.method != H1_METHOD_CONNECT);
-    check(whole.minor_version == 0 || whole.host.len > 0);
-    check(whole.path.at == whole.forward_target.at && whole.path.len <= whole.forward_target.len);
-    check(whole.target_rewritten == !slice_equals(whole.target, whole.forward_target));
-    check(slice_equals(whole.path, SLICE_LITERAL("*")) || whole.path.at[0] == '/');
+    check(whole.head.method != HTTP_METHOD_CONNECT);
+    check(whole.head.version == 0 || whole.head.host.len > 0);
+    check(whole.head.path.at == whole.head.forward_target.at && whole.head.path.len <= whole.head.forward_target.len);
+    check(whole.target_rewritten == !slice_equals(whole.head.target, whole.head.forward_target));
+    check(slice_equals(whole.head.path, SLICE_LITERAL("*")) || whole.head.path.at[0] == '/');
     bool has_slash = false, has_dots = false;
-    for (size_t i = 0; i < whole.path.len; i++) {
-        char c = whole.path.at[i];
+    for (size_t i = 0; i < whole.head.path.len; i++) {
+        char c = whole.head.path.at[i];
         check(c > ' ' && c < 0x7f && strchr("\"#<>?[\\]^`{|}", c) == NULL);
-        check(c != '%' || (i + 2 < whole.path.len && isxdigit(whole.path.at[i + 1]) && isxdigit(whole.path.at[i + 2])));
-        has_slash |= h1_is_encoded_slash(whole.path.at + i, whole.path.at + whole.path.len);
-        has_dots |= names_dot_segment(whole.path, i);
+        check(c != '%' || (i + 2 < whole.head.path.len && isxdigit(whole.head.path.at[i + 1]) &&
+                           isxdigit(whole.head.path.at[i + 2])));
+        has_slash |= h1_is_encoded_slash(whole.head.path.at + i, whole.head.path.at + whole.head.path.len);
+        has_dots |= names_dot_segment(whole.head.path, i);
     }
-    check(has_slash == whole.has_encoded_slash || slice_equals(whole.path, SLICE_LITERAL("/")) ||
-          whole.has_encoded_slash);
+    check(has_slash == whole.head.has_encoded_slash || slice_equals(whole.head.path, SLICE_LITERAL("/")) ||
+          whole.head.has_encoded_slash);
     check(!has_dots && (!has_slash || !limits.refuses_encoded_slashes));
 }
 
@@ -129,7 +132,7 @@ static void check_rewritten(void)
 {
     static struct text text;
     const struct h1_limits wider = { .head_bytes = sizeof(text.at),
-                                     .target_bytes = H1_TARGET_MAX,
+                                     .target_bytes = HTTP_TARGET_MAX,
                                      .field_count = REWRITTEN_FIELDS_MAX };
     enum h1_error error;
     size_t resume_at = 0;
@@ -137,13 +140,14 @@ static void check_rewritten(void)
     check(h1_parse_request(text.at, text.len, &wider, &resume_at, &again, &error) == H1_DONE);
     check(again.head_bytes == text.len && again.desync <= H1_ACCEPTABLE);
     check(!has_reason(&again, H1_DESYNC_PATH_NORMALISED) && !has_reason(&again, H1_DESYNC_AUTHORITY_DIFFERS));
-    check(!again.target_rewritten && slice_equals(again.target, whole.forward_target));
-    check(slice_equals(again.path, whole.path) && slice_equals(again.query, whole.query));
-    check(whole.authority.len == 0 || slice_equals(again.authority, whole.authority));
-    check(whole.host.len == 0 || slice_equals(again.host, whole.host));
-    check(again.method == whole.method && again.body == whole.body && again.content_length == whole.content_length);
-    check(!again.rewrites_content_length && !again.upgrade && again.keep_alive);
-    check(again.has_unknown_expectation == whole.has_unknown_expectation);
+    check(!again.target_rewritten && slice_equals(again.head.target, whole.head.forward_target));
+    check(slice_equals(again.head.path, whole.head.path) && slice_equals(again.head.query, whole.head.query));
+    check(whole.head.authority.len == 0 || slice_equals(again.head.authority, whole.head.authority));
+    check(whole.head.host.len == 0 || slice_equals(again.head.host, whole.head.host));
+    check(again.head.method == whole.head.method && again.head.body == whole.head.body &&
+          again.head.content_length == whole.head.content_length);
+    check(!again.head.rewrites_content_length && !again.head.upgrade && again.keep_alive);
+    check(again.head.has_unknown_expectation == whole.head.has_unknown_expectation);
 }
 
 /* 0: byte by byte; otherwise pieces of 1 to `step` bytes. An error may be seen late, but not later than the end of its
@@ -165,10 +169,10 @@ static enum h1_result parse_pieces(const char *text, size_t len, unsigned step, 
 static void check_same(void)
 {
     check(whole.head_bytes == pieces.head_bytes && whole.fields_end == pieces.fields_end);
-    check(whole.field_count == pieces.field_count && whole.body == pieces.body);
-    check(whole.content_length == pieces.content_length && whole.keep_alive == pieces.keep_alive);
-    check(whole.desync_reasons == pieces.desync_reasons && whole.upgrade == pieces.upgrade);
-    check(slice_equals(whole.path, pieces.path) && slice_equals(whole.host, pieces.host));
+    check(whole.head.field_count == pieces.head.field_count && whole.head.body == pieces.head.body);
+    check(whole.head.content_length == pieces.head.content_length && whole.keep_alive == pieces.keep_alive);
+    check(whole.desync_reasons == pieces.desync_reasons && whole.head.upgrade == pieces.head.upgrade);
+    check(slice_equals(whole.head.path, pieces.head.path) && slice_equals(whole.head.host, pieces.head.host));
 }
 
 static enum h1_result parse(const uint8_t *bytes, size_t len, const char *text, unsigned step)

@@ -15,50 +15,53 @@ static struct h1_response whole, pieces, again;
 
 static void check_fields(const char *text)
 {
-    for (size_t i = 0; i < whole.field_count; i++) {
-        const struct h1_field_line *line = &whole.fields[i];
-        const char *next = i + 1 < whole.field_count ? line[1].name.at : text + whole.fields_end;
+    for (size_t i = 0; i < whole.head.field_count; i++) {
+        const struct http_field_line *line = &whole.head.fields[i];
+        const char *next = i + 1 < whole.head.field_count ? line[1].name.at : text + whole.fields_end;
         check(line->name.len > 0 && line->value.at + line->value.len < next && next[-1] == '\n');
         check(limits.is_lenient || (line->name.at[line->name.len] == ':' && next[-2] == '\r' &&
                                     memchr(line->name.at, '\n', (size_t)(next - line->name.at)) == next - 1));
         check(!memchr(line->name.at, '\n', line->name.len) && !memchr(line->name.at, ' ', line->name.len));
-        check(line->id == h1_field_of_name(line->name));
-        check(line->id != H1_FIELD_SET_COOKIE || !line->hop_by_hop);
+        check(line->id == http_field_of_name(line->name));
+        check(line->id != HTTP_FIELD_SET_COOKIE || !line->hop_by_hop);
     }
 }
 
-static void check_framing(enum h1_method method)
+static void check_framing(enum http_method method)
 {
-    const struct h1_field_line *length = h1_find_field(whole.fields, whole.field_count, H1_FIELD_CONTENT_LENGTH);
-    const struct h1_field_line *coding = h1_find_field(whole.fields, whole.field_count, H1_FIELD_TRANSFER_ENCODING);
-    bool has_no_body = method == H1_METHOD_HEAD || whole.status < 200 || whole.status == 204 || whole.status == 304;
+    const struct http_field_line *length =
+        http_find_field(whole.head.fields, whole.head.field_count, HTTP_FIELD_CONTENT_LENGTH);
+    const struct http_field_line *coding =
+        http_find_field(whole.head.fields, whole.head.field_count, HTTP_FIELD_TRANSFER_ENCODING);
+    bool has_no_body =
+        method == HTTP_METHOD_HEAD || whole.head.status < 200 || whole.head.status == 204 || whole.head.status == 304;
     check(length == NULL || coding == NULL);
-    check(whole.status >= 100 && whole.status <= (limits.is_lenient ? 999 : 599));
-    check(!has_no_body || whole.body == H1_BODY_NONE);
-    check(whole.body != H1_BODY_UNTIL_CLOSE || (length == NULL && coding == NULL && !whole.keep_alive));
-    check(whole.body != H1_BODY_CHUNKED || coding != NULL);
-    check(whole.body != H1_BODY_LENGTH || whole.content_length > 0);
-    check(!whole.upgrade || whole.status == 101);
-    check(whole.upgrade || whole.upgrade_protocol.len == 0);
+    check(whole.head.status >= 100 && whole.head.status <= (limits.is_lenient ? 999 : 599));
+    check(!has_no_body || whole.head.body == HTTP_BODY_NONE);
+    check(whole.head.body != HTTP_BODY_UNTIL_CLOSE || (length == NULL && coding == NULL && !whole.keep_alive));
+    check(whole.head.body != HTTP_BODY_CHUNKED || coding != NULL);
+    check(whole.head.body != HTTP_BODY_LENGTH || whole.head.content_length > 0);
+    check(!whole.head.upgrade || whole.head.status == 101);
+    check(whole.head.upgrade || whole.head.upgrade_protocol.len == 0);
 }
 
-static void check_rewritten(enum h1_method method)
+static void check_rewritten(enum http_method method)
 {
     static struct text text;
     /* No strict reading has statuses beyond 599, which go on as they came. */
     const struct h1_limits wider = { .head_bytes = sizeof(text.at),
                                      .field_count = 20,
-                                     .is_lenient = whole.status > 599 };
+                                     .is_lenient = whole.head.status > 599 };
     enum h1_error error;
     size_t resume_at = 0;
     rewrite_response(&text, &whole);
     check(h1_parse_response(text.at, text.len, &wider, &resume_at, method, &again, &error) == H1_DONE);
-    check(again.head_bytes == text.len && again.status == whole.status && again.body == whole.body);
-    check(whole.body != H1_BODY_LENGTH || again.content_length == whole.content_length);
-    check(again.keep_alive == (again.body != H1_BODY_UNTIL_CLOSE) && !again.upgrade);
+    check(again.head_bytes == text.len && again.head.status == whole.head.status && again.head.body == whole.head.body);
+    check(whole.head.body != HTTP_BODY_LENGTH || again.head.content_length == whole.head.content_length);
+    check(again.keep_alive == (again.head.body != HTTP_BODY_UNTIL_CLOSE) && !again.head.upgrade);
 }
 
-static enum h1_result parse_pieces(const char *text, size_t len, unsigned step, enum h1_method method,
+static enum h1_result parse_pieces(const char *text, size_t len, unsigned step, enum http_method method,
                                    enum h1_error *error)
 {
     enum h1_result result = H1_MORE;
@@ -75,10 +78,10 @@ static enum h1_result parse_pieces(const char *text, size_t len, unsigned step, 
 
 static void check_same(void)
 {
-    check(whole.head_bytes == pieces.head_bytes && whole.field_count == pieces.field_count);
-    check(whole.body == pieces.body && whole.content_length == pieces.content_length);
-    check(whole.keep_alive == pieces.keep_alive && whole.upgrade == pieces.upgrade);
-    check(whole.status == pieces.status && slice_equals(whole.reason, pieces.reason));
+    check(whole.head_bytes == pieces.head_bytes && whole.head.field_count == pieces.head.field_count);
+    check(whole.head.body == pieces.head.body && whole.head.content_length == pieces.head.content_length);
+    check(whole.keep_alive == pieces.keep_alive && whole.head.upgrade == pieces.head.upgrade);
+    check(whole.head.status == pieces.head.status && slice_equals(whole.reason, pieces.reason));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
@@ -87,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     if (len == 0 || len > 4096) {
         return 0;
     }
-    enum h1_method method = (enum h1_method)(bytes[0] % H1_METHOD_COUNT);
+    enum http_method method = (enum http_method)(bytes[0] % HTTP_METHOD_COUNT);
     limits.is_lenient = bytes[0] & LENIENT_BIT;
     const unsigned steps[] = { 0, 2 + bytes[0] % 40 };
     const char *head = (const char *)bytes + 1;

@@ -22,7 +22,7 @@ static void check_lines(const char *section, const char *section_end, const char
             is_found = end - out == line_end - section && memcmp(out, section, (size_t)(end - out)) == 0;
             section = line_end;
         }
-        check(is_found && end[-2] == '\r' && ++count <= H1_FIELDS_MAX);
+        check(is_found && end[-2] == '\r' && ++count <= HTTP_FIELDS_MAX);
         out = end;
     }
 }
@@ -32,9 +32,9 @@ static void check_names(const char *out, const char *out_end)
     while (out < out_end) {
         const char *colon = memchr(out, ':', (size_t)(out_end - out));
         struct slice name = { out, (size_t)(colon - out) };
-        enum h1_field id = h1_field_of_alias(name);
-        check(id == H1_FIELD_OTHER || id == H1_FIELD_ETAG);
-        check(name.len < 11 || !h1_is_folded(name.at, "x-forwarded", 11));
+        enum http_field id = http_field_of_alias(name);
+        check(id == HTTP_FIELD_OTHER || id == HTTP_FIELD_ETAG);
+        check(name.len < 11 || !http_is_folded(name.at, "x-forwarded", 11));
         out = (const char *)memchr(out, '\n', (size_t)(out_end - out)) + 1;
     }
 }

@@ -31,11 +31,11 @@ static inline void text_add_value(struct text *text, struct slice value)
     }
 }
 
-static inline void text_add_fields(struct text *text, const struct h1_field_line *fields, size_t count,
+static inline void text_add_fields(struct text *text, const struct http_field_line *fields, size_t count,
                                    bool without_host)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!fields[i].hop_by_hop && !(without_host && fields[i].id == H1_FIELD_HOST)) {
+        if (!fields[i].hop_by_hop && !(without_host && fields[i].id == HTTP_FIELD_HOST)) {
             text_add(text, fields[i].name);
             text_add(text, SLICE_LITERAL(": "));
             text_add_value(text, fields[i].value);
@@ -54,21 +54,22 @@ static inline void text_add_length(struct text *text, uint64_t length)
 static inline void rewrite_request(struct text *text, const struct h1_request *r)
 {
     text->len = 0;
-    text_add(text, r->method_text);
+    text_add(text, r->head.method_text);
     text_add(text, SLICE_LITERAL(" "));
-    text_add(text, r->forward_target);
+    text_add(text, r->head.forward_target);
     text_add(text, SLICE_LITERAL(" HTTP/1.1\r\n"));
-    text_add_fields(text, r->fields, r->field_count, r->authority_from_target);
-    bool has_host = h1_find_field(r->fields, r->field_count, H1_FIELD_HOST) != NULL && !r->authority_from_target;
+    text_add_fields(text, r->head.fields, r->head.field_count, r->head.authority_from_target);
+    bool has_host =
+        http_find_field(r->head.fields, r->head.field_count, HTTP_FIELD_HOST) != NULL && !r->head.authority_from_target;
     if (!has_host) {
         text_add(text, SLICE_LITERAL("Host: "));
-        text_add(text, r->authority.len > 0 ? r->authority : SLICE_LITERAL("none"));
+        text_add(text, r->head.authority.len > 0 ? r->head.authority : SLICE_LITERAL("none"));
         text_add(text, SLICE_LITERAL("\r\n"));
     }
-    if (r->rewrites_content_length) {
-        text_add_length(text, r->content_length);
+    if (r->head.rewrites_content_length) {
+        text_add_length(text, r->head.content_length);
     }
-    if (r->body == H1_BODY_CHUNKED) {
+    if (r->head.body == HTTP_BODY_CHUNKED) {
         text_add(text, SLICE_LITERAL("Transfer-Encoding: chunked\r\n"));
     }
     text_add(text, SLICE_LITERAL("\r\n"));
@@ -77,16 +78,16 @@ static inline void rewrite_request(struct text *text, const struct h1_request *r
 static inline void rewrite_response(struct text *text, const struct h1_response *r)
 {
     char line[32];
-    int len = snprintf(line, sizeof(line), "HTTP/1.1 %d ", r->status);
+    int len = snprintf(line, sizeof(line), "HTTP/1.1 %d ", r->head.status);
     text->len = 0;
     text_add(text, (struct slice){ line, (size_t)len });
     text_add(text, r->reason);
     text_add(text, SLICE_LITERAL("\r\n"));
-    text_add_fields(text, r->fields, r->field_count, false);
-    if (r->rewrites_content_length) {
-        text_add_length(text, r->content_length);
+    text_add_fields(text, r->head.fields, r->head.field_count, false);
+    if (r->head.rewrites_content_length) {
+        text_add_length(text, r->head.content_length);
     }
-    if (r->body == H1_BODY_CHUNKED) {
+    if (r->head.body == HTTP_BODY_CHUNKED) {
         text_add(text, SLICE_LITERAL("Transfer-Encoding: chunked\r\n"));
     }
     text_add(text, SLICE_LITERAL("\r\n"));

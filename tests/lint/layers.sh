@@ -22,7 +22,7 @@ check_layer proxy config base
 check_layer daemon admin controller discovery proxy config base
 
 # Inside proxy/ too: a room may include itself, proxy/stats, and the rooms below it. `rooms` names them from the lowest floor up.
-rooms='io h1 balance route snapshot message log worker upstream exchange client process'
+rooms='io http h1 balance route snapshot message log worker upstream exchange client process'
 # What still calls upwards, "FROM-FILE TO-HEADER" (a room stands for all its files):
 upwards='
 exchange proxy/client/conn.h

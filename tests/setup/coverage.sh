@@ -1,25 +1,24 @@
 #!/bin/sh
-# How much of the parser its own unit tests run: builds those of proxy/h1 with clang's coverage, runs them, prints lines and
-# branches a file, and fails below 100 % of the lines or 95 % of the branches of the folder. A condition that is seen both
+# How much of the parser its own unit tests run: builds those of proxy/http and proxy/h1 with clang's coverage, runs them, prints lines and
+# branches a file, and fails below 100 % of the lines or 95 % of the branches of the folders. A condition that is seen both
 # true and false counts as two branches. The lines that were not run: OUT/uncovered.txt.
 # Usage: coverage.sh [OUT]
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 out=${1:-build/coverage}
 lines_min=100 branches_min=95
-folder=proxy/h1
 
 "$(dirname "$0")/install_packages.sh" || exit 1
 mkdir -p "$out"
 
 # The parser and what its tests use, and no more: it can be measured even while the rest does not compile.
 objects=
-for file in "$folder"/*.c base/buf.c base/mem.c base/check.c base/error.c tests/corpus/*.c; do
+for file in proxy/http/*.c proxy/h1/*.c base/buf.c base/mem.c base/check.c base/error.c tests/corpus/*.c; do
     [ -f "$file" ] || continue
     objects="$objects $out/${file%.c}.o"
 done
 tests=
-for file in "tests/unit/$folder"/*_test.c; do
+for file in tests/unit/proxy/http/*_test.c tests/unit/proxy/h1/*_test.c; do
     tests="$tests $out/${file%.c}"
 done
 # shellcheck disable=SC2046,SC2086 # words on purpose
@@ -35,11 +34,11 @@ for binary in $tests; do
 done
 llvm-profdata merge -o "$out/all.profdata" "$out"/*.profraw || exit 1
 
-report() { # llvm-cov's VERB and options: of the files of the folder, over all binaries
+report() { # llvm-cov's VERB and options: of the files of the folders, over all binaries
     # shellcheck disable=SC2046,SC2086 # words on purpose
     set -- "$@" $(printf -- '-object %s ' $tests)
     first=${tests# }
-    llvm-cov "$@" -instr-profile "$out/all.profdata" "${first%% *}" $folder
+    llvm-cov "$@" -instr-profile "$out/all.profdata" "${first%% *}" proxy/http proxy/h1
 }
 
 # A line of a header is run when any file that includes it runs it; llvm-cov's own summary counts the unused copy of an

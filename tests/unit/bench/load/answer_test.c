@@ -19,7 +19,7 @@ static int set_up(void **state)
     (void)state;
     reader = mem_alloc(sizeof *reader);
     reader->expectation = &expectation;
-    reader->method = H1_METHOD_GET;
+    reader->method = HTTP_METHOD_GET;
     expectation = (struct expectation){ 0 };
     expectation_set_statuses(&expectation, "2xx");
     answer_init(&answer);
@@ -81,7 +81,7 @@ static void whole_answers_are_good_however_they_are_cut(void **state)
 static void an_answer_to_head_has_no_body(void **state)
 {
     (void)state;
-    reader->method = H1_METHOD_HEAD;
+    reader->method = HTTP_METHOD_HEAD;
     expect(HEAD "Content-Length: 5\r\n\r\n", FAILURE_NONE);
 }
 

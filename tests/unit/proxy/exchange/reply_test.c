@@ -17,7 +17,7 @@ static const int statuses[] = { 400, 404, 405, 408, 413, 414, 417, 421, 431, 500
 #define STATUSES (sizeof statuses / sizeof *statuses)
 
 /* The length of the head, and what is in it. */
-static size_t parse(const char *answer, size_t len, enum h1_method method, struct h1_response *response)
+static size_t parse(const char *answer, size_t len, enum http_method method, struct h1_response *response)
 {
     static const struct h1_limits limits = { .head_bytes = REPLY_BYTES_MAX, .field_count = 16 };
     size_t resume_at = 0;
@@ -28,9 +28,9 @@ static size_t parse(const char *answer, size_t len, enum h1_method method, struc
 
 static bool has_field(const struct h1_response *response, const char *name, const char *value)
 {
-    for (size_t i = 0; i < response->field_count; i++) {
-        if (slice_equals_ignoring_case(response->fields[i].name, slice_of(name)))
-            return !value || slice_equals(response->fields[i].value, slice_of(value));
+    for (size_t i = 0; i < response->head.field_count; i++) {
+        if (slice_equals_ignoring_case(response->head.fields[i].name, slice_of(name)))
+            return !value || slice_equals(response->head.fields[i].value, slice_of(value));
     }
     return false;
 }
@@ -43,12 +43,12 @@ static void every_answer_is_a_whole_response(void **state)
         struct h1_response response;
         size_t len = reply_write(statuses[i], true, false, date, answer);
         assert_in_range(len, 50, REPLY_BYTES_MAX - 1);
-        size_t head_len = parse(answer, len, H1_METHOD_GET, &response);
-        assert_int_equal(response.status, statuses[i]);
+        size_t head_len = parse(answer, len, HTTP_METHOD_GET, &response);
+        assert_int_equal(response.head.status, statuses[i]);
         assert_true(response.keep_alive);
         assert_true(has_field(&response, "date", "Sun, 06 Nov 1994 08:49:37 GMT"));
-        assert_int_equal(response.body, H1_BODY_LENGTH);
-        assert_int_equal(response.content_length, len - head_len);
+        assert_int_equal(response.head.body, HTTP_BODY_LENGTH);
+        assert_int_equal(response.head.content_length, len - head_len);
         assert_true(slice_equals(response.reason, slice_of(reply_reason(statuses[i]))));
     }
 }
@@ -61,8 +61,8 @@ static void the_answer_to_head_has_the_length_but_no_body(void **state)
         struct h1_response response;
         size_t with_len = reply_write(statuses[i], true, false, date, with_body);
         size_t len = reply_write(statuses[i], true, true, date, without);
-        assert_int_equal(parse(without, len, H1_METHOD_HEAD, &response), len);
-        assert_int_equal(response.content_length, with_len - len);
+        assert_int_equal(parse(without, len, HTTP_METHOD_HEAD, &response), len);
+        assert_int_equal(response.head.content_length, with_len - len);
         assert_memory_equal(with_body, without, len);
     }
 }
@@ -72,10 +72,10 @@ static void one_that_closes_says_so(void **state)
     (void)state;
     char answer[REPLY_BYTES_MAX];
     struct h1_response response;
-    parse(answer, reply_write(400, false, false, date, answer), H1_METHOD_GET, &response);
+    parse(answer, reply_write(400, false, false, date, answer), HTTP_METHOD_GET, &response);
     assert_false(response.keep_alive);
     assert_true(has_field(&response, "connection", "close"));
-    parse(answer, reply_write(400, true, false, date, answer), H1_METHOD_GET, &response);
+    parse(answer, reply_write(400, true, false, date, answer), HTTP_METHOD_GET, &response);
     assert_false(has_field(&response, "connection", NULL));
 }
 
@@ -85,7 +85,7 @@ static void only_503_says_when_to_come_back_and_405_what_is_allowed(void **state
     for (size_t i = 0; i < STATUSES; i++) {
         char answer[REPLY_BYTES_MAX];
         struct h1_response response;
-        parse(answer, reply_write(statuses[i], true, false, date, answer), H1_METHOD_GET, &response);
+        parse(answer, reply_write(statuses[i], true, false, date, answer), HTTP_METHOD_GET, &response);
         assert_int_equal(has_field(&response, "retry-after", "1"), statuses[i] == 503);
         assert_int_equal(has_field(&response, "allow", NULL), statuses[i] == 405);
     }

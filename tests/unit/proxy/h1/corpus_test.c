@@ -16,9 +16,9 @@
 static struct corpus requests, responses;
 static struct conversation whole, pieces;
 
-static enum h1_method method_of(struct slice name)
+static enum http_method method_of(struct slice name)
 {
-    return slice_equals(name, SLICE_LITERAL("HEAD")) ? H1_METHOD_HEAD : H1_METHOD_GET;
+    return slice_equals(name, SLICE_LITERAL("HEAD")) ? HTTP_METHOD_HEAD : HTTP_METHOD_GET;
 }
 
 static void begin(struct conversation *c, const struct corpus_case *one, bool is_response)

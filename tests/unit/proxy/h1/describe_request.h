@@ -8,27 +8,27 @@ static const struct h1_limits test_limits = { .head_bytes = 4096, .target_bytes 
 
 static inline void describe_request(struct buf *out, const struct h1_request *r)
 {
-    buf_printf(out, "%.*s %.*s", SLICE_FMT(r->method_text), SLICE_FMT(r->path));
-    if (r->query.len > 0) {
-        buf_printf(out, " ?%.*s", SLICE_FMT(r->query));
+    buf_printf(out, "%.*s %.*s", SLICE_FMT(r->head.method_text), SLICE_FMT(r->head.path));
+    if (r->head.query.len > 0) {
+        buf_printf(out, " ?%.*s", SLICE_FMT(r->head.query));
     }
-    if (r->target_rewritten != !slice_equals(r->target, r->forward_target)) {
+    if (r->target_rewritten != !slice_equals(r->head.target, r->head.forward_target)) {
         buf_printf(out, " target_rewritten is wrong");
     }
     if (r->target_rewritten) {
-        buf_printf(out, " >%.*s", SLICE_FMT(r->forward_target));
+        buf_printf(out, " >%.*s", SLICE_FMT(r->head.forward_target));
     }
-    buf_printf(out, " @%.*s %.*s", SLICE_FMT(r->authority), SLICE_FMT(r->host));
-    buf_printf(out, " 1.%d %s %s", r->minor_version, r->keep_alive ? "keep" : "close", h1_body_to_str(r->body));
-    if (r->content_length > 0) {
-        buf_printf(out, " %llu", (unsigned long long)r->content_length);
+    buf_printf(out, " @%.*s %.*s", SLICE_FMT(r->head.authority), SLICE_FMT(r->head.host));
+    buf_printf(out, " 1.%d %s %s", r->head.version, r->keep_alive ? "keep" : "close", http_body_to_str(r->head.body));
+    if (r->head.content_length > 0) {
+        buf_printf(out, " %llu", (unsigned long long)r->head.content_length);
     }
-    buf_printf(out, "%s%s%s%s%s%s", r->rewrites_content_length ? " rewrites" : "",
-               r->authority_from_target ? " authority" : "", r->expects_continue ? " continue" : "",
-               r->has_unknown_expectation ? " unknown-expectation" : "", r->accepts_trailers ? " te" : "",
-               r->declares_trailer ? " trailer" : "");
-    if (r->upgrade || r->upgrade_protocol.len > 0) {
-        buf_printf(out, "%s=%.*s", r->upgrade ? " upgrade" : " no", SLICE_FMT(r->upgrade_protocol));
+    buf_printf(out, "%s%s%s%s%s%s", r->head.rewrites_content_length ? " rewrites" : "",
+               r->head.authority_from_target ? " authority" : "", r->head.expects_continue ? " continue" : "",
+               r->head.has_unknown_expectation ? " unknown-expectation" : "", r->head.accepts_trailers ? " te" : "",
+               r->head.declares_trailer ? " trailer" : "");
+    if (r->head.upgrade || r->head.upgrade_protocol.len > 0) {
+        buf_printf(out, "%s=%.*s", r->head.upgrade ? " upgrade" : " no", SLICE_FMT(r->head.upgrade_protocol));
     }
 }
 

@@ -31,7 +31,7 @@ static bool parse_and_classify(const char *buf, size_t len, size_t *resume_at, s
     describe_class(outcome, &request);
     if (request.has_bare_lf) {
         buf_printf(outcome, " fields_end %zu of %zu", request.fields_end, request.head_bytes);
-        describe_fields(outcome, buf, request.fields, request.field_count);
+        describe_fields(outcome, buf, request.head.fields, request.head.field_count);
     }
     return true;
 }
@@ -175,7 +175,7 @@ static void bare_lf_never_ends_a_line_of_a_response(void **state)
         size_t resume_at = 0;
         enum h1_error error;
         assert_int_equal(
-            h1_parse_response(heads[i], strlen(heads[i]), &limits, &resume_at, H1_METHOD_GET, &response, &error),
+            h1_parse_response(heads[i], strlen(heads[i]), &limits, &resume_at, HTTP_METHOD_GET, &response, &error),
             H1_BAD);
         assert_int_equal(error, H1_ERR_BARE_LF);
     }

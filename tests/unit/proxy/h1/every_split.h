@@ -26,12 +26,12 @@ struct head_case {
 /* Parses buf and writes into *outcome: "more", an error's text, or a description. True when that is final. */
 typedef bool (*parse_cb)(const char *buf, size_t len, size_t *resume_at, struct buf *outcome);
 
-static inline void describe_fields(struct buf *out, const char *buf, const struct h1_field_line *fields, size_t count)
+static inline void describe_fields(struct buf *out, const char *buf, const struct http_field_line *fields, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         buf_printf(out, " [%.*s=%.*s @%zu %s%s%s]", SLICE_FMT(fields[i].name), SLICE_FMT(fields[i].value),
-                   (size_t)(fields[i].name.at - buf), h1_field_to_str(fields[i].id), fields[i].hop_by_hop ? " hop" : "",
-                   fields[i].has_underscore ? " underscore" : "");
+                   (size_t)(fields[i].name.at - buf), http_field_to_str(fields[i].id),
+                   fields[i].hop_by_hop ? " hop" : "", fields[i].has_underscore ? " underscore" : "");
     }
 }
 

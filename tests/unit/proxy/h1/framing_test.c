@@ -208,10 +208,10 @@ static bool parse_and_describe_hops(const char *buf, size_t len, size_t *resume_
         buf_append_text(outcome, result == H1_MORE ? "more" : h1_error_to_str(error));
         return result == H1_BAD;
     }
-    for (size_t i = 0; i < request.field_count; i++) {
-        if (request.fields[i].hop_by_hop || request.fields[i].has_underscore) {
-            buf_printf(outcome, "%.*s%s%s ", SLICE_FMT(request.fields[i].name), request.fields[i].hop_by_hop ? "" : "?",
-                       request.fields[i].has_underscore ? "_" : "");
+    for (size_t i = 0; i < request.head.field_count; i++) {
+        if (request.head.fields[i].hop_by_hop || request.head.fields[i].has_underscore) {
+            buf_printf(outcome, "%.*s%s%s ", SLICE_FMT(request.head.fields[i].name),
+                       request.head.fields[i].hop_by_hop ? "" : "?", request.head.fields[i].has_underscore ? "_" : "");
         }
     }
     return true;
@@ -254,7 +254,7 @@ static void a_field_without_meaning_changes_nothing(void **state)
 {
     (void)state;
     struct h1_framing framing = { .is_request = true }, before = framing;
-    const struct h1_field_line line = { .value = SLICE_LITERAL("5"), .id = H1_FIELD_COOKIE };
+    const struct http_field_line line = { .value = SLICE_LITERAL("5"), .id = HTTP_FIELD_COOKIE };
     assert_int_equal(h1_framing_take(&framing, &line), H1_OK);
     assert_memory_equal(&framing, &before, sizeof(framing));
 }

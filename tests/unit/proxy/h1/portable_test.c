@@ -17,7 +17,7 @@
 extern enum h1_result h1_parse_request(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at,
                                        struct h1_request *request, enum h1_error *error);
 extern enum h1_result h1_parse_response(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at,
-                                        enum h1_method request_method, struct h1_response *response,
+                                        enum http_method request_method, struct h1_response *response,
                                         enum h1_error *error);
 
 static const struct h1_limits limits = { .head_bytes = 4096, .target_bytes = 200, .field_count = 20 };
@@ -51,19 +51,19 @@ static void describe(struct buf *out, const char *text, size_t len, bool is_port
     enum h1_result result =
         (is_portable ? portable_parse_request : h1_parse_request)(text, len, &limits, &resume_at, &request, &error);
     if (describe_end(out, result, error, resume_at)) {
-        buf_printf(out, "%d %zu %.*s", request.method, request.head_bytes, SLICE_FMT(request.host));
-        describe_fields(out, text, request.fields, request.field_count);
+        buf_printf(out, "%d %zu %.*s", request.head.method, request.head_bytes, SLICE_FMT(request.head.host));
+        describe_fields(out, text, request.head.fields, request.head.field_count);
     }
     resume_at = 0;
-    result = (is_portable ? portable_parse_response : h1_parse_response)(text, len, &limits, &resume_at, H1_METHOD_GET,
-                                                                         &response, &error);
+    result = (is_portable ? portable_parse_response : h1_parse_response)(text, len, &limits, &resume_at,
+                                                                         HTTP_METHOD_GET, &response, &error);
     if (describe_end(out, result, error, resume_at)) {
-        buf_printf(out, "%d %zu %.*s", response.status, response.head_bytes, SLICE_FMT(response.reason));
-        describe_fields(out, text, response.fields, response.field_count);
+        buf_printf(out, "%d %zu %.*s", response.head.status, response.head_bytes, SLICE_FMT(response.reason));
+        describe_fields(out, text, response.head.fields, response.head.field_count);
     }
 }
 
-static bool lines_are_same(const struct h1_field_line *a, const struct h1_field_line *b, size_t count)
+static bool lines_are_same(const struct http_field_line *a, const struct http_field_line *b, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         bool is_same = a[i].name.at == b[i].name.at && a[i].name.len == b[i].name.len &&
@@ -89,10 +89,11 @@ static bool requests_are_same(const char *text, size_t len)
         return wide_error == portable_error && wide_at == portable_at;
     }
     return wide.head_bytes == portable.head_bytes && wide.fields_end == portable.fields_end &&
-           wide.desync_reasons == portable.desync_reasons && wide.field_ids == portable.field_ids &&
-           wide.body == portable.body && wide.content_length == portable.content_length &&
-           slice_equals(wide.authority, portable.authority) && slice_equals(wide.path, portable.path) &&
-           wide.field_count == portable.field_count && lines_are_same(wide.fields, portable.fields, wide.field_count);
+           wide.desync_reasons == portable.desync_reasons && wide.head.field_ids == portable.head.field_ids &&
+           wide.head.body == portable.head.body && wide.head.content_length == portable.head.content_length &&
+           slice_equals(wide.head.authority, portable.head.authority) &&
+           slice_equals(wide.head.path, portable.head.path) && wide.head.field_count == portable.head.field_count &&
+           lines_are_same(wide.head.fields, portable.head.fields, wide.head.field_count);
 }
 
 static bool responses_are_same(const char *text, size_t len)
@@ -100,17 +101,18 @@ static bool responses_are_same(const char *text, size_t len)
     static struct h1_response wide, portable;
     enum h1_error wide_error, portable_error;
     size_t wide_at = 0, portable_at = 0;
-    enum h1_result result = h1_parse_response(text, len, &limits, &wide_at, H1_METHOD_GET, &wide, &wide_error);
-    if (portable_parse_response(text, len, &limits, &portable_at, H1_METHOD_GET, &portable, &portable_error) !=
+    enum h1_result result = h1_parse_response(text, len, &limits, &wide_at, HTTP_METHOD_GET, &wide, &wide_error);
+    if (portable_parse_response(text, len, &limits, &portable_at, HTTP_METHOD_GET, &portable, &portable_error) !=
         result) {
         return false;
     }
     if (result != H1_DONE) {
         return wide_error == portable_error && wide_at == portable_at;
     }
-    return wide.head_bytes == portable.head_bytes && wide.body == portable.body &&
-           wide.field_ids == portable.field_ids && wide.content_length == portable.content_length &&
-           wide.field_count == portable.field_count && lines_are_same(wide.fields, portable.fields, wide.field_count);
+    return wide.head_bytes == portable.head_bytes && wide.head.body == portable.head.body &&
+           wide.head.field_ids == portable.head.field_ids && wide.head.content_length == portable.head.content_length &&
+           wide.head.field_count == portable.head.field_count &&
+           lines_are_same(wide.head.fields, portable.head.fields, wide.head.field_count);
 }
 
 static void check_same(const char *text, size_t len)

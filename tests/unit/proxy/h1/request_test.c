@@ -285,7 +285,7 @@ static void a_limit_above_the_maximum_is_the_maximum(void **state)
     struct buf text;
     buf_init(&text, 0);
     buf_append_text(&text, GET);
-    for (int i = 0; i < H1_FIELDS_MAX; i++) {
+    for (int i = 0; i < HTTP_FIELDS_MAX; i++) {
         buf_append_text(&text, "A: b\r\n");
     }
     size_t resume_at = 0;
@@ -295,7 +295,7 @@ static void a_limit_above_the_maximum_is_the_maximum(void **state)
 
     buf_clear(&text);
     buf_append_text(&text, "GET /");
-    for (int i = 0; i < H1_TARGET_MAX; i++) {
+    for (int i = 0; i < HTTP_TARGET_MAX; i++) {
         buf_append_text(&text, "%");
     }
     resume_at = 0;
@@ -314,10 +314,10 @@ static void the_head_ends_where_the_body_starts(void **state)
     assert_int_equal(h1_parse_request(text, sizeof(text) - 1, &test_limits, &resume_at, &request, &error), H1_DONE);
     assert_int_equal(error, H1_OK);
     assert_string_equal(text + request.head_bytes, "abc");
-    assert_int_equal(request.field_count, 2);
-    assert_int_equal(request.content_length, 3);
-    assert_ptr_equal(request.fields[0].name.at + strlen("Host: a\r\n"), request.fields[1].name.at);
-    assert_ptr_equal(request.fields[1].name.at + strlen("Content-Length: 3\r\n"), text + request.head_bytes - 2);
+    assert_int_equal(request.head.field_count, 2);
+    assert_int_equal(request.head.content_length, 3);
+    assert_ptr_equal(request.head.fields[0].name.at + strlen("Host: a\r\n"), request.head.fields[1].name.at);
+    assert_ptr_equal(request.head.fields[1].name.at + strlen("Content-Length: 3\r\n"), text + request.head_bytes - 2);
 }
 
 static void the_fields_that_are_there_are_a_set(void **state)
@@ -328,24 +328,24 @@ static void the_fields_that_are_there_are_a_set(void **state)
     size_t resume_at = 0;
     enum h1_error error;
     assert_int_equal(h1_parse_request(text, sizeof(text) - 1, &test_limits, &resume_at, &request, &error), H1_DONE);
-    assert_true(request.field_ids == (H1_FIELD_BIT(HOST) | H1_FIELD_BIT(COOKIE) | H1_FIELD_BIT(OTHER)));
+    assert_true(request.head.field_ids == (HTTP_FIELD_BIT(HOST) | HTTP_FIELD_BIT(COOKIE) | HTTP_FIELD_BIT(OTHER)));
 }
 
 static void methods_are_told_apart_by_case(void **state)
 {
     (void)state;
     static struct h1_request request;
-    for (int method = H1_METHOD_GET; method < H1_METHOD_CONNECT; method++) {
+    for (int method = HTTP_METHOD_GET; method < HTTP_METHOD_CONNECT; method++) {
         char text[64];
-        int len = snprintf(text, sizeof(text), "%s / HTTP/1.0\r\n\r\n", h1_method_to_str((enum h1_method)method));
+        int len = snprintf(text, sizeof(text), "%s / HTTP/1.0\r\n\r\n", http_method_to_str((enum http_method)method));
         size_t resume_at = 0;
         enum h1_error error;
         assert_int_equal(h1_parse_request(text, (size_t)len, &test_limits, &resume_at, &request, &error), H1_DONE);
-        assert_int_equal(request.method, method);
+        assert_int_equal(request.head.method, method);
         text[0] |= 0x20;
         resume_at = 0;
         assert_int_equal(h1_parse_request(text, (size_t)len, &test_limits, &resume_at, &request, &error), H1_DONE);
-        assert_int_equal(request.method, H1_METHOD_OTHER);
+        assert_int_equal(request.head.method, HTTP_METHOD_OTHER);
     }
 }
 

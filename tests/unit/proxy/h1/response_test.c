@@ -1,7 +1,7 @@
 #include "tests/unit/proxy/h1/every_split.h"
 
 static const struct h1_limits limits = { .head_bytes = 4096, .target_bytes = 64, .field_count = 6 };
-static enum h1_method request_method;
+static enum http_method request_method;
 
 static bool parse_and_describe(const char *buf, size_t len, size_t *resume_at, struct buf *outcome)
 {
@@ -13,23 +13,23 @@ static bool parse_and_describe(const char *buf, size_t len, size_t *resume_at, s
         buf_append_text(outcome, result == H1_MORE ? "more" : h1_error_to_str(error));
         return result == H1_BAD;
     }
-    buf_printf(outcome, "%d '%.*s' 1.%d %s %s", r.status, SLICE_FMT(r.reason), r.minor_version,
-               r.keep_alive ? "keep" : "close", h1_body_to_str(r.body));
-    if (r.content_length > 0) {
-        buf_printf(outcome, " %llu", (unsigned long long)r.content_length);
+    buf_printf(outcome, "%d '%.*s' 1.%d %s %s", r.head.status, SLICE_FMT(r.reason), r.head.version,
+               r.keep_alive ? "keep" : "close", http_body_to_str(r.head.body));
+    if (r.head.content_length > 0) {
+        buf_printf(outcome, " %llu", (unsigned long long)r.head.content_length);
     }
-    if (r.upgrade || r.upgrade_protocol.len > 0) {
-        buf_printf(outcome, "%s=%.*s", r.upgrade ? " upgrade" : " no", SLICE_FMT(r.upgrade_protocol));
+    if (r.head.upgrade || r.head.upgrade_protocol.len > 0) {
+        buf_printf(outcome, "%s=%.*s", r.head.upgrade ? " upgrade" : " no", SLICE_FMT(r.head.upgrade_protocol));
     }
-    for (size_t i = 0; i < r.field_count; i++) {
-        if (r.fields[i].hop_by_hop) {
-            buf_printf(outcome, " -%.*s", SLICE_FMT(r.fields[i].name));
+    for (size_t i = 0; i < r.head.field_count; i++) {
+        if (r.head.fields[i].hop_by_hop) {
+            buf_printf(outcome, " -%.*s", SLICE_FMT(r.head.fields[i].name));
         }
     }
     return true;
 }
 
-static void check_all(enum h1_method method, const struct head_case *cases, size_t count)
+static void check_all(enum http_method method, const struct head_case *cases, size_t count)
 {
     request_method = method;
     for (size_t i = 0; i < count; i++) {
@@ -64,7 +64,7 @@ static void ordinary_responses_are_understood(void **state)
           "200 'OK' 1.1 keep length 1 -Connection -X-Secret" },
         { TEXT(OK "Host: a\r\nHost: b c\r\nContent-Length: 1\r\n\r\n"), "200 'OK' 1.1 keep length 1" },
     };
-    check_all(H1_METHOD_GET, cases, COUNT_OF(cases));
+    check_all(HTTP_METHOD_GET, cases, COUNT_OF(cases));
 }
 
 static void some_responses_never_have_a_body(void **state)
@@ -87,8 +87,8 @@ static void some_responses_never_have_a_body(void **state)
         { TEXT(OK "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"),
           "both Content-Length and Transfer-Encoding" },
     };
-    check_all(H1_METHOD_GET, get_cases, COUNT_OF(get_cases));
-    check_all(H1_METHOD_HEAD, head_cases, COUNT_OF(head_cases));
+    check_all(HTTP_METHOD_GET, get_cases, COUNT_OF(get_cases));
+    check_all(HTTP_METHOD_HEAD, head_cases, COUNT_OF(head_cases));
 }
 
 static void only_a_101_with_both_fields_switches(void **state)
@@ -104,7 +104,7 @@ static void only_a_101_with_both_fields_switches(void **state)
         { TEXT(OK "Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n\r\n"),
           "200 'OK' 1.1 keep length 1 -Connection -Upgrade" },
     };
-    check_all(H1_METHOD_GET, cases, COUNT_OF(cases));
+    check_all(HTTP_METHOD_GET, cases, COUNT_OF(cases));
 }
 
 static void malformed_status_lines_are_refused(void **state)
@@ -138,7 +138,7 @@ static void malformed_status_lines_are_refused(void **state)
         { TEXT("HTTP/1.1 200\n\r\n"), "line ends in a bare LF" },
         { TEXT("HTTP/1.1 200 x\rSet-Cookie: a\r\n\r\n"), "CR that no LF follows" },
     };
-    check_all(H1_METHOD_GET, cases, COUNT_OF(cases));
+    check_all(HTTP_METHOD_GET, cases, COUNT_OF(cases));
 }
 
 static void malformed_response_fields_are_refused(void **state)
@@ -163,7 +163,7 @@ static void malformed_response_fields_are_refused(void **state)
         { TEXT(OK "A: b\nC: d\r\n\r\n"), "line ends in a bare LF" },
         { TEXT(OK "1:\r\n2:\r\n3:\r\n4:\r\n5:\r\n6:\r\n7:\r\n\r\n"), "too many field lines" },
     };
-    check_all(H1_METHOD_GET, cases, COUNT_OF(cases));
+    check_all(HTTP_METHOD_GET, cases, COUNT_OF(cases));
 }
 
 static void a_full_response_head_is_refused(void **state)
@@ -173,7 +173,7 @@ static void a_full_response_head_is_refused(void **state)
     memset(text, 'x', sizeof(text));
     memcpy(text, "HTTP/1.1 200 ", 13);
     const struct head_case c = { text, sizeof(text), "head is too large" };
-    check_all(H1_METHOD_GET, &c, 1);
+    check_all(HTTP_METHOD_GET, &c, 1);
 }
 
 static bool parse_leniently(const char *buf, size_t len, size_t *resume_at, struct buf *outcome)
@@ -181,16 +181,17 @@ static bool parse_leniently(const char *buf, size_t len, size_t *resume_at, stru
     static struct h1_response r;
     struct h1_limits lenient = { .head_bytes = 4096, .field_count = 4, .is_lenient = true };
     enum h1_error error;
-    enum h1_result result = h1_parse_response(buf, len, &lenient, resume_at, H1_METHOD_GET, &r, &error);
+    enum h1_result result = h1_parse_response(buf, len, &lenient, resume_at, HTTP_METHOD_GET, &r, &error);
     if (result != H1_DONE) {
         buf_append_text(outcome, result == H1_MORE ? "more" : h1_error_to_str(error));
         return result == H1_BAD;
     }
-    buf_printf(outcome, "%d %s %llu%s%s", r.status, h1_body_to_str(r.body), (unsigned long long)r.content_length,
-               r.rewrites_lines ? " lines" : "", r.rewrites_content_length ? " length" : "");
-    for (size_t i = 0; i < r.field_count; i++) {
-        buf_printf(outcome, " %s%.*s=%.*s", r.fields[i].hop_by_hop ? "-" : "", SLICE_FMT(r.fields[i].name),
-                   SLICE_FMT(r.fields[i].value));
+    buf_printf(outcome, "%d %s %llu%s%s", r.head.status, http_body_to_str(r.head.body),
+               (unsigned long long)r.head.content_length, r.rewrites_lines ? " lines" : "",
+               r.head.rewrites_content_length ? " length" : "");
+    for (size_t i = 0; i < r.head.field_count; i++) {
+        buf_printf(outcome, " %s%.*s=%.*s", r.head.fields[i].hop_by_hop ? "-" : "", SLICE_FMT(r.head.fields[i].name),
+                   SLICE_FMT(r.head.fields[i].value));
     }
     return true;
 }
@@ -268,7 +269,8 @@ static void a_refusal_says_where(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         enum h1_error error;
         size_t resume_at = 0, len = strlen(cases[i].text);
-        assert_int_equal(h1_parse_response(cases[i].text, len, &limits, &resume_at, H1_METHOD_GET, &r, &error), H1_BAD);
+        assert_int_equal(h1_parse_response(cases[i].text, len, &limits, &resume_at, HTTP_METHOD_GET, &r, &error),
+                         H1_BAD);
         assert_true(r.head_bytes < len);
         assert_int_equal(strncmp(cases[i].text + r.head_bytes, cases[i].from, strlen(cases[i].from)), 0);
     }

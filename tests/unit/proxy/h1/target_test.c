@@ -265,12 +265,12 @@ static void a_path_that_two_servers_may_read_differently_is_refused(void **state
 static void an_authority_is_bounded(void **state)
 {
     (void)state;
-    char text[H1_AUTHORITY_MAX + 1];
+    char text[HTTP_AUTHORITY_MAX + 1];
     struct slice host;
     memset(text, 'a', sizeof text);
-    assert_true(h1_authority_read((struct slice){ text, H1_AUTHORITY_MAX }, &host));
-    assert_int_equal(host.len, H1_AUTHORITY_MAX);
-    assert_false(h1_authority_read((struct slice){ text, H1_AUTHORITY_MAX + 1 }, &host));
+    assert_true(h1_authority_read((struct slice){ text, HTTP_AUTHORITY_MAX }, &host));
+    assert_int_equal(host.len, HTTP_AUTHORITY_MAX);
+    assert_false(h1_authority_read((struct slice){ text, HTTP_AUTHORITY_MAX + 1 }, &host));
 }
 
 static void the_authority_of_an_absolute_target_wins_over_host(void **state)
@@ -308,17 +308,17 @@ static void the_longest_targets_fit_the_scratch(void **state)
 {
     (void)state;
     static struct h1_request request;
-    static char target[H1_TARGET_MAX];
+    static char target[HTTP_TARGET_MAX];
     memset(target, 'a', sizeof(target));
     memcpy(target, "/%41", 4);
-    request.method = H1_METHOD_GET;
-    request.target = (struct slice){ target, sizeof(target) };
+    request.head.method = HTTP_METHOD_GET;
+    request.head.target = (struct slice){ target, sizeof(target) };
     assert_int_equal(h1_target_read(&request, false), H1_OK);
-    assert_int_equal(request.path.len, sizeof(target) - 2);
+    assert_int_equal(request.head.path.len, sizeof(target) - 2);
     memcpy(target, "http://a?", 9);
     assert_int_equal(h1_target_read(&request, false), H1_OK);
-    assert_int_equal(request.forward_target.len, sizeof(target) - strlen("http://a?") + strlen("/?"));
-    assert_ptr_equal(request.forward_target.at, request.rewritten);
+    assert_int_equal(request.head.forward_target.len, sizeof(target) - strlen("http://a?") + strlen("/?"));
+    assert_ptr_equal(request.head.forward_target.at, request.rewritten);
 }
 
 /* What goes on is longer than what came: up to the scratch, and not a byte further. */
@@ -326,18 +326,18 @@ static void a_path_that_grows_too_long_is_refused(void **state)
 {
     (void)state;
     static struct h1_request request;
-    static char target[H1_TARGET_MAX];
-    request.method = H1_METHOD_GET;
-    for (size_t wanted = H1_TARGET_MAX - 4; wanted <= H1_TARGET_MAX + 6; wanted++) {
+    static char target[HTTP_TARGET_MAX];
+    request.head.method = HTTP_METHOD_GET;
+    for (size_t wanted = HTTP_TARGET_MAX - 4; wanted <= HTTP_TARGET_MAX + 6; wanted++) {
         for (size_t query = 0; query < 6; query++) {
             size_t raw = 10, len = wanted - 2 * raw; /* of what came */
             memset(target, 'a', sizeof(target));
             memset(target + 100, '|', raw);
             target[0] = '/';
             target[len - 1 - query] = query > 0 ? '?' : 'a';
-            request.target = (struct slice){ target, len };
+            request.head.target = (struct slice){ target, len };
             enum h1_error error = h1_target_read(&request, false);
-            if (wanted <= H1_TARGET_MAX) {
+            if (wanted <= HTTP_TARGET_MAX) {
                 assert_int_equal(error, H1_OK);
             } else if (wanted > sizeof(request.rewritten)) {
                 assert_int_equal(error, H1_ERR_TARGET_TOO_LONG);
@@ -346,10 +346,10 @@ static void a_path_that_grows_too_long_is_refused(void **state)
     }
     memset(target, '|', sizeof(target));
     target[0] = '/';
-    request.target = (struct slice){ target, sizeof(target) };
+    request.head.target = (struct slice){ target, sizeof(target) };
     assert_int_equal(h1_target_read(&request, false), H1_ERR_TARGET_TOO_LONG);
     memset(target, '/', sizeof(target));
-    memset(target + 1, '|', H1_TARGET_MAX / 3); /* no room for the slash behind them */
+    memset(target + 1, '|', HTTP_TARGET_MAX / 3); /* no room for the slash behind them */
     assert_int_equal(h1_target_read(&request, false), H1_ERR_TARGET_TOO_LONG);
 }
 

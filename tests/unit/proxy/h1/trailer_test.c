@@ -150,14 +150,14 @@ static void lines_are_bounded(void **state)
     (void)state;
     struct buf section;
     buf_init(&section, 0);
-    for (int i = 0; i < H1_FIELDS_MAX; i++) {
+    for (int i = 0; i < HTTP_FIELDS_MAX; i++) {
         buf_append_text(&section, i % 2 == 0 ? "A:\r\n" : "Via:\r\n");
     }
     char out[1024];
     size_t out_len = 0;
     assert_true(section.len <= sizeof(out));
     assert_int_equal(h1_trailer_filter(section.at, section.len, out, &out_len), H1_OK);
-    assert_int_equal(out_len, H1_FIELDS_MAX / 2 * strlen("A:\r\n"));
+    assert_int_equal(out_len, HTTP_FIELDS_MAX / 2 * strlen("A:\r\n"));
     buf_append_text(&section, "A:\r\n");
     assert_int_equal(h1_trailer_filter(section.at, section.len, out, &out_len), H1_ERR_TOO_MANY_FIELDS);
     assert_int_equal(out_len, 0);

@@ -20,7 +20,7 @@ struct journey {
     struct buf out; /* what the receiver has read */
 };
 
-static void journey_start(struct journey *j, enum h1_body kind, uint64_t length, bool rechunks)
+static void journey_start(struct journey *j, enum http_body kind, uint64_t length, bool rechunks)
 {
     memset(j, 0, sizeof *j);
     j->pair = channel_pair_new();
@@ -105,19 +105,19 @@ static void check_out(struct journey *j, const char *content, size_t len)
 }
 
 struct body_case {
-    enum h1_body kind;
+    enum http_body kind;
     bool rechunks;
     const char *in, *content;
 };
 
 static const struct body_case cases[] = {
-    { H1_BODY_LENGTH, false, "hello world", "hello world" },
-    { H1_BODY_CHUNKED, true, "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", "hello world" },
-    { H1_BODY_CHUNKED, false, "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", "hello world" },
-    { H1_BODY_CHUNKED, true, "0\r\n\r\n", "" },
-    { H1_BODY_CHUNKED, false, "0\r\n\r\n", "" },
-    { H1_BODY_CHUNKED, true, "00b;name=\"va\\\"lue\"\r\nhello world\r\n000\r\nA: x\r\nB: y\r\n\r\n", "hello world" },
-    { H1_BODY_CHUNKED, true, "1\r\nh\r\n1\r\ne\r\n2\r\n\r\n\r\n1\r\n0\r\n0\r\n\r\n", "he\r\n0" },
+    { HTTP_BODY_LENGTH, false, "hello world", "hello world" },
+    { HTTP_BODY_CHUNKED, true, "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", "hello world" },
+    { HTTP_BODY_CHUNKED, false, "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", "hello world" },
+    { HTTP_BODY_CHUNKED, true, "0\r\n\r\n", "" },
+    { HTTP_BODY_CHUNKED, false, "0\r\n\r\n", "" },
+    { HTTP_BODY_CHUNKED, true, "00b;name=\"va\\\"lue\"\r\nhello world\r\n000\r\nA: x\r\nB: y\r\n\r\n", "hello world" },
+    { HTTP_BODY_CHUNKED, true, "1\r\nh\r\n1\r\ne\r\n2\r\n\r\n\r\n1\r\n0\r\n0\r\n\r\n", "he\r\n0" },
 };
 #define CASES (sizeof cases / sizeof *cases)
 
@@ -183,7 +183,7 @@ static void a_body_that_ends_with_the_connection_gets_its_last_chunk_once(void *
     for (int rechunks = 0; rechunks < 2; rechunks++) {
         for (size_t cut = 0; cut < sizeof content; cut++) {
             struct journey j;
-            journey_start(&j, H1_BODY_UNTIL_CLOSE, 0, rechunks);
+            journey_start(&j, HTTP_BODY_UNTIL_CLOSE, 0, rechunks);
             receive(&j, content, cut);
             assert_int_equal(relay_all(&j), BODY_MORE);
             receive(&j, content + cut, sizeof content - 1 - cut);
@@ -201,7 +201,7 @@ static void no_body_is_complete_at_once(void **state)
 {
     (void)state;
     struct journey j;
-    journey_start(&j, H1_BODY_NONE, 0, false);
+    journey_start(&j, HTTP_BODY_NONE, 0, false);
     assert_true(j.body.is_complete);
     receive(&j, "GET /next", 9);
     assert_int_equal(relay_all(&j), BODY_COMPLETE);
@@ -223,7 +223,7 @@ static void a_malformed_chunk_never_completes(void **state)
         size_t len = strlen(bad[i]);
         for (size_t cut = 0; cut < len; cut++) {
             struct journey j;
-            journey_start(&j, H1_BODY_CHUNKED, 0, true);
+            journey_start(&j, HTTP_BODY_CHUNKED, 0, true);
             receive(&j, bad[i], cut);
             enum body_result result = relay_all(&j);
             if (result == BODY_MORE) {
@@ -264,14 +264,14 @@ static void encode(const char *content, size_t len, struct buf *chunked)
 
 /* Bytes come as the sender likes, and the receiver takes some of what is there now and then: nothing more is held than
  * one buffer on either side. */
-static void send_to_a_slow_receiver(enum h1_body kind, bool rechunks, size_t len)
+static void send_to_a_slow_receiver(enum http_body kind, bool rechunks, size_t len)
 {
     struct journey j;
     struct buf in;
     uint64_t random = 11;
     char *content = random_bytes(len, 5);
     buf_init(&in, 0);
-    if (kind == H1_BODY_CHUNKED)
+    if (kind == HTTP_BODY_CHUNKED)
         encode(content, len, &in);
     else
         buf_append(&in, content, len);
@@ -291,7 +291,7 @@ static void send_to_a_slow_receiver(enum h1_body kind, bool rechunks, size_t len
         assert_true(j.pair->stats.buffer_bytes <= 2 * BUFFER_LARGE_BYTES);
         channel_pair_peer_read(j.pair, &j.out, 1 + random_below(&random, 700));
     }
-    if (kind == H1_BODY_UNTIL_CLOSE) {
+    if (kind == HTTP_BODY_UNTIL_CLOSE) {
         for (result = body_end(&j.body, &j.pair->channel, &j.pair->pool); result == BODY_BLOCKED; result = relay(&j))
             channel_pair_peer_read(j.pair, &j.out, 100);
     }
@@ -306,11 +306,11 @@ static void send_to_a_slow_receiver(enum h1_body kind, bool rechunks, size_t len
 static void a_slow_receiver_gets_everything_in_order(void **state)
 {
     (void)state;
-    send_to_a_slow_receiver(H1_BODY_LENGTH, false, 300000);
-    send_to_a_slow_receiver(H1_BODY_CHUNKED, true, 300000);
-    send_to_a_slow_receiver(H1_BODY_CHUNKED, false, 300000);
-    send_to_a_slow_receiver(H1_BODY_UNTIL_CLOSE, false, 300000);
-    send_to_a_slow_receiver(H1_BODY_UNTIL_CLOSE, true, 300000);
+    send_to_a_slow_receiver(HTTP_BODY_LENGTH, false, 300000);
+    send_to_a_slow_receiver(HTTP_BODY_CHUNKED, true, 300000);
+    send_to_a_slow_receiver(HTTP_BODY_CHUNKED, false, 300000);
+    send_to_a_slow_receiver(HTTP_BODY_UNTIL_CLOSE, false, 300000);
+    send_to_a_slow_receiver(HTTP_BODY_UNTIL_CLOSE, true, 300000);
 }
 
 static void a_receiver_that_takes_one_byte_at_a_time_gets_everything(void **state)
@@ -320,7 +320,7 @@ static void a_receiver_that_takes_one_byte_at_a_time_gets_everything(void **stat
     struct journey j;
     char filler[65536];
     size_t sent, filled = 0;
-    journey_start(&j, H1_BODY_CHUNKED, 0, true);
+    journey_start(&j, HTTP_BODY_CHUNKED, 0, true);
     memset(filler, 'f', sizeof filler);
     while (channel_send(&j.pair->channel, filler, sizeof filler, &sent) == CHANNEL_OK || sent > 0)
         filled += sent; /* the socket is full before the body starts */
@@ -342,7 +342,7 @@ static void what_waits_for_the_receiver_goes_first(void **state)
 {
     (void)state;
     struct journey j;
-    journey_start(&j, H1_BODY_LENGTH, 5, false);
+    journey_start(&j, HTTP_BODY_LENGTH, 5, false);
     j.pair->channel.out = buffer_take(&j.pair->pool, 10);
     memcpy(j.pair->channel.out->data, "head:", 5);
     j.pair->channel.out->end = 5;
@@ -353,14 +353,14 @@ static void what_waits_for_the_receiver_goes_first(void **state)
 }
 
 /* As behind a head: as much as fits one buffer. */
-static void check_append(enum h1_body kind, bool rechunks, size_t room)
+static void check_append(enum http_body kind, bool rechunks, size_t room)
 {
     struct journey j;
     struct buf in;
     char content[3000];
     memset(content, 'c', sizeof content);
     buf_init(&in, 0);
-    if (kind == H1_BODY_CHUNKED)
+    if (kind == HTTP_BODY_CHUNKED)
         encode(content, sizeof content, &in);
     else
         buf_append(&in, content, sizeof content);
@@ -374,7 +374,7 @@ static void check_append(enum h1_body kind, bool rechunks, size_t room)
     assert_int_equal(result == BODY_BLOCKED, j.from.in != NULL);
     j.pair->channel.out = out;
     result = relay_all(&j);
-    if (kind == H1_BODY_UNTIL_CLOSE)
+    if (kind == HTTP_BODY_UNTIL_CLOSE)
         result = body_end(&j.body, &j.pair->channel, &j.pair->pool);
     assert_int_equal(result, BODY_COMPLETE);
     read_all(&j);
@@ -387,14 +387,14 @@ static void what_fits_behind_a_head_is_appended_and_the_rest_follows(void **stat
 {
     (void)state;
     for (size_t room = 0; room <= 64; room++) {
-        check_append(H1_BODY_LENGTH, false, room);
-        check_append(H1_BODY_CHUNKED, true, room);
-        check_append(H1_BODY_CHUNKED, false, room);
-        check_append(H1_BODY_UNTIL_CLOSE, false, room);
-        check_append(H1_BODY_UNTIL_CLOSE, true, room);
+        check_append(HTTP_BODY_LENGTH, false, room);
+        check_append(HTTP_BODY_CHUNKED, true, room);
+        check_append(HTTP_BODY_CHUNKED, false, room);
+        check_append(HTTP_BODY_UNTIL_CLOSE, false, room);
+        check_append(HTTP_BODY_UNTIL_CLOSE, true, room);
     }
-    check_append(H1_BODY_CHUNKED, true, BUFFER_SMALL_BYTES);
-    check_append(H1_BODY_LENGTH, false, BUFFER_SMALL_BYTES);
+    check_append(HTTP_BODY_CHUNKED, true, BUFFER_SMALL_BYTES);
+    check_append(HTTP_BODY_LENGTH, false, BUFFER_SMALL_BYTES);
 }
 
 /* Trailers as large as they may be, behind a head that leaves this room. */
@@ -407,7 +407,7 @@ static void check_trailers(size_t room, bool passes, size_t cut)
                        value_len, 2);
     snprintf(wanted, sizeof wanted, "1\r\nx\r\n0\r\nX-A: %0*d\r\nX-B: %0*d\r\n\r\n", value_len, 1, value_len, 2);
     struct journey j;
-    journey_start(&j, H1_BODY_CHUNKED, 0, true);
+    journey_start(&j, HTTP_BODY_CHUNKED, 0, true);
     j.body.passes_trailers = passes;
     struct buffer *out = buffer_take(&j.pair->pool, 1);
     out->begin = out->end = out->size - (uint32_t)room;
@@ -445,7 +445,7 @@ static void trailers_that_would_change_the_message_never_complete_it(void **stat
         char in[128];
         int len = snprintf(in, sizeof in, "1\r\nx\r\n0\r\n%s\r\n\r\n", bad[i]);
         struct journey j;
-        journey_start(&j, H1_BODY_CHUNKED, 0, true);
+        journey_start(&j, HTTP_BODY_CHUNKED, 0, true);
         receive(&j, in, (size_t)len);
         assert_int_equal(relay_all(&j), BODY_MALFORMED);
         assert_false(j.body.is_complete);
@@ -473,7 +473,7 @@ static void without_a_buffer_to_frame_in_it_says_so(void **state)
 {
     (void)state;
     struct journey j;
-    journey_start(&j, H1_BODY_CHUNKED, 0, true);
+    journey_start(&j, HTTP_BODY_CHUNKED, 0, true);
     receive(&j, "5\r\nhello\r\n0\r\n\r\n", 15);
     j.pair->pool.limit_bytes = BUFFER_SMALL_BYTES; /* taken by what was received */
     assert_int_equal(relay(&j), BODY_NO_BUFFER);

@@ -27,7 +27,7 @@ static struct journey *journey_new(uint64_t length)
     j->from = channel_pair_new();
     j->to = channel_pair_new();
     buf_init(&j->out, 0);
-    body_init(&j->body, H1_BODY_LENGTH, length, false, false);
+    body_init(&j->body, HTTP_BODY_LENGTH, length, false, false);
     return j;
 }
 
@@ -164,9 +164,9 @@ static void only_a_long_rest_with_nothing_in_between_goes_this_way(void **state)
     assert_false(start_splice(j));
     buffer_give_back(&j->to->pool, j->to->channel.out);
     j->to->channel.out = NULL;
-    j->body.kind = H1_BODY_CHUNKED;
+    j->body.kind = HTTP_BODY_CHUNKED;
     assert_false(start_splice(j));
-    j->body.kind = H1_BODY_LENGTH;
+    j->body.kind = HTTP_BODY_LENGTH;
     assert_false(body_start_splice(&j->body, &j->from->channel, &j->to->channel, &j->to->pool, 0));
     assert_true(start_splice(j) && start_splice(j));
     body_fini(&j->body, &j->to->pool);

@@ -19,7 +19,7 @@
 #define VIA_1_0 "Via: 1.0 portico-0a1b2c3d\r\n\r\n"
 
 static struct h1_limits limits = {
-    .head_bytes = 65536, .target_bytes = H1_TARGET_MAX, .field_count = 128, .accepts_bare_lf = true
+    .head_bytes = 65536, .target_bytes = HTTP_TARGET_MAX, .field_count = 128, .accepts_bare_lf = true
 };
 
 struct forward_case {
@@ -32,9 +32,9 @@ static struct forward_request describe(const struct h1_request *request)
     return (struct forward_request){ .client = { .peer = SLICE_LITERAL("192.0.2.7") },
                                      .request_id = SLICE_LITERAL("fresh-id"),
                                      .via = SLICE_LITERAL("portico-0a1b2c3d"),
-                                     .keeps_request_id = forward_keeps_request_id(request),
-                                     .upgrade = request->upgrade,
-                                     .sends_trailers = request->body == H1_BODY_CHUNKED };
+                                     .keeps_request_id = forward_keeps_request_id(&request->head),
+                                     .upgrade = request->head.upgrade,
+                                     .sends_trailers = request->head.body == HTTP_BODY_CHUNKED };
 }
 
 /* Memory of exactly the promised size for what goes out: the sanitizer sees a byte too many. Ends with a NUL. */
@@ -294,7 +294,7 @@ static const struct h1_request *parse_request(const char *text)
     return &request;
 }
 
-#define WITH(method, field) parse_request(method " / HTTP/1.1\r\nHost: a\r\n" field "\r\n\r\n")
+#define WITH(method, field) (&parse_request(method " / HTTP/1.1\r\nHost: a\r\n" field "\r\n\r\n")->head)
 
 static void max_forwards_says_who_answers(void **state)
 {
@@ -337,7 +337,7 @@ static void the_own_name_in_via_is_a_loop(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[256];
         snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n", cases[i].text);
-        if (forward_request_is_loop(parse_request(text), SLICE_LITERAL("p-1")) != cases[i].is_loop)
+        if (forward_request_is_loop(&parse_request(text)->head, SLICE_LITERAL("p-1")) != cases[i].is_loop)
             fail_msg("%s", cases[i].text);
     }
     assert_false(forward_request_is_loop(WITH("GET", "Via: 1.1 "), SLICE_LITERAL("")));
@@ -444,7 +444,7 @@ static void the_promised_room_is_enough_for_a_client_in_all_words(void **state)
 
 static struct slice date_line; /* empty but where a test says so */
 
-static char *forward_response(const char *text, enum h1_method method, enum forward_framing framing,
+static char *forward_response(const char *text, enum http_method method, enum forward_framing framing,
                               enum forward_connection connection)
 {
     static struct h1_response response;
@@ -470,7 +470,7 @@ static char *forward_response(const char *text, enum h1_method method, enum forw
 static void check_response(const char *in, enum forward_framing framing, enum forward_connection connection,
                            const char *wanted)
 {
-    char *out = forward_response(in, H1_METHOD_GET, framing, connection);
+    char *out = forward_response(in, HTTP_METHOD_GET, framing, connection);
     assert_string_equal(out, wanted);
     free(out);
 }

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "proxy/h1/head.h"
 #include "proxy/message/forwarded.h"
 
 #include <stdio.h>
@@ -46,11 +47,11 @@ static const struct h1_request *parse(const char *start, const char *fields)
 /* Into memory of exactly the promised size. Ends with a NUL. */
 static char *write_lines(const struct h1_request *request, const struct forwarded_client *client)
 {
-    size_t size = FORWARDED_EXTRA_BYTES + 2 * request->authority.len + request->head_bytes;
+    size_t size = FORWARDED_EXTRA_BYTES + 2 * request->head.authority.len + request->head_bytes;
     char *out = malloc(size);
     assert_non_null(out);
     struct head_writer w = { out, out + size };
-    w = forwarded_write(w, request, client);
+    w = forwarded_write(w, &request->head, client);
     size_t len = (size_t)(w.at - out);
     out = realloc(out, len + 1);
     assert_non_null(out);
@@ -79,22 +80,22 @@ static void check_lines(const struct forwarded_client *client, const struct forw
 
 #define CHECK_LINES(client, cases) check_lines(client, cases, sizeof(cases) / sizeof *(cases))
 
-static bool drops(const struct forwarded_client *client, enum h1_field id)
+static bool drops(const struct forwarded_client *client, enum http_field id)
 {
     return forwarded_dropped_fields(client) >> id & 1;
 }
 
 static void check_drops(const struct forwarded_client *client, bool address, bool rest, bool forwarded)
 {
-    assert_int_equal(drops(client, H1_FIELD_X_FORWARDED_FOR), address);
-    assert_int_equal(drops(client, H1_FIELD_X_FORWARDED_PROTO), rest);
-    assert_int_equal(drops(client, H1_FIELD_X_FORWARDED_HOST), rest);
-    assert_int_equal(drops(client, H1_FIELD_X_FORWARDED_PORT), rest);
-    assert_int_equal(drops(client, H1_FIELD_FORWARDED), forwarded);
-    assert_int_equal(drops(client, H1_FIELD_CLAIM), rest);
-    assert_int_equal(drops(client, H1_FIELD_X_REAL_IP), rest);
-    assert_false(drops(client, H1_FIELD_HOST));
-    assert_false(drops(client, H1_FIELD_OTHER));
+    assert_int_equal(drops(client, HTTP_FIELD_X_FORWARDED_FOR), address);
+    assert_int_equal(drops(client, HTTP_FIELD_X_FORWARDED_PROTO), rest);
+    assert_int_equal(drops(client, HTTP_FIELD_X_FORWARDED_HOST), rest);
+    assert_int_equal(drops(client, HTTP_FIELD_X_FORWARDED_PORT), rest);
+    assert_int_equal(drops(client, HTTP_FIELD_FORWARDED), forwarded);
+    assert_int_equal(drops(client, HTTP_FIELD_CLAIM), rest);
+    assert_int_equal(drops(client, HTTP_FIELD_X_REAL_IP), rest);
+    assert_false(drops(client, HTTP_FIELD_HOST));
+    assert_false(drops(client, HTTP_FIELD_OTHER));
 }
 
 static void nobody_is_trusted_unless_it_is_said(void **state)
@@ -106,7 +107,7 @@ static void nobody_is_trusted_unless_it_is_said(void **state)
         check_drops(&client, true, true, true);
         CHECK_LINES(&client, cases);
     }
-    assert_true(drops(&(struct forwarded_client){ .is_trusted = false }, H1_FIELD_X_FORWARDED_FOR));
+    assert_true(drops(&(struct forwarded_client){ .is_trusted = false }, HTTP_FIELD_X_FORWARDED_FOR));
 }
 
 static void replacing_says_only_what_is_seen_here(void **state)
@@ -211,8 +212,8 @@ static void no_host_can_hold_a_quote(void **state)
         snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: a%cb\r\n\r\n", c);
         if (h1_parse_request(text, strlen(text), &limits, &resume_at, &request, &error) != H1_DONE)
             continue;
-        assert_null(memchr(request.authority.at, '"', request.authority.len));
-        assert_null(memchr(request.authority.at, '\\', request.authority.len));
+        assert_null(memchr(request.head.authority.at, '"', request.head.authority.len));
+        assert_null(memchr(request.head.authority.at, '\\', request.head.authority.len));
     }
 }
 
@@ -248,14 +249,14 @@ static void the_reference_names_every_field_that_is_dropped(void **state)
     (void)state;
     static const char *const claims[] = {
 #define CLAIM(id, name, slot) name,
-        H1_CLAIM_LIST(CLAIM)
+        HTTP_CLAIM_LIST(CLAIM)
 #undef CLAIM
     };
     for (size_t i = 0; i < sizeof claims / sizeof *claims; i++)
         assert_reference_names(claims[i]);
-    for (int id = 1; id < H1_FIELD_CLAIM; id++) {
+    for (int id = 1; id < HTTP_FIELD_CLAIM; id++) {
         if (FORWARDED_FIELDS >> id & 1)
-            assert_reference_names(h1_field_to_str((enum h1_field)id));
+            assert_reference_names(http_field_to_str((enum http_field)id));
     }
 }
 
