@@ -101,15 +101,20 @@ static void creation_set_phase(struct creation *creation, enum creation_phase ph
     creation->doubtful_list = 0;
 }
 
+/* last: a copy, as the creation may be gone. */
+static void tell_creation(const struct creation *last, enum runtime_result result, const char *text)
+{
+    struct actuator *a = last->actuator;
+    struct actuator_outcome outcome = { ACTION_CREATE, result, last->service, last->task_id, text, last->name, NULL };
+    a->on_outcome(a->owner, &outcome);
+}
+
 static void on_started(void *owner, enum runtime_result result, const char *id, const char *text)
 {
     struct creation *creation = owner;
-    struct actuator *a = creation->actuator;
-    char service[TASK_NAME_SIZE], task_id[TASK_ID_SIZE];
     if (id[0] != '\0')
         snprintf(creation->task_id, sizeof creation->task_id, "%s", id);
-    snprintf(service, sizeof service, "%s", creation->service);
-    snprintf(task_id, sizeof task_id, "%s", creation->task_id);
+    struct creation last = *creation;
     if (result == RUNTIME_OK) {
         creation_set_phase(creation, CREATION_STARTED, clock_now_ms());
     } else if (result == RUNTIME_UNKNOWN || result == RUNTIME_UNREACHABLE || id[0] != '\0') {
@@ -118,8 +123,7 @@ static void on_started(void *owner, enum runtime_result result, const char *id, 
     } else {
         creation_free(creation);
     }
-    struct actuator_outcome outcome = { ACTION_CREATE, result, service, task_id, text };
-    a->on_outcome(a->owner, &outcome);
+    tell_creation(&last, result, text);
 }
 
 /* Service and cluster are for people's eyes and may be cut; the eight digits make it unique. */
@@ -183,14 +187,14 @@ static void run_cancel(struct actuator *a, const struct actuator_target *target,
     a->runtime->ops->cancel_start(a->runtime, c);
 }
 
-static void on_ended(void *owner, enum runtime_result result, const char *text)
+static void on_ended(void *owner, enum runtime_result result, const char *text, const struct last_words *last_words)
 {
     struct ending *ending = owner;
     struct actuator *a = ending->actuator;
     char service[TASK_NAME_SIZE], task_id[TASK_ID_SIZE];
     snprintf(service, sizeof service, "%s", ending->service);
     snprintf(task_id, sizeof task_id, "%s", ending->task_id);
-    struct actuator_outcome outcome = { ending->kind, result, service, task_id, text };
+    struct actuator_outcome outcome = { ending->kind, result, service, task_id, text, NULL, last_words };
     if (result == RUNTIME_OK) {
         ending->phase = ENDING_DONE;
         ending->failure_count = 0;
@@ -306,7 +310,7 @@ struct actuator_view actuator_see_task(struct actuator *a, const struct task *ta
     return view;
 }
 
-static void on_cleared(void *owner, enum runtime_result result, const char *text);
+static void on_cleared(void *owner, enum runtime_result result, const char *text, const struct last_words *last_words);
 
 /* It was started, or may have been, and the registry does not show it. */
 static void clear_away(struct creation *c, enum creation_phase phase, int64_t now_ms)
@@ -320,7 +324,7 @@ static void clear_away(struct creation *c, enum creation_phase phase, int64_t no
         runtime->ops->remove(runtime, id_or_name, on_cleared, c);
 }
 
-static void on_cleared(void *owner, enum runtime_result result, const char *text)
+static void on_cleared(void *owner, enum runtime_result result, const char *text, const struct last_words *last_words)
 {
     struct creation *c = owner;
     struct actuator *a = c->actuator;
@@ -335,10 +339,13 @@ static void on_cleared(void *owner, enum runtime_result result, const char *text
     }
     struct creation last = *c;
     creation_free(c);
-    struct actuator_outcome outcome = { ACTION_CREATE, RUNTIME_FAILED, last.service, last.task_id,
-                                        "it was started, never showed up, and was removed" };
+    if (last_words != NULL) {
+        struct actuator_outcome removal = { ACTION_REMOVE, RUNTIME_OK, last.service, last_words->id, "",
+                                            NULL,          last_words };
+        a->on_outcome(a->owner, &removal);
+    }
     if (!last.is_failure_told)
-        a->on_outcome(a->owner, &outcome);
+        tell_creation(&last, RUNTIME_FAILED, "it was started, never showed up, and was removed");
 }
 
 /* The registry has shown it and lost it, or shows that it does not exist. */

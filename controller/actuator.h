@@ -31,9 +31,11 @@ struct actuator_outcome {
     enum action_kind kind;
     enum runtime_result result;
     const char *service, *task_id, *text; /* never null; valid during the callback */
+    const char *name;                     /* of a creation's container; else null */
+    const struct last_words *last_words;  /* of a removal, as of runtime_done_cb; else null */
 };
-/* One call per action, from the loop or from inside actuator_run(); one more for a task that was started, never showed
- * up, and was done away with: ACTION_CREATE, RUNTIME_FAILED. */
+/* One call per action, from the loop or from inside actuator_run(). For a task that was started, never showed up, and was
+ * done away with, its removal (ACTION_REMOVE), then ACTION_CREATE, RUNTIME_FAILED if its failure was not told before. */
 typedef void (*actuator_cb)(void *owner, const struct actuator_outcome *outcome);
 
 /* runtime is borrowed, and used by nobody else. */

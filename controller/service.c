@@ -343,8 +343,11 @@ void service_note_outcome(struct service *s, const struct actuator_outcome *outc
         return;
     }
     if (outcome->kind != ACTION_CREATE) {
-        if (outcome->kind == ACTION_REMOVE && outcome->result == RUNTIME_OK && outcome->text[0] != '\0')
-            event_log_warn(events, s->name, "task %.12s had ended: %s", outcome->task_id, outcome->text);
+        char summary[LAST_WORDS_SUMMARY_SIZE] = "";
+        if (outcome->last_words != NULL)
+            last_words_summarize(outcome->last_words, summary);
+        if (outcome->result == RUNTIME_OK && summary[0] != '\0')
+            event_log_warn(events, s->name, "task %.12s had ended: %s", outcome->task_id, summary);
         else if (outcome->result == RUNTIME_OK)
             log_info("service %s: %s %.12s: done", s->name, action_kind_to_str(outcome->kind), outcome->task_id);
         else

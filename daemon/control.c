@@ -373,7 +373,8 @@ static bool open_store(struct control *c, struct error *error)
 static void start_controller(struct control *c)
 {
     if (c->engine && c->store)
-        c->runtime = docker_runtime_new(c->engine, c->config->cluster, &c->ownership, c->config->docker.network);
+        c->runtime =
+            docker_runtime_new(c->loop, c->engine, c->config->cluster, &c->ownership, c->config->docker.network);
     c->controller = controller_new(&(struct controller_parts){ .loop = c->loop,
                                                                .registry = c->registry,
                                                                .runtime_provider = c->docker ? c->docker->index : 0,

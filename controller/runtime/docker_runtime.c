@@ -7,20 +7,21 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "base/loop.h"
 #include "base/mem.h"
-#include "controller/runtime/last_words.h"
+#include "controller/runtime/log_tail.h"
 #include "discovery/docker/engine.h"
 #include "discovery/docker/labels.h"
 #include "discovery/revision.h"
 
-#define LAST_LINES 20
+#define OUTPUT_WAIT_MS 2000 /* in all, with the wait for a turn: removals do not wait for logging drivers */
 
 struct docker_runtime;
 
 /* One order under way: a few engine calls, one after the other.
  *
  *   create_and_start:  create -> start -> done          stop:    inspect -> stop -> done
- *                          \        \-> remove -> done   remove:  inspect [-> logs] -> remove -> done
+ *                          \        \-> remove -> done   remove:  inspect -> logs -> remove -> done
  *                           \-> remove -> done (cancelled)
  *   resolve:  inspect the image -> done */
 struct flight {
@@ -35,11 +36,15 @@ struct flight {
     void *owner;
     bool is_cancelled;          /* not to be started any more */
     enum runtime_result result; /* of a start that came to nothing, while its container is being removed */
-    char text[512];             /* of such a start, or how a task that is removed ended */
+    char text[512];             /* of such a start */
+    struct last_words words;    /* owned; of a removal, once it was inspected */
+    struct log_tail tail;       /* owned; while its output is read */
+    struct timer patience;      /* with that */
 };
 
 struct docker_runtime {
     struct runtime base; /* first */
+    struct loop *loop;   /* borrowed */
     struct docker_engine *engine;
     char *cluster, *network;           /* owned; network may be null */
     const struct ownership *ownership; /* borrowed */
@@ -143,10 +148,14 @@ static enum runtime_result result_of(const struct docker_answer *answer)
     }
 }
 
+static void on_patience_over(void *owner);
+
 static struct flight *flight_new(struct runtime *runtime, const char *task_id, void *owner)
 {
     struct flight *f = mem_alloc(sizeof *f);
     f->runtime = (struct docker_runtime *)runtime;
+    timer_init(&f->patience, f->runtime->loop, on_patience_over, f);
+    log_tail_init(&f->tail);
     f->owner = owner;
     snprintf(f->task_id, sizeof f->task_id, "%s", task_id);
     f->next = f->runtime->flights;
@@ -156,8 +165,11 @@ static struct flight *flight_new(struct runtime *runtime, const char *task_id, v
     return f;
 }
 
+/* What it has read stays with the copy that was made of it. */
 static void flight_free(struct flight *f)
 {
+    timer_stop(&f->patience);
+    log_tail_fini(&f->tail);
     if (f->next != NULL)
         f->next->prev = f->prev;
     if (f->prev != NULL)
@@ -175,7 +187,8 @@ static void flight_finish(struct flight *f, enum runtime_result result, const ch
     if (last.started != NULL)
         last.started(last.owner, result, last.task_id, text);
     else
-        last.done(last.owner, result, text);
+        last.done(last.owner, result, text, last.words.id[0] != '\0' ? &last.words : NULL);
+    last_words_fini(&last.words);
 }
 
 static void on_failed_start_removed(void *owner, const struct docker_answer *answer)
@@ -274,11 +287,8 @@ static bool docker_is_reachable(const struct runtime *runtime)
 
 static void on_end_answer(void *owner, const struct docker_answer *answer)
 {
-    struct flight *f = owner;
     enum runtime_result result = answer->result == DOCKER_NOT_FOUND ? RUNTIME_OK : result_of(answer);
-    char words[sizeof f->text];
-    snprintf(words, sizeof words, "%s", f->stop_timeout_ms < 0 ? f->text : "");
-    flight_finish(f, result, result == RUNTIME_OK ? words : answer->text);
+    flight_finish(owner, result, result == RUNTIME_OK ? "" : answer->text);
 }
 
 /* Whose it is, and how it ended. */
@@ -288,7 +298,8 @@ static void read_container(struct slice inspect_text, struct flight *f)
     const json_t *labels = json_find_object(json_find_object(container, "Config"), "Labels");
     const char *service = json_find_string(labels, DOCKER_LABEL_SERVICE);
     snprintf(f->service, sizeof f->service, "%s", service != NULL ? service : "");
-    last_words_begin(container, f->text);
+    if (f->stop_timeout_ms < 0)
+        last_words_read(&f->words, container);
     json_decref(container);
 }
 
@@ -297,13 +308,47 @@ static void begin_removal(struct flight *f)
     f->call = docker_engine_remove(f->runtime->engine, f->service, f->task_id, false, on_end_answer, f);
 }
 
-/* Without an answer it goes without its last lines: a log driver may have none. */
-static void on_logs(void *owner, const struct docker_answer *answer)
+/* What came is kept: of lines that are asked for from the end, a part is better than nothing. */
+static void end_reading(struct flight *f, const char *problem)
+{
+    char *output = log_tail_text(&f->tail);
+    timer_stop(&f->patience);
+    if (problem != NULL && output[0] == '\0') {
+        free(output);
+        output = NULL;
+    }
+    last_words_set_output(&f->words, output, problem);
+    begin_removal(f);
+}
+
+static bool on_output(void *owner, struct slice piece)
 {
     struct flight *f = owner;
-    if (answer->result == DOCKER_OK)
-        last_words_add_log(answer->body, f->text);
-    begin_removal(f);
+    log_tail_add(&f->tail, piece);
+    return true;
+}
+
+static void on_output_end(void *owner, const struct docker_answer *answer)
+{
+    end_reading(owner, answer->result == DOCKER_OK ? NULL : answer->text);
+}
+
+static void on_patience_over(void *owner)
+{
+    struct flight *f = owner;
+    docker_engine_cancel(f->runtime->engine, f->call);
+    end_reading(f, "the engine did not give all of it within 2 s");
+}
+
+static void begin_reading(struct flight *f)
+{
+    if (f->words.started_at_wall_us == 0) { /* it had no time to write anything */
+        end_reading(f, NULL);
+        return;
+    }
+    timer_start(&f->patience, OUTPUT_WAIT_MS);
+    f->call =
+        docker_engine_logs(f->runtime->engine, f->service, f->task_id, LOG_TAIL_LINES_MAX, on_output, on_output_end, f);
 }
 
 static void on_inspected(void *owner, const struct docker_answer *answer)
@@ -321,10 +366,8 @@ static void on_inspected(void *owner, const struct docker_answer *answer)
     if (f->stop_timeout_ms >= 0)
         f->call = docker_engine_stop(f->runtime->engine, f->service, f->task_id, (f->stop_timeout_ms + 999) / 1000,
                                      on_end_answer, f);
-    else if (f->text[0] != '\0')
-        f->call = docker_engine_logs(f->runtime->engine, f->task_id, LAST_LINES, on_logs, f);
     else
-        begin_removal(f);
+        begin_reading(f);
 }
 
 static void begin_end(struct runtime *runtime, const char *task_id, int64_t stop_timeout_ms, runtime_done_cb done,
@@ -355,6 +398,9 @@ static void docker_abandon(struct runtime *runtime)
     for (; f != NULL; f = next) {
         next = f->next;
         docker_engine_cancel(d->engine, f->call);
+        timer_stop(&f->patience);
+        log_tail_fini(&f->tail);
+        last_words_fini(&f->words);
         free(f);
     }
 }
@@ -381,12 +427,13 @@ const struct runtime_ops runtime_ops_docker = {
     .close = docker_close,
 };
 
-struct runtime *docker_runtime_new(struct docker_engine *engine, const char *cluster, const struct ownership *ownership,
-                                   const char *network)
+struct runtime *docker_runtime_new(struct loop *loop, struct docker_engine *engine, const char *cluster,
+                                   const struct ownership *ownership, const char *network)
 {
-    check(engine != NULL && cluster != NULL && ownership != NULL);
+    check(loop != NULL && engine != NULL && cluster != NULL && ownership != NULL);
     struct docker_runtime *d = mem_alloc(sizeof *d);
     d->base.ops = &runtime_ops_docker;
+    d->loop = loop;
     d->engine = engine;
     d->cluster = mem_strdup(cluster);
     d->ownership = ownership;

@@ -10,11 +10,12 @@
 #include "discovery/docker/ownership.h"
 
 struct docker_engine; /* discovery/docker/engine.h */
+struct loop;          /* base/loop.h */
 
-/* engine and ownership are borrowed and must outlive the runtime; cluster and network (null: the Engine's default) are
+/* loop, engine and ownership are borrowed and must outlive the runtime; cluster and network (null: the Engine's default) are
  * copied. Freed with ops->close(). */
-struct runtime *docker_runtime_new(struct docker_engine *engine, const char *cluster, const struct ownership *ownership,
-                                   const char *network);
+struct runtime *docker_runtime_new(struct loop *loop, struct docker_engine *engine, const char *cluster,
+                                   const struct ownership *ownership, const char *network);
 
 /* The body of POST /containers/create as JSON text, the caller's to free(). Pure. publish: map the port to a free one
  * of the host, because containers of another host have no address that we could reach. */

@@ -2,58 +2,63 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/json.h"
+#include "discovery/docker/engine_time.h"
+#include "discovery/docker/labels.h"
+#include "discovery/revision.h"
 
-#define FRAME_HEAD_BYTES 8
 #define EXIT_KILLED 137     /* SIGKILL */
 #define EXIT_TERMINATED 143 /* SIGTERM */
 
-void last_words_begin(const json_t *inspected, char out[LAST_WORDS_SIZE])
+/* One line of text that came from outside. */
+static void copy_words(char *out, size_t size, const char *text)
+{
+    snprintf(out, size, "%s", text != NULL ? text : "");
+    for (char *c = out; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = ' ';
+}
+
+static void read_identity(struct last_words *w, const json_t *inspected)
+{
+    const json_t *config = json_find_object(inspected, "Config"), *labels = json_find_object(config, "Labels");
+    const char *name = json_find_string(inspected, "Name"), *image = json_find_string(labels, DOCKER_LABEL_IMAGE);
+    copy_words(w->id, sizeof w->id, json_find_string(inspected, "Id"));
+    copy_words(w->name, sizeof w->name, name != NULL && name[0] == '/' ? name + 1 : name);
+    copy_words(w->image, sizeof w->image, image != NULL ? image : json_find_string(config, "Image"));
+    copy_words(w->revision, sizeof w->revision, json_find_string(labels, DOCKER_LABEL_REVISION));
+    if (!revision_read_image_id(json_find_string(inspected, "Image"), w->image_id))
+        w->image_id[0] = '\0';
+}
+
+void last_words_read(struct last_words *w, const json_t *inspected)
 {
     const json_t *state = json_find_object(inspected, "State");
-    const char *error = json_find_string(state, "Error");
-    int64_t exit_code = 0;
-    bool is_out_of_memory = false;
-    out[0] = '\0';
-    json_find_integer(state, "ExitCode", &exit_code);
-    json_find_bool(state, "OOMKilled", &is_out_of_memory);
-    bool is_ordered = exit_code == 0 || exit_code == EXIT_KILLED || exit_code == EXIT_TERMINATED;
-    if (is_ordered && !is_out_of_memory)
-        return;
-    bool has_error = error != NULL && error[0] != '\0';
-    snprintf(out, LAST_WORDS_SIZE, "exit code %" PRId64 "%s%s%.200s", exit_code,
-             is_out_of_memory ? ", out of memory" : "", has_error ? ": " : "", has_error ? error : "");
+    *w = (struct last_words){ .exit_code = -1 };
+    read_identity(w, inspected);
+    w->created_at_wall_us = docker_time_parse_us(json_find_string(inspected, "Created"));
+    w->started_at_wall_us = docker_time_parse_us(json_find_string(state, "StartedAt"));
+    w->stopped_at_wall_us = docker_time_parse_us(json_find_string(state, "FinishedAt"));
+    if (w->started_at_wall_us > 0)
+        json_find_integer(state, "ExitCode", &w->exit_code);
+    json_find_bool(state, "OOMKilled", &w->is_out_of_memory);
+    copy_words(w->error, sizeof w->error, json_find_string(state, "Error"));
 }
 
-/* Type 0 to 2, three zeros, the length in network order. */
-static bool is_frame_head(const unsigned char *at, size_t len)
+void last_words_fini(struct last_words *w)
 {
-    return len >= FRAME_HEAD_BYTES && at[0] <= 2 && at[1] == 0 && at[2] == 0 && at[3] == 0;
+    free(w->output);
+    w->output = NULL;
 }
 
-static void take_frames(struct slice raw, struct buf *text)
+void last_words_set_output(struct last_words *w, char *output, const char *problem)
 {
-    const unsigned char *at = (const unsigned char *)raw.at;
-    size_t left = raw.len;
-    while (is_frame_head(at, left)) {
-        size_t len = (size_t)at[4] << 24 | (size_t)at[5] << 16 | (size_t)at[6] << 8 | at[7];
-        at += FRAME_HEAD_BYTES;
-        left -= FRAME_HEAD_BYTES;
-        if (len > left)
-            len = left; /* the answer was cut */
-        buf_append(text, at, len);
-        at += len;
-        left -= len;
-    }
-    buf_append(text, at, left);
-}
-
-static bool is_line_end(char c)
-{
-    return c == '\n' || c == '\r' || c == '\0';
+    free(w->output);
+    w->output = output;
+    copy_words(w->output_problem, sizeof w->output_problem, problem);
 }
 
 /* Where the newest lines begin that fit into room. */
@@ -63,9 +68,9 @@ static const char *find_begin(const char *text, const char *end, size_t room)
     size_t used = 0;
     while (begin > text) {
         const char *line = begin;
-        while (line > text && is_line_end(line[-1]))
+        while (line > text && line[-1] == '\n')
             line--;
-        while (line > text && !is_line_end(line[-1]))
+        while (line > text && line[-1] != '\n')
             line--;
         used += (size_t)(begin - line) + sizeof " | ";
         if (used > room)
@@ -75,32 +80,35 @@ static const char *find_begin(const char *text, const char *end, size_t room)
     return begin < end || end == text ? begin : end - (room < (size_t)(end - text) ? room : (size_t)(end - text));
 }
 
-void last_words_add_log(struct slice raw, char out[LAST_WORDS_SIZE])
+static void add_lines(const char *text, char *out, size_t size)
 {
     static const char lead[] = "; its last lines: ";
-    struct buf text;
     size_t len = strlen(out);
-    buf_init(&text, 0);
-    take_frames(raw, &text);
-    const char *whole = buf_text(&text), *end = whole + text.len;
-    while (end > whole && is_line_end(end[-1]))
-        end--;
-    size_t room = LAST_WORDS_SIZE - 1 - len - (sizeof lead - 1);
-    if (end > whole && len + sizeof lead < LAST_WORDS_SIZE) {
-        len += (size_t)snprintf(out + len, LAST_WORDS_SIZE - len, "%s", lead);
-        bool is_first = true;
-        for (const char *c = find_begin(whole, end, room); c < end && len < LAST_WORDS_SIZE - 1;) {
-            size_t line = 0;
-            while (c + line < end && !is_line_end(c[line]))
-                line++;
-            if (line > 0)
-                len +=
-                    (size_t)snprintf(out + len, LAST_WORDS_SIZE - len, "%s%.*s", is_first ? "" : " | ", (int)line, c);
-            if (len >= LAST_WORDS_SIZE)
-                len = LAST_WORDS_SIZE - 1;
-            is_first &= line == 0;
-            c += line < (size_t)(end - c) ? line + 1 : line;
-        }
+    const char *end = text + strlen(text);
+    if (end == text || len + sizeof lead >= size)
+        return;
+    size_t room = size - 1 - len - (sizeof lead - 1);
+    len += (size_t)snprintf(out + len, size - len, "%s", lead);
+    bool is_first = true;
+    for (const char *c = find_begin(text, end, room); c < end && len < size - 1;) {
+        size_t line = strcspn(c, "\n");
+        if (line > 0)
+            len += (size_t)snprintf(out + len, size - len, "%s%.*s", is_first ? "" : " | ", (int)line, c);
+        is_first &= line == 0;
+        c += line < (size_t)(end - c) ? line + 1 : line;
     }
-    buf_fini(&text);
+}
+
+void last_words_summarize(const struct last_words *w, char out[LAST_WORDS_SUMMARY_SIZE])
+{
+    out[0] = '\0';
+    if (w->started_at_wall_us == 0 && w->error[0] != '\0')
+        snprintf(out, LAST_WORDS_SUMMARY_SIZE, "it never started: %s", w->error);
+    bool is_ordered = w->exit_code <= 0 || w->exit_code == EXIT_KILLED || w->exit_code == EXIT_TERMINATED;
+    if (is_ordered && !w->is_out_of_memory)
+        return;
+    snprintf(out, LAST_WORDS_SUMMARY_SIZE, "exit code %" PRId64 "%s%s%.200s", w->exit_code,
+             w->is_out_of_memory ? ", out of memory" : "", w->error[0] != '\0' ? ": " : "", w->error);
+    if (w->output != NULL)
+        add_lines(w->output, out, LAST_WORDS_SUMMARY_SIZE);
 }

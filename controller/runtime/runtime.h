@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "controller/runtime/last_words.h"
 #include "discovery/task_registry.h"
 
 #define RUNTIME_LIST(X) X(docker)
@@ -34,11 +35,12 @@ struct task_order {
     const char *name; /* of the container; unique */
 };
 
-/* id: the new task's, or the image's; empty when there is none. text: never null; the engine's words when it failed; of a removal
- * that worked how the task had ended and its last lines, empty when it ended as ordered. Both valid during the callback.
- */
+/* id: the new task's, or the image's; empty when there is none. text: never null; the engine's words when it failed.
+ * last_words: of a removal, whatever came of it, what was read of the task before it was tried; null when nothing was, and
+ * of a stop. All valid during the callback. */
 typedef void (*runtime_start_cb)(void *owner, enum runtime_result result, const char *id, const char *text);
-typedef void (*runtime_done_cb)(void *owner, enum runtime_result result, const char *text);
+typedef void (*runtime_done_cb)(void *owner, enum runtime_result result, const char *text,
+                                const struct last_words *last_words);
 
 struct runtime {
     const struct runtime_ops *ops;
@@ -55,7 +57,8 @@ struct runtime_ops {
      * RUNTIME_CANCELLED when it is gone. Otherwise it goes on as if nothing had been said. */
     void (*cancel_start)(struct runtime *runtime, const void *owner);
     /* The stop signal, SIGKILL after timeout_ms; answers when the task has ended. A task that is gone is RUNTIME_OK.
-     * Both take its id or its name, and refuse a task that does not carry this installation's labels. */
+     * Both take its id or its name, and refuse a task that does not carry this installation's labels. A removal waits
+     * for the task's last lines, for a moment only, and goes on without them. */
     void (*stop)(struct runtime *runtime, const char *task_id, int64_t timeout_ms, runtime_done_cb done, void *owner);
     void (*remove)(struct runtime *runtime, const char *task_id, runtime_done_cb done, void *owner);
     bool (*is_reachable)(const struct runtime *runtime); /* false: an order given now would not be tried */

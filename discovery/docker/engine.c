@@ -16,12 +16,13 @@
 #define PING_TIMEOUT_MS 5000
 #define PING_PERIOD_MS 5000
 #define PING_BYTES_MAX 1024
+#define STATUS_NOT_IMPLEMENTED 501
 
 static const struct {
     size_t places, share; /* share: of one party */
 } lane_limits[DOCKER_LANE_COUNT] = {
     [DOCKER_LANE_LOOK] = { 16, 16 },   [DOCKER_LANE_CREATE] = { 64, 48 }, [DOCKER_LANE_STOP] = { 256, 64 },
-    [DOCKER_LANE_REMOVE] = { 64, 48 }, [DOCKER_LANE_STREAM] = { 4, 4 },
+    [DOCKER_LANE_REMOVE] = { 64, 48 }, [DOCKER_LANE_LOGS] = { 16, 12 },   [DOCKER_LANE_STREAM] = { 4, 4 },
 };
 
 enum call_state {
@@ -195,7 +196,8 @@ static void call_on_response(void *owner, const struct http_response *response)
         engine->answered_at_ms = clock_now_ms();
     char *text = docker_answer_describe(call->spec.what, response);
     enum docker_result result = docker_result_of(response->outcome, response->status);
-    if (result == DOCKER_UNREACHABLE || result == DOCKER_FAILED)
+    bool is_unable = response->status == STATUS_NOT_IMPLEMENTED; /* and well */
+    if (result == DOCKER_UNREACHABLE || (result == DOCKER_FAILED && !is_unable))
         docker_engine_doubt(engine);
     struct docker_answer answer = {
         .result = result, .status = response->status, .body = response->body, .text = text

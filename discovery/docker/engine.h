@@ -3,8 +3,8 @@
  * time, because an engine refuses versions below its own minimum and may be upgraded under us.
  *
  * Calls wait until the version is known; they fail at once, with the last error, while the engine is unreachable. Every
- * call has a deadline and a response limit. Looks, creations, stops and removals have lanes of their own, so that stops
- * that hang hold up nothing else; in a lane the services (the `party` of a call; null: nobody's) take turns. When
+ * call has a deadline and a response limit. Looks, creations, stops, removals and logs have lanes of their own, so that
+ * stops that hang hold up nothing else; in a lane the services (the `party` of a call; null: nobody's) take turns. When
  * DOCKER_CALLS_MAX calls wait in a lane, a new one is refused. Callbacks come from
  * the loop, never from inside the function that made the call; they may call and cancel. */
 #ifndef DISCOVERY_DOCKER_ENGINE_H
@@ -112,9 +112,10 @@ struct docker_call *docker_engine_kill(struct docker_engine *e, const char *id, 
 /* With its anonymous volumes. force: kills it when it still runs. */
 struct docker_call *docker_engine_remove(struct docker_engine *e, const char *party, const char *id, bool force,
                                          docker_answer_cb done, void *owner);
-/* The last lines of its output, as the engine frames them; at most 64 KiB, else DOCKER_BAD_ANSWER. */
-struct docker_call *docker_engine_logs(struct docker_engine *e, const char *id, int64_t line_count,
-                                       docker_answer_cb done, void *owner);
+/* The last lines of its output, as the engine frames them, in pieces of any size and of no limited length in all, since
+ * a line has no limit. DOCKER_FAILED, 501: its logging driver gives back nothing. */
+struct docker_call *docker_engine_logs(struct docker_engine *e, const char *party, const char *id, int64_t line_count,
+                                       http_piece_cb on_piece, docker_answer_cb done, void *owner);
 struct docker_call *docker_engine_inspect_image(struct docker_engine *e, const char *image, docker_answer_cb done,
                                                 void *owner);
 void docker_engine_cancel(struct docker_engine *e, struct docker_call *call);

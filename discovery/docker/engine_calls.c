@@ -16,8 +16,7 @@
 /* Deadlines: far beyond what a healthy engine needs, so that only a stuck one meets them. */
 #define LIST_DEADLINE_MS 30000
 #define INSPECT_DEADLINE_MS 10000
-#define LOGS_DEADLINE_MS 2000 /* nothing waits for them for long */
-#define LOGS_BYTES_MAX (64u << 10)
+#define LOGS_DEADLINE_MS 30000
 #define CREATE_DEADLINE_MS 60000
 #define START_DEADLINE_MS 60000
 #define STOP_MARGIN_MS 30000
@@ -310,15 +309,16 @@ struct docker_call *docker_engine_remove(struct docker_engine *e, const char *pa
                                                        .owner = owner });
 }
 
-struct docker_call *docker_engine_logs(struct docker_engine *e, const char *id, int64_t line_count,
-                                       docker_answer_cb done, void *owner)
+struct docker_call *docker_engine_logs(struct docker_engine *e, const char *party, const char *id, int64_t line_count,
+                                       http_piece_cb on_piece, docker_answer_cb done, void *owner)
 {
     char tail[64];
     snprintf(tail, sizeof tail, "/logs?stdout=1&stderr=1&tail=%lld", (long long)line_count);
     return submit_container(e, "logs", "GET", id, tail,
-                            (struct docker_call_spec){ .lane = DOCKER_LANE_LOOK,
+                            (struct docker_call_spec){ .lane = DOCKER_LANE_LOGS,
+                                                       .party = party,
                                                        .deadline_ms = LOGS_DEADLINE_MS,
-                                                       .answer_bytes_max = LOGS_BYTES_MAX,
+                                                       .on_piece = on_piece,
                                                        .done = done,
                                                        .owner = owner });
 }

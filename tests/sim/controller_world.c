@@ -61,6 +61,7 @@ static void tell_registry(struct world *w, const struct world_container *c)
     snprintf(spec.image_id, sizeof spec.image_id, "%s", c->image_id);
     snprintf(spec.problem, sizeof spec.problem, "%s", c->problem);
     spec.started_at_wall_us = c->started_at_ms * 1000;
+    spec.exit_code = c->exit_code;
     if (c->state == CONTAINER_RUNNING && c->problem[0] == '\0')
         snprintf(spec.address, sizeof spec.address, "172.17.%zu.%zu:8080", (size_t)(c - w->containers) / 250,
                  (size_t)(c - w->containers) % 250 + 2);
@@ -333,6 +334,15 @@ static void finish_start(struct world *w, struct world_op *op)
     answer_start(op, op->trouble == TROUBLE_START_TIMED_OUT ? RUNTIME_UNKNOWN : RUNTIME_OK, c->id, "start");
 }
 
+static void read_last_words(const struct world_container *c, struct last_words *out)
+{
+    *out = (struct last_words){ .exit_code = c->exit_code, .started_at_wall_us = c->started_at_ms * 1000 };
+    snprintf(out->id, sizeof out->id, "%s", c->id);
+    snprintf(out->name, sizeof out->name, "%s", c->name);
+    snprintf(out->revision, sizeof out->revision, "%s", c->revision);
+    out->output = (char *)"bye"; /* the caller only reads it */
+}
+
 static void finish_op(struct world *w, struct world_op *op)
 {
     if (op->kind == OP_RESOLVE) {
@@ -353,10 +363,13 @@ static void finish_op(struct world *w, struct world_op *op)
         c->state = CONTAINER_EXITED;
     if (c != NULL && last.kind == OP_REMOVE)
         c->state = CONTAINER_GONE;
-    if (c != NULL)
+    struct last_words words = { 0 };
+    if (c != NULL) {
+        read_last_words(c, &words);
         tell_registry(w, c);
+    }
     if (last.done != NULL)
-        last.done(last.owner, RUNTIME_OK, "ok");
+        last.done(last.owner, RUNTIME_OK, "", c != NULL && last.kind == OP_REMOVE ? &words : NULL);
 }
 
 /* Whether it happened all the same, nobody knows: a coin is thrown. */
@@ -379,7 +392,7 @@ static void cut_off(struct world *w, struct world_op *op)
     if (last.started != NULL)
         last.started(last.owner, RUNTIME_UNREACHABLE, last.kind == OP_START ? c->id : "", "cut off");
     else if (last.done != NULL)
-        last.done(last.owner, RUNTIME_UNREACHABLE, "cut off");
+        last.done(last.owner, RUNTIME_UNREACHABLE, "cut off", NULL);
 }
 
 void world_set_problem(struct world *w, struct world_container *c, const char *problem)

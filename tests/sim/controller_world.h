@@ -38,6 +38,7 @@ struct world_container {
     uint64_t tunnels;                           /* open to it, beside its requests */
     bool is_sick;                               /* its health check fails */
     bool is_stop_asked;
+    int32_t exit_code; /* that it ends with */
     uint64_t requests;
 };
 

@@ -87,7 +87,7 @@ static const struct runtime_ops fake_ops = {
 
 static struct actuator *a;
 static struct actuator_outcome last;
-static char last_service[TASK_NAME_SIZE];
+static char last_service[TASK_NAME_SIZE], last_name[TASK_NAME_SIZE];
 static size_t outcome_count;
 static int64_t now_ms;
 static struct task_lists lists;
@@ -102,6 +102,7 @@ static void on_outcome(void *owner, const struct actuator_outcome *outcome)
     (void)owner;
     last = *outcome;
     snprintf(last_service, sizeof last_service, "%s", outcome->service); /* valid only here */
+    snprintf(last_name, sizeof last_name, "%s", outcome->name != NULL ? outcome->name : "");
     outcome_count++;
 }
 
@@ -211,12 +212,12 @@ static void a_started_task_that_never_shows_up_is_done_away_with_by_its_id(void 
     fake.is_unreachable = false;
     turn(false);
     assert_int_equal(fake.stop_count, 1);
-    fake.done(fake.done_owner, RUNTIME_OK, "");
+    fake.done(fake.done_owner, RUNTIME_OK, "", NULL);
     assert_int_equal(fake.remove_count, 1);
     assert_string_equal(fake.ended, "id-1");
     turn(false);
     assert_int_equal(actuator_creating(a, "web", "r").current, 1); /* it counts until it is gone */
-    fake.done(fake.done_owner, RUNTIME_OK, "");
+    fake.done(fake.done_owner, RUNTIME_OK, "", NULL);
     assert_int_equal(last.kind, ACTION_CREATE);
     assert_int_equal(last.result, RUNTIME_FAILED);
     assert_int_equal(actuator_creations(a), 0);
@@ -231,7 +232,7 @@ static void what_cannot_be_done_away_with_counts_on_and_is_tried_again(void **st
         set_now(now_ms + ACTUATOR_APPEAR_MS);
         turn(false);
         assert_int_equal(fake.stop_count, i);
-        fake.done(fake.done_owner, RUNTIME_FAILED, "the engine could not");
+        fake.done(fake.done_owner, RUNTIME_FAILED, "the engine could not", NULL);
         turn(false);
         assert_int_equal(actuator_creating(a, "web", "r").current, 1);
     }
@@ -264,10 +265,34 @@ static void a_creation_whose_answer_was_lost_counts_until_it_is_known_what_came_
     turn(false);
     assert_string_equal(fake.ended, fake.names[2]);
     outcome_count = 0;
-    fake.done(fake.done_owner, RUNTIME_OK, "");
-    fake.done(fake.done_owner, RUNTIME_OK, "");
+    fake.done(fake.done_owner, RUNTIME_OK, "", NULL);
+    fake.done(fake.done_owner, RUNTIME_OK, "", NULL);
     assert_int_equal(actuator_creations(a), 0);
     assert_int_equal(outcome_count, 0); /* the failure was told when the answer was lost */
+}
+
+static void how_a_removed_task_ended_is_handed_on(void **state)
+{
+    (void)state;
+    const struct last_words words = { .id = "id-1", .exit_code = 3 };
+    task.spec.state = TASK_STOPPED;
+    run(ACTION_REMOVE);
+    fake.done(fake.done_owner, RUNTIME_OK, "", &words);
+    assert_int_equal(last.kind, ACTION_REMOVE);
+    assert_ptr_equal(last.last_words, &words);
+
+    run(ACTION_CREATE); /* also of one that nobody ever saw */
+    fake.started[0](fake.started_owner[0], RUNTIME_UNKNOWN, "", "timed out");
+    assert_string_equal(last_name, fake.names[0]);
+    set_now(now_ms + ACTUATOR_APPEAR_MS);
+    turn(false);
+    fake.done(fake.done_owner, RUNTIME_OK, "", NULL); /* stopped */
+    outcome_count = 0;
+    fake.done(fake.done_owner, RUNTIME_OK, "", &words);
+    assert_int_equal(outcome_count, 1);
+    assert_int_equal(last.kind, ACTION_REMOVE);
+    assert_ptr_equal(last.last_words, &words);
+    assert_string_equal(last_service, "web");
 }
 
 static void run_cancel(const char *revision, bool is_outdated, const char *task_id)
@@ -337,7 +362,7 @@ static void an_action_that_was_not_tried_does_not_wait(void **state)
 {
     (void)state;
     run(ACTION_REMOVE);
-    fake.done(fake.done_owner, RUNTIME_UNREACHABLE, "nobody there");
+    fake.done(fake.done_owner, RUNTIME_UNREACHABLE, "nobody there", NULL);
     assert_false(turn(true).is_busy);
     run(ACTION_REMOVE);
     assert_int_equal(fake.remove_count, 2);
@@ -374,14 +399,14 @@ static void a_stop_that_worked_is_not_repeated_and_makes_way_for_the_removal(voi
 {
     (void)state;
     run(ACTION_STOP);
-    fake.done(fake.done_owner, RUNTIME_OK, "");
+    fake.done(fake.done_owner, RUNTIME_OK, "", NULL);
     assert_true(turn(true).is_busy); /* the registry does not know yet */
     task.spec.state = TASK_STOPPED;
     assert_false(turn(true).is_busy);
     run(ACTION_REMOVE);
     assert_int_equal(fake.remove_count, 1);
     assert_true(turn(true).is_busy);
-    fake.done(fake.done_owner, RUNTIME_OK, "");
+    fake.done(fake.done_owner, RUNTIME_OK, "", NULL);
     turn(false);
     task.spec.state = TASK_RUNNING; /* the same id again would be a new story */
     assert_false(turn(true).is_busy);
@@ -391,7 +416,7 @@ static void a_stop_that_had_no_effect_is_tried_again(void **state)
 {
     (void)state;
     run(ACTION_STOP);
-    fake.done(fake.done_owner, RUNTIME_OK, "");
+    fake.done(fake.done_owner, RUNTIME_OK, "", NULL);
     set_now(now_ms + ACTUATOR_SETTLE_MS);
     assert_false(turn(true).is_busy);
     run(ACTION_STOP);
@@ -403,7 +428,7 @@ static void a_failed_action_waits_longer_each_time(void **state)
     (void)state;
     run(ACTION_STOP);
     for (int i = 1; i <= 12; i++) {
-        fake.done(fake.done_owner, RUNTIME_UNKNOWN, "no answer");
+        fake.done(fake.done_owner, RUNTIME_UNKNOWN, "no answer", NULL);
         assert_int_equal(last.result, RUNTIME_UNKNOWN);
         set_now(now_ms + reconciler_backoff_ms(i) - 1);
         assert_true(turn(true).is_busy);
@@ -426,6 +451,7 @@ int main(void)
         TEST(what_cannot_be_done_away_with_counts_on_and_is_tried_again),
         TEST(a_creation_whose_answer_was_lost_counts_until_it_is_known_what_came_of_it),
         TEST(a_creation_can_be_cancelled_until_it_is_answered),
+        TEST(how_a_removed_task_ended_is_handed_on),
         TEST(of_two_creations_that_of_another_revision_is_cancelled),
         TEST(an_action_that_was_not_tried_does_not_wait),
         TEST(names_are_unique_readable_and_short),

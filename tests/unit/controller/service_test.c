@@ -96,7 +96,7 @@ static void a_long_reason_keeps_its_point(void **state)
     char text[340], newest[512] = "";
     memset(text, 'x', sizeof text);
     snprintf(text + sizeof text - 20, 20, " no space left");
-    struct actuator_outcome outcome = { ACTION_CREATE, RUNTIME_IMAGE_MISSING, "web", "", text };
+    struct actuator_outcome outcome = { ACTION_CREATE, RUNTIME_IMAGE_MISSING, "web", "", text, NULL, NULL };
     service_note_outcome(s, &outcome, events, 1000);
     event_log_each(events, "web", keep_newest, newest);
     assert_non_null(strstr(newest, "the image is missing: xxx"));
@@ -142,9 +142,11 @@ static void a_new_revision_forgets_what_the_old_one_did(void **state)
 static void an_engines_refusal_becomes_an_event_in_its_own_words(void **state)
 {
     (void)state;
-    struct actuator_outcome outcome = { ACTION_CREATE, RUNTIME_REFUSED, "web", "", "create: 400: invalid mount" };
+    struct actuator_outcome outcome = { ACTION_CREATE, RUNTIME_REFUSED, "web", "", "create: 400: invalid mount", NULL,
+                                        NULL };
     service_note_outcome(s, &outcome, events, 1000);
-    outcome = (struct actuator_outcome){ ACTION_STOP, RUNTIME_UNKNOWN, "web", "0123456789abcdef", "no answer" };
+    outcome =
+        (struct actuator_outcome){ ACTION_STOP, RUNTIME_UNKNOWN, "web", "0123456789abcdef", "no answer", NULL, NULL };
     service_note_outcome(s, &outcome, events, 1000);
     assert_int_equal(event_count(), 2);
     assert_int_equal(s->backoff.failure_count, 1);
@@ -157,10 +159,11 @@ static void a_removed_task_that_crashed_leaves_its_last_words(void **state)
 {
     (void)state;
     char newest[512] = "";
-    struct actuator_outcome outcome = { ACTION_REMOVE, RUNTIME_OK, "web", "0123456789abcdef", "" };
+    struct actuator_outcome outcome = { ACTION_REMOVE, RUNTIME_OK, "web", "0123456789abcdef", "", NULL, NULL };
     service_note_outcome(s, &outcome, events, 1000);
     assert_int_equal(event_count(), 0);
-    outcome.text = "exit code 1; its last lines: no database";
+    const struct last_words words = { .exit_code = 1, .started_at_wall_us = 1, .output = (char *)"no database" };
+    outcome.last_words = &words;
     service_note_outcome(s, &outcome, events, 1000);
     event_log_each(events, "web", keep_newest, newest);
     assert_string_equal(newest, "task 0123456789ab had ended: exit code 1; its last lines: no database");

@@ -277,7 +277,7 @@ static void each_call_asks_what_the_api_wants(void **state)
     assert_string_equal(b->fake.last_target, "DELETE /v1.41/containers/x?v=1&force=1");
     wait_for_answer(b, docker_engine_remove(b->engine, NULL, "x", false, on_answer, b));
     assert_string_equal(b->fake.last_target, "DELETE /v1.41/containers/x?v=1");
-    wait_for_answer(b, docker_engine_logs(b->engine, "x", 20, on_answer, b));
+    wait_for_answer(b, docker_engine_logs(b->engine, NULL, "x", 20, NULL, on_answer, b));
     assert_string_equal(b->fake.last_target, "GET /v1.41/containers/x/logs?stdout=1&stderr=1&tail=20");
     wait_for_answer(b, docker_engine_inspect_image(b->engine, "reg:5000/a/b:1@sha256:0f", on_answer, b));
     assert_string_equal(b->fake.last_target, "GET /v1.41/images/reg:5000/a/b:1@sha256:0f/json");

@@ -110,6 +110,8 @@ static void on_request(void *owner, struct scripted_conn *conn, const char *head
                        status == 200 && fake->inspect_answer ? mem_strdup(fake->inspect_answer)
                        : status == 200                       ? inspect_body(c)
                                                              : mem_strdup("{\"message\":\"No such container\"}"));
+    } else if (fake->holds_logs && strstr(target, "/logs?")) {
+        answer_or_hold(fake, conn, true, 200, mem_strdup("too late"));
     } else if (fake->holds_stops && strstr(target, "/stop?")) {
         answer_or_hold(fake, conn, true, 204, mem_strdup(""));
     } else {

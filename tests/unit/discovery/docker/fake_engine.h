@@ -26,7 +26,7 @@ struct fake_engine {
     struct fake_container containers[FAKE_CONTAINERS_MAX];
     const char *api_version; /* null: no such field */
     bool holds_inspects;     /* they wait in `held` until fake_engine_release() */
-    bool holds_lists, holds_stops;
+    bool holds_lists, holds_stops, holds_logs;
     const char *list_answer;    /* null: the containers */
     int inspect_status;         /* 0: answer as it should */
     const char *inspect_answer; /* null: the container */
