@@ -6,6 +6,7 @@
 #include "proxy/exchange/reply.h"
 #include "proxy/client/clients.h"
 #include "proxy/client/listener.h"
+#include "proxy/client/shedding.h"
 #include "proxy/worker/worker.h"
 
 #include <netinet/tcp.h>
@@ -62,14 +63,14 @@ void conn_close(struct conn *c, enum conn_close_reason reason)
     struct worker *w = c->worker;
     if (c->state == CONN_CLOSED)
         return;
-    log_debug("%s: %s -> CLOSED, %s", c->peer, conn_state_to_str(c->state), conn_close_reason_to_str(reason));
+    log_debug("%s: %s -> CLOSED, %s", c->side.peer, conn_state_to_str(c->state), conn_close_reason_to_str(reason));
     conn_set_state(c, CONN_CLOSED);
-    if (c->exchange && exchange_leaves_end_open(c->exchange))
-        channel_reset_on_close(&c->channel);
-    if (c->exchange)
-        exchange_abort(c->exchange);
-    c->exchange = NULL;
-    channel_close(&c->channel, &w->buffers);
+    if (c->side.exchange && exchange_leaves_end_open(c->side.exchange))
+        channel_reset_on_close(&c->side.channel);
+    if (c->side.exchange)
+        exchange_abort(c->side.exchange,
+                       reason == CONN_CLOSE_DRAINING ? EXCHANGE_END_DRAIN_LIMIT : EXCHANGE_END_COMPLETE);
+    channel_close(&c->side.channel, &w->buffers);
     free(c->proxied);
     c->proxied = NULL;
     TAILQ_REMOVE(&w->clients->conns, c, link);
@@ -84,32 +85,32 @@ void conn_close(struct conn *c, enum conn_close_reason reason)
  * answer on its way (RFC 9112 9.6), so half-close and wait for its end. */
 static void conn_linger(struct conn *c)
 {
-    channel_consume(&c->channel, &c->worker->buffers, buffer_len(c->channel.in));
-    if (c->has_eof) {
+    channel_consume(&c->side.channel, &c->worker->buffers, buffer_len(c->side.channel.in));
+    if (c->side.has_eof) {
         conn_close(c, CONN_CLOSE_DONE);
         return;
     }
     conn_set_state(c, CONN_LINGERING);
-    channel_set_reading(&c->channel, true);
-    shutdown(c->channel.fd, SHUT_WR); /* fails only when the connection is gone: then the read tells */
+    channel_set_reading(&c->side.channel, true);
+    shutdown(c->side.channel.fd, SHUT_WR); /* fails only when the connection is gone: then the read tells */
 }
 
 static bool conn_put(struct conn *c, const char *bytes, size_t len)
 {
     size_t sent = 0;
-    if (channel_send(&c->channel, bytes, len, &sent) == CHANNEL_BROKEN) {
+    if (channel_send(&c->side.channel, bytes, len, &sent) == CHANNEL_BROKEN) {
         conn_close(c, CONN_CLOSE_BROKEN);
         return false;
     }
     if (sent == len)
         return true;
-    c->channel.out = buffer_take(&c->worker->buffers, len - sent);
-    if (!c->channel.out) {
+    c->side.channel.out = buffer_take(&c->worker->buffers, len - sent);
+    if (!c->side.channel.out) {
         conn_close(c, CONN_CLOSE_NO_BUFFER);
         return false;
     }
-    memcpy(c->channel.out->data, bytes + sent, len - sent);
-    c->channel.out->end = (uint32_t)(len - sent);
+    memcpy(c->side.channel.out->data, bytes + sent, len - sent);
+    c->side.channel.out->end = (uint32_t)(len - sent);
     return true;
 }
 
@@ -118,12 +119,12 @@ void conn_reply(struct conn *c, int status, bool keep_alive, bool is_head_reques
     char answer[REPLY_BYTES_MAX];
     keep_alive = keep_alive && !worker_is_leaving(c->worker);
     size_t len = reply_write(status, keep_alive, is_head_request, http_date_line(&c->worker->date), answer);
-    check(!c->channel.out);
+    check(!c->side.channel.out);
     if (!conn_put(c, answer, len))
         return;
     if (keep_alive)
         conn_finish_exchange(c, true);
-    else if (c->channel.out)
+    else if (c->side.channel.out)
         conn_set_state(c, CONN_REPLYING);
     else
         conn_linger(c);
@@ -134,7 +135,7 @@ static void refuse(struct conn *c, enum h1_error cause)
 {
     STATS_ADD(c->worker->stats->requests_malformed, 1);
     STATS_ADD(c->worker->stats->requests_severe, 1);
-    struct slice head = { buffer_at(c->channel.in), buffer_len(c->channel.in) };
+    struct slice head = { buffer_at(c->side.channel.in), buffer_len(c->side.channel.in) };
     fault_in_head(&c->worker->fault, "request-head", cause, head, c->worker->request.head_bytes);
     conn_log_refusal(c, CONN_REFUSAL_MALFORMED, h1_error_to_status(cause));
     conn_reply(c, h1_error_to_status(cause), false, false);
@@ -163,7 +164,7 @@ static void refuse_doubtful(struct conn *c)
 /* What asks for https:// expects that nobody between could read or change it (RFC 9110 7.4). Who is trusted has seen to that. */
 static bool is_misdirected(const struct conn *c, const struct h1_request *request)
 {
-    return request->head.scheme == HTTP_SCHEME_HTTPS && !c->is_trusted;
+    return request->head.scheme == HTTP_SCHEME_HTTPS && !c->side.is_trusted;
 }
 
 static void refuse_misdirected(struct conn *c)
@@ -174,7 +175,7 @@ static void refuse_misdirected(struct conn *c)
 
 void conn_stop_reading(struct conn *c)
 {
-    channel_set_reading(&c->channel, false);
+    channel_set_reading(&c->side.channel, false);
     if (c->deadline.kind == DEADLINE_NONE)
         deadline_start(&c->worker->deadlines, &c->deadline, DEADLINE_LOOK, worker_now_ms(c->worker));
 }
@@ -182,11 +183,11 @@ void conn_stop_reading(struct conn *c)
 static void start_exchange(struct conn *c)
 {
     conn_set_state(c, CONN_IN_EXCHANGE);
-    if (!c->channel.is_reading) /* behind another request */
+    if (!c->side.channel.is_reading) /* behind another request */
         conn_stop_reading(c);
     c->resume_at = 0;
     c->has_served = true;
-    exchange_start(c);
+    exchange_start(c->worker, &c->side, c->worker->limits_requests && !conn_take_request(c));
 }
 
 /* w->request is a whole head, and can be read. */
@@ -212,11 +213,11 @@ static void conn_handle_input(struct conn *c)
     if (c->is_handling_head)
         return;
     c->is_handling_head = true;
-    while ((c->state == CONN_IDLE || c->state == CONN_READING_HEAD) && c->channel.in && !c->channel.out) {
+    while ((c->state == CONN_IDLE || c->state == CONN_READING_HEAD) && c->side.channel.in && !c->side.channel.out) {
         enum h1_error cause = H1_OK;
         size_t resume_at = c->resume_at;
-        enum h1_result result = h1_parse_request(buffer_at(c->channel.in), buffer_len(c->channel.in), &w->head_limits,
-                                                 &resume_at, &w->request, &cause);
+        enum h1_result result = h1_parse_request(buffer_at(c->side.channel.in), buffer_len(c->side.channel.in),
+                                                 &w->head_limits, &resume_at, &w->request, &cause);
         c->resume_at = (uint32_t)resume_at;
         if (result == H1_MORE) {
             if (c->state == CONN_IDLE)
@@ -234,17 +235,17 @@ static void conn_handle_input(struct conn *c)
 /* A client that sends no more and has got all its answers is done; half a request is not a request. */
 static void close_if_done(struct conn *c)
 {
-    if (c->has_eof && !c->channel.out && conn_may_begin(c))
+    if (c->side.has_eof && !c->side.channel.out && conn_may_begin(c))
         conn_close(c, CONN_CLOSE_BY_CLIENT);
 }
 
 static void conn_on_eof(struct conn *c)
 {
-    c->has_eof = true;
-    channel_set_reading(&c->channel, false);
+    c->side.has_eof = true;
+    channel_set_reading(&c->side.channel, false);
     if (c->state == CONN_IN_EXCHANGE) {
         conn_stop_reading(c);
-        exchange_on_client_eof(c->exchange);
+        exchange_on_client_eof(c->side.exchange);
     } else if (c->state == CONN_LINGERING)
         conn_close(c, CONN_CLOSE_DONE);
     else
@@ -254,8 +255,8 @@ static void conn_on_eof(struct conn *c)
 /* Bytes that cannot be used before an answer has gone out stay in the socket. */
 static void pause_when_full(struct conn *c)
 {
-    if (c->state == CONN_IDLE && c->channel.out && c->channel.in)
-        channel_set_reading(&c->channel, false);
+    if (c->state == CONN_IDLE && c->side.channel.out && c->side.channel.in)
+        channel_set_reading(&c->side.channel, false);
 }
 
 static void conn_on_bytes(struct conn *c)
@@ -274,11 +275,11 @@ static void conn_on_bytes(struct conn *c)
         pause_when_full(c);
         break;
     case CONN_IN_EXCHANGE:
-        exchange_on_client_bytes(c->exchange);
+        exchange_on_client_bytes(c->side.exchange);
         break;
     case CONN_REPLYING:
     case CONN_LINGERING:
-        channel_consume(&c->channel, &c->worker->buffers, buffer_len(c->channel.in));
+        channel_consume(&c->side.channel, &c->worker->buffers, buffer_len(c->side.channel.in));
         break;
     default:
         break;
@@ -290,7 +291,7 @@ static void conn_resume(struct conn *c)
 {
     conn_handle_input(c);
     if (c->state == CONN_IDLE || c->state == CONN_READING_HEAD)
-        channel_set_reading(&c->channel, !c->has_eof);
+        channel_set_reading(&c->side.channel, !c->side.has_eof);
     pause_when_full(c);
     close_if_done(c);
 }
@@ -299,9 +300,9 @@ static void conn_resume(struct conn *c)
  * for meanwhile but us. */
 static void throttle(struct conn *c)
 {
-    channel_set_reading(&c->channel, false);
+    channel_set_reading(&c->side.channel, false);
     deadline_start(&c->worker->deadlines, &c->deadline, DEADLINE_THROTTLE, worker_now_ms(c->worker));
-    exchange_on_throttle(c->exchange, true);
+    exchange_on_throttle(c->side.exchange, true);
 }
 
 /* False: there is nothing more to receive now, or not here. */
@@ -310,21 +311,21 @@ static bool receive_once(struct conn *c)
     struct worker *w = c->worker;
     bool is_body = c->state == CONN_IN_EXCHANGE;
     /* A body that is in the pipe already stays there, whatever limit comes in the middle of it. */
-    bool is_counted =
-        w->clients->limits_body_bytes && is_body && !c->exchange->request_body.pipe && conn_counts_body_bytes(c);
-    size_t before = buffer_len(c->channel.in);
+    bool is_counted = w->clients->limits_body_bytes && is_body && !exchange_is_splicing_request(c->side.exchange) &&
+                      conn_counts_body_bytes(c);
+    size_t before = buffer_len(c->side.channel.in);
     if (is_counted && !conn_may_read_body(c)) {
         throttle(c);
         return false;
     }
-    if (is_body && !is_counted && exchange_splice_request(c->exchange))
+    if (is_body && !is_counted && exchange_splice_request(c->side.exchange))
         return false;
-    switch (channel_receive(&c->channel, &w->buffers, is_body ? BODY_RECEIVE_BYTES : RECEIVE_BYTES)) {
+    switch (channel_receive(&c->side.channel, &w->buffers, is_body ? BODY_RECEIVE_BYTES : RECEIVE_BYTES)) {
     case CHANNEL_OK:
         if (is_counted)
-            conn_take_body_bytes(c, buffer_len(c->channel.in) - before);
+            conn_take_body_bytes(c, buffer_len(c->side.channel.in) - before);
         conn_on_bytes(c);
-        return is_body && c->state == CONN_IN_EXCHANGE && c->channel.has_more && c->channel.is_reading;
+        return is_body && c->state == CONN_IN_EXCHANGE && c->side.channel.has_more && c->side.channel.is_reading;
     case CHANNEL_EOF:
         conn_on_eof(c);
         return false;
@@ -347,13 +348,13 @@ static void on_readable(struct conn *c)
 
 static void on_writable(struct conn *c)
 {
-    enum channel_result result = channel_flush(&c->channel, &c->worker->buffers);
+    enum channel_result result = channel_flush(&c->side.channel, &c->worker->buffers);
     if (result == CHANNEL_BROKEN) {
         conn_close(c, CONN_CLOSE_BROKEN);
     } else if (result == CHANNEL_OK) {
-        channel_set_writing(&c->channel, false);
+        channel_set_writing(&c->side.channel, false);
         if (c->state == CONN_IN_EXCHANGE)
-            exchange_on_client_writable(c->exchange);
+            exchange_on_client_writable(c->side.exchange);
         else if (c->state == CONN_REPLYING)
             conn_linger(c);
         else
@@ -384,9 +385,10 @@ void conn_open(struct listener *listener, int fd, const union endpoint_address *
         close(fd);
         return;
     }
+    c->side.ops = &conn_client_ops;
     c->worker = w;
     c->listener = listener;
-    channel_open(&c->channel, w->base, fd, conn_on_event, c);
+    channel_open(&c->side.channel, w->base, fd, conn_on_event, c);
     TAILQ_INSERT_TAIL(&w->clients->conns, c, link);
     listener->conn_count++;
     w->clients->conn_count++;
@@ -394,12 +396,11 @@ void conn_open(struct listener *listener, int fd, const union endpoint_address *
     STATS_ADD(w->stats->connections_accepted, 1);
     conn_set_state(c, has_proxy_header ? CONN_READING_PROXY_HEADER : CONN_IDLE);
     if (conn_admit(c, peer))
-        channel_set_reading(&c->channel, true);
+        channel_set_reading(&c->side.channel, true);
 }
 
 void conn_finish_exchange(struct conn *c, bool keep_alive)
 {
-    c->exchange = NULL;
     if (!keep_alive) {
         conn_linger(c);
         return;
@@ -419,13 +420,13 @@ static void time_out_head(struct conn *c)
  * that: of a tunnel, and when the settings say so. */
 static void look_for_client(struct conn *c)
 {
-    enum channel_result peer = channel_look(&c->channel);
+    enum channel_result peer = channel_look(&c->side.channel);
     bool is_heard_later =
-        c->exchange->response_state == RESPONSE_TUNNELLING || worker_snapshot(c->worker)->settings.answers_half_closed;
+        exchange_is_tunnel(c->side.exchange) || worker_snapshot(c->worker)->settings.answers_half_closed;
     if (peer == CHANNEL_BROKEN)
         conn_close(c, CONN_CLOSE_BROKEN);
-    else if (peer == CHANNEL_EOF && !c->has_eof && !is_heard_later)
-        exchange_on_client_eof(c->exchange);
+    else if (peer == CHANNEL_EOF && !c->side.has_eof && !is_heard_later)
+        exchange_on_client_eof(c->side.exchange);
 }
 
 static void on_look(struct conn *c, bool is_throttled)
@@ -437,8 +438,8 @@ static void on_look(struct conn *c, bool is_throttled)
         conn_stop_reading(c);
         return;
     }
-    channel_set_reading(&c->channel, !c->has_eof);
-    exchange_on_throttle(c->exchange, false);
+    channel_set_reading(&c->side.channel, !c->side.has_eof);
+    exchange_on_throttle(c->side.exchange, false);
 }
 
 static void conn_on_deadline(struct deadline *d, enum deadline_kind kind)
@@ -446,7 +447,7 @@ static void conn_on_deadline(struct deadline *d, enum deadline_kind kind)
     struct conn *c = (struct conn *)((char *)d - offsetof(struct conn, deadline));
     bool is_idle = kind == DEADLINE_IDLE || kind == DEADLINE_FRESH || kind == DEADLINE_LINGER;
     if (kind == DEADLINE_LOOK || kind == DEADLINE_THROTTLE) {
-        if (!c->channel.is_reading)
+        if (!c->side.channel.is_reading)
             on_look(c, kind == DEADLINE_THROTTLE);
         return;
     }
@@ -469,6 +470,7 @@ void conn_set_up(struct worker *w)
     graveyard_init(&w->clients->yard, sizeof(struct conn), offsetof(struct conn, grave), &w->dead);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         deadline_table_on(&w->deadlines, kinds[i], conn_on_deadline);
+    w->free_descriptor = shedding_free_descriptor_for_request;
     w->clients->table = client_table_new(CLIENT_TABLE_ENTRIES, worker_random(w));
 }
 
@@ -486,6 +488,6 @@ bool conn_may_begin(const struct conn *c)
 void conn_drain(struct conn *c)
 {
     bool had_its_turn = c->has_served || worker_now_ms(c->worker) - c->deadline.since_ms > FIRST_REQUEST_GRACE_MS;
-    if (c->state == CONN_IDLE && !c->channel.out && had_its_turn)
+    if (c->state == CONN_IDLE && !c->side.channel.out && had_its_turn)
         conn_close(c, CONN_CLOSE_DRAINING);
 }

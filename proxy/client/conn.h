@@ -15,15 +15,12 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "proxy/io/channel.h"
+#include "proxy/exchange/client_side.h"
 #include "proxy/io/deadline.h"
 #include "proxy/io/graveyard.h"
 #include "proxy/snapshot/endpoint.h"
 
-#define CONN_PEER_SIZE 46
-
 struct worker;
-struct exchange;
 struct listener;
 struct client_entry;
 
@@ -62,18 +59,12 @@ struct conn_proxied {
 };
 
 struct conn {
-    struct worker *worker;     /* borrowed */
-    struct exchange *exchange; /* owned while IN_EXCHANGE */
-    struct channel channel;
+    struct client_side side; /* with the exchange while IN_EXCHANGE, and the channel */
+    struct worker *worker;   /* borrowed */
     struct deadline deadline;
     enum conn_state state;
-    bool has_eof;          /* the client sends no more */
-    bool has_served;       /* a request has come over it */
-    bool is_handling_head; /* conn_handle_input is on the stack */
-    bool is_trusted;       /* source is in trustedProxies */
-    uint8_t peer_len;
-    char peer[CONN_PEER_SIZE];     /* text of source */
-    union endpoint_address source; /* the client: of the connection, or of its PROXY header */
+    bool has_served;               /* a request has come over it */
+    bool is_handling_head;         /* conn_handle_input is on the stack */
     uint32_t resume_at;            /* of the head being read */
     struct listener *listener;     /* borrowed: outlives it */
     struct client_entry *client;   /* null: the table had no room, or who it is has not been said yet */
@@ -95,16 +86,6 @@ void conn_open(struct listener *listener, int fd, const union endpoint_address *
 void conn_close(struct conn *c,
                 enum conn_close_reason reason); /* idempotent; ends its exchange; freed when the turn ends */
 
-/* The exchange has ended and its response has been queued whole. Goes on with the next request, or closes gently. */
-void conn_finish_exchange(struct conn *c, bool keep_alive);
-
-/* An own answer (status from h1_error_to_status and the like). Ends the connection unless keep_alive. Not inside an
- * exchange that has sent anything to the client. */
-void conn_reply(struct conn *c, int status, bool keep_alive, bool is_head_request);
-
-/* While a request runs: what comes has no use now. A client that goes away meanwhile is still noticed, a little later. */
-void conn_stop_reading(struct conn *c);
-
 /* conn_rates.c: what a connection may have is what both its listener and its client have left; a refusal takes nothing
  * of either. To be asked only while the worker says that a rate of that kind is set. */
 
@@ -116,6 +97,18 @@ bool conn_may_read_body(struct conn *c);
 void conn_take_body_bytes(struct conn *c, size_t bytes);
 
 /* ---- between conn*.c only ---- */
+
+/* conn_exchange.c: what an exchange can ask of a connection of HTTP/1. */
+extern const struct client_ops conn_client_ops;
+
+/* The exchange is over and its response has been queued whole. Goes on with the next request, or closes gently. */
+void conn_finish_exchange(struct conn *c, bool keep_alive);
+
+/* An own answer (status from h1_error_to_status and the like). Ends the connection unless keep_alive. There is no exchange. */
+void conn_reply(struct conn *c, int status, bool keep_alive, bool is_head_request);
+
+/* While a request runs: what comes has no use now. A client that goes away meanwhile is still noticed, a little later. */
+void conn_stop_reading(struct conn *c);
 
 /* conn_log.c: a line for a request that is answered before it becomes an exchange. `in` still holds what came of it;
  * MALFORMED: and w->fault says why; DESYNC, MISDIRECTED: and w->request is it. */

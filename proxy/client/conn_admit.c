@@ -1,7 +1,7 @@
 #include "proxy/client/conn.h"
 
 #include "proxy/exchange/exchange.h"
-#include "proxy/client/proxy_protocol.h"
+#include "proxy/message/proxy_protocol.h"
 #include "proxy/client/shedding.h"
 #include "proxy/client/clients.h"
 #include "proxy/client/listener.h"
@@ -14,12 +14,13 @@
 static void set_source(struct conn *c, const union endpoint_address *source)
 {
     const void *bytes = source->any.sa_family == AF_INET6 ? (const void *)&source->v6.sin6_addr : &source->v4.sin_addr;
-    c->source = *source;
-    if (!inet_ntop(source->any.sa_family, bytes, c->peer, CONN_PEER_SIZE))
-        memcpy(c->peer, "unknown", sizeof "unknown");
-    if (strncmp(c->peer, "::ffff:", 7) == 0 && strchr(c->peer, '.')) /* an IPv4 client of a dual-stack listener */
-        memmove(c->peer, c->peer + 7, strlen(c->peer + 7) + 1);
-    c->peer_len = (uint8_t)strlen(c->peer);
+    c->side.source = *source;
+    if (!inet_ntop(source->any.sa_family, bytes, c->side.peer, CLIENT_PEER_SIZE))
+        memcpy(c->side.peer, "unknown", sizeof "unknown");
+    if (strncmp(c->side.peer, "::ffff:", 7) == 0 &&
+        strchr(c->side.peer, '.')) /* an IPv4 client of a dual-stack listener */
+        memmove(c->side.peer, c->side.peer + 7, strlen(c->side.peer + 7) + 1);
+    c->side.peer_len = (uint8_t)strlen(c->side.peer);
 }
 
 static bool is_trusted(const struct worker *w, const union endpoint_address *source)
@@ -34,7 +35,7 @@ static bool is_trusted(const struct worker *w, const union endpoint_address *sou
 static void refuse(struct conn *c, enum conn_close_reason reason)
 {
     if (c->state == CONN_IN_EXCHANGE)
-        exchange_end_connection(c->exchange);
+        exchange_end_connection(c->side.exchange);
     else if (c->state != CONN_REPLYING && c->state != CONN_LINGERING)
         conn_close(c, reason);
 }
@@ -51,7 +52,7 @@ static enum client_admission enter_client_table(struct conn *c, const struct net
 {
     struct worker *w = c->worker;
     struct client_limits limits = w->clients->limits;
-    if (c->is_trusted)
+    if (c->side.is_trusted)
         limits.share = 0;
     return client_table_enter(w->clients->table, address, &limits, worker_now_ms(w), entry);
 }
@@ -62,7 +63,7 @@ static bool take_place(struct conn *c, bool may_shed)
     struct worker *w = c->worker;
     struct network_address address;
     struct client_entry *entry;
-    if (!network_address_of(&c->source.any, &address))
+    if (!network_address_of(&c->side.source.any, &address))
         return true;
     enum client_admission admission = enter_client_table(c, &address, &entry);
     if (admission == CLIENT_OVER_SHARE && may_shed && shedding_make_place_of_client(w, entry))
@@ -93,12 +94,12 @@ void conn_leave_client_table(struct conn *c)
 bool conn_admit(struct conn *c, const union endpoint_address *source)
 {
     set_source(c, source);
-    c->is_trusted = is_trusted(c->worker, source);
+    c->side.is_trusted = is_trusted(c->worker, source);
     if (c->state != CONN_READING_PROXY_HEADER)
         return take_place(c, true);
-    if (!c->is_trusted)
+    if (!c->side.is_trusted)
         refuse_proxy_header(c);
-    return c->is_trusted;
+    return c->side.is_trusted;
 }
 
 /* Without memory for it, tasks hear of this end of the connection instead. */
@@ -106,14 +107,14 @@ static void note_proxied(struct conn *c, const union endpoint_address *destinati
 {
     c->proxied = malloc(sizeof *c->proxied);
     if (c->proxied)
-        *c->proxied = (struct conn_proxied){ .sender = c->source, .destination = *destination };
+        *c->proxied = (struct conn_proxied){ .sender = c->side.source, .destination = *destination };
 }
 
 bool conn_take_proxy_header(struct conn *c)
 {
     struct proxy_protocol_header header;
     size_t consumed = 0;
-    switch (proxy_protocol_parse(buffer_at(c->channel.in), buffer_len(c->channel.in), &header, &consumed)) {
+    switch (proxy_protocol_parse(buffer_at(c->side.channel.in), buffer_len(c->side.channel.in), &header, &consumed)) {
     case PROXY_PROTOCOL_MORE:
         return false;
     case PROXY_PROTOCOL_BAD:
@@ -122,12 +123,12 @@ bool conn_take_proxy_header(struct conn *c)
     default:
         break;
     }
-    channel_consume(&c->channel, &c->worker->buffers, consumed);
+    channel_consume(&c->side.channel, &c->worker->buffers, consumed);
     if (header.has_addresses) {
         /* What is trusted to say who connects need not have looked at what its client says in fields. */
         note_proxied(c, &header.destination);
         set_source(c, &header.source);
-        c->is_trusted = is_trusted(c->worker, &header.source);
+        c->side.is_trusted = is_trusted(c->worker, &header.source);
     }
     return take_place(c, true);
 }
@@ -135,8 +136,8 @@ bool conn_take_proxy_header(struct conn *c)
 static void readmit(struct conn *c)
 {
     struct worker *w = c->worker;
-    const union endpoint_address *sender = c->proxied ? &c->proxied->sender : &c->source;
-    c->is_trusted = is_trusted(w, &c->source);
+    const union endpoint_address *sender = c->proxied ? &c->proxied->sender : &c->side.source;
+    c->side.is_trusted = is_trusted(w, &c->side.source);
     if (worker_snapshot(w)->settings.listeners[c->listener->index].proxy_protocol && !is_trusted(w, sender))
         refuse_proxy_header(c);
     else if (c->state != CONN_READING_PROXY_HEADER)

@@ -57,12 +57,12 @@ static void set_request(const struct h1_request *request, struct access_record *
 void conn_log_refusal(struct conn *c, enum conn_refusal refusal, int status)
 {
     struct worker *w = c->worker;
-    const union endpoint_address *source = &c->source;
+    const union endpoint_address *source = &c->side.source;
     if (!access_log_is_on(&w->access_log))
         return;
     struct access_record record = {
         .started_at_us = w->now_us,
-        .client = c->peer,
+        .client = c->side.peer,
         .client_port = ntohs(source->any.sa_family == AF_INET6 ? source->v6.sin6_port : source->v4.sin_port),
         .end = rows[refusal].end,
         .termination = rows[refusal].termination,
@@ -70,8 +70,8 @@ void conn_log_refusal(struct conn *c, enum conn_refusal refusal, int status)
     };
     if (refusal == CONN_REFUSAL_DESYNC || refusal == CONN_REFUSAL_MISDIRECTED)
         set_request(&w->request, &record);
-    else if (c->channel.in)
-        guess_request((struct slice){ buffer_at(c->channel.in), buffer_len(c->channel.in) }, &record);
+    else if (c->side.channel.in)
+        guess_request((struct slice){ buffer_at(c->side.channel.in), buffer_len(c->side.channel.in) }, &record);
     if (refusal == CONN_REFUSAL_MALFORMED) {
         record.desync = h1_desync_to_str(H1_SEVERE);
         record.desync_reason = h1_desync_reason_to_str(H1_DESYNC_MALFORMED);

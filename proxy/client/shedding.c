@@ -22,7 +22,7 @@ static struct conn *conn_of(struct deadline *d)
 
 static bool waits_for_request(const struct conn *c)
 {
-    return c->state == CONN_IDLE && !c->channel.out;
+    return c->state == CONN_IDLE && !c->side.channel.out;
 }
 
 static bool has_waited(const struct worker *w, const struct conn *c, int64_t least_ms)

@@ -2,7 +2,6 @@
 
 #include "base/check.h"
 #include "proxy/exchange/burn.h"
-#include "proxy/client/conn.h"
 #include "proxy/worker/worker.h"
 
 #include <stddef.h>
@@ -93,6 +92,11 @@ static struct snapshot_rows rows_of(const struct exchange *x)
     return (struct snapshot_rows){ .endpoint = x->endpoint, .service_slot = x->service_slot };
 }
 
+bool exchange_pins(const struct exchange *x, const struct snapshot_hold *hold)
+{
+    return x->hold == hold;
+}
+
 void exchange_leave_snapshot(struct exchange *x)
 {
     struct snapshot_hold *hold = x->hold;
@@ -118,10 +122,11 @@ void exchange_repin(struct exchange *x)
     x->endpoint = NULL;
 }
 
-/* The one way out: counts, logs, lets go of everything. The connection has been detached or is being closed. */
-static void dispose(struct exchange *x)
+/* The one way out: counts, logs, lets go of everything. What the client hears of it comes behind. */
+static struct client_side *dispose(struct exchange *x)
 {
     struct worker *w = x->worker;
+    struct client_side *client = x->client;
     count(x);
     if (access_log_is_on(&w->access_log))
         exchange_log(x);
@@ -134,36 +139,90 @@ static void dispose(struct exchange *x)
     w->exchange_count--;
     exchange_end_retry(x);
     let_go_of_snapshot(x);
+    client->exchange = NULL;
+    x->client = NULL;
     graveyard_bury(&w->exchange_yard, x);
+    return client;
 }
 
-void exchange_finish(struct exchange *x)
+static void finish(struct exchange *x)
 {
-    struct conn *c = x->conn;
     bool keep_alive = x->keep_alive && x->request_body.is_complete && !worker_is_leaving(x->worker);
     worker_read_clock(x->worker);
     exchange_end_response(x);
-    dispose(x);
-    conn_finish_exchange(c, keep_alive);
+    struct client_side *client = dispose(x);
+    client->ops->finish(client, keep_alive);
 }
 
-void exchange_fail(struct exchange *x, enum exchange_end end, int status)
+/* Its client gets no whole answer. */
+static struct client_side *break_off(struct exchange *x, enum exchange_end end)
 {
-    struct conn *c = x->conn;
-    x->end = end;
+    x->end = end == EXCHANGE_END_COMPLETE ? EXCHANGE_END_CLIENT_GONE : end;
+    STATS_ADD(x->worker->stats->client_aborts, end == EXCHANGE_END_COMPLETE);
+    if (x->response_state == RESPONSE_AWAITED)
+        x->status = 0;
     x->waited_for_client = exchange_waits_for_client(x);
     exchange_release_upstream(x, false);
-    if (x->has_sent_response || c->channel.out) {   /* also when an interim response is only half sent */
-        conn_close(c, CONN_CLOSE_ABORTED_RESPONSE); /* aborts this exchange */
+    x->response_body.relayed_bytes = exchange_sent_bytes(x);
+    return dispose(x);
+}
+
+static void leave(struct exchange *x, enum exchange_end end, enum client_departure how)
+{
+    bool leaves_end_open = exchange_leaves_end_open(x);
+    struct client_side *client = break_off(x, end);
+    client->ops->leave(client, how, leaves_end_open);
+}
+
+static void fail(struct exchange *x, enum exchange_end end, int status)
+{
+    if (x->response_state != RESPONSE_AWAITED || x->client->channel.out) { /* also of an interim response */
+        leave(x, end, CLIENT_BROKEN_OFF);
         return;
     }
     /* Own answers do not say keep-alive, which a 1.0 client would need. */
     bool keep_alive = x->client_keep_alive && !x->closes_both && x->request_body.is_complete && !x->client_is_1_0;
     bool is_head = x->method == HTTP_METHOD_HEAD;
+    x->end = end;
     x->status = status;
-    dispose(x);
-    c->exchange = NULL;
-    conn_reply(c, status, keep_alive, is_head);
+    x->waited_for_client = exchange_waits_for_client(x);
+    exchange_release_upstream(x, false);
+    struct client_side *client = dispose(x);
+    client->ops->reply(client, status, keep_alive, is_head);
+}
+
+void exchange_conclude(struct exchange *x, enum step step)
+{
+    while (step == STEP_RETRY)
+        step = exchange_try_again(x);
+    switch (step) {
+    case STEP_DONE:
+        finish(x);
+        break;
+    case STEP_FAIL:
+        fail(x, x->outcome.end, x->outcome.status);
+        break;
+    case STEP_GONE:
+        leave(x, x->outcome.end, x->outcome.departure);
+        break;
+    default:
+        break;
+    }
+}
+
+void exchange_abort(struct exchange *x, enum exchange_end end)
+{
+    break_off(x, end);
+}
+
+bool exchange_is_tunnel(const struct exchange *x)
+{
+    return x->response_state == RESPONSE_TUNNELLING;
+}
+
+bool exchange_is_splicing_request(const struct exchange *x)
+{
+    return x->request_body.pipe != NULL;
 }
 
 bool exchange_leaves_end_open(const struct exchange *x)
@@ -175,22 +234,8 @@ bool exchange_leaves_end_open(const struct exchange *x)
 
 uint64_t exchange_sent_bytes(const struct exchange *x)
 {
-    uint64_t unsent = buffer_len(x->conn->channel.out), relayed = x->response_body.relayed_bytes;
+    uint64_t unsent = buffer_len(x->client->channel.out), relayed = x->response_body.relayed_bytes;
     return relayed - (unsent < relayed ? unsent : relayed);
-}
-
-void exchange_abort(struct exchange *x)
-{
-    if (x->end == EXCHANGE_END_COMPLETE) {
-        x->end = EXCHANGE_END_CLIENT_GONE;
-        STATS_ADD(x->worker->stats->client_aborts, 1);
-    }
-    if (!x->has_sent_response)
-        x->status = 0;
-    x->waited_for_client = exchange_waits_for_client(x);
-    exchange_release_upstream(x, false);
-    x->response_body.relayed_bytes = exchange_sent_bytes(x);
-    dispose(x);
 }
 
 void exchange_end_connection(struct exchange *x)
@@ -214,48 +259,38 @@ static void note_request(struct exchange *x, const struct h1_request *request)
               request->head.body == HTTP_BODY_CHUNKED, true);
 }
 
-static struct exchange *exchange_new(struct conn *c)
+static struct exchange *exchange_new(struct worker *w, struct client_side *client)
 {
-    struct worker *w = c->worker;
     struct exchange *x = slab_take(&w->exchange_yard.slab);
     if (!x)
         return NULL;
     x->worker = w;
-    x->conn = c;
+    x->client = client;
     x->hold = worker_pin(w);
     x->service_slot = UINT32_MAX;
     x->started_at_us = w->now_us;
-    c->exchange = x;
+    client->exchange = x;
     w->exchange_count++;
     return x;
 }
 
-/* What is answered here whatever the route. 0: go on. */
-static int refusal(struct exchange *x, const struct h1_request *request)
+/* What is answered here whatever the route. MORE: go on. */
+static enum step refuse(struct exchange *x, const struct h1_request *request, bool is_over_rate)
 {
-    struct worker *w = x->worker;
     enum forward_hops hops = forward_max_forwards(&request->head);
-    if (w->limits_requests && !conn_take_request(x->conn)) {
-        STATS_ADD(w->stats->requests_rate_limited, 1);
-        x->end = EXCHANGE_END_RATE_LIMITED;
-        return 429;
+    if (is_over_rate) {
+        STATS_ADD(x->worker->stats->requests_rate_limited, 1);
+        return exchange_step_fail(x, EXCHANGE_END_RATE_LIMITED, 429);
     }
-    if (x->method == HTTP_METHOD_TRACE) { /* would show a client what was added for the endpoint (RFC 9110 9.3.8) */
-        x->end = EXCHANGE_END_REFUSED_METHOD;
-        return 405;
-    }
-    if (request->head.has_unknown_expectation) {
-        x->end = EXCHANGE_END_REFUSED_EXPECTATION;
-        return 417;
-    }
-    if (forward_request_is_loop(&request->head, w->via)) {
-        x->end = EXCHANGE_END_LOOP;
-        return 508;
-    }
-    if (hops == FORWARD_HOPS_GOES_ON)
-        return 0;
-    x->end = EXCHANGE_END_FORWARDS_SPENT;
-    return hops == FORWARD_HOPS_ENDS_HERE ? 200 : 400;
+    if (x->method == HTTP_METHOD_TRACE) /* would show a client what was added for the endpoint (RFC 9110 9.3.8) */
+        return exchange_step_fail(x, EXCHANGE_END_REFUSED_METHOD, 405);
+    if (request->head.has_unknown_expectation)
+        return exchange_step_fail(x, EXCHANGE_END_REFUSED_EXPECTATION, 417);
+    if (forward_request_is_loop(&request->head, x->worker->via))
+        return exchange_step_fail(x, EXCHANGE_END_LOOP, 508);
+    if (hops != FORWARD_HOPS_GOES_ON)
+        return exchange_step_fail(x, EXCHANGE_END_FORWARDS_SPENT, hops == FORWARD_HOPS_ENDS_HERE ? 200 : 400);
+    return STEP_MORE;
 }
 
 /* The path could be one of another service to who takes its encoded slashes for slashes: whichever of the two was meant to
@@ -267,55 +302,54 @@ static bool is_path_ambiguous(const struct route_table *table, const struct h1_r
 }
 
 /* The head is in its buffer, and no longer needed where it came in. */
-static void route(struct exchange *x, uint32_t slot)
+static enum step route(struct exchange *x, uint32_t slot)
 {
     struct worker *w = x->worker;
     int64_t request_ms = x->hold->snapshot->settings.request_ms;
     if (slot == UINT32_MAX) {
         STATS_ADD(w->stats->requests_unrouted, 1);
-        exchange_fail(x, EXCHANGE_END_NO_ROUTE, 404);
-        return;
+        return exchange_step_fail(x, EXCHANGE_END_NO_ROUTE, 404);
     }
     x->service_slot = slot;
     STATS_ADD(w->services[slot].in_flight, 1);
     if (request_ms > 0)
         deadline_start(&w->deadlines, &x->request_deadline, DEADLINE_REQUEST, worker_now_ms(w));
-    exchange_try(x);
+    return exchange_try(x);
 }
 
-void exchange_start(struct conn *c)
+/* A request that is refused is taken in like any other, for the log and for what follows it on its connection. */
+static enum step begin(struct exchange *x, const struct h1_request *request, bool is_over_rate)
 {
-    struct worker *w = c->worker;
+    struct worker *w = x->worker;
+    struct channel *client = &x->client->channel;
+    enum step refused = refuse(x, request, is_over_rate);
+    const struct route_table *routes = x->hold->snapshot->routes->table;
+    uint32_t slot = route_table_match(routes, request->head.host, request->head.path);
+    const struct snapshot_service *service = slot == UINT32_MAX ? NULL : x->hold->snapshot->services[slot];
+    if (refused == STEP_MORE && is_path_ambiguous(routes, request, slot))
+        refused = exchange_step_fail(x, EXCHANGE_END_AMBIGUOUS_PATH, 400);
+    bool has_head = exchange_build_head(x, request, buffer_at(client->in), service);
+    channel_consume(client, &w->buffers, request->head_bytes);
+    x->awaits_continue = x->awaits_continue && !client->in; /* its body has begun behind the head */
+    if (!has_head)
+        return exchange_step_fail(x, EXCHANGE_END_NO_BUFFER, 503);
+    enum step gathered = exchange_gather_body(x);
+    if (gathered != STEP_MORE)
+        return gathered;
+    return refused == STEP_MORE ? route(x, slot) : refused;
+}
+
+void exchange_start(struct worker *w, struct client_side *client, bool is_over_rate)
+{
     const struct h1_request *request = &w->request;
-    struct exchange *x = exchange_new(c);
+    struct exchange *x = exchange_new(w, client);
     if (!x) {
-        conn_reply(c, 503, false, request->head.method == HTTP_METHOD_HEAD);
+        client->ops->reply(client, 503, false, request->head.method == HTTP_METHOD_HEAD);
         return;
     }
     note_request(x, request);
     burn_for_a_request();
-    int refused = refusal(x, request);
-    const struct route_table *routes = x->hold->snapshot->routes->table;
-    uint32_t slot = route_table_match(routes, request->head.host, request->head.path);
-    const struct snapshot_service *service = slot == UINT32_MAX ? NULL : x->hold->snapshot->services[slot];
-    if (!refused && is_path_ambiguous(routes, request, slot)) {
-        x->end = EXCHANGE_END_AMBIGUOUS_PATH;
-        refused = 400;
-    }
-    bool has_head = exchange_build_head(x, request, buffer_at(c->channel.in), service);
-    channel_consume(&c->channel, &w->buffers, request->head_bytes);
-    x->awaits_continue = x->awaits_continue && !c->channel.in; /* its body has begun behind the head */
-    if (!has_head) {
-        exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
-        return;
-    }
-    exchange_gather_body(x);
-    if (c->exchange != x)
-        return;
-    if (refused)
-        exchange_fail(x, x->end, refused);
-    else
-        route(x, slot);
+    exchange_settle(x, begin(x, request, is_over_rate));
 }
 
 /* Behind a complete request it may mean that the client only reads from now on (RFC 9112 9.6), or that it has gone: nobody
@@ -327,7 +361,7 @@ void exchange_on_client_eof(struct exchange *x)
         x->response_state == RESPONSE_ENDED || (x->response_state == RESPONSE_RELAYING && x->response_body.is_complete);
     bool may_read = x->request_body.is_complete && worker_snapshot(x->worker)->settings.answers_half_closed;
     if (x->response_state == RESPONSE_TUNNELLING)
-        exchange_tunnel_on_client_eof(x);
+        exchange_settle(x, exchange_pump_to_upstream(x));
     else if (!is_answered && !may_read)
-        conn_close(x->conn, CONN_CLOSE_BY_CLIENT);
+        exchange_settle(x, exchange_step_gone(x, EXCHANGE_END_COMPLETE, CLIENT_LEFT));
 }

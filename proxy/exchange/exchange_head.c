@@ -1,27 +1,20 @@
 #include "proxy/exchange/exchange_parts.h"
 
 #include "base/check.h"
-#include "proxy/client/conn.h"
-#include "proxy/client/listener.h"
-#include "proxy/client/proxy_protocol.h"
+#include "proxy/message/proxy_protocol.h"
 #include "proxy/worker/worker.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
 
 /* In front of everything else, when the service's tasks want to be told whom a connection is for. */
 static void put_proxy_header(struct exchange *x, const struct snapshot_service *service)
 {
-    const union endpoint_address *destination = x->conn->proxied ? &x->conn->proxied->destination : NULL;
-    union endpoint_address here;
-    socklen_t len = sizeof here;
+    union endpoint_address to;
     if (!service || service->proxy_protocol == PROXY_PROTOCOL_OFF)
         return;
-    if (!destination && getsockname(x->conn->channel.fd, &here.any, &len) == 0)
-        destination = &here;
-    x->head->end = (uint32_t)proxy_protocol_write(service->proxy_protocol, &x->conn->source.any,
-                                                  destination ? &destination->any : NULL, x->head->data);
+    bool is_known = x->client->ops->destination(x->client, &to);
+    x->head->end = (uint32_t)proxy_protocol_write(service->proxy_protocol, &x->client->source.any,
+                                                  is_known ? &to.any : NULL, x->head->data);
 }
 
 /* Room for a body that will be kept whole, so that it can be sent again. */
@@ -52,23 +45,13 @@ void exchange_name_endpoint(struct exchange *x)
     memcpy(field + FORWARD_HOST_ROOM - len, address, len);
 }
 
-/* Of what the client connected to, from its PROXY header or else the listener. text: room for it where it is needed. */
-static struct slice port_of(const struct conn *c, char text[6])
-{
-    if (!c->proxied)
-        return (struct slice){ c->listener->port, c->listener->port_len };
-    const union endpoint_address *to = &c->proxied->destination;
-    snprintf(text, 6, "%u", (unsigned)ntohs(to->any.sa_family == AF_INET6 ? to->v6.sin6_port : to->v4.sin_port));
-    return slice_of(text);
-}
-
 static struct forwarded_client describe_client(const struct exchange *x, const struct h1_request *request, char port[6])
 {
     const struct proxy_settings *settings = &x->hold->snapshot->settings;
-    return (struct forwarded_client){ .peer = { x->conn->peer, x->conn->peer_len },
-                                      .port = port_of(x->conn, port),
+    return (struct forwarded_client){ .peer = { x->client->peer, x->client->peer_len },
+                                      .port = x->client->ops->port(x->client, port),
                                       .is_https = request->head.scheme == HTTP_SCHEME_HTTPS, /* then it is trusted */
-                                      .is_trusted = x->conn->is_trusted,
+                                      .is_trusted = x->client->is_trusted,
                                       .mode = settings->forwarded_for,
                                       .sends_forwarded = settings->sends_forwarded };
 }

@@ -1,6 +1,5 @@
 #include "proxy/exchange/exchange_parts.h"
 
-#include "proxy/client/conn.h"
 #include "proxy/log/termination.h"
 #include "proxy/worker/worker.h"
 
@@ -56,10 +55,10 @@ void exchange_log(struct exchange *x)
 {
     struct access_log *log = &x->worker->access_log;
     bool has_service = x->service_slot != UINT32_MAX;
-    const union endpoint_address *source = &x->conn->source;
+    const union endpoint_address *source = &x->client->source;
     struct termination termination = termination_of(x->end, phase_of(x));
     struct access_record record = {
-        .client = x->conn->peer,
+        .client = x->client->peer,
         .client_port = ntohs(source->any.sa_family == AF_INET6 ? source->v6.sin6_port : source->v4.sin_port),
         .protocol = x->client_is_1_0 ? "1.0" : "1.1",
         .service = has_service ? stats_service_name(x->worker->region, x->service_slot) : NULL,

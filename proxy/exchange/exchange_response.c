@@ -2,32 +2,31 @@
 
 #include "base/check.h"
 #include "proxy/message/body_splice.h"
-#include "proxy/client/conn.h"
 #include "proxy/worker/worker.h"
 
 #define INTERIM_RESPONSES_MAX 16
 #define RECEIVE_BYTES BUFFER_BODY_BYTES /* what comes with a head is taken in the same call */
 #define RECEIVES_PER_TURN 8
 
-static void malformed(struct exchange *x)
+static enum step malformed(struct exchange *x)
 {
     STATS_ADD(x->worker->stats->responses_malformed, 1);
     exchange_blame_endpoint(x);
-    exchange_fail(x, EXCHANGE_END_UPSTREAM_MALFORMED, 502);
+    return exchange_step_fail(x, EXCHANGE_END_UPSTREAM_MALFORMED, 502);
 }
 
-static void malformed_head(struct exchange *x, enum h1_error cause, size_t at)
+static enum step malformed_head(struct exchange *x, enum h1_error cause, size_t at)
 {
     struct buffer *in = x->upstream->channel.in;
     fault_in_head(&x->worker->fault, "response-head", cause, (struct slice){ buffer_at(in), buffer_len(in) }, at);
-    malformed(x);
+    return malformed(x);
 }
 
-static void malformed_body(struct exchange *x)
+static enum step malformed_body(struct exchange *x)
 {
     fault_in_body(&x->worker->fault, "response-body", body_fault(&x->response_body),
                   x->response_body.chunks.taken_bytes);
-    malformed(x);
+    return malformed(x);
 }
 
 /* A response that is not self-delimiting for this client ends with the connection. An early one does too: the rest of
@@ -68,41 +67,39 @@ static enum forward_framing framing_of(const struct body *body)
 }
 
 /* Nothing of it has gone out: the client can still get a clean answer. */
-static void refuse_response(struct exchange *x, enum body_result why)
+static enum step refuse_response(struct exchange *x, enum body_result why)
 {
-    struct channel *client = &x->conn->channel;
+    struct channel *client = &x->client->channel;
     buffer_give_back(&x->worker->buffers, client->out);
     client->out = NULL;
-    if (why == BODY_MALFORMED)
-        malformed_body(x);
-    else
-        exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
+    return why == BODY_MALFORMED ? malformed_body(x) : exchange_step_fail(x, EXCHANGE_END_NO_BUFFER, 503);
+}
+
+/* Into the client's `out`, and off the endpoint's `in`. False: no buffer. */
+static bool pass_head(struct exchange *x, const struct h1_response *response, const struct forward_response *with,
+                      size_t body_bytes)
+{
+    struct channel *upstream = &x->upstream->channel;
+    if (!x->client->ops->head(x->client, response, buffer_at(upstream->in), with, body_bytes))
+        return false;
+    channel_consume(upstream, &x->worker->buffers, response->head_bytes);
+    return true;
 }
 
 /* Head and what came of the body with it leave in one send. */
-static void start_response(struct exchange *x, const struct h1_response *response)
+static enum step start_response(struct exchange *x, const struct h1_response *response)
 {
-    struct channel *upstream = &x->upstream->channel, *client = &x->conn->channel;
-    struct buffer_pool *pool = &x->worker->buffers;
-    size_t wanted = response->head_bytes + FORWARD_HEAD_EXTRA_BYTES, with_body = wanted + buffer_len(upstream->in);
+    struct channel *upstream = &x->upstream->channel;
     note_response(x, response);
-    client->out = buffer_take(pool, with_body < BUFFER_MEDIUM_BYTES ? with_body : wanted);
-    if (!client->out) {
-        exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
-        return;
-    }
     struct forward_response with = { framing_of(&x->response_body), connection_field(x),
                                      http_date_line(&x->worker->date) };
-    client->out->end =
-        (uint32_t)forward_response_head(response, buffer_at(upstream->in), &with, client->out->data, client->out->size);
-    channel_consume(upstream, pool, response->head_bytes);
-    enum body_result begun = body_append(&x->response_body, upstream, client->out, pool);
-    if (begun == BODY_MALFORMED || begun == BODY_NO_BUFFER) {
-        refuse_response(x, begun);
-        return;
-    }
-    x->has_sent_response = true;
+    if (!pass_head(x, response, &with, buffer_len(upstream->in)))
+        return exchange_step_fail(x, EXCHANGE_END_NO_BUFFER, 503);
+    enum body_result begun = body_append(&x->response_body, upstream, x->client->channel.out, &x->worker->buffers);
+    if (begun == BODY_MALFORMED || begun == BODY_NO_BUFFER)
+        return refuse_response(x, begun);
     x->response_state = RESPONSE_RELAYING;
+    return STEP_MORE;
 }
 
 /* Only to the protocol that was asked for: anything else would let an endpoint turn a connection into a tunnel that the
@@ -114,110 +111,87 @@ static bool is_switch_agreed(const struct exchange *x, const struct h1_response 
            slice_equals_ignoring_case(response->head.upgrade_protocol, asked);
 }
 
-static void switch_protocol(struct exchange *x, const struct h1_response *response)
+static enum step switch_protocol(struct exchange *x, const struct h1_response *response)
 {
     struct worker *w = x->worker;
-    struct channel *upstream = &x->upstream->channel, *client = &x->conn->channel;
-    if (!is_switch_agreed(x, response)) {
-        malformed_head(x, H1_ERR_SWITCH_UNASKED, 0);
-        return;
-    }
-    client->out = buffer_take(&w->buffers, response->head_bytes + FORWARD_HEAD_EXTRA_BYTES);
-    if (!client->out) {
-        exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
-        return;
-    }
     struct forward_response with = { .connection = FORWARD_CONNECTION_UPGRADE };
-    client->out->end =
-        (uint32_t)forward_response_head(response, buffer_at(upstream->in), &with, client->out->data, client->out->size);
-    channel_consume(upstream, &w->buffers, response->head_bytes);
+    if (!is_switch_agreed(x, response))
+        return malformed_head(x, H1_ERR_SWITCH_UNASKED, 0);
+    if (!pass_head(x, response, &with, 0))
+        return exchange_step_fail(x, EXCHANGE_END_NO_BUFFER, 503);
     x->status = 101;
     x->response_at_us = w->now_us;
     deadline_stop(&w->deadlines, &x->request_deadline);
     exchange_count_latency(x);
     exchange_end_retry(x);
-    exchange_start_tunnel(x);
+    enum step step = exchange_start_tunnel(x);
+    return step == STEP_MORE ? STEP_BLOCKED : step;
 }
 
-/* 1xx: passed on to who can understand it, never counted as the answer (RFC 9110 15.2). False: the exchange is over. */
-static bool relay_interim(struct exchange *x, const struct h1_response *response)
+/* 1xx: passed on to who can understand it, never counted as the answer (RFC 9110 15.2). */
+static enum step relay_interim(struct exchange *x, const struct h1_response *response)
 {
-    struct channel *upstream = &x->upstream->channel, *client = &x->conn->channel;
+    struct channel *client = &x->client->channel;
     struct buffer_pool *pool = &x->worker->buffers;
-    if (++x->interim_count > INTERIM_RESPONSES_MAX) {
-        malformed_head(x, H1_ERR_INTERIM_TOO_MANY, 0);
-        return false;
-    }
-    if (!x->client_is_1_0) {
-        client->out = buffer_take(pool, response->head_bytes + FORWARD_HEAD_EXTRA_BYTES);
-        if (!client->out) {
-            exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
-            return false;
-        }
-        struct forward_response with = { .connection = FORWARD_CONNECTION_NONE };
-        client->out->end = (uint32_t)forward_response_head(response, buffer_at(upstream->in), &with, client->out->data,
-                                                           client->out->size);
-    }
-    channel_consume(upstream, pool, response->head_bytes);
+    struct forward_response with = { .connection = FORWARD_CONNECTION_NONE };
+    if (++x->interim_count > INTERIM_RESPONSES_MAX)
+        return malformed_head(x, H1_ERR_INTERIM_TOO_MANY, 0);
+    if (x->client_is_1_0)
+        channel_consume(&x->upstream->channel, pool, response->head_bytes);
+    else if (!pass_head(x, response, &with, 0))
+        return exchange_step_fail(x, EXCHANGE_END_NO_BUFFER, 503);
     x->resume_at = 0;
-    if (channel_flush(client, pool) == CHANNEL_BROKEN) {
-        conn_close(x->conn, CONN_CLOSE_BROKEN);
-        return false;
-    }
+    if (channel_flush(client, pool) == CHANNEL_BROKEN)
+        return exchange_step_gone(x, EXCHANGE_END_COMPLETE, CLIENT_BROKEN);
     if (response->head.status == 100 && x->awaits_continue) {
         x->awaits_continue = false; /* now it is the client's turn */
         exchange_await(x);
     }
-    return true;
+    return STEP_MORE;
 }
 
-/* True when a final head has been taken in and the body may follow. */
-static bool read_heads(struct exchange *x)
+/* MORE: a final head has been taken in and the body may follow. */
+static enum step read_heads(struct exchange *x)
 {
     struct worker *w = x->worker;
     struct channel *upstream = &x->upstream->channel;
-    while (x->response_state == RESPONSE_AWAITED && upstream->in && !x->conn->channel.out) {
+    enum step step = STEP_MORE;
+    while (step == STEP_MORE && x->response_state == RESPONSE_AWAITED) {
         enum h1_error cause = H1_OK;
         struct h1_limits limits = w->head_limits;
         limits.is_lenient = x->reads_leniently;
+        if (!upstream->in || x->client->channel.out)
+            return STEP_BLOCKED;
         enum h1_result result = h1_parse_response(buffer_at(upstream->in), buffer_len(upstream->in), &limits,
                                                   &x->resume_at, x->method, &w->response, &cause);
         if (result == H1_MORE)
-            return false;
-        if (result == H1_BAD) {
-            malformed_head(x, cause, w->response.head_bytes);
-            return false;
-        }
-        if (w->response.head.status >= 200) {
-            start_response(x, &w->response);
-            return x->upstream && x->response_state == RESPONSE_RELAYING;
-        }
-        if (w->response.head.status == 101) {
-            switch_protocol(x, &w->response);
-            return false;
-        }
-        if (!relay_interim(x, &w->response))
-            return false;
+            return STEP_BLOCKED;
+        if (result == H1_BAD)
+            return malformed_head(x, cause, w->response.head_bytes);
+        if (w->response.head.status >= 200)
+            step = start_response(x, &w->response);
+        else if (w->response.head.status == 101)
+            step = switch_protocol(x, &w->response);
+        else
+            step = relay_interim(x, &w->response);
     }
-    return x->response_state == RESPONSE_RELAYING;
+    return step;
 }
 
 /* It has closed or broken before the response was complete. */
-static void upstream_failed(struct exchange *x)
+static enum step upstream_failed(struct exchange *x)
 {
-    struct worker *w = x->worker;
-    STATS_ADD(w->stats->upstream_failures, 1);
+    STATS_ADD(x->worker->stats->upstream_failures, 1);
     exchange_blame_endpoint(x);
     if (x->response_state == RESPONSE_AWAITED && !x->upstream->had_bytes)
-        exchange_try_failed(x, EXCHANGE_END_UPSTREAM_BROKEN, 502, x->head_sent == 0);
-    else
-        exchange_fail(x, EXCHANGE_END_UPSTREAM_BROKEN, 502);
+        return exchange_step_retry(x, EXCHANGE_END_UPSTREAM_BROKEN, 502, x->head_sent == 0);
+    return exchange_step_fail(x, EXCHANGE_END_UPSTREAM_BROKEN, 502);
 }
 
 static enum body_result relay_body(struct exchange *x)
 {
     struct channel *upstream = x->upstream ? &x->upstream->channel : NULL;
-    return body_move(&x->response_body, upstream, &x->conn->channel, &x->worker->buffers);
+    return body_move(&x->response_body, upstream, &x->client->channel, &x->worker->buffers);
 }
 
 /* The client takes no more now. What is left of a short rest comes in nevertheless: the endpoint is not to wait for a slow
@@ -225,77 +199,68 @@ static enum body_result relay_body(struct exchange *x)
 static enum body_result hold_rest(struct exchange *x)
 {
     struct channel *upstream = &x->upstream->channel;
-    enum body_result result = body_hold_rest(&x->response_body, upstream, &x->conn->channel, &x->worker->buffers);
+    enum body_result result = body_hold_rest(&x->response_body, upstream, &x->client->channel, &x->worker->buffers);
     channel_set_reading(upstream, result == BODY_MORE);
     if (result == BODY_COMPLETE && x->request_state != REQUEST_SENDING)
         exchange_end_response(x);
     return result == BODY_COMPLETE || result == BODY_MORE ? BODY_BLOCKED : result;
 }
 
-static void on_body_result(struct exchange *x, enum body_result result)
+static enum step take_body_result(struct exchange *x, enum body_result result)
 {
     if (result == BODY_BLOCKED && x->response_state == RESPONSE_RELAYING)
         result = hold_rest(x);
     switch (result) {
     case BODY_COMPLETE:
-        exchange_finish(x);
-        break;
+        return STEP_DONE;
     case BODY_MORE:
-        channel_set_writing(&x->conn->channel, false);
+        channel_set_writing(&x->client->channel, false);
         channel_set_reading(&x->upstream->channel, true);
         exchange_await(x);
-        break;
+        return STEP_MORE;
     case BODY_BLOCKED:
         exchange_await(x);
-        break;
+        return STEP_BLOCKED;
     case BODY_BROKEN:
-        conn_close(x->conn, CONN_CLOSE_BROKEN);
-        break;
+        return exchange_step_gone(x, EXCHANGE_END_COMPLETE, CLIENT_BROKEN);
     case BODY_MALFORMED:
-        malformed_body(x);
-        break;
+        return malformed_body(x);
     case BODY_NO_BUFFER:
-        exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
-        break;
-    case BODY_SENDER_ENDED:
-    case BODY_SENDER_BROKEN:
-        upstream_failed(x);
-        break;
+        return exchange_step_fail(x, EXCHANGE_END_NO_BUFFER, 503);
+    default:
+        return upstream_failed(x);
     }
 }
 
 /* While an interim response cannot go out, what follows it stays in the socket. */
 static void pause_behind_interim(struct exchange *x)
 {
-    bool is_blocked = x->conn->channel.out != NULL;
+    bool is_blocked = x->client->channel.out != NULL;
     if (!x->upstream || x->response_state != RESPONSE_AWAITED || x->upstream->channel.is_reading == !is_blocked)
         return;
     channel_set_reading(&x->upstream->channel, !is_blocked);
     exchange_await(x);
 }
 
-void exchange_relay_response(struct exchange *x)
+enum step exchange_relay_response(struct exchange *x)
 {
-    if (x->response_state == RESPONSE_ENDED || read_heads(x))
-        on_body_result(x, relay_body(x));
-    else
+    enum step step = x->response_state == RESPONSE_ENDED ? STEP_MORE : read_heads(x);
+    if (step == STEP_BLOCKED)
         pause_behind_interim(x);
+    return step == STEP_MORE ? take_body_result(x, relay_body(x)) : step;
 }
 
-static void on_upstream_end(struct exchange *x, bool is_clean)
+static enum step take_upstream_end(struct exchange *x, bool is_clean)
 {
     struct worker *w = x->worker;
-    if (x->response_state == RESPONSE_TUNNELLING && is_clean) {
-        exchange_tunnel_on_upstream_eof(x);
-        return;
-    }
+    if (x->response_state == RESPONSE_TUNNELLING && is_clean)
+        return exchange_tunnel_on_upstream_eof(x);
     if (x->response_state == RESPONSE_RELAYING && x->response_body.kind == HTTP_BODY_UNTIL_CLOSE && is_clean) {
         channel_set_reading(&x->upstream->channel, false);
         x->upstream_keep_alive = false;
-        on_body_result(x, body_end(&x->response_body, &x->conn->channel, &w->buffers));
-        return;
+        return take_body_result(x, body_end(&x->response_body, &x->client->channel, &w->buffers));
     }
-    upstream_failed(x);
+    return upstream_failed(x);
 }
 
 /* A whole answer to a request that may be one of many: it leaves when the turn ends. */
@@ -304,64 +269,65 @@ static bool can_wait(const struct exchange *x)
     return x->response_state == RESPONSE_RELAYING && x->response_body.is_complete;
 }
 
-static void on_upstream_bytes(struct exchange *x)
+static enum step take_upstream_bytes(struct exchange *x)
 {
     bool is_begin = x->response_state == RESPONSE_AWAITED;
     x->upstream->had_bytes = true;
     if (x->response_state == RESPONSE_TUNNELLING)
-        exchange_pump_to_client(x);
-    else if (!read_heads(x))
+        return exchange_pump_to_client(x);
+    enum step step = read_heads(x);
+    if (step == STEP_BLOCKED)
         pause_behind_interim(x);
-    else if (!is_begin || !can_wait(x) || !exchange_send_soon(x))
-        on_body_result(x, relay_body(x));
+    if (step != STEP_MORE)
+        return step;
+    if (is_begin && can_wait(x) && exchange_send_soon(x))
+        return STEP_BLOCKED;
+    return take_body_result(x, relay_body(x));
 }
 
 /* While the client takes no more, a small buffer is room enough for what may come in. */
 static size_t receive_bytes(const struct exchange *x)
 {
-    const struct buffer *out = x->conn->channel.out;
+    const struct buffer *out = x->client->channel.out;
     return out ? buffer_room(out) : RECEIVE_BYTES;
 }
 
 /* At the ceiling. What can wait does. */
-static void no_buffer(struct exchange *x)
+static enum step no_buffer(struct exchange *x)
 {
-    bool can_wait = x->response_state == RESPONSE_RELAYING && x->conn->channel.is_writing;
-    if (can_wait)
-        channel_set_reading(&x->upstream->channel, false);
-    else
-        exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503);
+    bool can_wait = x->response_state == RESPONSE_RELAYING && x->client->channel.is_writing;
+    if (!can_wait)
+        return exchange_step_fail(x, EXCHANGE_END_NO_BUFFER, 503);
+    channel_set_reading(&x->upstream->channel, false);
+    return STEP_BLOCKED;
 }
 
-/* False: there is nothing more to receive now, or nobody to receive it for. */
-static bool receive_once(struct exchange *x)
+/* MORE: there is more of a body to receive at once. */
+static enum step receive_once(struct exchange *x)
 {
     struct upstream *u = x->upstream;
     bool is_body = x->response_state == RESPONSE_RELAYING || x->response_state == RESPONSE_TUNNELLING;
-    if (x->response_state == RESPONSE_RELAYING && body_start_splice(&x->response_body, &u->channel, &x->conn->channel,
+    if (x->response_state == RESPONSE_RELAYING && body_start_splice(&x->response_body, &u->channel, &x->client->channel,
                                                                     &x->worker->buffers, x->worker->splice_bytes_min)) {
-        on_body_result(x, relay_body(x));
-        return false;
+        enum step step = take_body_result(x, relay_body(x));
+        return step == STEP_MORE ? STEP_BLOCKED : step;
     }
     switch (channel_receive(&u->channel, &x->worker->buffers, receive_bytes(x))) {
     case CHANNEL_OK:
-        if (x->head_sent == 0) { /* not an answer to this request, which has not been sent */
-            upstream_failed(x);
-            return false;
-        }
-        on_upstream_bytes(x);
-        return is_body && x->upstream == u && u->channel.has_more && u->channel.is_reading;
+        if (x->head_sent == 0) /* not an answer to this request, which has not been sent */
+            return upstream_failed(x);
+        enum step step = take_upstream_bytes(x);
+        bool is_over = step > STEP_MORE;
+        bool may_go_on = !is_over && is_body && x->upstream == u && u->channel.has_more && u->channel.is_reading;
+        return is_over ? step : may_go_on ? STEP_MORE : STEP_BLOCKED;
     case CHANNEL_EOF:
-        on_upstream_end(x, true);
-        return false;
+        return take_upstream_end(x, true);
     case CHANNEL_BROKEN:
-        on_upstream_end(x, false);
-        return false;
+        return take_upstream_end(x, false);
     case CHANNEL_NO_BUFFER:
-        no_buffer(x);
-        return false;
+        return no_buffer(x);
     default:
-        return false;
+        return STEP_BLOCKED;
     }
 }
 
@@ -369,15 +335,17 @@ static bool receive_once(struct exchange *x)
 void exchange_on_upstream_readable(void *taker)
 {
     struct exchange *x = taker;
-    for (int i = 0; i < RECEIVES_PER_TURN && receive_once(x); i++)
-        ;
+    enum step step = receive_once(x);
+    for (int i = 1; i < RECEIVES_PER_TURN && step == STEP_MORE; i++)
+        step = receive_once(x);
+    exchange_settle(x, step);
 }
 
 void exchange_on_client_writable(struct exchange *x)
 {
     bool has_begun = x->response_state != RESPONSE_AWAITED || (x->upstream && x->upstream->had_bytes);
     if (x->response_state == RESPONSE_TUNNELLING)
-        exchange_pump_to_client(x);
+        exchange_settle(x, exchange_pump_to_client(x));
     else if (has_begun)
-        exchange_relay_response(x);
+        exchange_settle(x, exchange_relay_response(x));
 }

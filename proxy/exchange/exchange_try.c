@@ -1,8 +1,6 @@
 #include "proxy/exchange/exchange_parts.h"
 
 #include "base/check.h"
-#include "proxy/client/conn.h"
-#include "proxy/client/shedding.h"
 #include "proxy/worker/worker.h"
 
 #include <errno.h>
@@ -116,16 +114,45 @@ static void take_upstream(struct exchange *x, struct upstream *u)
     STATS_ADD(w->endpoints[u->slot].requests, 1);
 }
 
-void exchange_connect_failed(struct exchange *x, enum exchange_end end, int status)
+enum step exchange_connect_failed(struct exchange *x, enum exchange_end end, int status)
 {
     struct worker *w = x->worker;
     STATS_ADD(w->stats->upstream_connect_failures, 1);
     exchange_blame_endpoint(x);
     upstream_pool_shun(&w->pools[x->endpoint->slot], worker_now_ms(w));
-    exchange_try_failed(x, end, status, true);
+    return exchange_step_retry(x, end, status, true);
 }
 
-void exchange_try(struct exchange *x)
+static bool is_out_of_descriptors(int cause)
+{
+    return cause == EMFILE || cause == ENFILE;
+}
+
+static enum step connect_anew(struct exchange *x, const struct endpoint *endpoint)
+{
+    struct worker *w = x->worker;
+    struct upstream *u = upstream_connect(w, endpoint, &events, x);
+    if (!u && is_out_of_descriptors(errno) && w->free_descriptor(w))
+        u = upstream_connect(w, endpoint, &events, x);
+    if (!u && (is_out_of_descriptors(errno) || errno == ENOMEM || errno == ENOBUFS))
+        return exchange_step_fail(x, EXCHANGE_END_NO_BUFFER, 503); /* ours, not the endpoint's fault */
+    if (!u)
+        return exchange_connect_failed(x, EXCHANGE_END_CONNECT_FAILED, 502);
+    u->is_personal = begins_with_proxy_header(x);
+    take_upstream(x, u);
+    deadline_start(&w->deadlines, &x->deadline, DEADLINE_CONNECT, worker_now_ms(w));
+    return STEP_BLOCKED;
+}
+
+static enum step reuse(struct exchange *x, struct upstream *u)
+{
+    x->is_reused = true;
+    take_upstream(x, u);
+    bool can_wait = x->request_body.is_complete && !x->is_spilled;
+    return can_wait && exchange_send_soon(x) ? STEP_BLOCKED : exchange_send_request(x);
+}
+
+enum step exchange_try(struct exchange *x)
 {
     struct worker *w = x->worker;
     bool is_retry = x->try_count > 0;
@@ -135,10 +162,9 @@ void exchange_try(struct exchange *x)
     const struct endpoint_view *view = pick(x, snapshot);
     if (!view) {
         STATS_ADD(w->services[x->service_slot].no_endpoint, 1);
-        exchange_fail(x, x->end ? x->end : EXCHANGE_END_NO_ENDPOINT, is_retry ? x->status : 503);
-        return;
+        return is_retry ? STEP_FAIL
+                        : exchange_step_fail(x, EXCHANGE_END_NO_ENDPOINT, 503); /* why the last one failed */
     }
-    x->end = EXCHANGE_END_COMPLETE;
     set_endpoint(x, view);
     x->reads_leniently = reads_leniently(snapshot, x->service_slot);
     if (x->host_at)
@@ -146,38 +172,14 @@ void exchange_try(struct exchange *x)
     /* A pooled connection may be closed already, unnoticed; the last chance is not staked on one. */
     bool wants_new = is_retry || begins_with_proxy_header(x);
     struct upstream *u = wants_new ? NULL : upstream_pool_take(w, view->slot, &events, x);
-    if (u) {
-        x->is_reused = true;
-        take_upstream(x, u);
-        if (!x->request_body.is_complete || x->is_spilled || !exchange_send_soon(x))
-            exchange_send_request(x);
-        return;
-    }
-    u = upstream_connect(w, view->endpoint, &events, x);
-    if (!u && (errno == EMFILE || errno == ENFILE) && shedding_free_descriptor_for_request(w))
-        u = upstream_connect(w, view->endpoint, &events, x);
-    if (!u && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
-        exchange_fail(x, EXCHANGE_END_NO_BUFFER, 503); /* ours, not the endpoint's fault */
-        return;
-    }
-    if (!u) {
-        exchange_connect_failed(x, EXCHANGE_END_CONNECT_FAILED, 502);
-        return;
-    }
-    u->is_personal = begins_with_proxy_header(x);
-    take_upstream(x, u);
-    deadline_start(&w->deadlines, &x->deadline, DEADLINE_CONNECT, worker_now_ms(w));
+    return u ? reuse(x, u) : connect_anew(x, view->endpoint);
 }
 
 void exchange_on_connected(void *taker, int cause)
 {
     struct exchange *x = taker;
-    if (cause != 0) {
-        exchange_connect_failed(x, EXCHANGE_END_CONNECT_FAILED, 502);
-        return;
-    }
-    x->connected_at_us = x->worker->now_us;
-    exchange_send_request(x);
+    x->connected_at_us = cause ? 0 : x->worker->now_us;
+    exchange_settle(x, cause ? exchange_connect_failed(x, EXCHANGE_END_CONNECT_FAILED, 502) : exchange_send_request(x));
 }
 
 /* Those of the requests under way that may be at a later try. One endpoint that dies must not cost what was in flight on
@@ -213,7 +215,7 @@ static bool take_retry(struct exchange *x)
 static bool may_try_again(const struct exchange *x, bool was_unprocessed)
 {
     int64_t tries = 1 + worker_snapshot(x->worker)->settings.retries + x->was_stale;
-    bool is_open = x->try_count < tries && x->try_count < EXCHANGE_TRIES_MAX && !x->has_sent_response;
+    bool is_open = x->try_count < tries && x->try_count < EXCHANGE_TRIES_MAX && x->response_state == RESPONSE_AWAITED;
     if (was_unprocessed)
         return is_open;
     return is_open && !x->is_spilled && !x->has_spent_replay && http_method_is_idempotent(x->method);
@@ -224,24 +226,21 @@ void exchange_blame_endpoint(struct exchange *x)
     STATS_ADD(x->worker->endpoints[x->endpoint->slot].failures, 1);
 }
 
-void exchange_try_failed(struct exchange *x, enum exchange_end end, int status, bool was_unprocessed)
+enum step exchange_try_again(struct exchange *x)
 {
     struct worker *w = x->worker;
+    bool was_unprocessed = x->outcome.was_unprocessed;
     uint32_t slot = x->endpoint->slot;
     uint64_t in_flight = w->endpoints[slot].in_flight;
     upstream_pool_note_loss(&w->pools[slot], in_flight > w->retry_count ? in_flight - w->retry_count : 0,
                             worker_now_ms(w));
-    x->was_stale |= x->is_reused && end == EXCHANGE_END_UPSTREAM_BROKEN;
+    x->was_stale |= x->is_reused && x->outcome.end == EXCHANGE_END_UPSTREAM_BROKEN;
     exchange_release_upstream(x, false);
     deadline_stop(&w->deadlines, &x->deadline);
-    if (!may_try_again(x, was_unprocessed) || !(was_unprocessed || take_retry(x))) {
-        exchange_fail(x, end, status);
-        return;
-    }
+    if (!may_try_again(x, was_unprocessed) || !(was_unprocessed || take_retry(x)))
+        return STEP_FAIL;
     x->has_spent_replay |= !was_unprocessed;
-    x->end = end;
-    x->status = status; /* if no other endpoint is left */
     x->resume_at = 0;
     STATS_ADD(w->services[x->service_slot].retries, 1);
-    exchange_try(x);
+    return exchange_try(x);
 }

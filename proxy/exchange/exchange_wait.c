@@ -1,6 +1,5 @@
 #include "proxy/exchange/exchange_parts.h"
 
-#include "proxy/client/conn.h"
 #include "proxy/worker/worker.h"
 
 #include <stddef.h>
@@ -13,8 +12,8 @@ static bool is_endpoint_asked(const struct exchange *x)
 
 bool exchange_waits_for_client(const struct exchange *x)
 {
-    if (x->response_state != RESPONSE_AWAITED || x->conn->channel.is_writing)
-        return x->conn->channel.is_writing;
+    if (x->response_state != RESPONSE_AWAITED || x->client->channel.is_writing)
+        return x->client->channel.is_writing;
     bool is_connected = x->upstream && x->upstream->state == UPSTREAM_BUSY;
     return is_connected && !x->upstream->channel.is_writing && !is_endpoint_asked(x);
 }
@@ -39,7 +38,7 @@ static uint64_t least_bytes(const struct exchange *x)
  * arrived there. */
 static uint64_t take_acked_bytes(struct exchange *x)
 {
-    uint64_t acked = channel_acked_bytes(&x->conn->channel), moved = acked - x->acked_bytes;
+    uint64_t acked = channel_acked_bytes(&x->client->channel), moved = acked - x->acked_bytes;
     x->acked_bytes = acked;
     x->acked_at_ms = worker_now_ms(x->worker);
     return moved;
@@ -77,65 +76,69 @@ void exchange_on_throttle(struct exchange *x, bool is_throttled)
         exchange_await(x);
 }
 
-static void timed_out(struct exchange *x, enum exchange_end end, bool is_client)
+static enum step timed_out(struct exchange *x, enum exchange_end end, bool is_client)
 {
     STATS_ADD(x->worker->stats->client_timeouts, is_client);
     STATS_ADD(x->worker->stats->upstream_timeouts, !is_client);
     if (!is_client)
         exchange_blame_endpoint(x);
-    exchange_fail(x, end, is_client ? 408 : 504);
+    return exchange_step_fail(x, end, is_client ? 408 : 504);
 }
 
-static void body_timed_out(struct exchange *x)
+static enum step body_timed_out(struct exchange *x)
 {
     struct worker *w = x->worker;
-    uint64_t moved = x->conn->channel.is_writing ? take_acked_bytes(x) : 0;
-    if (moved > 0 && moved >= least_bytes(x))
-        deadline_start(&w->deadlines, &x->deadline, DEADLINE_BODY, worker_now_ms(w));
-    else
-        timed_out(x, EXCHANGE_END_BODY_TIMEOUT, true);
+    uint64_t moved = x->client->channel.is_writing ? take_acked_bytes(x) : 0;
+    if (moved == 0 || moved < least_bytes(x))
+        return timed_out(x, EXCHANGE_END_BODY_TIMEOUT, true);
+    deadline_start(&w->deadlines, &x->deadline, DEADLINE_BODY, worker_now_ms(w));
+    return STEP_BLOCKED;
+}
+
+static enum step response_timed_out(struct exchange *x)
+{
+    STATS_ADD(x->worker->stats->upstream_timeouts, 1);
+    exchange_blame_endpoint(x);
+    return exchange_step_retry(x, EXCHANGE_END_RESPONSE_TIMEOUT, 504, false);
+}
+
+static enum step tunnel_timed_out(struct exchange *x)
+{
+    return exchange_step_gone(x, EXCHANGE_END_TUNNEL_TIMEOUT, CLIENT_TUNNEL_TIMEOUT);
 }
 
 void exchange_end_tunnel(struct exchange *x)
 {
-    x->end = EXCHANGE_END_TUNNEL_TIMEOUT;
-    conn_close(x->conn, CONN_CLOSE_IDLE_TIMEOUT);
+    exchange_settle(x, tunnel_timed_out(x));
 }
 
-static void response_timed_out(struct exchange *x)
+static enum step pass_deadline(struct exchange *x, enum deadline_kind kind)
 {
-    STATS_ADD(x->worker->stats->upstream_timeouts, 1);
-    exchange_blame_endpoint(x);
-    exchange_try_failed(x, EXCHANGE_END_RESPONSE_TIMEOUT, 504, false);
+    switch (kind) {
+    case DEADLINE_CONNECT:
+        return exchange_connect_failed(x, EXCHANGE_END_CONNECT_TIMEOUT, 504);
+    case DEADLINE_RESPONSE:
+        return response_timed_out(x);
+    case DEADLINE_TUNNEL:
+        return tunnel_timed_out(x);
+    case DEADLINE_BODY:
+        return body_timed_out(x);
+    default:
+        return timed_out(x, EXCHANGE_END_BODY_TIMEOUT, false);
+    }
 }
 
 static void on_deadline(struct deadline *d, enum deadline_kind kind)
 {
     struct exchange *x = (struct exchange *)((char *)d - offsetof(struct exchange, deadline));
-    switch (kind) {
-    case DEADLINE_CONNECT:
-        exchange_connect_failed(x, EXCHANGE_END_CONNECT_TIMEOUT, 504);
-        break;
-    case DEADLINE_RESPONSE:
-        response_timed_out(x);
-        break;
-    case DEADLINE_TUNNEL:
-        exchange_end_tunnel(x);
-        break;
-    case DEADLINE_BODY:
-        body_timed_out(x);
-        break;
-    default:
-        timed_out(x, EXCHANGE_END_BODY_TIMEOUT, false);
-        break;
-    }
+    exchange_settle(x, pass_deadline(x, kind));
 }
 
 static void on_request_deadline(struct deadline *d, enum deadline_kind kind)
 {
     struct exchange *x = (struct exchange *)((char *)d - offsetof(struct exchange, request_deadline));
     (void)kind;
-    timed_out(x, EXCHANGE_END_REQUEST_TIMEOUT, exchange_waits_for_client(x));
+    exchange_settle(x, timed_out(x, EXCHANGE_END_REQUEST_TIMEOUT, exchange_waits_for_client(x)));
 }
 
 void exchange_set_up_deadlines(struct worker *w)

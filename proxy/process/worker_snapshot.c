@@ -18,8 +18,8 @@ static void empty_previous(struct worker *w)
     const struct snapshot_hold *previous = w->previous;
     struct conn *c;
     TAILQ_FOREACH (c, &w->clients->conns, link) {
-        if (c->exchange && c->exchange->hold == previous)
-            exchange_leave_snapshot(c->exchange);
+        if (c->side.exchange && exchange_pins(c->side.exchange, previous))
+            exchange_leave_snapshot(c->side.exchange);
     }
     check(!w->previous);
 }

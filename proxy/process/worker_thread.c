@@ -69,8 +69,8 @@ static void end_tunnels(struct clients *clients)
     struct conn *c, *next;
     for (c = TAILQ_FIRST(&clients->conns); c; c = next) {
         next = TAILQ_NEXT(c, link);
-        if (c->exchange && c->exchange->response_state == RESPONSE_TUNNELLING)
-            exchange_end_tunnel(c->exchange);
+        if (c->side.exchange && exchange_is_tunnel(c->side.exchange))
+            exchange_end_tunnel(c->side.exchange);
     }
 }
 
@@ -207,10 +207,7 @@ static void close_all(struct worker_thread *t)
     struct conn *c;
     worker_read_clock(w);
     while ((c = TAILQ_FIRST(&t->clients.conns))) {
-        if (c->exchange) {
-            c->exchange->end = EXCHANGE_END_DRAIN_LIMIT;
-            t->cut_off_count++;
-        }
+        t->cut_off_count += c->side.exchange != NULL;
         conn_close(c, CONN_CLOSE_DRAINING);
     }
     for (size_t i = 0; i < STATS_ENDPOINTS_MAX; i++)

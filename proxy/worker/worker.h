@@ -66,8 +66,9 @@ struct worker {
     struct load_table loads;
     uint64_t *cursors; /* by service slot, for the balancer */
 
-    struct clients *clients;     /* of proxy/client/; owned by the thread */
-    struct upstream_pool *pools; /* of proxy/upstream/: by endpoint slot; owned by the thread */
+    struct clients *clients;                   /* of proxy/client/; owned by the thread */
+    bool (*free_descriptor)(struct worker *w); /* by who has idle ones; false: nobody has one to give up */
+    struct upstream_pool *pools;               /* of proxy/upstream/: by endpoint slot; owned by the thread */
     struct graveyard exchange_yard, upstream_yard;
     struct exchange_queue due_exchanges; /* to be sent when this turn ends */
     uint32_t due_count;

@@ -1,7 +1,7 @@
 /* Any bytes as the start of a connection that begins with a PROXY protocol header: the whole, every prefix, and what is
  * read written and read again. */
 #include "base/check.h"
-#include "proxy/client/proxy_protocol.h"
+#include "proxy/message/proxy_protocol.h"
 
 #include <stdint.h>
 #include <stdlib.h>

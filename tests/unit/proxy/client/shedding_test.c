@@ -58,7 +58,7 @@ static struct conn *add(struct bench *b, unsigned client, enum conn_state state,
     struct conn *c = &b->conns[b->count++];
     enum deadline_kind kind = state == CONN_READING_HEAD ? DEADLINE_HEAD : has_served ? DEADLINE_IDLE : DEADLINE_FRESH;
     *c = (struct conn){ .worker = w, .listener = &b->listeners[0], .state = state, .has_served = has_served };
-    c->channel.fd = -1;
+    c->side.channel.fd = -1;
     b->listeners[0].conn_count++;
     b->clients.conn_count++;
     TAILQ_INSERT_TAIL(&b->clients.conns, c, link);
@@ -149,9 +149,9 @@ static void an_answer_that_has_not_left_yet_keeps_its_connection(void **state)
     struct bench *b = *state;
     struct buffer answer;
     struct conn *c = add(b, 1, CONN_IDLE, true, 9000);
-    c->channel.out = &answer;
+    c->side.channel.out = &answer;
     assert_null(shed(b));
-    c->channel.out = NULL;
+    c->side.channel.out = NULL;
     assert_ptr_equal(shed(b), c);
 }
 

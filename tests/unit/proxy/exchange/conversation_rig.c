@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "proxy/client/conn.h"
-#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/exchange_parts.h"
 #include "proxy/snapshot/snapshot_builder.h"
 #include "tests/unit/proxy/exchange/conversation_wire.h"
 
@@ -262,7 +262,7 @@ void rig_finish_connecting(struct rig_peer *peer)
 
 static void check_conn_waits(const struct conn *c)
 {
-    const struct exchange *x = c->exchange;
+    const struct exchange *x = c->side.exchange;
     promise((c->state == CONN_IN_EXCHANGE) == (x != NULL), "an exchange exactly while the state says so");
     promise(c->deadline.kind != DEADLINE_LOOK || x != NULL, "a client is looked for while its request runs");
     if (c->deadline.kind != DEADLINE_NONE && c->deadline.kind != DEADLINE_LOOK)
@@ -292,7 +292,7 @@ static void check_rest(struct rig *rig)
     TAILQ_FOREACH (c, &w->clients->conns, link) {
         check_conn_waits(c);
         conn_count++;
-        exchange_count += c->exchange != NULL;
+        exchange_count += c->side.exchange != NULL;
     }
     promise(w->clients->conn_count == conn_count && w->stats->connections_open == conn_count, "count of connections");
     promise(w->exchange_count == exchange_count && w->hold->pins <= exchange_count, "count of exchanges");

@@ -7,7 +7,7 @@
 /* Clients that take their answers slowly: how soon the endpoint is free of them, and how long they have. One real worker
  * (conversation_rig.h). */
 #include "proxy/client/conn.h"
-#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/exchange_parts.h"
 #include "tests/unit/proxy/exchange/conversation_steps.h"
 
 #include <stdio.h>
@@ -45,7 +45,7 @@ static void read_on(struct rig *rig, struct rig_peer *client)
 
 static struct exchange *exchange_of_first_client(const struct rig *rig)
 {
-    return TAILQ_FIRST(&rig->worker->clients->conns)->exchange;
+    return TAILQ_FIRST(&rig->worker->clients->conns)->side.exchange;
 }
 
 /* Its connection, if it may carry another request, serves the next client while the first still reads. */

@@ -1,4 +1,4 @@
-#include "proxy/client/proxy_protocol.h"
+#include "proxy/message/proxy_protocol.h"
 
 #include <arpa/inet.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  *
  * Refused beside what the specification refuses: headers above PROXY_PROTOCOL_HEADER_MAX bytes, TLVs that do not fill
  * the rest of the header exactly, a CRC32C that is there twice or of a wrong size. Its value is verified. */
-#ifndef PROXY_CLIENT_PROXY_PROTOCOL_H
-#define PROXY_CLIENT_PROXY_PROTOCOL_H
+#ifndef PROXY_MESSAGE_PROXY_PROTOCOL_H
+#define PROXY_MESSAGE_PROXY_PROTOCOL_H
 
 #include <stdbool.h>
 #include <stddef.h>

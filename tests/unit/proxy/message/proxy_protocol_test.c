@@ -4,7 +4,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "proxy/client/proxy_protocol.h"
+#include "proxy/message/proxy_protocol.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
