@@ -6,7 +6,6 @@
 #include "proxy/exchange/reply.h"
 #include "proxy/client/clients.h"
 #include "proxy/client/listener.h"
-#include "proxy/client/shedding.h"
 #include "proxy/worker/worker.h"
 
 #include <netinet/tcp.h>
@@ -466,18 +465,9 @@ void conn_set_up(struct worker *w)
 {
     static const enum deadline_kind kinds[] = { DEADLINE_HEAD,   DEADLINE_FRESH, DEADLINE_IDLE,    DEADLINE_REPLY,
                                                 DEADLINE_LINGER, DEADLINE_LOOK,  DEADLINE_THROTTLE };
-    TAILQ_INIT(&w->clients->conns);
     graveyard_init(&w->clients->yard, sizeof(struct conn), offsetof(struct conn, grave), &w->dead);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         deadline_table_on(&w->deadlines, kinds[i], conn_on_deadline);
-    w->free_descriptor = shedding_free_descriptor_for_request;
-    w->clients->table = client_table_new(CLIENT_TABLE_ENTRIES, worker_random(w));
-}
-
-void conn_tear_down(struct worker *w)
-{
-    client_table_free(w->clients->table);
-    slab_fini(&w->clients->yard.slab);
 }
 
 bool conn_may_begin(const struct conn *c)

@@ -80,8 +80,7 @@ const char *conn_state_to_str(enum conn_state state);
 const char *conn_close_reason_to_str(enum conn_close_reason reason);
 
 /* Once for each worker, before anything else. */
-void conn_set_up(struct worker *w); /* w->clients is zeroed */
-void conn_tear_down(struct worker *w);
+void conn_set_up(struct worker *w);
 void conn_open(struct listener *listener, int fd, const union endpoint_address *peer);
 void conn_close(struct conn *c,
                 enum conn_close_reason reason); /* idempotent; ends its exchange; freed when the turn ends */
@@ -126,15 +125,13 @@ bool conn_admit(struct conn *c, const union endpoint_address *source);
 bool conn_take_proxy_header(struct conn *c); /* off `in`, and admits whom it names; false: closed, or more must come */
 void conn_leave_client_table(struct conn *c);
 
-/* ---- from the worker ---- */
+/* ---- of all connections, from clients.c ---- */
 
 /* Closes it when it waits for a request; else it will close after the present one. */
 void conn_drain(struct conn *c);
 /* It waits for a request, or reads the beginning of one. One that has a request under way begins no other while the worker
  * drains. */
 bool conn_may_begin(const struct conn *c);
-/* conn_admit.c: what the settings say of trust and limits has changed. All that are open are let in once more, the oldest
- * first. */
-void conn_readmit_all(struct worker *w);
+void conn_readmit(struct conn *c); /* conn_admit.c: by the settings of now; it has left the table. It may be closed */
 
 #endif

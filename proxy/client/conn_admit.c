@@ -133,7 +133,7 @@ bool conn_take_proxy_header(struct conn *c)
     return take_place(c, true);
 }
 
-static void readmit(struct conn *c)
+void conn_readmit(struct conn *c)
 {
     struct worker *w = c->worker;
     const union endpoint_address *sender = c->proxied ? &c->proxied->sender : &c->side.source;
@@ -141,16 +141,5 @@ static void readmit(struct conn *c)
     if (worker_snapshot(w)->settings.listeners[c->listener->index].proxy_protocol && !is_trusted(w, sender))
         refuse_proxy_header(c);
     else if (c->state != CONN_READING_PROXY_HEADER)
-        take_place(c, false); /* the loop below stands on the others */
-}
-
-void conn_readmit_all(struct worker *w)
-{
-    struct conn *c, *next;
-    TAILQ_FOREACH (c, &w->clients->conns, link)
-        conn_leave_client_table(c);
-    for (c = TAILQ_FIRST(&w->clients->conns); c; c = next) {
-        next = TAILQ_NEXT(c, link);
-        readmit(c);
-    }
+        take_place(c, false); /* whoever lets all of them in once more stands on the others */
 }

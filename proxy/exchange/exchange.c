@@ -18,6 +18,11 @@ void exchange_tear_down(struct worker *w)
     slab_fini(&w->exchange_yard.slab);
 }
 
+size_t exchange_trim(struct worker *w)
+{
+    return slab_trim(&w->exchange_yard.slab);
+}
+
 static struct service_stats *service_stats_of(struct exchange *x)
 {
     return x->service_slot == UINT32_MAX ? NULL : &x->worker->services[x->service_slot];

@@ -17,6 +17,7 @@
 #define PROXY_EXCHANGE_EXCHANGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "proxy/exchange/client_side.h"
 #include "proxy/log/termination.h"
@@ -28,6 +29,7 @@ struct worker;
 /* Once for each worker, before anything else. */
 void exchange_set_up(struct worker *w);
 void exchange_tear_down(struct worker *w);
+size_t exchange_trim(struct worker *w); /* bytes that were freed */
 /* w->request holds a complete head at the start of the client's `in`. is_over_rate: it is one too many (429). */
 void exchange_start(struct worker *w, struct client_side *client, bool is_over_rate);
 /* The client is being let go of: by itself, when `end` is COMPLETE. */

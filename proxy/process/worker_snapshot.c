@@ -3,26 +3,12 @@
 #include "proxy/process/worker_thread.h"
 
 #include "base/check.h"
-#include "proxy/client/conn.h"
-#include "proxy/exchange/exchange.h"
 #include "proxy/upstream/pool.h"
 
 #include <string.h>
 
 #define LINGER_MS 2000
 #define LOOK_MS 1000
-
-/* Whoever has outlived two snapshots may live for hours. */
-static void empty_previous(struct worker *w)
-{
-    const struct snapshot_hold *previous = w->previous;
-    struct conn *c;
-    TAILQ_FOREACH (c, &w->clients->conns, link) {
-        if (c->side.exchange && exchange_pins(c->side.exchange, previous))
-            exchange_leave_snapshot(c->side.exchange);
-    }
-    check(!w->previous);
-}
 
 static struct client_limits client_limits_of(const struct proxy_settings *settings)
 {
@@ -76,16 +62,10 @@ static void apply_listeners(struct worker_thread *t, const struct proxy_settings
 
 static void apply_pools(struct worker *w, const struct snapshot *snapshot)
 {
-    for (size_t i = 0; i < snapshot->endpoints_gone.count; i++) {
-        struct upstream_pool *pool = &w->pools[snapshot->endpoints_gone.slots[i]];
-        pool->is_gone = true;
-        upstream_pool_evict_idle(pool);
-    }
-    for (size_t i = 0; i < snapshot->endpoints_back.count; i++) {
-        struct upstream_pool *pool = &w->pools[snapshot->endpoints_back.slots[i]];
-        pool->is_gone = false;
-        pool->shunned_until_ms = 0;
-    }
+    for (size_t i = 0; i < snapshot->endpoints_gone.count; i++)
+        upstream_pool_close(w, snapshot->endpoints_gone.slots[i]);
+    for (size_t i = 0; i < snapshot->endpoints_back.count; i++)
+        upstream_pool_open(w, snapshot->endpoints_back.slots[i]);
 }
 
 static void open_listeners(struct worker_thread *t)
@@ -114,9 +94,10 @@ void worker_take_snapshot(struct worker_thread *t, struct snapshot_hold *hold)
     apply_pools(w, hold->snapshot);
     worker_notify(w, WORKER_TOOK_SNAPSHOT, hold->snapshot);
     if (old && !are_clients_treated_alike(&old->snapshot->settings, &hold->snapshot->settings))
-        conn_readmit_all(w);
+        clients_readmit(w);
     if (w->previous)
-        empty_previous(w);
+        clients_leave_snapshot(w, w->previous); /* whoever has outlived two may live for hours */
+    check(!w->previous);
     if (old) {
         old->superseded = true;
         if (old->pins == 0)

@@ -1,7 +1,6 @@
 #include "proxy/process/worker_thread.h"
 
 #include "base/mem.h"
-#include "proxy/client/conn.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/upstream/pool.h"
 
@@ -51,29 +50,6 @@ static void set_phase(struct worker_thread *t, enum worker_phase phase)
     w->phase = phase;
 }
 
-/* True: none is left on which a request may begin. */
-static bool drain_conns(struct clients *clients)
-{
-    bool has_all = true;
-    struct conn *c, *next;
-    for (c = TAILQ_FIRST(&clients->conns); c; c = next) {
-        next = TAILQ_NEXT(c, link);
-        conn_drain(c);
-        has_all = has_all && !conn_may_begin(c);
-    }
-    return has_all;
-}
-
-static void end_tunnels(struct clients *clients)
-{
-    struct conn *c, *next;
-    for (c = TAILQ_FIRST(&clients->conns); c; c = next) {
-        next = TAILQ_NEXT(c, link);
-        if (c->side.exchange && exchange_is_tunnel(c->side.exchange))
-            exchange_end_tunnel(c->side.exchange);
-    }
-}
-
 /* One step of leaving, at each tick. */
 static void go_on_leaving(struct worker_thread *t)
 {
@@ -81,10 +57,10 @@ static void go_on_leaving(struct worker_thread *t)
     int64_t since_ms = worker_now_ms(w) - t->left_at_ms;
     if (w->phase == WORKER_RETIRING && since_ms >= WORKER_RETIRE_MS)
         set_phase(t, WORKER_DRAINING);
-    if (w->phase == WORKER_DRAINING && drain_conns(&t->clients))
+    if (w->phase == WORKER_DRAINING && clients_drain(w))
         say_drains(t);
     if (t->has_retired && w->hold && since_ms >= worker_snapshot(w)->settings.retired_tunnel_ms)
-        end_tunnels(&t->clients);
+        clients_end_tunnels(w);
     if (t->clients.conn_count == 0)
         set_phase(t, WORKER_OVER);
 }
@@ -119,8 +95,7 @@ static void on_mail(void *owner, struct mail *mail)
 static void trim_memory(struct worker_thread *t)
 {
     struct worker *w = &t->worker;
-    size_t bytes = slab_trim(&t->clients.yard.slab) + slab_trim(&w->exchange_yard.slab) +
-                   slab_trim(&w->upstream_yard.slab) + buffer_pool_trim(&w->buffers);
+    size_t bytes = clients_trim(w) + exchange_trim(w) + upstream_trim(w) + buffer_pool_trim(&w->buffers);
     t->trimmed_bytes += bytes;
     if (bytes >= TRIM_BYTES_MIN || t->trimmed_bytes < TRIM_BYTES_MIN)
         return;
@@ -192,7 +167,7 @@ struct worker_thread *worker_thread_new(const struct worker_options *options)
     init_floor(w, options);
     w->base = loop_base(t->loop);
     w->clients = &t->clients;
-    conn_set_up(w);
+    clients_set_up(w);
     exchange_set_up(w);
     upstream_set_up(w);
     init_listeners(t, options);
@@ -204,14 +179,9 @@ struct worker_thread *worker_thread_new(const struct worker_options *options)
 static void close_all(struct worker_thread *t)
 {
     struct worker *w = &t->worker;
-    struct conn *c;
     worker_read_clock(w);
-    while ((c = TAILQ_FIRST(&t->clients.conns))) {
-        t->cut_off_count += c->side.exchange != NULL;
-        conn_close(c, CONN_CLOSE_DRAINING);
-    }
-    for (size_t i = 0; i < STATS_ENDPOINTS_MAX; i++)
-        upstream_pool_evict_idle(&w->pools[i]);
+    t->cut_off_count += clients_cut_off(w);
+    upstream_close_all_idle(w);
     grave_list_empty(&w->dead);
 }
 
@@ -238,7 +208,7 @@ void worker_thread_run(struct worker_thread *t)
 void worker_thread_free(struct worker_thread *t)
 {
     struct worker *w = &t->worker;
-    conn_tear_down(w);
+    clients_tear_down(w);
     exchange_tear_down(w);
     upstream_tear_down(w);
     mailbox_free(t->mailbox);

@@ -39,7 +39,7 @@ void upstream_pool_note_loss(struct upstream_pool *pool, uint64_t in_flight, int
     pool->lost_at_ms = now_ms;
 }
 
-void upstream_pool_evict_idle(struct upstream_pool *pool)
+static void evict_idle(struct upstream_pool *pool)
 {
     while (!TAILQ_EMPTY(&pool->idle))
         upstream_close(TAILQ_FIRST(&pool->idle));
@@ -115,6 +115,29 @@ void upstream_tear_down(struct worker *w)
 {
     free(w->pools);
     slab_fini(&w->upstream_yard.slab);
+}
+
+size_t upstream_trim(struct worker *w)
+{
+    return slab_trim(&w->upstream_yard.slab);
+}
+
+void upstream_pool_close(struct worker *w, uint32_t slot)
+{
+    w->pools[slot].is_gone = true;
+    evict_idle(&w->pools[slot]);
+}
+
+void upstream_pool_open(struct worker *w, uint32_t slot)
+{
+    w->pools[slot].is_gone = false;
+    w->pools[slot].shunned_until_ms = 0;
+}
+
+void upstream_close_all_idle(struct worker *w)
+{
+    for (size_t i = 0; i < STATS_ENDPOINTS_MAX; i++)
+        evict_idle(&w->pools[i]);
 }
 
 struct upstream *upstream_pool_take(struct worker *w, uint32_t slot, const struct upstream_events *events, void *taker)

@@ -54,7 +54,6 @@ struct upstream_pool {
 
 const char *upstream_state_to_str(enum upstream_state state);
 
-void upstream_pool_evict_idle(struct upstream_pool *pool);
 bool upstream_pool_is_shunned(const struct upstream_pool *pool, int64_t now_ms);
 void upstream_pool_shun(struct upstream_pool *pool, int64_t now_ms);
 /* A try has failed, one of so many that were in flight; retries do not count, or they would allow more of their kind. */
@@ -63,6 +62,12 @@ void upstream_pool_note_loss(struct upstream_pool *pool, uint64_t in_flight, int
 /* Once for each worker, before anything else. */
 void upstream_set_up(struct worker *w);
 void upstream_tear_down(struct worker *w);
+size_t upstream_trim(struct worker *w); /* bytes that were freed */
+
+/* Its endpoint is in no snapshot any more, so that nothing is taken back; or it is again, with a clean slate. */
+void upstream_pool_close(struct worker *w, uint32_t slot);
+void upstream_pool_open(struct worker *w, uint32_t slot);
+void upstream_close_all_idle(struct worker *w);
 
 /* The newest idle one, now busy and the taker's; null when there is none. */
 struct upstream *upstream_pool_take(struct worker *w, uint32_t slot, const struct upstream_events *events, void *taker);

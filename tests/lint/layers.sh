@@ -1,17 +1,20 @@
 #!/bin/sh
-# Includes point down: daemon -> admin -> controller -> discovery -> config -> base and daemon -> proxy -> config -> base.
-# They are written from the root, so the first folder of the path names the layer, and in proxy/ the second one the room.
+# Includes point down: daemon -> admin -> controller -> discovery -> config -> base and daemon -> proxy -> config -> base. They are
+# written from the root, so the first folder of the path names the layer, and in proxy/ the second one the room.
 set -u
 . tests/lint/sources.sh
 status=0
-check_layer() { # FOLDER ALLOWED-FOLDER...
-    folder=$1
-    shift
-    allowed="^($(echo "$folder $*" | tr ' ' '|'))/"
-    wrong=$(files "$folder/**" "$folder/*" | grep -E '\.(c|h|def)$' | sort -u | xargs -r grep -nE '^ *# *include +"' /dev/null |
-        awk -v allowed="$allowed" '{ path = $0; sub(/^[^"]*"/, "", path); sub(/".*/, "", path) } path !~ allowed' |
-        sed "s|\$|   <- $folder may include only:${*:+ $*} $folder|")
+
+# FOLDER ALLOWED-PATHS (a regular expression) WHAT-IT-SAYS: each include of the folder's sources must be among them.
+check_includes() {
+    wrong=$(files "$1/**" "$1/*" | grep -E '\.(c|h|def)$' | sort -u | xargs -r grep -nE '^ *# *include +"' /dev/null |
+        awk -v allowed="$2" '{ path = $0; sub(/^[^"]*"/, "", path); sub(/".*/, "", path) } path !~ allowed' |
+        sed "s|\$|   <- $3|")
     [ -z "$wrong" ] || { echo "$wrong"; status=1; }
+}
+
+check_layer() { # FOLDER ALLOWED-FOLDER...
+    check_includes "$1" "^($(echo "$*" | tr ' ' '|'))/" "$1 may include only: $*"
 }
 check_layer base
 check_layer config base
@@ -21,15 +24,35 @@ check_layer admin controller discovery config base
 check_layer proxy config base
 check_layer daemon admin controller discovery proxy config base
 
-# Inside proxy/ too: a room may include itself, proxy/stats, and the rooms below it. `rooms` names them from the lowest floor up.
-rooms='io http h1 balance route snapshot message log worker upstream exchange client process'
+# Inside proxy/ too: a room may include itself, proxy/stats, and of the rooms below it their doors. The other headers of a room,
+# and with them the insides of its structs, are its own. From the lowest floor up: ROOM DOOR..., and why a struct in one is open.
+rooms='
+io         buffer_pool channel deadline graveyard: bodies move from channel to channel without a copy between
+http       head field: plain values
+h1         head chunk error target trailer: plain values
+balance    balancer shares: plain values, shared by a snapshot and its readers
+route      route_table
+snapshot   snapshot endpoint settings snapshot_builder snapshot_fields: never changes once it is published
+message    forward_head body_relay body_splice fault http_date proxy_protocol: plain values; an exchange embeds its bodies
+log        access_log access_log_opener termination: a worker embeds its log
+worker     worker: the floor that the rooms above stand on
+upstream   pool: what is handed out is the taker'"'"'s while it has it
+exchange   exchange client_side reply: client_side is embedded by who speaks for a client
+client     clients listener: a worker embeds them
+process    proxy jail'
 below=
-for room in $rooms; do
+doors=
+while read -r room room_doors; do
+    [ -n "$room" ] || continue
+    for door in ${room_doors%%:*}; do
+        doors="$doors${doors:+|}$room/$door\\.h"
+    done
+    check_includes "proxy/$room" "^(base/|config/|proxy/stats|proxy/$room/|proxy/($doors)\$)" \
+        "proxy/$room may include its own headers and the doors of:${below:- no room}"
     below="$below $room"
-    allowed="^(base/|config/|proxy/stats|proxy/($(echo $below | tr ' ' '|'))/)"
-    wrong=$(files "proxy/$room/*" | grep -E '\.(c|h|def)$' | sort -u | xargs -r grep -nE '^ *# *include +"' /dev/null |
-        awk -v allowed="$allowed" '{ path = $0; sub(/^[^"]*"/, "", path); sub(/".*/, "", path) } path !~ allowed' |
-        sed "s|\$|   <- proxy/$room/ may include only:$below|")
-    [ -z "$wrong" ] || { echo "$wrong"; status=1; }
-done
+done <<ROOMS
+$rooms
+ROOMS
+check_includes daemon "^([^p]|proxy/stats|proxy/($doors)\$)" "daemon may include only the doors of the rooms of proxy/"
+[ $status -ne 0 ] || echo "floors of proxy/:$below"
 exit $status

@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 binary=${1:-build/release/portico}
 failed=
-for rule in layers headers sizes effects words docs corpus format; do
+for rule in layers layers_test headers sizes effects words docs corpus format; do
     if sh "tests/lint/$rule.sh" "$binary"; then
         echo "lint $rule: ok"
     else

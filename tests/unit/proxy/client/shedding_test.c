@@ -36,7 +36,7 @@ static int set_up(void **state)
     w->clients = &b->clients;
     deadline_table_init(&w->deadlines);
     grave_list_init(&w->dead);
-    conn_set_up(w);
+    clients_set_up(w);
     *state = b;
     return 0;
 }
@@ -44,7 +44,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct bench *b = *state;
-    conn_tear_down(&b->worker);
+    clients_tear_down(&b->worker);
     free(b);
     return 0;
 }
