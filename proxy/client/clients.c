@@ -35,15 +35,6 @@ void clients_readmit(struct worker *w)
     }
 }
 
-void clients_leave_snapshot(struct worker *w, const struct snapshot_hold *hold)
-{
-    struct conn *c;
-    TAILQ_FOREACH (c, &w->clients->conns, link) {
-        if (c->side.exchange && exchange_pins(c->side.exchange, hold))
-            exchange_leave_snapshot(c->side.exchange);
-    }
-}
-
 bool clients_drain(struct worker *w)
 {
     bool has_all = true;

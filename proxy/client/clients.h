@@ -13,7 +13,6 @@
 #include "proxy/io/graveyard.h"
 
 struct conn;
-struct snapshot_hold;
 struct worker;
 
 TAILQ_HEAD(conn_list, conn);
@@ -34,8 +33,6 @@ size_t clients_trim(struct worker *w); /* bytes that were freed */
 
 /* What the settings say of trust and limits has changed: all that are open are let in once more, the oldest first. */
 void clients_readmit(struct worker *w);
-/* Requests that began by this snapshot go on without it. */
-void clients_leave_snapshot(struct worker *w, const struct snapshot_hold *hold);
 
 /* Closes what waits for a request; the others close behind the present one. True: none is left on which a request may begin. */
 bool clients_drain(struct worker *w);

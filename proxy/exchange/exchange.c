@@ -1,6 +1,5 @@
 #include "proxy/exchange/exchange_parts.h"
 
-#include "base/check.h"
 #include "proxy/exchange/burn.h"
 #include "proxy/worker/worker.h"
 
@@ -92,39 +91,28 @@ static void count(struct exchange *x)
         exchange_count_latency(x);
 }
 
-static struct snapshot_rows rows_of(const struct exchange *x)
+static void use_service(struct exchange *x, uint32_t slot)
 {
-    return (struct snapshot_rows){ .endpoint = x->endpoint, .service_slot = x->service_slot };
+    x->service_slot = slot;
+    row_use_begin(&x->worker->service_uses[slot]);
 }
 
-bool exchange_pins(const struct exchange *x, const struct snapshot_hold *hold)
+void exchange_use_endpoint(struct exchange *x, const struct endpoint *endpoint)
 {
-    return x->hold == hold;
+    upstream_use_endpoint(x->worker, endpoint);
+    if (x->endpoint)
+        upstream_leave_endpoint(x->worker, x->endpoint);
+    x->endpoint = endpoint;
 }
 
-void exchange_leave_snapshot(struct exchange *x)
+static void leave_rows(struct exchange *x)
 {
-    struct snapshot_hold *hold = x->hold;
-    check(x->endpoint != NULL); /* chosen before the callback that it began in was over */
-    x->hold = NULL;
-    worker_keep_rows(x->worker, rows_of(x));
-    worker_unpin(x->worker, hold);
-}
-
-static void let_go_of_snapshot(struct exchange *x)
-{
-    if (x->hold)
-        worker_unpin(x->worker, x->hold);
-    else
-        worker_return_rows(x->worker, rows_of(x));
-}
-
-void exchange_repin(struct exchange *x)
-{
-    struct snapshot_hold *newest = worker_pin(x->worker);
-    let_go_of_snapshot(x);
-    x->hold = newest;
-    x->endpoint = NULL;
+    struct worker *w = x->worker;
+    uint32_t slot = x->service_slot;
+    if (x->endpoint)
+        upstream_leave_endpoint(w, x->endpoint);
+    if (slot != UINT32_MAX)
+        worker_end_use(w, &w->service_uses[slot], (struct snapshot_row){ .service_slot = slot });
 }
 
 /* The one way out: counts, logs, lets go of everything. What the client hears of it comes behind. */
@@ -143,7 +131,7 @@ static struct client_side *dispose(struct exchange *x)
     x->head = NULL;
     w->exchange_count--;
     exchange_end_retry(x);
-    let_go_of_snapshot(x);
+    leave_rows(x);
     client->exchange = NULL;
     x->client = NULL;
     graveyard_bury(&w->exchange_yard, x);
@@ -259,7 +247,7 @@ static void note_request(struct exchange *x, const struct h1_request *request)
     x->desync = request->desync;
     x->desync_reason = request->desync_reason;
     x->closes_both = request->desync == H1_SEVERE || /* RFC 9112 6.1 */
-                     (is_ambiguous && x->hold->snapshot->settings.desync != DESYNC_MODE_MONITOR);
+                     (is_ambiguous && worker_snapshot(x->worker)->settings.desync != DESYNC_MODE_MONITOR);
     body_init(&x->request_body, request->head.body, request->head.content_length,
               request->head.body == HTTP_BODY_CHUNKED, true);
 }
@@ -271,7 +259,6 @@ static struct exchange *exchange_new(struct worker *w, struct client_side *clien
         return NULL;
     x->worker = w;
     x->client = client;
-    x->hold = worker_pin(w);
     x->service_slot = UINT32_MAX;
     x->started_at_us = w->now_us;
     client->exchange = x;
@@ -310,12 +297,12 @@ static bool is_path_ambiguous(const struct route_table *table, const struct h1_r
 static enum step route(struct exchange *x, uint32_t slot)
 {
     struct worker *w = x->worker;
-    int64_t request_ms = x->hold->snapshot->settings.request_ms;
+    int64_t request_ms = worker_snapshot(w)->settings.request_ms;
     if (slot == UINT32_MAX) {
         STATS_ADD(w->stats->requests_unrouted, 1);
         return exchange_step_fail(x, EXCHANGE_END_NO_ROUTE, 404);
     }
-    x->service_slot = slot;
+    use_service(x, slot);
     STATS_ADD(w->services[slot].in_flight, 1);
     if (request_ms > 0)
         deadline_start(&w->deadlines, &x->request_deadline, DEADLINE_REQUEST, worker_now_ms(w));
@@ -328,9 +315,10 @@ static enum step begin(struct exchange *x, const struct h1_request *request, boo
     struct worker *w = x->worker;
     struct channel *client = &x->client->channel;
     enum step refused = refuse(x, request, is_over_rate);
-    const struct route_table *routes = x->hold->snapshot->routes->table;
+    const struct snapshot *snapshot = worker_snapshot(w);
+    const struct route_table *routes = snapshot->routes->table;
     uint32_t slot = route_table_match(routes, request->head.host, request->head.path);
-    const struct snapshot_service *service = slot == UINT32_MAX ? NULL : x->hold->snapshot->services[slot];
+    const struct snapshot_service *service = slot == UINT32_MAX ? NULL : snapshot->services[slot];
     if (refused == STEP_MORE && is_path_ambiguous(routes, request, slot))
         refused = exchange_step_fail(x, EXCHANGE_END_AMBIGUOUS_PATH, 400);
     bool has_head = exchange_build_head(x, request, buffer_at(client->in), service);

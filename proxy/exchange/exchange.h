@@ -23,7 +23,6 @@
 #include "proxy/log/termination.h"
 
 struct exchange;
-struct snapshot_hold;
 struct worker;
 
 /* Once for each worker, before anything else. */
@@ -34,9 +33,6 @@ size_t exchange_trim(struct worker *w); /* bytes that were freed */
 void exchange_start(struct worker *w, struct client_side *client, bool is_over_rate);
 /* The client is being let go of: by itself, when `end` is COMPLETE. */
 void exchange_abort(struct exchange *x, enum exchange_end end);
-/* It may go on for long: its snapshot need not. */
-bool exchange_pins(const struct exchange *x, const struct snapshot_hold *hold);
-void exchange_leave_snapshot(struct exchange *x);
 /* It will be the last one on its connection to the client. */
 void exchange_end_connection(struct exchange *x);
 

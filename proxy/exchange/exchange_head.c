@@ -20,7 +20,7 @@ static void put_proxy_header(struct exchange *x, const struct snapshot_service *
 /* Room for a body that will be kept whole, so that it can be sent again. */
 static size_t body_room(const struct exchange *x, const struct h1_request *request, size_t head_room)
 {
-    uint64_t most = (uint64_t)x->hold->snapshot->settings.replay_bytes;
+    uint64_t most = (uint64_t)worker_snapshot(x->worker)->settings.replay_bytes;
     bool fits = request->head.body == HTTP_BODY_LENGTH && request->head.content_length <= most &&
                 head_room + request->head.content_length <= BUFFER_LARGE_BYTES;
     return fits ? (size_t)request->head.content_length : 0;
@@ -47,7 +47,7 @@ void exchange_name_endpoint(struct exchange *x)
 
 static struct forwarded_client describe_client(const struct exchange *x, const struct h1_request *request, char port[6])
 {
-    const struct proxy_settings *settings = &x->hold->snapshot->settings;
+    const struct proxy_settings *settings = &worker_snapshot(x->worker)->settings;
     return (struct forwarded_client){ .peer = { x->client->peer, x->client->peer_len },
                                       .port = x->client->ops->port(x->client, port),
                                       .is_https = request->head.scheme == HTTP_SCHEME_HTTPS, /* then it is trusted */

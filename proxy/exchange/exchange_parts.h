@@ -25,12 +25,11 @@ enum request_state { REQUEST_SENDING = 0, REQUEST_SENT, REQUEST_REFUSED };
 enum response_state { RESPONSE_AWAITED = 0, RESPONSE_RELAYING, RESPONSE_ENDED, RESPONSE_TUNNELLING };
 
 struct exchange {
-    struct worker *worker;           /* borrowed */
-    struct client_side *client;      /* borrowed; its owner. Null: it is over */
-    struct upstream *upstream;       /* owned; null between tries, and when the response has ENDED */
-    struct snapshot_hold *hold;      /* pinned; null: it has outlived its snapshot, and keeps its rows */
-    const struct endpoint *endpoint; /* of the present try; in the pinned snapshot, or kept */
-    uint32_t service_slot;
+    struct worker *worker;            /* borrowed */
+    struct client_side *client;       /* borrowed; its owner. Null: it is over */
+    struct upstream *upstream;        /* owned; null between tries, and when the response has ENDED */
+    const struct endpoint *endpoint;  /* of the present try, or the last one; used. Null before */
+    uint32_t service_slot;            /* used; UINT32_MAX: no route */
     struct deadline deadline;         /* of what it waits for now */
     struct deadline request_deadline; /* of all tries together */
 
@@ -114,7 +113,8 @@ static inline void exchange_settle(struct exchange *x, enum step step)
     if (step > STEP_MORE)
         exchange_conclude(x, step);
 }
-void exchange_repin(struct exchange *x);         /* lets go of its snapshot for the newest; between tries */
+/* Of this try; leaves that of the one before. */
+void exchange_use_endpoint(struct exchange *x, const struct endpoint *endpoint);
 void exchange_count_latency(struct exchange *x); /* the response head has come, or the end without one */
 void exchange_end_retry(struct exchange *x);     /* there will be no further try */
 /* The endpoint has said its last: its connection is free for others, and it has nothing in flight for this client. */

@@ -73,17 +73,6 @@ static const struct endpoint_view *pick(struct exchange *x, const struct snapsho
     return scan(x, service, worker_random(w) % service->endpoint_count);
 }
 
-/* A later try decides by the newest snapshot: what is not in it has left the rotation, and may be stopping. A service
- * that is gone altogether has no endpoints any more; the old one stays pinned, and with it the row that this exchange
- * counts in. */
-static void repin(struct exchange *x)
-{
-    struct worker *w = x->worker;
-    if (x->hold == w->hold || !w->hold->snapshot->services[x->service_slot])
-        return;
-    exchange_repin(x);
-}
-
 static bool reads_leniently(const struct snapshot *snapshot, uint32_t service_slot)
 {
     return settings_responses(&snapshot->settings, &snapshot->services[service_slot]->settings) == RESPONSES_LENIENT;
@@ -91,7 +80,7 @@ static bool reads_leniently(const struct snapshot *snapshot, uint32_t service_sl
 
 static void set_endpoint(struct exchange *x, const struct endpoint_view *view)
 {
-    x->endpoint = view->endpoint;
+    exchange_use_endpoint(x, view->endpoint);
     x->tried_slots[x->try_count++] = view->slot;
     x->head_sent = 0;
     x->request_state = REQUEST_SENDING;
@@ -156,8 +145,8 @@ enum step exchange_try(struct exchange *x)
 {
     struct worker *w = x->worker;
     bool is_retry = x->try_count > 0;
-    if (is_retry)
-        repin(x);
+    /* The newest one, at a later try too: what is not in it has left the rotation, and may be stopping. A service that is
+     * gone has no endpoints. */
     const struct snapshot *snapshot = worker_snapshot(w);
     const struct endpoint_view *view = pick(x, snapshot);
     if (!view) {

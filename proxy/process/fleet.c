@@ -109,7 +109,7 @@ static void fleet_on_mail(void *owner, struct mail *mail)
     struct fleet *fleet = owner;
     struct worker_notice *notice = (struct worker_notice *)mail;
     struct snapshot *snapshot = notice->snapshot;
-    struct snapshot_rows rows = notice->rows;
+    struct snapshot_row row = notice->row;
     enum worker_notice_kind kind = notice->kind;
     struct fleet_worker *sender = &fleet->workers[notice->worker];
     free(notice);
@@ -122,11 +122,11 @@ static void fleet_on_mail(void *owner, struct mail *mail)
         snapshot->holds_out--;
         free_if_returned(fleet, snapshot);
         break;
-    case WORKER_KEPT_ROWS:
-        snapshot_keep_rows(fleet->builder, rows);
+    case WORKER_KEPT_ROW:
+        snapshot_keep_row(fleet->builder, row);
         break;
-    case WORKER_RETURNED_ROWS:
-        snapshot_return_rows(fleet->builder, rows);
+    case WORKER_RETURNED_ROW:
+        snapshot_return_row(fleet->builder, row);
         break;
     case WORKER_TOOK_LOG:
         worker_took_log(fleet, sender);

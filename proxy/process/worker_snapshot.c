@@ -1,8 +1,7 @@
-/* A snapshot is handed over: from here on all that the worker does is by the new one. Requests under way keep what they have
- * chosen; what was open before hears of changes that concern it. */
+/* A snapshot is handed over: from here on all that the worker does is by the new one, and the old one goes back. Requests
+ * under way keep the rows that they use; what was open before hears of changes that concern it. */
 #include "proxy/process/worker_thread.h"
 
-#include "base/check.h"
 #include "proxy/upstream/pool.h"
 
 #include <string.h>
@@ -60,12 +59,26 @@ static void apply_listeners(struct worker_thread *t, const struct proxy_settings
     }
 }
 
-static void apply_pools(struct worker *w, const struct snapshot *snapshot)
+static void apply_endpoints(struct worker *w, const struct snapshot *snapshot)
 {
-    for (size_t i = 0; i < snapshot->endpoints_gone.count; i++)
-        upstream_pool_close(w, snapshot->endpoints_gone.slots[i]);
-    for (size_t i = 0; i < snapshot->endpoints_back.count; i++)
-        upstream_pool_open(w, snapshot->endpoints_back.slots[i]);
+    const struct slot_list *gone = &snapshot->endpoints_gone, *back = &snapshot->endpoints_back;
+    for (size_t i = 0; i < gone->count; i++)
+        upstream_pool_close(w, gone->slots[i]);
+    for (size_t i = 0; i < back->count; i++)
+        upstream_pool_open(w, back->slots[i]);
+}
+
+static void apply_services(struct worker *w, const struct snapshot *snapshot)
+{
+    const struct slot_list *gone = &snapshot->services_gone, *back = &snapshot->services_back;
+    for (size_t i = 0; i < gone->count; i++) {
+        if (row_use_leave(&w->service_uses[gone->slots[i]]))
+            worker_notify_row(w, WORKER_KEPT_ROW, (struct snapshot_row){ .service_slot = gone->slots[i] });
+    }
+    for (size_t i = 0; i < back->count; i++) {
+        if (row_use_come(&w->service_uses[back->slots[i]]))
+            worker_notify_row(w, WORKER_RETURNED_ROW, (struct snapshot_row){ .service_slot = back->slots[i] });
+    }
 }
 
 static void open_listeners(struct worker_thread *t)
@@ -91,21 +104,14 @@ void worker_take_snapshot(struct worker_thread *t, struct snapshot_hold *hold)
     struct snapshot_hold *old = w->hold;
     w->hold = hold;
     apply_settings(w, &hold->snapshot->settings);
-    apply_pools(w, hold->snapshot);
+    apply_endpoints(w, hold->snapshot);
+    apply_services(w, hold->snapshot);
     worker_notify(w, WORKER_TOOK_SNAPSHOT, hold->snapshot);
     if (old && !are_clients_treated_alike(&old->snapshot->settings, &hold->snapshot->settings))
         clients_readmit(w);
-    if (w->previous)
-        clients_leave_snapshot(w, w->previous); /* whoever has outlived two may live for hours */
-    check(!w->previous);
-    if (old) {
-        old->superseded = true;
-        if (old->pins == 0)
-            worker_return_hold(w, old);
-        else
-            w->previous = old;
-    } else if (w->phase == WORKER_SERVING) {
+    if (old)
+        worker_notify(w, WORKER_RETURNED_SNAPSHOT, old->snapshot); /* behind the rows of it that are kept */
+    else if (w->phase == WORKER_SERVING)
         open_listeners(t); /* before this, connections wait in the kernel's queue */
-    }
     apply_listeners(t, &hold->snapshot->settings);
 }

@@ -154,6 +154,7 @@ static void init_floor(struct worker *w, const struct worker_options *options)
     access_log_init(&w->access_log, options->access_log_fd, w->stats);
     http_date_set(&w->date, clock_wall_us());
     w->cursors = mem_alloc_array(STATS_SERVICES_MAX, sizeof *w->cursors);
+    w->service_uses = mem_alloc_array(STATS_SERVICES_MAX, sizeof *w->service_uses);
     if (getrandom(&w->random_state, sizeof w->random_state, 0) != sizeof w->random_state || w->random_state == 0)
         w->random_state = (uint64_t)clock_wall_us() | 1;
 }
@@ -216,6 +217,7 @@ void worker_thread_free(struct worker_thread *t)
     buffer_pool_fini(&w->buffers);
     loop_free(t->loop);
     free(w->cursors);
+    free(w->service_uses);
     free(t->listeners);
     free(t);
 }

@@ -1,7 +1,7 @@
 /* endpoint: one address that requests may be sent to. Long-lived: it survives snapshots as long as one of them names
  * its id and address, and with it survive its statistics row and, in each worker, its pool of connections
  * (proxy/upstream/pool.h). Main thread only, but `slot`, `address` and the texts never change and may be read by
- * workers while a snapshot that they pin refers to the endpoint. */
+ * a worker while the snapshot that it holds refers to the endpoint, or it uses its row (proxy/worker/row_use.h). */
 #ifndef PROXY_SNAPSHOT_ENDPOINT_H
 #define PROXY_SNAPSHOT_ENDPOINT_H
 
@@ -31,7 +31,7 @@ struct endpoint {
     union endpoint_address address;
     socklen_t address_len;
     uint32_t slot;
-    uint32_t refs;   /* services of any living snapshot, requests that keep it; main thread */
+    uint32_t refs;   /* services of any living snapshot, workers that keep it; main thread */
     uint32_t routes; /* services of the newest snapshot; main thread */
     UT_hash_handle by_key;
 };

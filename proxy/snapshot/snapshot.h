@@ -1,12 +1,12 @@
-/* snapshot: everything the data plane serves by, immutable and structurally shared. Made on the main thread; each
- * worker gets a pointer, pins it per request with a plain counter, and gives it back when the last pin is gone and a
- * newer one has come. When the next but one comes, requests that still pin it keep their rows of it instead: a worker
- * never has more than two. What a change does not touch is reused by pointer.
+/* snapshot: everything the data plane serves by, immutable and structurally shared. Made on the main thread; each worker
+ * gets a pointer, and gives it back as soon as it has taken the next one: no request holds a snapshot, only the rows that it
+ * counts in (proxy/worker/row_use.h). What a change does not touch is reused by pointer.
  *
  *   snapshot --> services[slot] --> endpoint views --> endpoint (long-lived, proxy/snapshot/endpoint.h)
  *      |------> route_table (shared)          service slots are the rows of proxy/stats.h: stable per name
  *
- * Reference counts are the main thread's alone. A worker may follow any pointer from a snapshot that it holds. */
+ * Reference counts are the main thread's alone. A worker may follow any pointer from the snapshot that it holds, within a
+ * callback. */
 #ifndef PROXY_SNAPSHOT_SNAPSHOT_H
 #define PROXY_SNAPSHOT_SNAPSHOT_H
 
@@ -14,7 +14,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/check.h"
 #include "base/mailbox.h"
 #include "proxy/balance/balancer.h"
 #include "proxy/snapshot/endpoint.h"
@@ -43,10 +42,9 @@ struct slot_list {
     size_t count;
 };
 
-/* What a request that outlives its snapshot keeps of it: the rows that it counts in, and the endpoint that it talks to. The
- * main thread holds a reference for it meanwhile. */
-struct snapshot_rows {
-    const struct endpoint *endpoint;
+/* A row of the statistics that snapshots name: an endpoint's, and the endpoint itself with it, or a service's. */
+struct snapshot_row {
+    const struct endpoint *endpoint; /* null: it is the service's of this slot */
     uint32_t service_slot;
 };
 
@@ -61,34 +59,19 @@ struct worker_mail {
 struct snapshot_hold {
     struct worker_mail mail;
     struct snapshot *snapshot;
-    uint32_t pins;   /* requests; worker */
-    bool superseded; /* a newer one has come; worker */
-    bool returned;   /* set before it is posted back; worker */
-} __attribute__((aligned(64)));
+};
 
 struct snapshot {
     uint64_t serial;
     struct proxy_settings settings;
     struct snapshot_routes *routes;
     struct snapshot_service **services; /* by slot, null where none; STATS_SERVICES_MAX cells */
-    /* What a worker does to its pools when it takes this one over from its predecessor. */
-    struct slot_list endpoints_gone, endpoints_back;
+    /* What has left with the step from its predecessor, and what has come (back). */
+    struct slot_list endpoints_gone, endpoints_back, services_gone, services_back;
     uint32_t holds_out;    /* workers that have not given theirs back; main thread */
     uint32_t acks_missing; /* workers that have not taken it over yet; main thread */
     uint32_t hold_count;
     struct snapshot_hold holds[];
 };
-
-static inline void snapshot_pin(struct snapshot_hold *hold)
-{
-    hold->pins++;
-}
-
-/* True when that was the last pin of a superseded one: the caller posts the hold back to the main thread. */
-static inline bool snapshot_unpin(struct snapshot_hold *hold)
-{
-    check(hold->pins > 0);
-    return --hold->pins == 0 && hold->superseded;
-}
 
 #endif

@@ -12,8 +12,7 @@
 struct snapshot_builder {
     struct stats_region *stats; /* borrowed */
     struct endpoint_table *endpoints;
-    uint32_t
-        service_refs[STATS_SERVICES_MAX]; /* services of that slot in living snapshots, and requests that keep it */
+    uint32_t service_refs[STATS_SERVICES_MAX]; /* services of that slot in living snapshots, and workers that keep it */
     uint32_t worker_count;
 };
 
@@ -43,16 +42,20 @@ static void release_service_row(struct snapshot_builder *builder, uint32_t slot)
         stats_release_service(builder->stats, slot);
 }
 
-void snapshot_keep_rows(struct snapshot_builder *builder, struct snapshot_rows rows)
+void snapshot_keep_row(struct snapshot_builder *builder, struct snapshot_row row)
 {
-    endpoint_ref_again((struct endpoint *)rows.endpoint);
-    builder->service_refs[rows.service_slot]++;
+    if (row.endpoint)
+        endpoint_ref_again((struct endpoint *)row.endpoint);
+    else
+        builder->service_refs[row.service_slot]++;
 }
 
-void snapshot_return_rows(struct snapshot_builder *builder, struct snapshot_rows rows)
+void snapshot_return_row(struct snapshot_builder *builder, struct snapshot_row row)
 {
-    endpoint_unref(builder->endpoints, (struct endpoint *)rows.endpoint);
-    release_service_row(builder, rows.service_slot);
+    if (row.endpoint)
+        endpoint_unref(builder->endpoints, (struct endpoint *)row.endpoint);
+    else
+        release_service_row(builder, row.service_slot);
 }
 
 static void service_unref(struct snapshot_builder *builder, struct snapshot_service *service)
@@ -260,7 +263,7 @@ static bool read_serial(json_t *object, struct snapshot *snapshot, struct error 
 static struct snapshot *snapshot_alloc(const struct snapshot_builder *builder)
 {
     size_t size = sizeof(struct snapshot) + builder->worker_count * sizeof(struct snapshot_hold);
-    struct snapshot *snapshot = mem_alloc_aligned(64, size);
+    struct snapshot *snapshot = mem_alloc(size);
     snapshot->services = mem_alloc_array(STATS_SERVICES_MAX, sizeof *snapshot->services);
     snapshot->hold_count = builder->worker_count;
     for (uint32_t w = 0; w < builder->worker_count; w++)
@@ -289,11 +292,13 @@ static void note_unrouted(const struct snapshot_service *service, struct slot_li
     }
 }
 
-/* Which endpoints have left the rotation with this step and which have come (back). Costs only what changed. */
+/* Which services and endpoints have left the rotation with this step and which have come (back). Costs only what changed. */
 static void note_changes(struct snapshot *snapshot, const struct snapshot *newest)
 {
-    for (size_t i = 0; i < STATS_SERVICES_MAX; i++) {
+    for (uint32_t i = 0; i < STATS_SERVICES_MAX; i++) {
         struct snapshot_service *old = newest ? newest->services[i] : NULL, *new = snapshot->services[i];
+        if (!old != !new)
+            slot_list_add(new ? &snapshot->services_back : &snapshot->services_gone, i);
         if (old != new) {
             count_endpoints(old, -1);
             note_unrouted(new, &snapshot->endpoints_back);
@@ -399,5 +404,7 @@ void snapshot_free(struct snapshot_builder *builder, struct snapshot *snapshot)
     free(snapshot->services);
     free(snapshot->endpoints_gone.slots);
     free(snapshot->endpoints_back.slots);
+    free(snapshot->services_gone.slots);
+    free(snapshot->services_back.slots);
     free(snapshot);
 }

@@ -20,9 +20,10 @@ struct snapshot *snapshot_build(struct snapshot_builder *builder, json_t *docume
                                 struct error *error);
 struct snapshot *snapshot_build_patch(struct snapshot_builder *builder, json_t *patch, const struct snapshot *newest,
                                       struct error *error);
-/* For a request that outlives its snapshot, until it ends. Its rows must be of a snapshot that has not been freed. */
-void snapshot_keep_rows(struct snapshot_builder *builder, struct snapshot_rows rows);
-void snapshot_return_rows(struct snapshot_builder *builder, struct snapshot_rows rows);
+/* For a worker that uses a row which has left the newest snapshot, until it does not any more. The row must be of a snapshot
+ * that has not been freed. */
+void snapshot_keep_row(struct snapshot_builder *builder, struct snapshot_row row);
+void snapshot_return_row(struct snapshot_builder *builder, struct snapshot_row row);
 
 void snapshot_free(struct snapshot_builder *builder, struct snapshot *snapshot);
 

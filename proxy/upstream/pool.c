@@ -122,22 +122,39 @@ size_t upstream_trim(struct worker *w)
     return slab_trim(&w->upstream_yard.slab);
 }
 
-void upstream_pool_close(struct worker *w, uint32_t slot)
-{
-    w->pools[slot].is_gone = true;
-    evict_idle(&w->pools[slot]);
-}
-
-void upstream_pool_open(struct worker *w, uint32_t slot)
-{
-    w->pools[slot].is_gone = false;
-    w->pools[slot].shunned_until_ms = 0;
-}
-
 void upstream_close_all_idle(struct worker *w)
 {
     for (size_t i = 0; i < STATS_ENDPOINTS_MAX; i++)
         evict_idle(&w->pools[i]);
+}
+
+void upstream_use_endpoint(struct worker *w, const struct endpoint *endpoint)
+{
+    struct upstream_pool *pool = &w->pools[endpoint->slot];
+    check(pool->use.count == 0 || pool->endpoint == endpoint);
+    pool->endpoint = endpoint;
+    row_use_begin(&pool->use);
+}
+
+void upstream_leave_endpoint(struct worker *w, const struct endpoint *endpoint)
+{
+    worker_end_use(w, &w->pools[endpoint->slot].use, (struct snapshot_row){ .endpoint = endpoint });
+}
+
+void upstream_pool_close(struct worker *w, uint32_t slot)
+{
+    struct upstream_pool *pool = &w->pools[slot];
+    evict_idle(pool);
+    if (row_use_leave(&pool->use))
+        worker_notify_row(w, WORKER_KEPT_ROW, (struct snapshot_row){ .endpoint = pool->endpoint });
+}
+
+void upstream_pool_open(struct worker *w, uint32_t slot)
+{
+    struct upstream_pool *pool = &w->pools[slot];
+    pool->shunned_until_ms = 0;
+    if (row_use_come(&pool->use))
+        worker_notify_row(w, WORKER_RETURNED_ROW, (struct snapshot_row){ .endpoint = pool->endpoint });
 }
 
 struct upstream *upstream_pool_take(struct worker *w, uint32_t slot, const struct upstream_events *events, void *taker)
@@ -197,7 +214,7 @@ void upstream_give_back(struct upstream *u, bool is_reusable)
     struct upstream_pool *pool = &w->pools[u->slot];
     const struct snapshot *snapshot = worker_snapshot(w);
     check(u->state != UPSTREAM_IDLE);
-    if (!is_reusable || u->is_personal || u->state != UPSTREAM_BUSY || pool->is_gone || worker_is_leaving(w) ||
+    if (!is_reusable || u->is_personal || u->state != UPSTREAM_BUSY || pool->use.is_gone || worker_is_leaving(w) ||
         u->channel.in || u->channel.out ||
         pool->idle_count >= (uint64_t)snapshot->settings.upstream_idle_per_endpoint) {
         upstream_close(u);

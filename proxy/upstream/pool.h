@@ -12,6 +12,7 @@
 #include "proxy/io/deadline.h"
 #include "proxy/io/graveyard.h"
 #include "proxy/snapshot/endpoint.h"
+#include "proxy/worker/row_use.h"
 
 struct worker;
 
@@ -46,9 +47,10 @@ TAILQ_HEAD(upstream_list, upstream);
 struct upstream_pool {
     struct upstream_list idle;
     uint32_t idle_count;
-    uint32_t lost_count;      /* requests that were in flight when tries began to fail, a moment ago */
-    bool is_gone;             /* its endpoint is in no snapshot: take nothing back */
-    int64_t shunned_until_ms; /* a connection was refused: prefer others for a while */
+    uint32_t lost_count;             /* requests that were in flight when tries began to fail, a moment ago */
+    struct row_use use;              /* gone: nothing is taken back */
+    const struct endpoint *endpoint; /* which is used; as long as it is */
+    int64_t shunned_until_ms;        /* a connection was refused: prefer others for a while */
     int64_t lost_at_ms;
 };
 
@@ -64,10 +66,15 @@ void upstream_set_up(struct worker *w);
 void upstream_tear_down(struct worker *w);
 size_t upstream_trim(struct worker *w); /* bytes that were freed */
 
-/* Its endpoint is in no snapshot any more, so that nothing is taken back; or it is again, with a clean slate. */
+/* Its endpoint is in no snapshot any more, so that nothing is taken back, and kept while it is used; or it is again, with a clean
+ * slate. */
 void upstream_pool_close(struct worker *w, uint32_t slot);
 void upstream_pool_open(struct worker *w, uint32_t slot);
 void upstream_close_all_idle(struct worker *w);
+
+/* Who has chosen an endpoint by the snapshot uses it and its row until he says that he does not any more. */
+void upstream_use_endpoint(struct worker *w, const struct endpoint *endpoint);
+void upstream_leave_endpoint(struct worker *w, const struct endpoint *endpoint);
 
 /* The newest idle one, now busy and the taker's; null when there is none. */
 struct upstream *upstream_pool_take(struct worker *w, uint32_t slot, const struct upstream_events *events, void *taker);

@@ -25,6 +25,7 @@
 #include "proxy/message/fault.h"
 #include "proxy/message/http_date.h"
 #include "proxy/snapshot/snapshot.h"
+#include "proxy/worker/row_use.h"
 
 struct clients;
 struct exchange;
@@ -43,11 +44,10 @@ enum worker_phase { WORKER_SERVING = 0, WORKER_RETIRING, WORKER_DRAINING, WORKER
 
 struct worker {
     uint32_t index;
-    struct event_base *base;        /* borrowed */
-    struct mailbox *main_mailbox;   /* borrowed: takes holds back and notices */
-    enum worker_phase phase;        /* proxy/process/worker_thread.c is the only writer */
-    struct snapshot_hold *hold;     /* current snapshot; null before the first */
-    struct snapshot_hold *previous; /* the one before, while requests pin it; null: given back. There is no third */
+    struct event_base *base;      /* borrowed */
+    struct mailbox *main_mailbox; /* borrowed: takes holds back and notices */
+    enum worker_phase phase;      /* proxy/process/worker_thread.c is the only writer */
+    struct snapshot_hold *hold;   /* the only snapshot that it has; null before the first. Changes between callbacks */
 
     int64_t now_us;     /* monotonic; read when a turn begins, and when an exchange ends */
     bool is_clock_read; /* in this turn */
@@ -64,7 +64,8 @@ struct worker {
     struct service_stats *services;
     struct endpoint_stats *endpoints;
     struct load_table loads;
-    uint64_t *cursors; /* by service slot, for the balancer */
+    uint64_t *cursors;            /* by service slot, for the balancer */
+    struct row_use *service_uses; /* by service slot; those of endpoints are in their pools */
 
     struct clients *clients;                   /* of proxy/client/; owned by the thread */
     bool (*free_descriptor)(struct worker *w); /* by who has idle ones; false: nobody has one to give up */
@@ -86,8 +87,8 @@ struct worker {
 enum worker_notice_kind {
     WORKER_TOOK_SNAPSHOT = 0,
     WORKER_RETURNED_SNAPSHOT,
-    WORKER_KEPT_ROWS, /* a request outlives its snapshot, which comes back behind this */
-    WORKER_RETURNED_ROWS,
+    WORKER_KEPT_ROW, /* has left the snapshot, and is in use: comes before the snapshot that had it is returned */
+    WORKER_RETURNED_ROW,
     WORKER_TOOK_LOG,
     WORKER_TURNS,  /* answers a ping */
     WORKER_DRAINS, /* no request will begin any more: it drains, and has read the last head that had begun to come */
@@ -98,7 +99,7 @@ struct worker_notice {
     enum worker_notice_kind kind;
     uint32_t worker;           /* index of the sender */
     struct snapshot *snapshot; /* taken or returned */
-    struct snapshot_rows rows; /* kept or returned */
+    struct snapshot_row row;   /* kept or returned */
 };
 
 /* Any of its thread's parts. */
@@ -107,11 +108,8 @@ static inline const struct snapshot *worker_snapshot(const struct worker *w) /* 
 {
     return w->hold ? w->hold->snapshot : NULL;
 }
-struct snapshot_hold *worker_pin(struct worker *w);
-void worker_unpin(struct worker *w, struct snapshot_hold *hold);
-void worker_return_hold(struct worker *w, struct snapshot_hold *hold); /* superseded, and not pinned */
-void worker_keep_rows(struct worker *w, struct snapshot_rows rows);    /* must be of a snapshot that is pinned */
-void worker_return_rows(struct worker *w, struct snapshot_rows rows);  /* was kept: once each */
+void worker_notify_row(struct worker *w, enum worker_notice_kind kind, struct snapshot_row row);
+void worker_end_use(struct worker *w, struct row_use *use, struct snapshot_row row);
 
 /* xorshift64* (Vigna 2016): fast, and good enough to spread load and name requests; nothing secret depends on it. */
 static inline uint64_t worker_random(struct worker *w)

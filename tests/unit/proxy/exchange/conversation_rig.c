@@ -48,11 +48,12 @@ static void on_notice(void *owner, struct mail *mail)
     if (notice->kind == WORKER_RETURNED_SNAPSHOT) {
         snapshot_free(rig->builder, notice->snapshot);
         rig->old_snapshots--;
-    } else if (notice->kind == WORKER_KEPT_ROWS) {
-        snapshot_keep_rows(rig->builder, notice->rows);
+    } else if (notice->kind == WORKER_KEPT_ROW) {
+        check(rig->old_snapshots > 0); /* that which names it */
+        snapshot_keep_row(rig->builder, notice->row);
         rig->kept_rows++;
-    } else if (notice->kind == WORKER_RETURNED_ROWS) {
-        snapshot_return_rows(rig->builder, notice->rows);
+    } else if (notice->kind == WORKER_RETURNED_ROW) {
+        snapshot_return_row(rig->builder, notice->row);
         rig->kept_rows--;
     } else if (notice->kind == WORKER_DRAINS) {
         rig->drains_said++;
@@ -276,11 +277,34 @@ static void check_conn_waits(const struct conn *c)
 static void check_pools(const struct worker *w)
 {
     const struct upstream *u;
-    for (uint32_t slot = 0; slot < 4; slot++) {
+    for (uint32_t slot = 0; slot < RIG_SLOTS; slot++) {
         TAILQ_FOREACH (u, &w->pools[slot].idle, link)
             promise(u->state == UPSTREAM_IDLE && !u->channel.in && !u->channel.out && u->channel.is_reading,
                     "idle connections are clean and watched");
     }
+}
+
+/* Each request uses its service and its endpoint; what it uses and the snapshot has not is kept. */
+static void check_uses(const struct rig *rig)
+{
+    const struct worker *w = rig->worker;
+    uint32_t services[RIG_SLOTS] = { 0 }, endpoints[RIG_SLOTS] = { 0 };
+    unsigned kept = 0;
+    const struct conn *c;
+    TAILQ_FOREACH (c, &w->clients->conns, link) {
+        const struct exchange *x = c->side.exchange;
+        if (x && x->service_slot != UINT32_MAX)
+            services[x->service_slot]++;
+        if (x && x->endpoint)
+            endpoints[x->endpoint->slot]++;
+    }
+    for (uint32_t slot = 0; slot < RIG_SLOTS; slot++) {
+        const struct row_use *service = &w->service_uses[slot], *endpoint = &w->pools[slot].use;
+        promise(service->count == services[slot], "a request uses its service");
+        promise(endpoint->count == endpoints[slot], "a request uses its endpoint");
+        kept += (service->is_gone && service->count > 0) + (endpoint->is_gone && endpoint->count > 0);
+    }
+    promise(rig->kept_rows == kept, "what is in use and has left the snapshot is kept");
 }
 
 /* Whatever is open waits for something that will end. */
@@ -295,9 +319,9 @@ static void check_rest(struct rig *rig)
         exchange_count += c->side.exchange != NULL;
     }
     promise(w->clients->conn_count == conn_count && w->stats->connections_open == conn_count, "count of connections");
-    promise(w->exchange_count == exchange_count && w->hold->pins <= exchange_count, "count of exchanges");
-    promise(rig->old_snapshots <= 1 && rig->old_snapshots + rig->kept_rows <= exchange_count - w->hold->pins,
-            "old snapshots are given back");
+    promise(w->exchange_count == exchange_count, "count of exchanges");
+    promise(rig->old_snapshots == 0, "old snapshots are given back, whatever is open");
+    check_uses(rig);
     promise(w->retry_count <= exchange_count, "count of retries");
     promise(!w->dead.first, "the dead are buried");
     check_pools(w);
@@ -307,11 +331,11 @@ static void check_nothing_is_left(struct rig *rig)
 {
     struct worker *w = rig->worker;
     promise(w->clients->conn_count == 0 && w->exchange_count == 0 && w->retry_count == 0, "no connection is left");
-    promise(w->hold->pins == 0 && rig->old_snapshots == 0 && rig->kept_rows == 0, "no snapshot is pinned");
+    promise(rig->old_snapshots == 0 && rig->kept_rows == 0, "no snapshot is held, and no row is kept");
     promise(rig->thread->listeners[0].conn_count == 0, "no connection of the listener is left");
     promise(w->buffers.used_bytes == 0 && w->stats->buffer_bytes == 0, "no buffer is left");
     promise(w->stats->upstream_idle == 0 && w->stats->tunnels_open == 0, "no upstream connection is left");
-    for (uint32_t slot = 0; slot < 4; slot++) {
+    for (uint32_t slot = 0; slot < RIG_SLOTS; slot++) {
         promise(w->services[slot].in_flight == 0, "no request is in flight in a service");
         promise(w->endpoints[slot].in_flight == 0, "no request is in flight at an endpoint");
         promise(w->endpoints[slot].tunnels == 0, "no tunnel is open to an endpoint");
@@ -362,7 +386,7 @@ void rig_settle(struct rig *rig)
             worker_thread_turn(rig->thread, false);
         else if (!any)
             break;
-        take_notices(rig); /* early: who uses what is freed here has not pinned it */
+        take_notices(rig); /* early: who uses what is freed here does not say so */
         promise(++rig->turn_count < TURNS_MAX, "the worker comes to rest");
     }
     take_notices(rig);
@@ -390,7 +414,7 @@ void rig_drain(struct rig *rig)
 static uint64_t count_tries(const struct rig *rig)
 {
     uint64_t tries = 0;
-    for (uint32_t slot = 0; slot < 4; slot++)
+    for (uint32_t slot = 0; slot < RIG_SLOTS; slot++)
         tries += rig->worker->endpoints[slot].requests;
     return tries;
 }
@@ -415,7 +439,7 @@ void rig_begin(struct rig *rig)
     worker_read_clock(w);
     w->random_state = RANDOM_SEED;
     w->buffers.limit_bytes = (uint64_t)rig->snapshot->settings.buffer_bytes_per_worker;
-    for (uint32_t slot = 0; slot < 4; slot++) {
+    for (uint32_t slot = 0; slot < RIG_SLOTS; slot++) {
         w->pools[slot].shunned_until_ms = 0;
         w->cursors[slot] = 0;
     }

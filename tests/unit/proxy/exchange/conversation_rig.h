@@ -16,6 +16,7 @@
 
 #define RIG_CLIENTS_MAX 4
 #define RIG_UPSTREAMS_MAX 8
+#define RIG_SLOTS 4 /* rows of services, and of endpoints, that documents may take */
 #define RIG_VIA "rig-5d1c93"
 
 /* What happens to connections to endpoints from now on. */
@@ -52,7 +53,7 @@ struct rig {
     struct snapshot_builder *builder;
     struct snapshot *snapshot; /* the newest */
     unsigned old_snapshots;    /* that somebody still holds */
-    unsigned kept_rows;        /* of requests that have outlived their snapshot */
+    unsigned kept_rows;        /* that are in use and have left the snapshot */
     unsigned drains_said;      /* that no request begins any more, in this conversation */
     struct worker_thread *thread;
     struct worker *worker; /* of that thread */

@@ -125,20 +125,94 @@ static void a_share_that_becomes_smaller_closes_what_is_beyond_it(void **state)
     "{\"version\":1,\"serial\":1,\"services\":[{\"name\":\"web\",\"endpoints\":[{\"id\":\"2\"," \
     "\"address\":\"127.0.0.1:2\"}]}],\"routes\":[{\"host\":\"*\",\"path\":\"/\",\"service\":\"web\"}]}"
 
-static void a_request_keeps_its_rows_of_an_old_snapshot_and_no_more(void **state)
+#define SWITCH "HTTP/1.1 101 S" CRLF "Connection: upgrade" CRLF "Upgrade: websocket" CRLF CRLF
+#define ASK_TO_SWITCH "GET / HTTP/1.1" CRLF "Host: a" CRLF "Connection: upgrade" CRLF "Upgrade: websocket" CRLF CRLF
+
+/* The rig frees an old snapshot as soon as it comes back, and checks at each rest that it has. */
+static void a_request_keeps_its_endpoint_and_no_snapshot(void **state)
 {
     struct rig *rig = begin(DOCUMENT(""));
     struct rig_peer *client = open_client(rig);
     (void)state;
     say(rig, client, GET);
-    rig_publish(rig, OTHER_ENDPOINT);
-    assert_int_equal(rig->old_snapshots, 1);
+    rig_publish(rig, DOCUMENT(""));
+    assert_int_equal(rig->old_snapshots, 0);
+    assert_int_equal(rig->kept_rows, 0); /* the newest snapshot has it */
     rig_publish(rig, OTHER_ENDPOINT);
     assert_int_equal(rig->old_snapshots, 0);
+    assert_int_equal(rig->kept_rows, 1);
+    rig_publish(rig, OTHER_ENDPOINT);
     assert_int_equal(rig->kept_rows, 1);
     say(rig, &rig->upstreams[0], OK);
     assert_int_equal(times_received(client, "200 OK"), 1);
     assert_int_equal(rig->kept_rows, 0);
+    end(rig);
+}
+
+static void an_endpoint_is_kept_once_however_many_use_it(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *first = open_client(rig), *second = open_client(rig);
+    (void)state;
+    say(rig, first, GET);
+    say(rig, second, GET);
+    rig_publish(rig, OTHER_ENDPOINT);
+    assert_int_equal(rig->kept_rows, 1);
+    say(rig, &rig->upstreams[0], OK);
+    assert_int_equal(rig->kept_rows, 1);
+    say(rig, &rig->upstreams[1], OK);
+    assert_int_equal(rig->kept_rows, 0);
+    end(rig);
+}
+
+static void an_endpoint_that_comes_back_in_use_is_the_same_and_may_leave_again(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *client = open_client(rig), *other = open_client(rig);
+    struct endpoint_stats sum;
+    (void)state;
+    say(rig, client, ASK_TO_SWITCH);
+    say(rig, &rig->upstreams[0], SWITCH);
+    for (int i = 0; i < 3; i++) {
+        rig_publish(rig, OTHER_ENDPOINT);
+        assert_int_equal(rig->kept_rows, 1);
+        rig_publish(rig, DOCUMENT(""));
+        assert_int_equal(rig->kept_rows, 0);
+    }
+    say(rig, other, GET);
+    assert_true(stats_read_endpoint(rig->stats, "1", &sum));
+    assert_int_equal(sum.in_flight, 2);
+    assert_int_equal(sum.tunnels, 1);
+    rig_publish(rig, OTHER_ENDPOINT);
+    assert_int_equal(rig->kept_rows, 1);
+    say(rig, &rig->upstreams[1], OK);
+    assert_int_equal(rig->kept_rows, 1);
+    rig_close(client);
+    rig_close(&rig->upstreams[0]); /* both directions of a tunnel */
+    rig_settle(rig);
+    assert_int_equal(rig->kept_rows, 0);
+    end(rig);
+}
+
+/* Whoever wants to stop the endpoint's container waits by this number. */
+static void what_is_in_flight_on_an_endpoint_that_left_is_told_by_its_id_until_it_ends(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *client = open_client(rig);
+    struct endpoint_stats sum;
+    (void)state;
+    say(rig, client, ASK_TO_SWITCH);
+    say(rig, &rig->upstreams[0], SWITCH);
+    rig_publish(rig, OTHER_ENDPOINT);
+    rig_publish(rig, "{\"version\":1,\"serial\":1}");
+    assert_true(stats_read_endpoint(rig->stats, "1", &sum));
+    assert_int_equal(sum.in_flight, 1);
+    assert_int_equal(sum.tunnels, 1);
+    rig_close(client);
+    rig_close(&rig->upstreams[0]); /* both directions of a tunnel */
+    rig_settle(rig);
+    assert_true(stats_read_endpoint(rig->stats, "1", &sum));
+    assert_int_equal(sum.in_flight + sum.tunnels, 0);
     end(rig);
 }
 
@@ -150,6 +224,7 @@ static void it_is_tried_again_by_the_newest(void **state)
     say(rig, client, GET);
     rig_publish(rig, OTHER_ENDPOINT);
     rig_publish(rig, OTHER_ENDPOINT);
+    assert_int_equal(rig->kept_rows, 1);
     rig_close(&rig->upstreams[0]);
     rig_settle(rig);
     assert_int_equal(rig->kept_rows, 0);
@@ -167,6 +242,7 @@ static void a_service_that_is_gone_takes_its_rows_along_when_its_last_request_en
     for (int i = 0; i < 3; i++)
         rig_publish(rig, "{\"version\":1,\"serial\":1}");
     assert_int_equal(stats_find_service(rig->stats, "web"), 0);
+    assert_int_equal(rig->kept_rows, 2); /* its endpoint's too */
     rig_close(&rig->upstreams[0]);
     rig_settle(rig);
     assert_int_equal(times_received(client, "HTTP/1.1 502"), 1);
@@ -183,7 +259,10 @@ int main(void)
         cmocka_unit_test(a_rate_that_is_switched_on_binds_open_connections),
         cmocka_unit_test(a_limit_of_connections_that_is_switched_on_closes_what_is_beyond_it),
         cmocka_unit_test(a_share_that_becomes_smaller_closes_what_is_beyond_it),
-        cmocka_unit_test(a_request_keeps_its_rows_of_an_old_snapshot_and_no_more),
+        cmocka_unit_test(a_request_keeps_its_endpoint_and_no_snapshot),
+        cmocka_unit_test(an_endpoint_is_kept_once_however_many_use_it),
+        cmocka_unit_test(an_endpoint_that_comes_back_in_use_is_the_same_and_may_leave_again),
+        cmocka_unit_test(what_is_in_flight_on_an_endpoint_that_left_is_told_by_its_id_until_it_ends),
         cmocka_unit_test(it_is_tried_again_by_the_newest),
         cmocka_unit_test(a_service_that_is_gone_takes_its_rows_along_when_its_last_request_ends),
     };

@@ -336,6 +336,7 @@ static void what_was_served_is_counted(void **state)
 /* ---- requests that outlive their snapshot ---- */
 
 #define GENERATIONS 12          /* more than the table of endpoints has room for, if each were kept whole */
+#define TUNNELS_EACH 8          /* on each generation's endpoint; both workers get some */
 #define OTHER_ENDPOINTS 1000    /* of each, all different */
 #define GENERATION_BYTES 100000 /* of text */
 
@@ -388,29 +389,82 @@ static void check_carries(int from, int to, char byte)
     assert_int_equal(got, byte);
 }
 
+struct tunnel {
+    int client, upstream;
+};
+
+static struct tunnel open_tunnel(struct bench *b, int listen_fd)
+{
+    struct tunnel tunnel = { .client = client_connect(b) };
+    client_send(tunnel.client, "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+    tunnel.upstream = accept_patiently(listen_fd);
+    read_head(tunnel.upstream);
+    client_send(tunnel.upstream, "HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+    read_head(tunnel.client);
+    return tunnel;
+}
+
 static void tunnels_never_hold_up_new_endpoints(void **state)
 {
     struct bench *b = *state;
     struct error error = { "" };
-    int port = 0, listen_fd = loopback_listen(&port), clients[GENERATIONS], upstreams[GENERATIONS], count = 0;
+    struct tunnel tunnels[GENERATIONS];
+    int port = 0, listen_fd = loopback_listen(&port), count = 0;
     while (count < GENERATIONS && serve_generation(b, port, count, &error)) {
-        clients[count] = client_connect(b);
-        client_send(clients[count], "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
-        upstreams[count] = accept_patiently(listen_fd);
-        read_head(upstreams[count]);
-        client_send(upstreams[count], "HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
-        read_head(clients[count]);
+        tunnels[count] = open_tunnel(b, listen_fd);
         count++;
     }
     for (int i = 0; i < count; i++) {
-        check_carries(clients[i], upstreams[i], 'a');
-        check_carries(upstreams[i], clients[i], 'b');
-        close(clients[i]);
-        assert_closed(upstreams[i]);
+        check_carries(tunnels[i].client, tunnels[i].upstream, 'a');
+        check_carries(tunnels[i].upstream, tunnels[i].client, 'b');
+        close(tunnels[i].client);
+        assert_closed(tunnels[i].upstream);
     }
     close(listen_fd);
     assert_string_equal(error.text, "");
     assert_int_equal(count, GENERATIONS);
+}
+
+static uint64_t tunnels_on(struct bench *b, int generation)
+{
+    struct endpoint_stats sum;
+    char id[8];
+    snprintf(id, sizeof id, "%d", generation);
+    assert_true(stats_read_endpoint(b->stats, id, &sum));
+    assert_int_equal(sum.tunnels, sum.in_flight);
+    return sum.tunnels;
+}
+
+/* However long ago it left, whichever worker has them: a container that drains is waited for by this number. Ended, the
+ * workers give all back: else the builder of snapshots would not be empty, which it checks. */
+static void tunnels_are_counted_where_they_were_opened_until_the_workers_are_ended(void **state)
+{
+    struct bench *b = *state;
+    struct error error = { "" };
+    struct tunnel tunnels[GENERATIONS][TUNNELS_EACH];
+    int port = 0, listen_fd = loopback_listen(&port);
+    for (int g = 0; g < GENERATIONS; g++) {
+        assert_true(serve_generation(b, port, g, &error));
+        for (int i = 0; i < TUNNELS_EACH; i++)
+            tunnels[g][i] = open_tunnel(b, listen_fd);
+    }
+    serve(b, b->a.port, 0); /* "ws" has gone too */
+    for (int g = 0; g < GENERATIONS; g++) {
+        assert_int_equal(tunnels_on(b, g), TUNNELS_EACH);
+        close(tunnels[g][0].client);
+        assert_closed(tunnels[g][0].upstream);
+    }
+    fleet_end(b->fleet);
+    while (!b->has_stopped)
+        loop_run(b->loop);
+    for (int g = 0; g < GENERATIONS; g++) {
+        assert_int_equal(tunnels_on(b, g), 0);
+        for (int i = 1; i < TUNNELS_EACH; i++) {
+            assert_closed(tunnels[g][i].client);
+            close(tunnels[g][i].upstream);
+        }
+    }
+    close(listen_fd);
 }
 
 static size_t count_open(const char *path)
@@ -533,6 +587,7 @@ int main(void)
         TEST(a_malformed_request_is_refused_and_the_connection_closed),
         TEST(what_was_served_is_counted),
         TEST(tunnels_never_hold_up_new_endpoints),
+        TEST(tunnels_are_counted_where_they_were_opened_until_the_workers_are_ended),
         TEST(a_log_that_is_switched_is_closed_when_no_worker_writes_to_it),
         TEST(a_log_for_a_fleet_without_one_is_closed_at_once),
         TEST(draining_closes_idle_connections_and_takes_nothing_new),
