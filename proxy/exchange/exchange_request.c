@@ -8,6 +8,16 @@
 
 #define DUE_MAX 256 /* beyond that, buffers would only pile up */
 
+/* From the client to the endpoint. What there is of a request goes into `head`, one buffer, until it is full: then the rest is
+ * relayed past it (is_spilled), and the request cannot be sent again. Three things may end before the others, in any order: the
+ * client's sending, the endpoint's taking, the endpoint's answer. request_state says how the second stands; the answer is
+ * exchange_response.c's.
+ *
+ * A request that is whole and has a connection at once does not leave at once. Requests that one turn of the loop has read are
+ * sent one after the other when it ends: an endpoint that gets several of them is woken once and finds them all, instead of once
+ * for each while the next is still being parsed. No time is lost by it, since nothing is waited for, and so no deadline runs
+ * meanwhile. Answers that are whole leave in the same way. */
+
 static enum step body_malformed(struct exchange *x)
 {
     fault_in_body(&x->worker->fault, "request-body", body_fault(&x->request_body), x->request_body.chunks.taken_bytes);
@@ -88,7 +98,10 @@ static enum step await_client(struct exchange *x)
     return STEP_MORE;
 }
 
-/* It takes no more of the body. It may have answered early and closed: then its answer, or the end, is in the socket. */
+/* It takes no more of the body. It may have answered early (413, a redirect, 401) and closed: then its kernel answers what we still
+ * send with a reset, and our next send fails, while the answer lies unread in our socket. Whoever gives up at the failed send
+ * makes a 502 of a good answer. So nothing more is sent, the client is not read any more, and the read side decides: an answer,
+ * whose connection to the client closes behind it, or the end without one. */
 static enum step await_early_answer(struct exchange *x)
 {
     int cause = x->upstream->channel.broken_by;

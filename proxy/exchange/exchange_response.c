@@ -8,6 +8,15 @@
 #define RECEIVE_BYTES BUFFER_BODY_BYTES /* what comes with a head is taken in the same call */
 #define RECEIVES_PER_TURN 8
 
+/* From the endpoint to the client: heads (any number of interim ones, then the final one or a switch of protocols), then the
+ * body, then the end. A head is only read while the client's `out` is empty, so that an interim response that cannot go out holds
+ * back what follows it where it is, in the endpoint's socket.
+ *
+ * Head and what has come of the body are put into `out` together, and sent together. From there on bytes that need no new framing
+ * go from the endpoint's `in` to the client's socket without a copy; what the client does not take waits in that `in`, and the
+ * endpoint is not read any more. The one exception is the last piece (hold_rest): it is taken in whole, so that a slow reader
+ * does not keep a task's connection, and its place among the requests in flight, for as long as it reads. */
+
 static enum step malformed(struct exchange *x)
 {
     STATS_ADD(x->worker->stats->responses_malformed, 1);

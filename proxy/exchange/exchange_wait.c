@@ -4,6 +4,14 @@
 
 #include <stddef.h>
 
+/* One deadline says whom the exchange waits for now, so that a time-out can be blamed on the right side: 408 and no word against
+ * the endpoint, or 504 and one more failure of it. Whoever has just moved bytes, or has just been asked for some, calls
+ * exchange_await(), which looks at the state anew; nobody has to know what it was before.
+ *
+ * The client's time-out is not one of silence: a byte now and then would hold a request for ever. It is a window in which a least
+ * number of bytes has to move, and begins anew only when they have. For a reader the bytes that count are those that its
+ * machine has acknowledged, not those that our kernel has taken. */
+
 /* Its turn to speak, also before the body: whoever has asked whether to send it waits for a word (RFC 9110 10.1.1). */
 static bool is_endpoint_asked(const struct exchange *x)
 {

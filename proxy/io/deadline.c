@@ -1,5 +1,10 @@
 #include "proxy/io/deadline.h"
 
+/* All that wait in one list wait for the same span, so the first to have begun is the first to be over, and looking at the heads is
+ * enough. That stays true when a reload changes the span: those that wait already are measured by the new one from their
+ * beginning, a longer one gives them more time, a shorter one ends at the next tick what is over by it, and the order of the
+ * list is that of the beginnings in either case. What is to differ within a kind is a kind of its own. */
+
 void deadline_table_init(struct deadline_table *table)
 {
     for (int kind = 0; kind < DEADLINE_KIND_COUNT; kind++) {

@@ -5,6 +5,14 @@
 
 #include <string.h>
 
+/* Two ways. A body whose framing does not change is never copied: what is in the sender's `in` is given to the receiver's socket,
+ * behind what its `out` still holds, and what the socket does not take stays where it is. One that is framed anew (chunked, or
+ * ended by a close) is decoded into a new buffer piece by piece, and that buffer is the receiver's `out` until it has gone. In
+ * both, at most one buffer of a body is held: whoever gets BLOCKED stops reading the sender.
+ *
+ * Each piece is decided before any of it goes out: MALFORMED means that what was sent so far is a true part of the message, and
+ * that its end must not be sent. */
+
 #define CHUNK_FRAME_BYTES 16 /* size line and CRLF of a chunk that fits a buffer, and the last chunk */
 
 void body_init(struct body *body, enum http_body kind, uint64_t content_length, bool rechunks, bool passes_trailers)

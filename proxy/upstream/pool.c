@@ -11,6 +11,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Newest first: under less load the older ones fall out of use, and their time-out closes them. An idle connection stays watched
+ * for reading, which costs nothing while nothing comes: an endpoint that closes it, or says something unasked, is heard of before
+ * a request is given to it. There is still a gap (the end can be on its way while the request is being written), and what falls
+ * into it is what exchange_try.c calls stale.
+ *
+ * Shunning and loss are of the pool, not of the endpoint's health: they are this worker's own, hold for a second, and only
+ * prefer others: one that is shunned is still asked when there is no other. */
+
 #define LOSS_MS 1000 /* what dies with an endpoint is noticed within this */
 #define SHUN_MS 1000 /* discovery has removed a dead endpoint long before; a restarting one comes back within this */
 
