@@ -115,21 +115,28 @@ static void tell_of_end_of_hold(const struct publisher *p)
         tell(p, text);
 }
 
-/* The earlier process knew them, and told the proxy. */
+/* An earlier process of ours has told a proxy what it knew. */
+static bool has_forerunner(const struct publisher *p)
+{
+    return p->parts.is_restart || p->parts.succeeds || p->peer_serial > 0;
+}
+
+static bool may_recall(const struct publisher *p)
+{
+    return !p->has_sent && !p->has_recalled && p->parts.recall && has_forerunner(p) && find_unknown(p);
+}
+
 static void recall_if_late(struct publisher *p, int64_t now_ms)
 {
-    const char *provider = find_unknown(p);
-    if (!provider || p->has_recalled || !p->parts.recall || now_ms - p->started_at_ms < PUBLISHER_LIST_WAIT_MS)
+    if (!may_recall(p) || now_ms - p->started_at_ms < PUBLISHER_LIST_WAIT_MS)
         return;
     p->has_recalled = true;
-    p->parts.recall(p->parts.owner, provider);
+    p->parts.recall(p->parts.owner, find_unknown(p));
 }
 
 static bool may_send_first(struct publisher *p, int64_t now_ms)
 {
     bool is_served = p->peer_serial > 0 || p->parts.succeeds;
-    if (is_served || p->parts.is_restart)
-        recall_if_late(p, now_ms);
     if (p->synced_at_ms == 0 && !find_unknown(p))
         p->synced_at_ms = now_ms;
     if (!is_served && !p->parts.is_restart)
@@ -225,12 +232,16 @@ static void publisher_on_flush(void *owner)
     struct publisher *p = owner;
     int64_t now_ms = clock_now_ms();
     p->flush_at_ms = 0;
+    recall_if_late(p, now_ms); /* also without a link: a list that comes then without them would take them away */
     publication_refresh(p->publication);
     int64_t next_age_ms = publication_age(p->publication, now_ms);
     if (next_age_ms >= 0)
         timer_start(&p->age, next_age_ms);
-    if (!p->link || !p->is_greeted || unacked_count(p) >= PUBLISHER_UNACKED_MAX)
+    if (!p->link || !p->is_greeted || unacked_count(p) >= PUBLISHER_UNACKED_MAX) {
+        if (may_recall(p))
+            schedule(p, HOLD_POLL_MS);
         return; /* a hello or an acknowledgement continues */
+    }
     if (!p->has_sent && !may_send_first(p, now_ms))
         schedule(p, HOLD_POLL_MS);
     else if (now_ms < p->retry_at_ms)

@@ -38,7 +38,8 @@ struct publisher_parts {
     bool is_restart; /* tasks were known before: the proxy, if it died too, rather waits than answers 503 */
     bool succeeds;   /* while our proxy serves nothing, an earlier one serves */
     /* A provider gives no list although others know tasks of it: put those of an earlier process into the registry
-     * (task_registry_recall). Called once at most. Null: nothing is remembered. */
+     * (task_registry_recall). Called once at most, PUBLISHER_LIST_WAIT_MS after the start. Null: nothing is
+     * remembered. */
     void (*recall)(void *owner, const char *provider);
     void (*ask_for_link)(void *owner); /* the link broke and nobody has brought a new one for a second */
     /* Of publication_set_listener(), and, for no service (""), that changes are held back. Null: nobody wants to know. */

@@ -376,7 +376,7 @@ static void begin_end(struct runtime *runtime, const char *task_id, int64_t stop
     struct flight *f = flight_new(runtime, task_id, owner);
     f->done = done;
     f->stop_timeout_ms = stop_timeout_ms;
-    f->call = docker_engine_inspect(f->runtime->engine, f->task_id, on_inspected, f);
+    f->call = docker_engine_inspect_ending(f->runtime->engine, f->task_id, on_inspected, f);
 }
 
 static void docker_stop(struct runtime *runtime, const char *task_id, int64_t timeout_ms, runtime_done_cb done,

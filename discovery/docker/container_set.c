@@ -1,6 +1,7 @@
 #include "discovery/docker/container_set.h"
 
 #include "base/clock.h"
+#include "base/fair_queue.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "discovery/docker/label_policy.h"
@@ -9,17 +10,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <uthash.h>
 
 /* After a look that the engine could not answer (a timeout, a 500). */
 #define RETRY_MS 500
 #define RETRY_SLOWEST_MS 30000
 
-enum look_state { LOOK_NONE = 0, LOOK_WAITING, LOOK_ASKED, LOOK_FAILED };
+/* None waits for another: what happens now not for a list, and neither for what the engine could not answer last. */
+enum look_lane { LOOK_FOR_EVENT = 0, LOOK_FOR_LIST, LOOK_AGAIN, LOOK_LANE_COUNT };
 
-/* Why it is looked at. Neither waits for the other. */
-enum look_cause { LOOK_FOR_EVENT = 0, LOOK_FOR_LIST, LOOK_CAUSE_COUNT };
+static const int64_t deadlines_ms[LOOK_LANE_COUNT] = {
+    [LOOK_FOR_EVENT] = CONTAINER_LOOK_SOON_MS,
+    [LOOK_FOR_LIST] = CONTAINER_LOOK_SOON_MS,
+    [LOOK_AGAIN] = DOCKER_INSPECT_DEADLINE_MS,
+};
 
 static const struct {
     size_t max;
@@ -30,25 +34,24 @@ static const struct {
 };
 
 struct container {
+    struct fair_item turn; /* first; it waits for a look, or the look is out */
     char id[TASK_ID_SIZE];
     struct container_set *set;
     enum container_kind kind;
-    enum look_state look;
-    enum look_cause cause;       /* while LOOK_WAITING or LOOK_ASKED */
-    TAILQ_ENTRY(container) link; /* while LOOK_WAITING */
-    struct docker_call *call;    /* while LOOK_ASKED */
-    char *document;              /* owned; what the engine said of it, while its lender is asked for; null otherwise */
-    char lender[TASK_ID_SIZE];   /* the container whose network it uses; empty: its own, or not known */
-    bool is_listed;              /* by the sync under way, and not looked at since */
-    bool is_ignored;             /* its labels were refused */
-    bool is_killed;              /* it got its stop signal, in the life that began at killed_life_us */
+    enum look_lane lane;       /* of its turn */
+    struct docker_call *call;  /* while its turn is out */
+    char *document;            /* owned; what the engine said of it, while its lender is asked for; null otherwise */
+    char lender[TASK_ID_SIZE]; /* the container whose network it uses; empty: its own, or not known */
+    bool is_listed;            /* by the sync under way, which waits for a look at it */
+    bool is_ignored;           /* its labels were refused */
+    bool is_killed;            /* it got its stop signal, in the life that began at killed_life_us */
     int64_t killed_life_us;
     int stop_signal; /* 0: not known yet */
     int64_t stop_timeout_ms;
     bool restarts;           /* it will be back when it has ended */
     struct timer still_runs; /* while is_killed: when to look whether it does */
     unsigned failed_looks;   /* in a row */
-    int64_t retry_at_ms;     /* while LOOK_FAILED */
+    int64_t retry_at_ms;     /* 0: its last look did not fail, or the next one is under way */
     uint64_t sync_round;
     unsigned warning_hash; /* of what was last said about it, so that it is said once */
     UT_hash_handle hh;
@@ -57,10 +60,7 @@ struct container {
 struct container_set {
     struct container_set_parts parts;
     struct container *containers; /* uthash, by id */
-    struct {
-        TAILQ_HEAD(, container) waiting;
-        size_t waiting_count, asked_count;
-    } looks[LOOK_CAUSE_COUNT];
+    struct fair_queue lanes[LOOK_LANE_COUNT];
     size_t counts[CONTAINER_KIND_COUNT], listed_count, borrowers_count;
     uint64_t sync_round, looks_count;
     bool is_full_reported[CONTAINER_KIND_COUNT]; /* since the last sync began */
@@ -114,17 +114,12 @@ static struct container *find_or_add(struct container_set *set, const char *id, 
 
 static void drop_look(struct container *c)
 {
-    struct container_set *set = c->set;
-    if (c->look == LOOK_WAITING) {
-        TAILQ_REMOVE(&set->looks[c->cause].waiting, c, link);
-        set->looks[c->cause].waiting_count--;
-    } else if (c->look == LOOK_ASKED) {
-        docker_engine_cancel(set->parts.engine, c->call);
-        set->looks[c->cause].asked_count--;
-    }
+    if (c->turn.state == FAIR_OUT)
+        docker_engine_cancel(c->set->parts.engine, c->call);
+    fair_queue_leave(&c->set->lanes[c->lane], &c->turn);
     free(c->document);
     c->document = NULL;
-    c->look = LOOK_NONE;
+    c->retry_at_ms = 0;
 }
 
 static void set_listed(struct container *c, bool listed)
@@ -167,20 +162,24 @@ static void tell_if_settled(struct container_set *set, size_t listed_before)
 
 /* ---- looks ---- */
 
-/* Asks, or asks again: an answer under way may be from before the event that made us want this one. */
-static void look(struct container *c, enum look_cause cause)
+static void wait_for_turn(struct container *c, enum look_lane lane)
 {
-    struct container_set *set = c->set;
-    if (c->look == LOOK_WAITING && c->cause <= cause)
+    c->lane = lane;
+    fair_queue_put(&c->set->lanes[lane], &c->turn, "");
+    set_pump(c->set);
+}
+
+/* Asks, or asks again: an answer under way may be from before the event that made us want this one. */
+static void look(struct container *c, enum look_lane lane)
+{
+    if (c->failed_looks > 0)
+        lane = LOOK_AGAIN;
+    if (c->turn.state == FAIR_WAITING && c->lane <= lane && !c->document)
         return;
-    if (c->look == LOOK_ASKED && c->cause < cause)
-        cause = c->cause;
+    if (c->turn.state == FAIR_OUT && c->lane < lane)
+        lane = c->lane;
     drop_look(c);
-    c->look = LOOK_WAITING;
-    c->cause = cause;
-    TAILQ_INSERT_TAIL(&set->looks[cause].waiting, c, link);
-    set->looks[cause].waiting_count++;
-    set_pump(set);
+    wait_for_turn(c, lane);
 }
 
 static void warn_once(struct container *c, const char *service, const char *text)
@@ -242,21 +241,9 @@ static void put_off(struct container *c)
     for (unsigned i = 0; i < c->failed_looks && delay_ms < RETRY_SLOWEST_MS; i++)
         delay_ms *= 2;
     c->failed_looks++;
-    c->look = LOOK_FAILED;
     c->retry_at_ms = clock_now_ms() + (delay_ms < RETRY_SLOWEST_MS ? delay_ms : RETRY_SLOWEST_MS);
     arm_retry(c->set, c->retry_at_ms);
     keep_known(c);
-}
-
-static void on_lender_inspected(void *owner, const struct docker_answer *answer);
-
-static void ask(struct container *c, const char *id, docker_answer_cb done)
-{
-    struct container_set *set = c->set;
-    c->look = LOOK_ASKED;
-    set->looks[c->cause].asked_count++;
-    set->looks_count++;
-    c->call = docker_engine_inspect(set->parts.engine, id, done, c);
 }
 
 /* lender: as docker_container_parse() has it. May forget the container. */
@@ -270,6 +257,7 @@ static void take_inspected(struct container *c, struct slice body, struct slice 
         verdict = DOCKER_VERDICT_UNREADABLE;
         seen.spec.managed = false;
     }
+    set_listed(c, verdict == DOCKER_VERDICT_BORROWS && c->is_listed);
     if (verdict == DOCKER_VERDICT_UNREADABLE) {
         if (seen.spec.managed && !task_registry_find(c->set->parts.registry, c->id))
             apply(c, &seen);
@@ -282,9 +270,8 @@ static void take_inspected(struct container *c, struct slice body, struct slice 
     c->kind = seen.spec.managed ? CONTAINER_OWN : CONTAINER_OF_OTHERS;
     c->set->counts[c->kind]++;
     if (verdict == DOCKER_VERDICT_BORROWS) {
-        c->document = mem_strndup(body.at, body.len);
-        set_listed(c, true); /* not before the second answer has it been looked at */
-        ask(c, c->lender, on_lender_inspected);
+        c->document = mem_strndup(body.at, body.len); /* not before the second answer has it been looked at */
+        wait_for_turn(c, c->lane);
         return;
     }
     c->failed_looks = 0;
@@ -300,10 +287,30 @@ static void take_inspected(struct container *c, struct slice body, struct slice 
         forget(c);
 }
 
+/* Nothing that we made is ever unseen: before the list is complete, and somebody may create another in its place. */
+static bool may_be_one_that_nobody_counts(const struct container *c)
+{
+    return c->kind == CONTAINER_OWN && !task_registry_find(c->set->parts.registry, c->id);
+}
+
+/* The engine hangs over it. Others get its place, and no list waits for it any more. */
+static void look_apart(struct container *c)
+{
+    set_listed(c, c->is_listed && may_be_one_that_nobody_counts(c));
+    keep_known(c);
+    c->failed_looks++;
+    look(c, LOOK_AGAIN);
+}
+
 static void take_failure(struct container *c, const struct docker_answer *answer)
 {
     struct container_set *set = c->set;
     bool is_lost = answer->result == DOCKER_UNREACHABLE; /* which has been said */
+    if (answer->result == DOCKER_TIMEOUT && c->lane != LOOK_AGAIN) {
+        look_apart(c);
+        return;
+    }
+    set_listed(c, false);
     if (!is_lost)
         warn_once(c, "", answer->text);
     put_off(c);
@@ -311,40 +318,31 @@ static void take_failure(struct container *c, const struct docker_answer *answer
         set->parts.on_lost(set->parts.owner);
 }
 
-static void on_inspected(void *owner, const struct docker_answer *answer)
+/* Of the container itself; lent: the document of it that came before, and the answer is its lender's. */
+static void take_answer(struct container *c, const struct docker_answer *answer, const char *lent)
 {
-    struct container *c = owner;
-    struct container_set *set = c->set;
-    size_t listed_before = set->listed_count;
-    c->look = LOOK_NONE;
-    set->looks[c->cause].asked_count--;
-    set_listed(c, false);
+    bool is_gone = answer->result == DOCKER_NOT_FOUND;
     if (answer->result == DOCKER_OK) {
-        take_inspected(c, answer->body, SLICE_LITERAL(""));
-    } else if (answer->result == DOCKER_NOT_FOUND) {
+        take_inspected(c, lent ? slice_of(lent) : answer->body, lent ? answer->body : SLICE_LITERAL(""));
+    } else if (is_gone && lent) {
+        take_inspected(c, slice_of(lent), SLICE_LITERAL("{}"));
+    } else if (is_gone) {
         remove_task(c);
         forget(c);
     } else {
         take_failure(c, answer);
     }
-    set_pump(set);
-    tell_if_settled(set, listed_before);
 }
 
-static void on_lender_inspected(void *owner, const struct docker_answer *answer)
+static void on_inspected(void *owner, const struct docker_answer *answer)
 {
     struct container *c = owner;
     struct container_set *set = c->set;
     size_t listed_before = set->listed_count;
     char *document = c->document;
     c->document = NULL;
-    c->look = LOOK_NONE;
-    set->looks[c->cause].asked_count--;
-    set_listed(c, false);
-    if (answer->result == DOCKER_OK || answer->result == DOCKER_NOT_FOUND)
-        take_inspected(c, slice_of(document), answer->result == DOCKER_OK ? answer->body : SLICE_LITERAL("{}"));
-    else
-        take_failure(c, answer);
+    fair_queue_leave(&set->lanes[c->lane], &c->turn);
+    take_answer(c, answer, document);
     free(document);
     set_pump(set);
     tell_if_settled(set, listed_before);
@@ -352,12 +350,13 @@ static void on_lender_inspected(void *owner, const struct docker_answer *answer)
 
 static void set_pump(struct container_set *set)
 {
-    struct container *c;
-    for (size_t cause = 0; cause < LOOK_CAUSE_COUNT; cause++)
-        while (set->looks[cause].asked_count < CONTAINER_LOOKS_MAX && (c = TAILQ_FIRST(&set->looks[cause].waiting))) {
-            TAILQ_REMOVE(&set->looks[cause].waiting, c, link);
-            set->looks[cause].waiting_count--;
-            ask(c, c->id, on_inspected);
+    struct fair_item *turn;
+    for (size_t lane = 0; lane < LOOK_LANE_COUNT; lane++)
+        while ((turn = fair_queue_take(&set->lanes[lane]))) {
+            struct container *c = (struct container *)turn;
+            set->looks_count++;
+            c->call = docker_engine_inspect(set->parts.engine, c->document ? c->lender : c->id, deadlines_ms[lane],
+                                            on_inspected, c);
         }
 }
 
@@ -372,9 +371,9 @@ static void set_on_retry(void *owner)
     if (engine.state != DOCKER_ENGINE_REACHABLE)
         return; /* container_set_look_again() goes on */
     HASH_ITER (hh, set->containers, c, next) {
-        if (c->look == LOOK_FAILED && c->retry_at_ms <= now_ms)
-            look(c, LOOK_FOR_LIST);
-        else if (c->look == LOOK_FAILED)
+        if (c->retry_at_ms != 0 && c->retry_at_ms <= now_ms)
+            look(c, LOOK_AGAIN);
+        else if (c->retry_at_ms != 0)
             arm_retry(set, c->retry_at_ms);
     }
 }
@@ -439,7 +438,7 @@ static void take_state(struct container *c, const struct task_spec *known, const
 static void take_known(struct container *c, const struct task *task, const struct docker_event *event)
 {
     bool is_foreign = !task->spec.managed;
-    bool is_doubtful = c->look != LOOK_NONE;
+    bool is_doubtful = c->turn.state != FAIR_IDLE || c->retry_at_ms != 0;
     if (event->action == DOCKER_EVENT_KILL && !ends_it(c, event->signal))
         return;
     if (event->action == DOCKER_EVENT_STOP && task->spec.state == TASK_STOPPED)
@@ -505,8 +504,8 @@ struct container_set *container_set_new(const struct container_set_parts *parts)
 {
     struct container_set *set = mem_alloc(sizeof *set);
     set->parts = *parts;
-    for (size_t cause = 0; cause < LOOK_CAUSE_COUNT; cause++)
-        TAILQ_INIT(&set->looks[cause].waiting);
+    for (size_t lane = 0; lane < LOOK_LANE_COUNT; lane++)
+        fair_queue_init(&set->lanes[lane], CONTAINER_LOOKS_MAX, CONTAINER_LOOKS_MAX, FAIR_OLDEST_FIRST);
     timer_init(&set->retry, parts->loop, set_on_retry, set);
     return set;
 }
@@ -519,6 +518,8 @@ void container_set_free(struct container_set *set)
     timer_stop(&set->retry);
     HASH_ITER (hh, set->containers, c, next)
         forget(c);
+    for (size_t lane = 0; lane < LOOK_LANE_COUNT; lane++)
+        fair_queue_fini(&set->lanes[lane]);
     free(set);
 }
 
@@ -542,7 +543,7 @@ void container_set_look_again(struct container_set *set)
     struct container *c, *next;
     HASH_ITER (hh, set->containers, c, next) {
         c->failed_looks = 0;
-        if (c->look == LOOK_FAILED)
+        if (c->retry_at_ms != 0)
             look(c, LOOK_FOR_LIST);
     }
 }
@@ -590,8 +591,8 @@ void container_set_status(const struct container_set *set, struct container_set_
 {
     struct container *c, *next;
     *out = (struct container_set_status){ .known_count = HASH_COUNT(set->containers), .looks_count = set->looks_count };
-    for (size_t cause = 0; cause < LOOK_CAUSE_COUNT; cause++)
-        out->waiting_count += set->looks[cause].waiting_count + set->looks[cause].asked_count;
+    for (size_t lane = 0; lane < LOOK_LANE_COUNT; lane++)
+        out->waiting_count += set->lanes[lane].waiting_count + set->lanes[lane].out_count;
     HASH_ITER (hh, set->containers, c, next)
         out->ignored_count += c->is_ignored;
 }

@@ -1,11 +1,15 @@
 /* container_set: the containers that concern us, and what events say about them -> task registry. Looks (inspects) at a
- * container when an event names it, and at all of a full list; at most CONTAINER_LOOKS_MAX of each at once, so that what
- * happens now never waits for a list. For discovery/docker/provider.c. Control
- * thread.
+ * container when an event names it, at all of a full list, and again at what the engine could not answer: each in a lane
+ * of its own, at most CONTAINER_LOOKS_MAX at once, so that what happens now never waits for a list, and neither for a
+ * container over which the engine hangs. For discovery/docker/provider.c. Control thread.
  *
  * An answer that was asked for before a later event of the same container is never used: the look is dropped and
  * repeated. A container that got its stop signal (or SIGKILL) is STOPPING until it ends, although the engine still calls
  * it running; one that still runs CONTAINER_STOP_MARGIN_MS after its stop time-out is taken for running again.
+ *
+ * A look that is not answered within CONTAINER_LOOK_SOON_MS is repeated at once in the third lane, with the time that an
+ * engine may take, and holds up no list: what is known of the container stays, and one that is not ours comes when it is
+ * answered. One that may be ours and that nobody knows yet still does, since whoever counts must not miss it.
  *
  * An answer that says nothing (a failure, an unreadable document) changes nothing: the look is repeated, after 500 ms
  * doubling to 30 s. */
@@ -23,6 +27,7 @@
 #include "discovery/task_registry.h"
 
 #define CONTAINER_LOOKS_MAX 8
+#define CONTAINER_LOOK_SOON_MS 1000 /* later than what was known before a restart is recalled: daemon/publisher.h */
 #define CONTAINER_STOP_MARGIN_MS 1000
 
 /* Nobody else's containers take the places of ours. Of each kind twice as many as can be tasks: others' that are refused

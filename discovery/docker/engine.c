@@ -21,8 +21,10 @@
 static const struct {
     size_t places, share; /* share: of one party */
 } lane_limits[DOCKER_LANE_COUNT] = {
-    [DOCKER_LANE_LOOK] = { 16, 16 },   [DOCKER_LANE_CREATE] = { 64, 48 }, [DOCKER_LANE_STOP] = { 256, 64 },
-    [DOCKER_LANE_REMOVE] = { 64, 48 }, [DOCKER_LANE_LOGS] = { 16, 12 },   [DOCKER_LANE_STREAM] = { 4, 4 },
+    /* Containers in three lanes, images and a list: as many as can be asked for at once, so that none waits here. */
+    [DOCKER_LANE_LOOK] = { 40, 40 },   [DOCKER_LANE_CREATE] = { 64, 48 }, [DOCKER_LANE_STOP] = { 256, 64 },
+    [DOCKER_LANE_REMOVE] = { 64, 48 }, [DOCKER_LANE_ENDING] = { 64, 64 }, [DOCKER_LANE_LOGS] = { 16, 12 },
+    [DOCKER_LANE_STREAM] = { 4, 4 },
 };
 
 enum call_state {

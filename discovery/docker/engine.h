@@ -3,10 +3,10 @@
  * time, because an engine refuses versions below its own minimum and may be upgraded under us.
  *
  * Calls wait until the version is known; they fail at once, with the last error, while the engine is unreachable. Every
- * call has a deadline and a response limit. Looks, creations, stops, removals and logs have lanes of their own, so that
- * stops that hang hold up nothing else; in a lane the services (the `party` of a call; null: nobody's) take turns. When
- * DOCKER_CALLS_MAX calls wait in a lane, a new one is refused. Callbacks come from
- * the loop, never from inside the function that made the call; they may call and cancel. */
+ * call has a deadline and a response limit. Looks, creations, stops, removals, looks before these two, and logs have lanes
+ * of their own, so that what hangs in one holds up nothing else; in a lane the services (the `party` of a call; null:
+ * nobody's) take turns. When DOCKER_CALLS_MAX calls wait in a lane, a new one is refused. Callbacks come from the loop,
+ * never from inside the function that made the call; they may call and cancel. */
 #ifndef DISCOVERY_DOCKER_ENGINE_H
 #define DISCOVERY_DOCKER_ENGINE_H
 
@@ -25,6 +25,7 @@
 #define DOCKER_ANSWER_BYTES_MAX (1u << 20)
 #define DOCKER_CALLS_MAX 4096
 #define DOCKER_ID_SIZE 72
+#define DOCKER_INSPECT_DEADLINE_MS 10000 /* far beyond what a healthy engine needs, so that only a stuck one meets it */
 
 enum docker_engine_state {
     DOCKER_ENGINE_UNKNOWN = 0,
@@ -98,7 +99,12 @@ void docker_engine_set_listener(struct docker_engine *engine, docker_engine_stat
  * returns false makes it DOCKER_BAD_ANSWER. */
 struct docker_call *docker_engine_list(struct docker_engine *e, const char *label, http_piece_cb on_piece,
                                        docker_answer_cb done, void *owner);
-struct docker_call *docker_engine_inspect(struct docker_engine *e, const char *id, docker_answer_cb done, void *owner);
+/* deadline_ms: at most DOCKER_INSPECT_DEADLINE_MS. */
+struct docker_call *docker_engine_inspect(struct docker_engine *e, const char *id, int64_t deadline_ms,
+                                          docker_answer_cb done, void *owner);
+/* The same, before it is stopped or removed. */
+struct docker_call *docker_engine_inspect_ending(struct docker_engine *e, const char *id, docker_answer_cb done,
+                                                 void *owner);
 /* body: JSON, copied. name: null lets the engine choose. */
 struct docker_call *docker_engine_create(struct docker_engine *e, const char *party, const char *name,
                                          struct slice body, docker_answer_cb done, void *owner);

@@ -14,6 +14,7 @@ enum docker_lane {
     DOCKER_LANE_CREATE,   /* create and start */
     DOCKER_LANE_STOP,     /* waits for a container to end */
     DOCKER_LANE_REMOVE,
+    DOCKER_LANE_ENDING, /* looks before a stop or a removal */
     DOCKER_LANE_LOGS,   /* as slow as a logging driver */
     DOCKER_LANE_STREAM, /* never waits, never ends by itself */
     DOCKER_LANE_COUNT

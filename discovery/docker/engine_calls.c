@@ -15,7 +15,6 @@
 #define STOP_TIMEOUT_S_MAX 86400
 /* Deadlines: far beyond what a healthy engine needs, so that only a stuck one meets them. */
 #define LIST_DEADLINE_MS 30000
-#define INSPECT_DEADLINE_MS 10000
 #define LOGS_DEADLINE_MS 30000
 #define CREATE_DEADLINE_MS 60000
 #define START_DEADLINE_MS 60000
@@ -228,12 +227,21 @@ struct docker_call *docker_engine_list(struct docker_engine *e, const char *labe
     return docker_engine_submit(e, &spec);
 }
 
-struct docker_call *docker_engine_inspect(struct docker_engine *e, const char *id, docker_answer_cb done, void *owner)
+struct docker_call *docker_engine_inspect(struct docker_engine *e, const char *id, int64_t deadline_ms,
+                                          docker_answer_cb done, void *owner)
+{
+    return submit_container(e, "inspect", "GET", id, "/json",
+                            (struct docker_call_spec){
+                                .lane = DOCKER_LANE_LOOK, .deadline_ms = deadline_ms, .done = done, .owner = owner });
+}
+
+struct docker_call *docker_engine_inspect_ending(struct docker_engine *e, const char *id, docker_answer_cb done,
+                                                 void *owner)
 {
     return submit_container(
         e, "inspect", "GET", id, "/json",
         (struct docker_call_spec){
-            .lane = DOCKER_LANE_LOOK, .deadline_ms = INSPECT_DEADLINE_MS, .done = done, .owner = owner });
+            .lane = DOCKER_LANE_ENDING, .deadline_ms = DOCKER_INSPECT_DEADLINE_MS, .done = done, .owner = owner });
 }
 
 struct docker_call *docker_engine_create(struct docker_engine *e, const char *party, const char *name,
@@ -330,7 +338,7 @@ struct docker_call *docker_engine_inspect_image(struct docker_engine *e, const c
                                      .method = "GET",
                                      .path = mem_printf("/images/%.*s/json", IMAGE_LEN_MAX, image ? image : ""),
                                      .what = mem_printf("inspect image %.*s", NAME_LEN_MAX, image ? image : ""),
-                                     .deadline_ms = INSPECT_DEADLINE_MS,
+                                     .deadline_ms = DOCKER_INSPECT_DEADLINE_MS,
                                      .answer_bytes_max = DOCKER_ANSWER_BYTES_MAX,
                                      .refusal = refuse_image(image),
                                      .done = done,

@@ -85,9 +85,22 @@ static void feed_container(struct id_list *list, char c)
         list->state = ID_LIST_BAD; /* a number or a word as a value passes */
 }
 
+/* The bytes that cannot end the string, of one that nobody reads: nearly all of a list of containers with long labels. */
+static size_t skip_unread(const struct id_list *list, struct slice rest)
+{
+    size_t i = 0;
+    if (list->depth > 0 && list->is_in_string && !list->is_escaped)
+        while (i < rest.len && rest.at[i] != '"' && rest.at[i] != '\\')
+            i++;
+    return i;
+}
+
 bool id_list_feed(struct id_list *list, struct slice piece, id_list_cb on_id, void *owner)
 {
     for (size_t i = 0; i < piece.len && list->state != ID_LIST_BAD; i++) {
+        i += skip_unread(list, (struct slice){ piece.at + i, piece.len - i });
+        if (i == piece.len)
+            break;
         char c = piece.at[i];
         if (list->is_in_string)
             feed_string(list, c, on_id, owner);

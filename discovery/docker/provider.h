@@ -1,6 +1,8 @@
 /* docker provider: containers of one Docker Engine -> task registry. A full list when the event stream (re)opens,
  * afterwards only the container that an event names is inspected. While the engine is away, what was known stays: the
- * proxy serves on. Control thread only. Started through provider_docker_ops (discovery/provider.h). */
+ * proxy serves on. A list ends when all that it names were looked at, but for those over which the engine hangs
+ * (docs/decisions/0025-a-look-that-hangs-holds-up-nobody.md). Control thread only. Started through provider_docker_ops
+ * (discovery/provider.h). */
 #ifndef DISCOVERY_DOCKER_PROVIDER_H
 #define DISCOVERY_DOCKER_PROVIDER_H
 

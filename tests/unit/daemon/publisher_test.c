@@ -308,6 +308,18 @@ static void a_list_that_does_not_come_holds_nobody_up_where_tasks_are_remembered
     assert_true(publisher_is_out_of_rotation(b->publisher, "a"));
 }
 
+static void what_is_remembered_waits_for_no_link(void **state)
+{
+    struct bench *b = *state;
+    publisher_free(b->publisher);
+    b->remembers = b->is_restart = true;
+    open_publisher(b);
+    set_time(b, b->now_ms + PUBLISHER_LIST_WAIT_MS);
+    for (int i = 0; i < 1000 && b->recalls == 0; i++)
+        event_base_loop(loop_base(b->loop), EVLOOP_ONCE);
+    assert_int_equal(b->recalls, 1);
+}
+
 static void a_first_start_recalls_nothing(void **state)
 {
     struct bench *b = *state;
@@ -629,6 +641,7 @@ int main(void)
         TEST(nothing_is_sent_before_hello),
         TEST(a_proxy_that_serves_keeps_its_snapshot_until_every_task_was_probed),
         TEST(a_list_that_does_not_come_holds_nobody_up_where_tasks_are_remembered),
+        TEST(what_is_remembered_waits_for_no_link),
         TEST(a_first_start_recalls_nothing),
         TEST(probes_are_waited_for_three_seconds_at_most),
         TEST(changes_close_together_make_one_patch),

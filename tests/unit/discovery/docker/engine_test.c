@@ -100,7 +100,8 @@ static void calls_wait_for_the_version_and_speak_it(void **state)
     struct bench *b = *state;
     fake_engine_add(&b->fake, 1, "\"a\":\"b\"");
     assert_int_equal(state_of(b), DOCKER_ENGINE_UNKNOWN);
-    wait_for_answer(b, docker_engine_inspect(b->engine, b->fake.containers[1].id, on_answer, b));
+    wait_for_answer(
+        b, docker_engine_inspect(b->engine, b->fake.containers[1].id, DOCKER_INSPECT_DEADLINE_MS, on_answer, b));
     assert_int_equal(b->result, DOCKER_OK);
     assert_int_equal(state_of(b), DOCKER_ENGINE_REACHABLE);
     assert_memory_equal(b->fake.last_target, "GET /v1.41/containers/1111", 26);
@@ -194,7 +195,8 @@ static void an_engine_that_only_answers_on_old_connections_starts_nothing(void *
 {
     struct bench *b = *state;
     fake_engine_add(&b->fake, 1, "\"a\":\"b\"");
-    wait_for_answer(b, docker_engine_inspect(b->engine, b->fake.containers[1].id, on_answer, b));
+    wait_for_answer(
+        b, docker_engine_inspect(b->engine, b->fake.containers[1].id, DOCKER_INSPECT_DEADLINE_MS, on_answer, b));
     scripted_server_refuse_new(&b->fake.server);
     docker_engine_doubt(b->engine); /* a container of ours has ended */
     wait_for_answer(b, docker_engine_start(b->engine, NULL, "abc", on_answer, b));
@@ -290,7 +292,7 @@ static void malformed_names_are_never_sent(void **state)
     struct bench *b = *state;
     size_t requests = b->fake.server.request_count;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        wait_for_answer(b, docker_engine_inspect(b->engine, names[i], on_answer, b));
+        wait_for_answer(b, docker_engine_inspect(b->engine, names[i], DOCKER_INSPECT_DEADLINE_MS, on_answer, b));
         assert_int_equal(b->result, DOCKER_REFUSED);
         wait_for_answer(b, docker_engine_create(b->engine, NULL, names[i], SLICE_LITERAL("{}"), on_answer, b));
         assert_int_equal(b->result, DOCKER_REFUSED);
@@ -304,31 +306,31 @@ static void malformed_names_are_never_sent(void **state)
     char longest[200];
     memset(longest, 'a', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
-    wait_for_answer(b, docker_engine_inspect(b->engine, longest, on_answer, b));
+    wait_for_answer(b, docker_engine_inspect(b->engine, longest, DOCKER_INSPECT_DEADLINE_MS, on_answer, b));
     assert_int_equal(b->result, DOCKER_REFUSED);
     assert_true(b->fake.server.request_count <= requests + 1); /* the ping */
 }
 
-static bool has_fewer_than_16_held(void *owner)
+static bool has_fewer_than_40_held(void *owner)
 {
-    return ((struct bench *)owner)->fake.held_count < 16;
+    return ((struct bench *)owner)->fake.held_count < 40;
 }
 
 static void stops_do_not_wait_behind_inspects_nor_the_other_way_round(void **state)
 {
     struct bench *b = *state;
     b->fake.holds_inspects = true;
-    for (int i = 0; i < 40; i++)
-        docker_engine_inspect(b->engine, "x", on_answer, b);
-    scripted_run_while(b->loop, has_fewer_than_16_held, b);
+    for (int i = 0; i < 64; i++)
+        docker_engine_inspect(b->engine, "x", DOCKER_INSPECT_DEADLINE_MS, on_answer, b);
+    scripted_run_while(b->loop, has_fewer_than_40_held, b);
     scripted_run_turns(b->loop, 10);
     struct docker_engine_status status;
     docker_engine_status(b->engine, &status);
-    assert_int_equal(status.in_flight_count, 16);
+    assert_int_equal(status.in_flight_count, 40);
     assert_int_equal(status.waiting_count, 24);
     wait_for_answer(b, docker_engine_stop(b->engine, NULL, "x", 1, on_answer, b));
     assert_int_equal(b->result, DOCKER_OK);
-    assert_int_equal(b->fake.held_count, 16);
+    assert_int_equal(b->fake.held_count, 40);
 }
 
 static bool has_fewer_held(void *owner)
@@ -348,7 +350,7 @@ static void stops_that_hang_starve_neither_creations_nor_removals_nor_other_serv
     wait_for_answer(b, docker_engine_create(b->engine, "web", "y", SLICE_LITERAL("{}"), on_answer, b));
     wait_for_answer(b, docker_engine_start(b->engine, "web", "y", on_answer, b));
     wait_for_answer(b, docker_engine_remove(b->engine, "web", "z", false, on_answer, b));
-    wait_for_answer(b, docker_engine_inspect(b->engine, "y", on_answer, b));
+    wait_for_answer(b, docker_engine_inspect(b->engine, "y", DOCKER_INSPECT_DEADLINE_MS, on_answer, b));
     assert_int_equal(b->fake.held_count, 64);
     docker_engine_stop(b->engine, "api", "x", 30, on_answer, b);
     b->wanted_held = 65;
@@ -359,12 +361,27 @@ static void stops_that_hang_starve_neither_creations_nor_removals_nor_other_serv
     assert_int_equal(status.in_flight_count, 65);
 }
 
+static void what_is_asked_before_an_end_holds_up_no_look(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, "")->hangs = true;
+    fake_engine_add(&b->fake, 2, "");
+    for (int i = 0; i < 99; i++)
+        docker_engine_inspect_ending(b->engine, b->fake.containers[1].id, on_answer, b);
+    b->wanted_held = 64;
+    scripted_run_while(b->loop, has_fewer_held, b);
+    wait_for_answer(
+        b, docker_engine_inspect(b->engine, b->fake.containers[2].id, DOCKER_INSPECT_DEADLINE_MS, on_answer, b));
+    assert_int_equal(b->result, DOCKER_OK);
+    assert_int_equal(b->fake.held_count, 64);
+}
+
 static void too_many_waiting_calls_are_refused(void **state)
 {
     struct bench *b = *state;
     for (int i = 0; i < DOCKER_CALLS_MAX; i++)
-        docker_engine_inspect(b->engine, "x", on_answer, b);
-    docker_engine_inspect(b->engine, "x", on_answer, b);
+        docker_engine_inspect(b->engine, "x", DOCKER_INSPECT_DEADLINE_MS, on_answer, b);
+    docker_engine_inspect(b->engine, "x", DOCKER_INSPECT_DEADLINE_MS, on_answer, b);
     scripted_run_until(b->loop, &b->done);
     assert_int_equal(b->result, DOCKER_REFUSED);
     assert_non_null(strstr(b->text, "4096 calls are waiting"));
@@ -380,12 +397,16 @@ static void cancel_other(void *owner, const struct docker_answer *answer)
 static void a_cancelled_call_calls_nobody(void **state)
 {
     struct bench *b = *state;
-    docker_engine_cancel(b->engine, docker_engine_inspect(b->engine, "x", on_answer, b)); /* waiting */
-    docker_engine_cancel(b->engine, docker_engine_inspect(b->engine, "/", on_answer, b)); /* refused */
+    docker_engine_cancel(b->engine,
+                         docker_engine_inspect(b->engine, "x", DOCKER_INSPECT_DEADLINE_MS, on_answer, b)); /* waiting */
+    docker_engine_cancel(b->engine,
+                         docker_engine_inspect(b->engine, "/", DOCKER_INSPECT_DEADLINE_MS, on_answer, b)); /* refused */
     scripted_run_while(b->loop, is_unknown, b);
-    docker_engine_cancel(b->engine, docker_engine_inspect(b->engine, "x", on_answer, b)); /* in flight */
-    docker_engine_inspect(b->engine, "/", cancel_other, b); /* refused, cancels another refused one */
-    b->other = docker_engine_inspect(b->engine, "/", on_answer, b);
+    docker_engine_cancel(
+        b->engine, docker_engine_inspect(b->engine, "x", DOCKER_INSPECT_DEADLINE_MS, on_answer, b)); /* in flight */
+    docker_engine_inspect(b->engine, "/", DOCKER_INSPECT_DEADLINE_MS, cancel_other,
+                          b); /* refused, cancels another refused one */
+    b->other = docker_engine_inspect(b->engine, "/", DOCKER_INSPECT_DEADLINE_MS, on_answer, b);
     scripted_run_until(b->loop, &b->done);
     scripted_run_turns(b->loop, 10);
     assert_int_equal(b->done_count, 1);
@@ -486,6 +507,7 @@ int main(void)
         TEST(malformed_names_are_never_sent),
         TEST(stops_do_not_wait_behind_inspects_nor_the_other_way_round),
         TEST(stops_that_hang_starve_neither_creations_nor_removals_nor_other_services),
+        TEST(what_is_asked_before_an_end_holds_up_no_look),
         TEST(too_many_waiting_calls_are_refused),
         TEST(a_cancelled_call_calls_nobody),
         cmocka_unit_test(a_ping_that_is_late_while_other_calls_are_answered_says_nothing),

@@ -106,7 +106,7 @@ static void on_request(void *owner, struct scripted_conn *conn, const char *head
         struct fake_container *c = find(fake, target);
         fake->inspect_count++;
         int status = fake->inspect_status ? fake->inspect_status : c ? 200 : 404;
-        answer_or_hold(fake, conn, fake->holds_inspects, status,
+        answer_or_hold(fake, conn, fake->holds_inspects || (c && c->hangs), status,
                        status == 200 && fake->inspect_answer ? mem_strdup(fake->inspect_answer)
                        : status == 200                       ? inspect_body(c)
                                                              : mem_strdup("{\"message\":\"No such container\"}"));

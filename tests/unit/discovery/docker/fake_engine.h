@@ -16,6 +16,7 @@ struct fake_container {
     int exit_code;
     const char *restart_policy; /* "always"; null: none */
     const char *network_mode;   /* "container:<id>": it has no address of its own then; null: its own network */
+    bool hangs;                 /* an inspect of it waits in `held` */
     const char *config;         /* more members of Config, each with a comma behind it; null: none */
 };
 

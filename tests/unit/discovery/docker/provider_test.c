@@ -635,7 +635,7 @@ static void an_event_does_not_wait_for_the_looks_of_a_list(void **state)
     struct bench *b = *state;
     struct error error;
     for (int i = 1; i <= 10; i++)
-        fake_engine_add(&b->fake, i, FOREIGN);
+        fake_engine_add(&b->fake, i, OWN);
     b->fake.holds_inspects = true; /* those of the list hang */
     assert_true(b->provider.ops->start(&b->provider, &b->config, &error));
     b->wanted_looks = CONTAINER_LOOKS_MAX;
@@ -651,6 +651,63 @@ static void an_event_does_not_wait_for_the_looks_of_a_list(void **state)
     wait_for_sync(b, 1);
     for (int i = 1; i <= 11; i++)
         assert_non_null(task(b, i));
+}
+
+static void a_container_over_which_the_engine_hangs_holds_up_neither_the_list_nor_another(void **state)
+{
+    struct bench *b = *state;
+    for (int i = 1; i <= 9; i++)
+        fake_engine_add(&b->fake, i, FOREIGN)->hangs = i <= CONTAINER_LOOKS_MAX;
+    start(b); /* waits for the list */
+    assert_non_null(task(b, 9));
+    for (int i = 1; i <= CONTAINER_LOOKS_MAX; i++) { /* nor do events of theirs take an event's place */
+        assert_null(task(b, i));
+        fake_engine_emit(&b->fake, i, "start", "");
+    }
+    fake_engine_add(&b->fake, 10, FOREIGN);
+    fake_engine_emit(&b->fake, 10, "start", "");
+    wait_for_state(b, 10, TASK_RUNNING);
+    for (int i = 1; i <= CONTAINER_LOOKS_MAX; i++) {
+        b->fake.containers[i].hangs = false;
+        fake_engine_emit(&b->fake, i, "start", "");
+    }
+    for (int i = 1; i <= CONTAINER_LOOKS_MAX; i++)
+        wait_for_state(b, i, TASK_RUNNING);
+}
+
+static void what_is_known_of_a_container_over_which_the_engine_hangs_stays(void **state)
+{
+    struct bench *b = *state;
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    fake_engine_add(&b->fake, 2, OWN);
+    start(b);
+    b->fake.containers[1].hangs = b->fake.containers[2].hangs = true;
+    b->fake.containers[1].ip = b->fake.containers[2].ip = "172.17.0.77";
+    fake_engine_break_stream(&b->fake);
+    wait_for_sync(b, 2);
+    assert_string_equal(task(b, 1)->spec.address, "172.17.0.1:80");
+    assert_string_equal(task(b, 2)->spec.address, "172.17.0.2:80");
+    b->fake.containers[1].hangs = b->fake.containers[2].hangs = false;
+    fake_engine_release(&b->fake); /* the looks that go on may be among it */
+    b->wanted_address = "172.17.0.77:80";
+    scripted_run_while(b->loop, has_another_address, b);
+}
+
+static void one_that_may_be_ours_is_not_left_out_of_a_list_unseen(void **state)
+{
+    struct bench *b = *state;
+    struct error error;
+    fake_engine_add(&b->fake, 1, OWN)->hangs = true;
+    fake_engine_add(&b->fake, 2, OWN);
+    fake_engine_add(&b->fake, 3, FOREIGN);
+    assert_true(b->provider.ops->start(&b->provider, &b->config, &error));
+    wait_for_state(b, 2, TASK_RUNNING);
+    wait_for_state(b, 3, TASK_RUNNING);
+    wait_for_looks(b, 4); /* the first is asked for again, apart */
+    assert_false(task_registry_is_synced(b->registry, b->provider.index));
+    fake_engine_release(&b->fake);
+    wait_for_sync(b, 1);
+    assert_non_null(task(b, 1));
 }
 
 static void our_own_are_asked_for_first_and_apart(void **state)
@@ -792,6 +849,9 @@ int main(void)
         TEST(a_list_that_makes_no_sense_removes_nothing_and_is_repeated),
         TEST(what_strangers_write_into_a_list_is_not_looked_at),
         TEST(an_event_does_not_wait_for_the_looks_of_a_list),
+        TEST(a_container_over_which_the_engine_hangs_holds_up_neither_the_list_nor_another),
+        TEST(what_is_known_of_a_container_over_which_the_engine_hangs_stays),
+        TEST(one_that_may_be_ours_is_not_left_out_of_a_list_unseen),
         TEST(our_own_are_asked_for_first_and_apart),
         TEST(a_list_that_fails_again_and_again_is_said_once),
         TEST(labels_that_turn_bad_take_the_task_away),
