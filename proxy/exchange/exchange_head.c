@@ -61,6 +61,7 @@ bool exchange_build_head(struct exchange *x, const struct h1_request *request, c
 {
     struct worker *w = x->worker;
     char port[6];
+    x->codec = &endpoint_codec_h1; /* of all services, so far */
     note_upgrade(x, request);
     x->keeps_request_id = forward_keeps_request_id(&request->head);
     if (!x->keeps_request_id)
@@ -72,7 +73,7 @@ bool exchange_build_head(struct exchange *x, const struct h1_request *request, c
                                     .upgrade = x->upgrade_len > 0,
                                     .sends_trailers = request->head.body == HTTP_BODY_CHUNKED,
                                     .host_at = 0 };
-    size_t room = forward_request_room(request) + PROXY_PROTOCOL_WRITE_MAX;
+    size_t room = x->codec->request_room(request) + PROXY_PROTOCOL_WRITE_MAX;
     x->head = buffer_take(&w->buffers, room + body_room(x, request, room));
     if (!x->head)
         return false;
@@ -81,7 +82,7 @@ bool exchange_build_head(struct exchange *x, const struct h1_request *request, c
     x->method_len = (uint32_t)request->head.method_text.len;
     x->target_len = (uint32_t)request->head.forward_target.len;
     x->head->end +=
-        (uint32_t)forward_request_head(request, head, &with, x->head->data + x->method_at, buffer_room(x->head));
+        (uint32_t)x->codec->write_request(request, head, &with, x->head->data + x->method_at, buffer_room(x->head));
     x->host_at = with.host_at ? x->method_at + (uint32_t)with.host_at : 0;
     return true;
 }

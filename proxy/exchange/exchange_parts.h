@@ -16,6 +16,7 @@
 #include "proxy/message/body_relay.h"
 #include "proxy/message/forward_head.h"
 #include "proxy/snapshot/snapshot.h"
+#include "proxy/upstream/endpoint_codec.h"
 #include "proxy/upstream/pool.h"
 
 #define EXCHANGE_TRIES_MAX 5     /* the first, three further endpoints, and one for a stale pooled connection */
@@ -25,13 +26,14 @@ enum request_state { REQUEST_SENDING = 0, REQUEST_SENT, REQUEST_REFUSED };
 enum response_state { RESPONSE_AWAITED = 0, RESPONSE_RELAYING, RESPONSE_ENDED, RESPONSE_TUNNELLING };
 
 struct exchange {
-    struct worker *worker;            /* borrowed */
-    struct client_side *client;       /* borrowed; its owner. Null: it is over */
-    struct upstream *upstream;        /* owned; null between tries, and when the response has ENDED */
-    const struct endpoint *endpoint;  /* of the present try, or the last one; used. Null before */
-    uint32_t service_slot;            /* used; UINT32_MAX: no route */
-    struct deadline deadline;         /* of what it waits for now */
-    struct deadline request_deadline; /* of all tries together */
+    struct worker *worker;              /* borrowed */
+    struct client_side *client;         /* borrowed; its owner. Null: it is over */
+    const struct endpoint_codec *codec; /* how the tasks of its service are spoken to */
+    struct upstream *upstream;          /* owned; null between tries, and when the response has ENDED */
+    const struct endpoint *endpoint;    /* of the present try, or the last one; used. Null before */
+    uint32_t service_slot;              /* used; UINT32_MAX: no route */
+    struct deadline deadline;           /* of what it waits for now */
+    struct deadline request_deadline;   /* of all tries together */
 
     enum request_state request_state;
     enum response_state response_state;

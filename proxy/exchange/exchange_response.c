@@ -171,8 +171,8 @@ static enum step read_heads(struct exchange *x)
         limits.is_lenient = x->reads_leniently;
         if (!upstream->in || x->client->channel.out)
             return STEP_BLOCKED;
-        enum h1_result result = h1_parse_response(buffer_at(upstream->in), buffer_len(upstream->in), &limits,
-                                                  &x->resume_at, x->method, &w->response, &cause);
+        enum h1_result result = x->codec->read_response(buffer_at(upstream->in), buffer_len(upstream->in), &limits,
+                                                        &x->resume_at, x->method, &w->response, &cause);
         if (result == H1_MORE)
             return STEP_BLOCKED;
         if (result == H1_BAD)

@@ -1,5 +1,6 @@
-/* upstream/pool: connections to endpoints. An upstream connection is either taken (whoever took it owns it, and hears of it by
- * the events that he gave) or idle in its endpoint's pool, newest first, so that the surplus ages and is closed. One worker;
+/* upstream/pool: connections to endpoints. What the pool hands out carries one exchange: of HTTP/1 a whole connection, whose
+ * capacity is one; where a connection can carry several, a stream of it. It is either taken (whoever took it owns it, and hears of
+ * it by the events that he gave) or idle in its endpoint's pool, newest first, so that the surplus ages and is closed. One worker;
  * pools are an array by endpoint slot and outlive snapshots. */
 #ifndef PROXY_UPSTREAM_POOL_H
 #define PROXY_UPSTREAM_POOL_H

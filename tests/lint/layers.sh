@@ -36,7 +36,7 @@ snapshot   snapshot endpoint settings snapshot_builder snapshot_fields: never ch
 message    forward_head body_relay body_splice fault http_date proxy_protocol: plain values; an exchange embeds its bodies
 log        access_log access_log_opener termination: a worker embeds its log
 worker     worker row_use: the floor that the rooms above stand on
-upstream   pool: what is handed out is the taker'"'"'s while it has it
+upstream   pool endpoint_codec: what is handed out is the taker'"'"'s while it has it
 exchange   exchange client_side reply: client_side is embedded by who speaks for a client
 client     clients listener: a worker embeds them
 process    proxy jail'
