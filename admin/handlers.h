@@ -1,6 +1,6 @@
 /* handlers: one function for each row of admin/admin_routes.def; they read the parts, order what the request asks for,
  * and fill the reply. The guard has passed the request before. Written by noun in handlers_services.c,
- * handlers_tasks.c, handlers_routes.c and handlers_meta.c. Control thread only; none blocks except for the store's
+ * handlers_tasks.c, handlers_stopped.c, handlers_routes.c and handlers_meta.c. Control thread only; none blocks except for the store's
  * durable write. */
 #ifndef ADMIN_HANDLERS_H
 #define ADMIN_HANDLERS_H

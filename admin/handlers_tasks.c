@@ -3,6 +3,7 @@
 #include "admin/json_field.h"
 #include "admin/patch_body.h"
 #include "admin/refusal.h"
+#include "controller/stopped_book.h"
 
 #include <string.h>
 
@@ -66,7 +67,11 @@ static const struct task *find_task(const struct admin_parts *parts, const char 
         task_registry_each(parts->registry, look_at_task, &search);
     if (search.found_count == 1)
         return search.found;
-    if (search.found_count == 0)
+    size_t stopped_count;
+    if (search.found_count == 0 && stopped_book_find(controller_stopped_tasks(parts->controller), id, &stopped_count))
+        admin_reply_error(reply, 404, "not_found", NULL, "the task has ended and was removed: see /v1/stopped-tasks/%s",
+                          id);
+    else if (search.found_count == 0)
         admin_reply_error(reply, 404, "not_found", NULL, "no task has the id %s", id);
     else
         admin_reply_error(reply, 409, "ambiguous", NULL, "%zu tasks have an id that begins with %s", search.found_count,

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static json_t *never_null(json_t *value)
 {
@@ -53,6 +54,21 @@ json_t *json_field_flag(bool flag)
 json_t *json_field_real_or_null(double real)
 {
     return isfinite(real) ? never_null(json_real(real)) : json_null();
+}
+
+json_t *json_field_lines_or_null(const char *text)
+{
+    if (!text)
+        return json_null();
+    json_t *lines = json_array();
+    while (*text) {
+        size_t len = strcspn(text, "\n");
+        char *line = mem_strndup(text, len);
+        json_array_append_new(lines, json_field_text(line));
+        free(line);
+        text += len + (text[len] == '\n');
+    }
+    return never_null(lines);
 }
 
 json_t *json_field_time_or_null(int64_t wall_us)

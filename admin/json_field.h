@@ -14,7 +14,8 @@ json_t *json_field_text_or_null(const char *text);
 json_t *json_field_count(int64_t count);
 json_t *json_field_count_or_null(int64_t count); /* negative: null */
 json_t *json_field_flag(bool flag);
-json_t *json_field_real_or_null(double real);     /* not finite: null */
-json_t *json_field_time_or_null(int64_t wall_us); /* RFC 3339 in UTC; 0 or negative: null */
+json_t *json_field_real_or_null(double real);       /* not finite: null */
+json_t *json_field_lines_or_null(const char *text); /* an array of its lines; "": none; null: null */
+json_t *json_field_time_or_null(int64_t wall_us);   /* RFC 3339 in UTC; 0 or negative: null */
 
 #endif

@@ -1,6 +1,7 @@
 #include "admin/metrics.h"
 
 #include "base/mem.h"
+#include "controller/stopped_book.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -256,6 +257,20 @@ static void put_controller(const struct metrics_collection *c)
                    c->services[i].start_failure_count);
 }
 
+static void put_stopped(const struct metrics_collection *c)
+{
+    struct stopped_book_status status;
+    stopped_book_status(controller_stopped_tasks(c->parts->controller), &status);
+    put_family(c->out, "portico_stopped_tasks_total", "counter",
+               "Tasks that were created by Portico and have ended, and starts that came to nothing.");
+    buf_printf(c->out, "portico_stopped_tasks_total %" PRIu64 "\n", status.noted_count);
+    put_family(c->out, "portico_stopped_tasks_dropped_total", "counter",
+               "Of those, forgotten before their time to make room.");
+    buf_printf(c->out, "portico_stopped_tasks_dropped_total %" PRIu64 "\n", status.dropped_count);
+    put_family(c->out, "portico_stopped_tasks_kept", "gauge", "Of those, described at /v1/stopped-tasks now.");
+    buf_printf(c->out, "portico_stopped_tasks_kept %zu\n", status.kept_count);
+}
+
 static bool is_metric_name(const char *name)
 {
     return (*name == '_' || (*name >= 'a' && *name <= 'z')) &&
@@ -280,6 +295,7 @@ bool metrics_render(const struct admin_parts *parts, struct buf *out)
     put_durations(&c);
     put_endpoints(&c);
     put_controller(&c);
+    put_stopped(&c);
     collection_fini(&c);
     const struct data_plane *plane = &parts->data_plane;
     put_family(out, "portico_data_plane_fresh", "gauge", "1 while the proxy process answers, else 0.");

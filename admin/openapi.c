@@ -44,6 +44,11 @@ static json_t *describe_real_or_null(void)
     return json_pack("{s:s,s:b}", "type", "number", "nullable", 1);
 }
 
+static json_t *describe_lines_or_null(void)
+{
+    return json_pack("{s:s,s:{s:s},s:b}", "type", "array", "items", "type", "string", "nullable", 1);
+}
+
 static json_t *describe_time_or_null(void)
 {
     return json_pack("{s:s,s:s,s:b}", "type", "string", "format", "date-time", "nullable", 1);
@@ -52,6 +57,7 @@ static json_t *describe_time_or_null(void)
 static const struct field_row fields[] = {
 #define ADMIN_FIELDS_OF_SERVICE
 #define ADMIN_FIELDS_OF_TASK
+#define ADMIN_FIELDS_OF_STOPPED_TASK
 #define ADMIN_FIELDS_OF_EVENT
 #define ADMIN_FIELDS_OF_ROUTE
 #define ADMIN_FIELDS_OF_READINESS
@@ -140,6 +146,7 @@ static json_t *new_schemas(void)
     add_field_schemas(schemas);
     add_list_schema(schemas, "ServiceList", "services", "Service");
     add_list_schema(schemas, "TaskList", "tasks", "Task");
+    add_list_schema(schemas, "StoppedTaskList", "stoppedTasks", "StoppedTask");
     add_list_schema(schemas, "EventList", "events", "Event");
     add_list_schema(schemas, "RouteList", "routes", "Route");
     add_patch_schema(schemas);

@@ -47,6 +47,7 @@ struct ending {
     bool is_seen;
     int64_t failure_count;
     int64_t until_ms; /* not asked again before */
+    struct stop_cause cause;
     UT_hash_handle hh;
 };
 
@@ -105,7 +106,8 @@ static void creation_set_phase(struct creation *creation, enum creation_phase ph
 static void tell_creation(const struct creation *last, enum runtime_result result, const char *text)
 {
     struct actuator *a = last->actuator;
-    struct actuator_outcome outcome = { ACTION_CREATE, result, last->service, last->task_id, text, last->name, NULL };
+    struct actuator_outcome outcome = { ACTION_CREATE, result,         last->service, last->task_id, text,
+                                        last->name,    last->revision, NULL,          NULL };
     a->on_outcome(a->owner, &outcome);
 }
 
@@ -194,7 +196,8 @@ static void on_ended(void *owner, enum runtime_result result, const char *text, 
     char service[TASK_NAME_SIZE], task_id[TASK_ID_SIZE];
     snprintf(service, sizeof service, "%s", ending->service);
     snprintf(task_id, sizeof task_id, "%s", ending->task_id);
-    struct actuator_outcome outcome = { ending->kind, result, service, task_id, text, NULL, last_words };
+    struct stop_cause cause = ending->cause;
+    struct actuator_outcome outcome = { ending->kind, result, service, task_id, text, NULL, NULL, last_words, &cause };
     if (result == RUNTIME_OK) {
         ending->phase = ENDING_DONE;
         ending->failure_count = 0;
@@ -223,6 +226,7 @@ static void run_ending(struct actuator *a, const struct actuator_target *target,
         return;
     }
     ending->kind = action->kind;
+    ending->cause = target->cause != NULL ? *target->cause : (struct stop_cause){ 0 };
     ending->phase = ENDING_ASKED;
     ending->is_seen = true;
     if (action->kind == ACTION_STOP)
@@ -340,8 +344,8 @@ static void on_cleared(void *owner, enum runtime_result result, const char *text
     struct creation last = *c;
     creation_free(c);
     if (last_words != NULL) {
-        struct actuator_outcome removal = { ACTION_REMOVE, RUNTIME_OK, last.service, last_words->id, "",
-                                            NULL,          last_words };
+        struct actuator_outcome removal = { ACTION_REMOVE, RUNTIME_OK, last.service, last_words->id, "", NULL,
+                                            NULL,          last_words, NULL };
         a->on_outcome(a->owner, &removal);
     }
     if (!last.is_failure_told)

@@ -20,6 +20,7 @@
 
 #include "controller/reconciler.h"
 #include "controller/runtime/runtime.h"
+#include "controller/stop_cause.h"
 
 #define ACTUATOR_CREATIONS_MAX 32 /* under way at once, all services together */
 #define ACTUATOR_SETTLE_MS 10000 /* an action that succeeded is not repeated for so long, whatever the registry shows */
@@ -31,8 +32,9 @@ struct actuator_outcome {
     enum action_kind kind;
     enum runtime_result result;
     const char *service, *task_id, *text; /* never null; valid during the callback */
-    const char *name;                     /* of a creation's container; else null */
+    const char *name, *revision;          /* of a creation's container; else null */
     const struct last_words *last_words;  /* of a removal, as of runtime_done_cb; else null */
+    const struct stop_cause *cause;       /* of a removal: why the task ended; null if nothing is known */
 };
 /* One call per action, from the loop or from inside actuator_run(). For a task that was started, never showed up, and was
  * done away with, its removal (ACTION_REMOVE), then ACTION_CREATE, RUNTIME_FAILED if its failure was not told before. */
@@ -48,6 +50,7 @@ struct actuator_target {
     const char *cluster, *service_name, *revision, *image_id;
     const struct config_service *service; /* null unless something is to be created */
     int64_t stop_timeout_ms;
+    const struct stop_cause *cause; /* of what is removed; handed on with the outcome; may be null */
 };
 /* CREATE, CANCEL, STOP or REMOVE. Everything is borrowed for the call. Without a task id, CANCEL means the newest
  * creation of the service that was not seen yet, of this revision or, with is_outdated, of another. */

@@ -14,6 +14,7 @@
 #include "controller/image_desk.h"
 #include "controller/record_book.h"
 #include "controller/service.h"
+#include "controller/stopped_book.h"
 #include "controller/task_finder.h"
 
 #define TICK_MS 250
@@ -28,13 +29,14 @@ struct drain {
 
 struct controller {
     struct controller_parts parts;
-    const struct config *config; /* borrowed; null before the first */
-    struct service *services;    /* owned, by name */
-    struct record_book *book;    /* owned */
-    struct drain_book *ordered;  /* owned; drains that an operator ordered */
-    struct actuator *actuator;   /* owned; null without runtime */
-    struct image_desk *images;   /* owned; null without runtime */
-    struct event_log *events;    /* owned */
+    const struct config *config;  /* borrowed; null before the first */
+    struct service *services;     /* owned, by name */
+    struct record_book *book;     /* owned */
+    struct drain_book *ordered;   /* owned; drains that an operator ordered */
+    struct actuator *actuator;    /* owned; null without runtime */
+    struct image_desk *images;    /* owned; null without runtime */
+    struct event_log *events;     /* owned */
+    struct stopped_book *stopped; /* owned */
     struct timer tick, soon;
     bool is_started, is_soon;
     bool is_memory_lost; /* the store is not what it was: said once */
@@ -99,6 +101,7 @@ static void on_outcome(void *owner, const struct actuator_outcome *outcome)
 {
     struct controller *c = owner;
     struct service *s = find_service(c, outcome->service);
+    stopped_book_note_outcome(c->stopped, outcome);
     if (s != NULL)
         service_note_outcome(s, outcome, c->events, clock_now_ms());
     turn_soon(c);
@@ -109,7 +112,7 @@ static void on_image(void *owner, const char *service, const struct image_answer
     struct controller *c = owner;
     struct service *s = find_service(c, service);
     if (s != NULL)
-        service_note_image(s, answer, c->events, clock_now_ms());
+        service_note_image(s, answer, c->events, c->stopped, clock_now_ms());
     turn_soon(c);
 }
 
@@ -132,6 +135,7 @@ struct controller *controller_new(const struct controller_parts *parts)
     c->now_ms = clock_now_ms();
     c->sampled_at_ms = c->now_ms - SAMPLE_MIN_MS;
     c->events = event_log_new();
+    c->stopped = stopped_book_new(task_registry_provider_name(parts->registry, parts->runtime_provider));
     c->book = record_book_new(parts->store);
     if (parts->runtime != NULL) {
         c->actuator = actuator_new(parts->runtime, on_outcome, c);
@@ -168,6 +172,7 @@ void controller_free(struct controller *c)
     record_book_free(c->book);
     drain_book_free(c->ordered);
     event_log_free(c->events);
+    stopped_book_free(c->stopped);
     free(c->drains);
     free(c);
 }
@@ -244,6 +249,7 @@ static struct task_facts facts_of(struct controller *c, const struct task *task,
     }
     const struct data_plane *plane = &c->parts.data_plane;
     struct endpoint_traffic traffic;
+    facts.is_drain_ordered = task->admin != TASK_ADMIN_READY && drain_book_has(c->ordered, task->spec.id);
     facts.is_out_of_rotation = plane->ops->is_out_of_rotation(plane->owner, task->spec.id);
     if (plane->ops->endpoint_traffic(plane->owner, task->spec.id, &traffic)) {
         facts.in_flight = traffic.in_flight;
@@ -273,7 +279,8 @@ static void observe(struct controller *c)
     if (c->actuator != NULL)
         actuator_end_turn(c->actuator, task_registry_lists(c->parts.registry, c->parts.runtime_provider), c->now_ms);
     HASH_ITER (hh, c->services, s, next)
-        service_end_turn(s, c->events, c->now_ms);
+        service_end_turn(s, c->events, c->stopped, c->now_ms);
+    stopped_book_forget_old(c->stopped, c->now_ms);
 }
 
 static struct creating_count creating_of(const struct controller *c, const struct service *s)
@@ -380,6 +387,7 @@ static void act(struct controller *c, struct service *s, struct plan *plan)
             continue;
         if (action->kind == ACTION_STOP)
             event_log_add(c->events, s->name, "drain ends: task %.12s: %s", action->task_id, action->reason);
+        target.cause = task_watch_find_cause(&s->watch, action->task_id);
         actuator_run(c->actuator, &target, action, c->now_ms);
     }
 }
@@ -524,20 +532,14 @@ void controller_each_event(const struct controller *c, const char *service, cont
     event_log_each(c->events, service, each, owner);
 }
 
+const struct stopped_book *controller_stopped_tasks(const struct controller *c)
+{
+    return c->stopped;
+}
+
 void controller_note_event(struct controller *c, const char *service, const char *text)
 {
     event_log_keep(c->events, service, text);
-}
-
-static void describe_patch(const struct service *s, const struct store_record *r, struct error *out)
-{
-    if (s->scaler.policy == NULL)
-        error_set(out, "set by an operator: desired %lld -> %lld", (long long)s->scaler.state.desired,
-                  (long long)r->desired);
-    else
-        error_set(out, "set by an operator: desired %lld -> %lld, min %lld -> %lld, max %lld -> %lld",
-                  (long long)s->scaler.state.desired, (long long)r->desired, (long long)s->scaler.spec.min,
-                  (long long)r->min, (long long)s->scaler.spec.max, (long long)r->max);
 }
 
 enum controller_result controller_patch_service(struct controller *c, const char *name,
@@ -558,7 +560,7 @@ enum controller_result controller_patch_service(struct controller *c, const char
     if (!make_durable(c, s, &record, error))
         return CONTROLLER_NOT_DURABLE;
     struct error text;
-    describe_patch(s, &record, &text);
+    scaler_describe_patch(&s->scaler, &record, &text);
     scaler_apply_patch(&s->scaler, &record, clock_now_ms());
     event_log_add(c->events, s->name, "%s", text.text);
     turn_soon(c);

@@ -16,8 +16,9 @@
 #include "discovery/task_registry.h"
 
 struct controller;
-struct runtime; /* controller/runtime/runtime.h */
-struct store;   /* controller/store/store.h */
+struct runtime;      /* controller/runtime/runtime.h */
+struct store;        /* controller/store/store.h */
+struct stopped_book; /* controller/stopped_book.h */
 
 struct controller_parts {
     struct loop *loop;
@@ -71,6 +72,9 @@ struct controller_event {
 /* Newest first; the last 128 of each service are kept. Null service: the newest 256 of all. */
 typedef void (*controller_event_cb)(void *owner, const struct controller_event *event);
 void controller_each_event(const struct controller *c, const char *service, controller_event_cb each, void *owner);
+
+/* Its own; to read in. */
+const struct stopped_book *controller_stopped_tasks(const struct controller *c);
 
 /* Nothing is decided, started, stopped or stored while it is on, but by order; what runs is seen. Off at first. */
 void controller_hold(struct controller *c, bool on);

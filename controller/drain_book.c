@@ -92,6 +92,11 @@ size_t drain_book_count(const struct drain_book *book)
     return HASH_COUNT(book->orders);
 }
 
+bool drain_book_has(const struct drain_book *book, const char *task_id)
+{
+    return find_order(book, task_id) != NULL;
+}
+
 bool drain_book_put(struct drain_book *book, const struct task *task, struct error *error)
 {
     struct order *order = find_order(book, task->spec.id);

@@ -26,6 +26,7 @@ void drain_book_free(struct drain_book *book);
 /* False when the store could not be read: then no order is taken and nothing forgotten. */
 bool drain_book_is_readable(const struct drain_book *book);
 size_t drain_book_count(const struct drain_book *book);
+bool drain_book_has(const struct drain_book *book, const char *task_id);
 
 /* Durable when it returns true; the task may be in it already. Does not touch the registry. */
 bool drain_book_put(struct drain_book *book, const struct task *task, struct error *error);

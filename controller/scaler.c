@@ -195,3 +195,13 @@ void scaler_apply_patch(struct scaler *s, const struct store_record *record, int
     s->spec.max = record->max;
     scaling_state_set_desired(&s->state, record->desired, now_ms);
 }
+
+void scaler_describe_patch(const struct scaler *s, const struct store_record *r, struct error *out)
+{
+    if (s->policy == NULL)
+        error_set(out, "set by an operator: desired %lld -> %lld", (long long)s->state.desired, (long long)r->desired);
+    else
+        error_set(out, "set by an operator: desired %lld -> %lld, min %lld -> %lld, max %lld -> %lld",
+                  (long long)s->state.desired, (long long)r->desired, (long long)s->spec.min, (long long)r->min,
+                  (long long)s->spec.max, (long long)r->max);
+}

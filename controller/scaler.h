@@ -63,6 +63,8 @@ void scaler_accept(struct scaler *s, const struct scaling_decision *decision, in
 bool scaler_check_patch(const struct scaler *s, const char *service, const struct service_patch *patch,
                         struct store_record *record, struct error *error);
 void scaler_apply_patch(struct scaler *s, const struct store_record *record, int64_t now_ms);
+/* For people, before it is applied: "set by an operator: desired 1 -> 3". */
+void scaler_describe_patch(const struct scaler *s, const struct store_record *record, struct error *out);
 
 /* What the store should hold, with this desired count. */
 void scaler_record(const struct scaler *s, const char *service, int64_t desired, struct store_record *out);

@@ -162,6 +162,7 @@ static void note_missing_image(struct service *s, const char *text, struct event
 struct loss_report {
     struct service *service;
     struct event_log *events;
+    struct stopped_book *stopped;
     int64_t now_ms;
 };
 
@@ -189,6 +190,18 @@ static void on_loss(void *owner, const struct task_loss *loss)
     event_log_add(report->events, s->name, "%s", what);
 }
 
+static void on_departure(void *owner, const struct task_departure *departure)
+{
+    struct loss_report *report = owner;
+    struct last_words words = { .exit_code = departure->has_exit_code ? departure->exit_code : -1,
+                                .started_at_wall_us = departure->started_at_wall_us,
+                                .output_problem = "it was not read before the container was gone" };
+    snprintf(words.name, sizeof words.name, "%s", departure->name);
+    snprintf(words.image_id, sizeof words.image_id, "%s", departure->image_id);
+    snprintf(words.revision, sizeof words.revision, "%s", departure->revision);
+    stopped_book_note(report->stopped, departure->id, report->service->name, &departure->cause, &words);
+}
+
 static void forgive(struct service *s, int64_t now_ms)
 {
     struct start_backoff *b = &s->backoff;
@@ -200,10 +213,10 @@ static void forgive(struct service *s, int64_t now_ms)
         *b = (struct start_backoff){ .total_count = b->total_count };
 }
 
-void service_end_turn(struct service *s, struct event_log *events, int64_t now_ms)
+void service_end_turn(struct service *s, struct event_log *events, struct stopped_book *stopped, int64_t now_ms)
 {
-    struct loss_report report = { s, events, now_ms };
-    task_watch_end_turn(&s->watch, now_ms, on_loss, &report);
+    struct loss_report report = { s, events, stopped, now_ms };
+    task_watch_end_turn(&s->watch, now_ms, on_loss, on_departure, &report);
     forgive(s, now_ms);
 }
 
@@ -261,7 +274,8 @@ static void keep_image(struct service *s, const struct image_answer *answer, str
                        is_missing ? " is missing" : " has moved", s->image.id, answer->text);
 }
 
-void service_note_image(struct service *s, const struct image_answer *answer, struct event_log *events, int64_t now_ms)
+void service_note_image(struct service *s, const struct image_answer *answer, struct event_log *events,
+                        struct stopped_book *stopped, int64_t now_ms)
 {
     if (s->config == NULL || !image_pin_awaits(&s->image, answer->question))
         return;
@@ -270,8 +284,10 @@ void service_note_image(struct service *s, const struct image_answer *answer, st
         settle_image(s, answer->id, events);
     } else if (is_untried || (answer->result == RUNTIME_IMAGE_MISSING && s->image.id[0] == '\0')) {
         image_pin_doubt(&s->image); /* and is asked again */
-        if (!is_untried)
-            note_missing_image(s, answer->text, events, now_ms);
+        if (is_untried)
+            return;
+        stopped_book_note_failed_start(stopped, s->name, "", "", s->revision, answer->text);
+        note_missing_image(s, answer->text, events, now_ms);
     } else {
         keep_image(s, answer, events);
     }
@@ -306,7 +322,7 @@ void service_plan(struct service *s, const struct service_means *means, int64_t 
     reconciler_plan(&desired, s->watch.observed, s->watch.observed_count, now_ms, plan);
     for (size_t i = 0; i < plan->action_count; i++)
         if (plan->actions[i].task_id[0] != '\0')
-            task_watch_expect_end(&s->watch, plan->actions[i].task_id);
+            task_watch_order_end(&s->watch, &plan->actions[i]);
 }
 
 void service_note_deployment(struct service *s, int64_t creating_count, struct event_log *events)
@@ -342,6 +358,8 @@ void service_note_outcome(struct service *s, const struct actuator_outcome *outc
         log_info("service %s: task %.12s was started", s->name, outcome->task_id);
         return;
     }
+    if (outcome->kind == ACTION_REMOVE && outcome->result != RUNTIME_OK)
+        task_watch_note_failed_removal(&s->watch, outcome->task_id);
     if (outcome->kind != ACTION_CREATE) {
         char summary[LAST_WORDS_SUMMARY_SIZE] = "";
         if (outcome->last_words != NULL)

@@ -21,6 +21,7 @@
 #include "controller/outage.h"
 #include "controller/reconciler.h"
 #include "controller/scaler.h"
+#include "controller/stopped_book.h"
 #include "controller/task_watch.h"
 
 #define SERVICE_PROVEN_MS 10000 /* a task healthy for so long ends the back-off */
@@ -74,7 +75,8 @@ bool service_is_gone(const struct service *s); /* nothing is wanted and nothing 
 /* ---- a turn ---- */
 void service_begin_turn(struct service *s);
 void service_see_task(struct service *s, const struct task *task, const struct task_facts *facts, int64_t now_ms);
-void service_end_turn(struct service *s, struct event_log *events, int64_t now_ms);
+/* stopped: takes the tasks that are gone. */
+void service_end_turn(struct service *s, struct event_log *events, struct stopped_book *stopped, int64_t now_ms);
 
 /* ---- its image ---- */
 
@@ -85,7 +87,8 @@ struct image_answer {
     enum runtime_result result;
     const char *id, *text; /* as of runtime_ops.resolve */
 };
-void service_note_image(struct service *s, const struct image_answer *answer, struct event_log *events, int64_t now_ms);
+void service_note_image(struct service *s, const struct image_answer *answer, struct event_log *events,
+                        struct stopped_book *stopped, int64_t now_ms);
 
 /* ---- a plan ---- */
 

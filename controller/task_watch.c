@@ -11,14 +11,18 @@
 
 struct watched_task {
     char id[TASK_ID_SIZE]; /* key */
-    char revision[TASK_REVISION_SIZE];
+    char name[TASK_NAME_SIZE], revision[TASK_REVISION_SIZE], image_id[TASK_IMAGE_ID_SIZE];
     bool is_managed, is_seen, is_healthy, was_healthy;
     bool is_ours_alive;   /* seen alive, or created by us: its end is news */
     bool is_end_expected; /* ordered, or reported already */
     bool is_stopped;
     bool is_signalled; /* its stop signal was sent, by whomever */
     bool is_inherited; /* it ran before this process looked */
+    bool has_run;
+    bool is_removal_ordered; /* whose outcome tells of it */
     int32_t exit_code;
+    int64_t started_at_wall_us;
+    struct stop_cause cause; /* empty while nothing speaks of its end */
     int64_t first_seen_at_ms;
     int64_t healthy_since_ms, unhealthy_since_ms;
     int64_t ending_since_ms; /* 0: not ending */
@@ -62,6 +66,7 @@ static struct watched_task *find_or_add(struct task_watch *w, const struct task 
         return t;
     t = mem_alloc(sizeof *t);
     snprintf(t->id, sizeof t->id, "%s", task->spec.id);
+    snprintf(t->name, sizeof t->name, "%s", task->spec.name);
     snprintf(t->revision, sizeof t->revision, "%s", task->spec.revision);
     t->is_managed = task->spec.managed;
     t->is_inherited = !w->is_taken_over;
@@ -74,6 +79,25 @@ static struct watched_task *find_or_add(struct task_watch *w, const struct task 
 static bool is_alive(const struct task *task)
 {
     return task->spec.state == TASK_PENDING || task->spec.state == TASK_RUNNING;
+}
+
+/* What speaks for itself; our own reasons were noted when we gave the order (task_watch_order_end). */
+static void note_cause(struct watched_task *t, const struct task *task, const struct task_facts *facts)
+{
+    if (t->is_stopped && task->spec.state != TASK_STOPPED) /* it was started again, by hand */
+        t->cause.text[0] = '\0';
+    if (facts->is_drain_ordered)
+        stop_cause_add(&t->cause, STOP_USER, "taken out of rotation by order of an operator");
+    else if (task->admin != TASK_ADMIN_READY)
+        stop_cause_add(&t->cause, STOP_SCHEDULER, "it was being drained when control started");
+    if (task->spec.state != TASK_STOPPED)
+        return;
+    if (!t->is_ours_alive)
+        stop_cause_add(&t->cause, STOP_UNKNOWN, "it had ended before control looked at it");
+    else if (task->spec.is_signalled)
+        stop_cause_add(&t->cause, STOP_USER, "it was sent its stop signal, and not by Portico");
+    else
+        stop_cause_add(&t->cause, STOP_EXITED, "it ended by itself");
 }
 
 static void update_history(struct watched_task *t, const struct task *task, const struct task_facts *facts,
@@ -89,6 +113,11 @@ static void update_history(struct watched_task *t, const struct task *task, cons
     t->was_healthy |= is_healthy;
     t->is_seen = true;
     t->is_ours_alive |= t->is_managed && (is_alive(task) || facts->is_starting);
+    t->has_run |= task->spec.state == TASK_RUNNING || task->spec.started_at_wall_us > 0;
+    t->started_at_wall_us = task->spec.started_at_wall_us;
+    if (t->image_id[0] == '\0')
+        snprintf(t->image_id, sizeof t->image_id, "%s", task->spec.image_id);
+    note_cause(t, task, facts);
     if (task->spec.state == TASK_STOPPED && !t->is_stopped)
         t->stopped_since_ms = now_ms;
     t->is_stopped = task->spec.state == TASK_STOPPED;
@@ -178,29 +207,81 @@ static void report(struct watched_task *t, int64_t now_ms, task_loss_cb on_loss,
     on_loss(owner, &loss);
 }
 
+static void report_departure(const struct watched_task *t, task_departure_cb on_departure, void *owner)
+{
+    struct task_departure departure = {
+        .id = t->id,
+        .name = t->name,
+        .image_id = t->image_id,
+        .revision = t->revision,
+        .started_at_wall_us = t->started_at_wall_us,
+        .has_exit_code = t->is_stopped,
+        .exit_code = t->exit_code,
+        .cause = t->cause,
+    };
+    stop_cause_add(&departure.cause, STOP_UNKNOWN, "it disappeared, removed by somebody else");
+    on_departure(owner, &departure);
+}
+
 static void forget(struct task_watch *w, struct watched_task *t)
 {
     HASH_DEL(w->tasks, t); /* NOLINT(clang-analyzer-unix.Malloc,clang-analyzer-core.NullDereference): uthash */
     free(t);
 }
 
-void task_watch_end_turn(struct task_watch *w, int64_t now_ms, task_loss_cb on_loss, void *owner)
+void task_watch_end_turn(struct task_watch *w, int64_t now_ms, task_loss_cb on_loss, task_departure_cb on_departure,
+                         void *owner)
 {
     struct watched_task *t, *next;
     HASH_ITER (hh, w->tasks, t, next) {
         if (t->is_stopped || !t->is_seen)
             report(t, now_ms, on_loss, owner);
-        if (!t->is_seen)
-            forget(w, t);
+        if (t->is_seen)
+            continue;
+        if (t->is_managed && t->has_run && !t->is_removal_ordered)
+            report_departure(t, on_departure, owner);
+        forget(w, t);
     }
+}
+
+static struct watched_task *find(const struct task_watch *w, const char *task_id)
+{
+    struct watched_task *t;
+    HASH_FIND_STR(w->tasks, task_id, t);
+    return t;
 }
 
 void task_watch_expect_end(struct task_watch *w, const char *task_id)
 {
-    struct watched_task *t;
-    HASH_FIND_STR(w->tasks, task_id, t);
+    struct watched_task *t = find(w, task_id);
     if (t != NULL)
         t->is_end_expected = true;
+}
+
+void task_watch_order_end(struct task_watch *w, const struct action *action)
+{
+    struct watched_task *t = find(w, action->task_id);
+    if (t == NULL)
+        return;
+    t->is_end_expected = true;
+    t->is_removal_ordered = action->kind == ACTION_REMOVE;
+    if (action->kind == ACTION_REMOVE) /* and nothing was why before: it was created, and nobody started it */
+        stop_cause_add(&t->cause, STOP_FAILED_TO_START, action->reason);
+    else if (action->kind != ACTION_CANCEL) /* which comes too late at times */
+        stop_cause_add(&t->cause, STOP_SCHEDULER, action->reason);
+}
+
+void task_watch_note_failed_removal(struct task_watch *w, const char *task_id)
+{
+    struct watched_task *t = find(w, task_id);
+    if (t != NULL)
+        t->is_removal_ordered = false;
+}
+
+const struct stop_cause *task_watch_find_cause(const struct task_watch *w, const char *task_id)
+{
+    const struct watched_task *t = find(w, task_id);
+    return t != NULL ? &t->cause : NULL;
 }
 
 bool task_watch_has_proven(const struct task_watch *w, const char *revision, int64_t since_ms, int64_t duration_ms,

@@ -1,6 +1,6 @@
 /* task_watch: the tasks of one service as the controller has seen them over time: since when healthy, since when on the
- * way out, whether an end was ordered by us. Fed once a turn with every task; hands the reconciler its observations and
- * says which tasks ended by themselves. Control thread only. Embedded in its service. Times are monotonic milliseconds.
+ * way out, whether an end was ordered by us and why. Fed once a turn with every task; hands the reconciler its
+ * observations, says which tasks ended by themselves and which somebody else removed. Control thread only. Embedded in its service. Times are monotonic milliseconds.
  */
 #ifndef CONTROLLER_TASK_WATCH_H
 #define CONTROLLER_TASK_WATCH_H
@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "controller/reconciler.h"
+#include "controller/stop_cause.h"
 #include "discovery/task_registry.h"
 
 #define TASK_WATCH_STREAM_MS 5000 /* in flight, and nothing begins for so long: that is a stream, not load */
@@ -37,6 +38,16 @@ struct task_loss {
 };
 typedef void (*task_loss_cb)(void *owner, const struct task_loss *loss);
 
+/* A managed task that had run, and that the registry has lost although we do not remove it. */
+struct task_departure {
+    const char *id, *name, *image_id, *revision; /* valid during the callback */
+    int64_t started_at_wall_us;                  /* 0: unknown */
+    bool has_exit_code;                          /* false: it was not seen stopped */
+    int32_t exit_code;
+    struct stop_cause cause;
+};
+typedef void (*task_departure_cb)(void *owner, const struct task_departure *departure);
+
 struct task_watch {
     struct watched_task *tasks;     /* owned, by id */
     struct observed_task *observed; /* owned; of this turn */
@@ -48,7 +59,8 @@ struct task_watch {
 struct task_facts {
     bool is_starting, is_busy; /* controller/actuator.h */
     bool is_out_of_rotation;
-    uint64_t in_flight; /* UINT64_MAX: unknown */
+    bool is_drain_ordered; /* by an operator */
+    uint64_t in_flight;    /* UINT64_MAX: unknown */
     uint64_t tunnels, requests;
 };
 
@@ -59,10 +71,18 @@ void task_watch_begin_turn(struct task_watch *w);
 /* task is borrowed until the turn's plan is made. revision: the service's own; "" when it has none. */
 void task_watch_see(struct task_watch *w, const struct task *task, const struct task_facts *facts, const char *revision,
                     int64_t now_ms);
-void task_watch_end_turn(struct task_watch *w, int64_t now_ms, task_loss_cb on_loss, void *owner);
+void task_watch_end_turn(struct task_watch *w, int64_t now_ms, task_loss_cb on_loss, task_departure_cb on_departure,
+                         void *owner);
 
-/* We ordered its end: it is no loss. */
+/* Its end is told of elsewhere: it is no loss. */
 void task_watch_expect_end(struct task_watch *w, const char *task_id);
+/* The same of one that we end by this action, whose reason is why, unless something was why before. */
+void task_watch_order_end(struct task_watch *w, const struct action *action);
+/* It is there still, and may be removed by somebody else. */
+void task_watch_note_failed_removal(struct task_watch *w, const char *task_id);
+
+/* Why it ended, or is ending; null for a task that is not watched. */
+const struct stop_cause *task_watch_find_cause(const struct task_watch *w, const char *task_id);
 
 /* A managed task of this revision, first seen after `since_ms`, has been healthy for at least `duration_ms`. */
 bool task_watch_has_proven(const struct task_watch *w, const char *revision, int64_t since_ms, int64_t duration_ms,

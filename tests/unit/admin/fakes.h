@@ -8,6 +8,7 @@
 
 #include "admin/parts.h"
 #include "controller/controller.h"
+#include "controller/stopped_book.h"
 #include "discovery/task_registry.h"
 
 #define FAKE_MAX 8
@@ -31,7 +32,14 @@ static struct {
     struct endpoint_traffic endpoint_traffic;
     struct admin_readiness readiness;
     struct admin_metric metric;
+    struct stopped_book *stopped; /* the real one; new with each fake_parts_init() */
 } fake;
+
+const struct stopped_book *controller_stopped_tasks(const struct controller *c)
+{
+    (void)c;
+    return fake.stopped;
+}
 
 void controller_each_service(const struct controller *c, controller_service_cb each, void *owner)
 {
@@ -203,7 +211,10 @@ static struct admin_parts fake_parts_init(void)
     static const struct data_plane_ops plane_ops = { fake_service_traffic, fake_endpoint_traffic,
                                                      fake_is_out_of_rotation, fake_is_fresh, NULL };
     static const struct admin_daemon_ops daemon_ops = { fake_readiness, fake_each_metric, fake_each_route };
+    if (fake.stopped)
+        stopped_book_free(fake.stopped);
     memset(&fake, 0, sizeof fake);
+    fake.stopped = stopped_book_new("docker");
     fake.services[0] = (struct service_status){ .name = "web",
                                                 .host = "shop.example.com",
                                                 .path = "/",

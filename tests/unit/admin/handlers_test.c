@@ -161,6 +161,102 @@ static void a_task_is_found_by_id_or_by_a_unique_prefix(void **state)
     json_decref(document);
 }
 
+static void note_stopped(const char *id, const char *service, char *output)
+{
+    struct stop_cause cause;
+    const struct last_words words = { .name = "web-1",
+                                      .image = "shop:1",
+                                      .exit_code = 137,
+                                      .is_out_of_memory = true,
+                                      .stopped_at_wall_us = 1700000000000000,
+                                      .output = output,
+                                      .output_problem = "because" };
+    stop_cause_set(&cause, STOP_EXITED, "it ended by itself");
+    stopped_book_note(fake.stopped, id, service, &cause, &words);
+}
+
+static void a_stopped_task_is_described_whole(void **state)
+{
+    (void)state;
+    struct admin_parts parts = fake_parts_init();
+    int status;
+    note_stopped("f123456789abcdef", "web", (char *)"one \"line\"\n\n<b>\xe2\x82\xac");
+    json_t *document = call(admin_get_stopped_task, &parts, "f123456789ab", "", &status);
+    assert_int_equal(status, 200);
+    assert_int_equal(json_object_size(document), 15);
+    assert_string_equal(json_string_value(json_object_get(document, "id")), "f123456789abcdef");
+    assert_string_equal(json_string_value(json_object_get(document, "stopCode")), "EssentialContainerExited");
+    assert_string_equal(json_string_value(json_object_get(document, "stoppedReason")),
+                        "it ended by itself with exit code 137, out of memory");
+    assert_int_equal(json_integer_value(json_object_get(document, "exitCode")), 137);
+    assert_true(json_is_true(json_object_get(document, "oomKilled")));
+    assert_true(json_is_null(json_object_get(document, "startedAt")));
+    json_t *lines = json_object_get(document, "lastLines");
+    assert_int_equal(json_array_size(lines), 3);
+    assert_string_equal(json_string_value(json_array_get(lines, 0)), "one \"line\"");
+    assert_string_equal(json_string_value(json_array_get(lines, 1)), "");
+    json_decref(document);
+
+    stopped_book_note_failed_start(fake.stopped, "web", "", "", "r", "the image is missing");
+    document = call(admin_get_stopped_task, &parts, "docker/web/next", "", &status);
+    assert_true(json_is_null(json_object_get(document, "exitCode")));
+    assert_int_equal(json_array_size(json_object_get(document, "lastLines")), 0);
+    json_decref(document);
+
+    note_stopped("e123456789abcdef", "web", NULL);
+    document = call(admin_get_stopped_task, &parts, "e123456789ab", "", &status);
+    assert_true(json_is_null(json_object_get(document, "lastLines")));
+    assert_string_equal(json_string_value(json_object_get(document, "lastLinesProblem")), "because");
+    json_decref(document);
+}
+
+static void stopped_tasks_are_listed_also_of_a_service_that_is_gone(void **state)
+{
+    (void)state;
+    struct admin_parts parts = fake_parts_init();
+    int status;
+    json_t *document = call(admin_get_service_stopped_tasks, &parts, "web", "", &status);
+    assert_int_equal(status, 200); /* none */
+    assert_int_equal(json_array_size(json_object_get(document, "stoppedTasks")), 0);
+    json_decref(document);
+    note_stopped("f123456789abcdef", "web", (char *)"");
+    note_stopped("f123456789abcdee", "gone", (char *)"");
+    document = call(admin_get_service_stopped_tasks, &parts, "gone", "", &status);
+    assert_int_equal(status, 200);
+    assert_int_equal(json_array_size(json_object_get(document, "stoppedTasks")), 1);
+    json_decref(document);
+    document = call(admin_get_stopped_tasks, &parts, "", "", &status);
+    assert_int_equal(json_array_size(json_object_get(document, "stoppedTasks")), 2);
+    json_decref(document);
+    assert_error(call(admin_get_service_stopped_tasks, &parts, "never", "", &status), "not_found", NULL);
+    assert_error(call(admin_get_stopped_task, &parts, "f123456789ab", "", &status), "ambiguous", NULL);
+    assert_error(call(admin_get_stopped_task, &parts, "a123456789ab", "", &status), "not_found", NULL);
+    document = call(admin_get_task, &parts, "f123456789abcdef", "", &status);
+    assert_int_equal(status, 404);
+    assert_non_null(strstr(json_string_value(json_object_get(json_object_get(document, "error"), "message")),
+                           "/v1/stopped-tasks/f123456789abcdef"));
+    json_decref(document);
+}
+
+static void all_that_is_kept_fits_into_one_answer(void **state)
+{
+    (void)state;
+    struct admin_parts parts = fake_parts_init();
+    int status;
+    char line[8193], service[16], id[32];
+    memset(line, '"', sizeof line - 1); /* two bytes each in JSON */
+    line[sizeof line - 1] = '\0';
+    for (int i = 0; i < STOPPED_BOOK_MAX; i++) {
+        snprintf(service, sizeof service, "s%d", i / STOPPED_BOOK_OF_SERVICE);
+        snprintf(id, sizeof id, "%016d", i);
+        note_stopped(id, service, line);
+    }
+    json_t *document = call(admin_get_stopped_tasks, &parts, "", "", &status);
+    assert_int_equal(status, 200);
+    assert_int_equal(json_array_size(json_object_get(document, "stoppedTasks")), STOPPED_BOOK_MAX);
+    json_decref(document);
+}
+
 static void a_name_that_was_cut_in_a_character_is_still_shown(void **state)
 {
     (void)state;
@@ -233,6 +329,9 @@ int main(void)
         cmocka_unit_test(a_patch_that_is_refused_says_why_with_the_right_status),
         cmocka_unit_test(events_are_listed_for_one_service_or_for_all),
         cmocka_unit_test(a_task_is_found_by_id_or_by_a_unique_prefix),
+        cmocka_unit_test(a_stopped_task_is_described_whole),
+        cmocka_unit_test(stopped_tasks_are_listed_also_of_a_service_that_is_gone),
+        cmocka_unit_test(all_that_is_kept_fits_into_one_answer),
         cmocka_unit_test(a_name_that_was_cut_in_a_character_is_still_shown),
         cmocka_unit_test(a_drain_takes_the_whole_id_to_the_controller),
         cmocka_unit_test(readiness_is_a_status_and_a_reason),

@@ -87,7 +87,7 @@ static const struct runtime_ops fake_ops = {
 
 static struct actuator *a;
 static struct actuator_outcome last;
-static char last_service[TASK_NAME_SIZE], last_name[TASK_NAME_SIZE];
+static char last_service[TASK_NAME_SIZE], last_name[TASK_NAME_SIZE], last_cause[STOP_CAUSE_SIZE];
 static size_t outcome_count;
 static int64_t now_ms;
 static struct task_lists lists;
@@ -103,6 +103,7 @@ static void on_outcome(void *owner, const struct actuator_outcome *outcome)
     last = *outcome;
     snprintf(last_service, sizeof last_service, "%s", outcome->service); /* valid only here */
     snprintf(last_name, sizeof last_name, "%s", outcome->name != NULL ? outcome->name : "");
+    snprintf(last_cause, sizeof last_cause, "%s", outcome->cause != NULL ? outcome->cause->text : "");
     outcome_count++;
 }
 
@@ -275,9 +276,15 @@ static void how_a_removed_task_ended_is_handed_on(void **state)
 {
     (void)state;
     const struct last_words words = { .id = "id-1", .exit_code = 3 };
+    struct stop_cause cause = { STOP_EXITED, "it ended by itself" };
+    struct actuator_target removed = target;
+    struct action action = { .kind = ACTION_REMOVE, .task_id = "id-1" };
+    removed.cause = &cause;
     task.spec.state = TASK_STOPPED;
-    run(ACTION_REMOVE);
+    actuator_run(a, &removed, &action, now_ms);
+    stop_cause_set(&cause, STOP_UNKNOWN, "the task is not watched any more");
     fake.done(fake.done_owner, RUNTIME_OK, "", &words);
+    assert_string_equal(last_cause, "it ended by itself");
     assert_int_equal(last.kind, ACTION_REMOVE);
     assert_ptr_equal(last.last_words, &words);
 

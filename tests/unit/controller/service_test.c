@@ -11,6 +11,7 @@
 
 static struct service *s;
 static struct event_log *events;
+static struct stopped_book *stopped;
 static struct config_service config;
 
 static int set_up(void **state)
@@ -24,6 +25,7 @@ static int set_up(void **state)
                                       .stop_timeout_ms = 1000,
                                       .deregistration_delay_ms = 2000 };
     events = event_log_new();
+    stopped = stopped_book_new("docker");
     s = service_new("web", 0);
     service_set_config(s, &config, NULL, 0);
     image_pin_settle(&s->image, "");
@@ -35,6 +37,7 @@ static int tear_down(void **state)
     (void)state;
     service_free(s);
     event_log_free(events);
+    stopped_book_free(stopped);
     return 0;
 }
 
@@ -66,7 +69,7 @@ static void turn(const struct task *tasks, size_t n, int64_t now_ms)
     service_begin_turn(s);
     for (size_t i = 0; i < n; i++)
         service_see_task(s, &tasks[i], &facts, now_ms);
-    service_end_turn(s, events, now_ms);
+    service_end_turn(s, events, stopped, now_ms);
 }
 
 static void failures_of_one_batch_count_once(void **state)
@@ -96,7 +99,7 @@ static void a_long_reason_keeps_its_point(void **state)
     char text[340], newest[512] = "";
     memset(text, 'x', sizeof text);
     snprintf(text + sizeof text - 20, 20, " no space left");
-    struct actuator_outcome outcome = { ACTION_CREATE, RUNTIME_IMAGE_MISSING, "web", "", text, NULL, NULL };
+    struct actuator_outcome outcome = { ACTION_CREATE, RUNTIME_IMAGE_MISSING, "web", "", text, NULL, NULL, NULL, NULL };
     service_note_outcome(s, &outcome, events, 1000);
     event_log_each(events, "web", keep_newest, newest);
     assert_non_null(strstr(newest, "the image is missing: xxx"));
@@ -142,11 +145,13 @@ static void a_new_revision_forgets_what_the_old_one_did(void **state)
 static void an_engines_refusal_becomes_an_event_in_its_own_words(void **state)
 {
     (void)state;
-    struct actuator_outcome outcome = { ACTION_CREATE, RUNTIME_REFUSED, "web", "", "create: 400: invalid mount", NULL,
-                                        NULL };
+    struct actuator_outcome outcome = {
+        ACTION_CREATE, RUNTIME_REFUSED, "web", "", "create: 400: invalid mount", NULL, NULL, NULL, NULL
+    };
     service_note_outcome(s, &outcome, events, 1000);
-    outcome =
-        (struct actuator_outcome){ ACTION_STOP, RUNTIME_UNKNOWN, "web", "0123456789abcdef", "no answer", NULL, NULL };
+    outcome = (struct actuator_outcome){
+        ACTION_STOP, RUNTIME_UNKNOWN, "web", "0123456789abcdef", "no answer", NULL, NULL, NULL, NULL
+    };
     service_note_outcome(s, &outcome, events, 1000);
     assert_int_equal(event_count(), 2);
     assert_int_equal(s->backoff.failure_count, 1);
@@ -159,7 +164,9 @@ static void a_removed_task_that_crashed_leaves_its_last_words(void **state)
 {
     (void)state;
     char newest[512] = "";
-    struct actuator_outcome outcome = { ACTION_REMOVE, RUNTIME_OK, "web", "0123456789abcdef", "", NULL, NULL };
+    struct actuator_outcome outcome = {
+        ACTION_REMOVE, RUNTIME_OK, "web", "0123456789abcdef", "", NULL, NULL, NULL, NULL
+    };
     service_note_outcome(s, &outcome, events, 1000);
     assert_int_equal(event_count(), 0);
     const struct last_words words = { .exit_code = 1, .started_at_wall_us = 1, .output = (char *)"no database" };
