@@ -13,7 +13,7 @@ struct store_memory {
     struct store_image *images; /* owned */
     size_t image_count;
     struct store_drain *drains; /* owned */
-    size_t drain_count;
+    size_t drain_count, drain_size;
 };
 
 static struct store *memory_open(const char *state_dir, struct error *error)
@@ -123,10 +123,12 @@ static bool memory_put_drain(struct store *store, const struct store_drain *drai
     if (drain->task_id[0] == '\0' || drain->provider[0] == '\0')
         return error_set(error, "a drain needs a task and its provider");
     struct store_drain *old = find_drain(m, drain->task_id);
-    if (old == NULL) {
-        m->drains = mem_grow_array(m->drains, m->drain_count + 1, sizeof *m->drains);
-        old = &m->drains[m->drain_count++];
+    if (old == NULL && m->drain_count == m->drain_size) { /* there are thousands where there is one service */
+        m->drain_size = m->drain_size > 0 ? m->drain_size * 2 : 16;
+        m->drains = mem_grow_array(m->drains, m->drain_size, sizeof *m->drains);
     }
+    if (old == NULL)
+        old = &m->drains[m->drain_count++];
     *old = *drain;
     return true;
 }

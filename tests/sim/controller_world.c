@@ -70,7 +70,7 @@ static void tell_registry(struct world *w, const struct world_container *c)
 
 static bool has_op(const struct world *w, size_t container)
 {
-    for (size_t i = 0; i < WORLD_OPS_MAX; i++)
+    for (size_t i = 0; i < w->op_count; i++)
         if (w->ops[i].is_live && w->ops[i].kind != OP_CREATE && w->ops[i].kind != OP_RESOLVE &&
             w->ops[i].container == container)
             return true;
@@ -137,6 +137,7 @@ static struct world_op *add_op(struct world *w, enum op_kind kind, int64_t delay
 {
     for (size_t i = 0; i < WORLD_OPS_MAX; i++)
         if (!w->ops[i].is_live) {
+            w->op_count = i < w->op_count ? w->op_count : i + 1;
             w->ops[i] = (struct world_op){ .is_live = true, .kind = kind, .due_ms = w->now_ms + delay_ms };
             return &w->ops[i];
         }
@@ -226,7 +227,7 @@ static void world_remove(struct runtime *runtime, const char *id, runtime_done_c
 static void world_abandon(struct runtime *runtime)
 {
     struct world *w = world_of(runtime);
-    for (size_t i = 0; i < WORLD_OPS_MAX; i++) {
+    for (size_t i = 0; i < w->op_count; i++) {
         w->ops[i].started = NULL;
         w->ops[i].done = NULL;
         w->ops[i].trouble = TROUBLE_NONE; /* an event that is lost twice over would be seen by nobody, ever */
@@ -238,7 +239,7 @@ static void world_abandon(struct runtime *runtime)
 static void world_cancel_start(struct runtime *runtime, const void *owner)
 {
     struct world *w = world_of(runtime);
-    for (size_t i = 0; i < WORLD_OPS_MAX; i++) {
+    for (size_t i = 0; i < w->op_count; i++) {
         struct world_op *op = &w->ops[i];
         if (!op->is_live || op->started == NULL || op->owner != owner)
             continue;
@@ -404,7 +405,7 @@ void world_set_problem(struct world *w, struct world_container *c, const char *p
 void world_engine_leave(struct world *w, bool kills)
 {
     w->is_engine_away = true;
-    for (size_t i = 0; i < WORLD_OPS_MAX; i++)
+    for (size_t i = 0; i < w->op_count; i++)
         if (w->ops[i].is_live)
             cut_off(w, &w->ops[i]);
     for (size_t i = 0; i < w->container_count && kills; i++)
@@ -428,7 +429,7 @@ bool world_is_up(const struct world *w, const struct world_container *c)
 
 static void run_engine(struct world *w)
 {
-    for (size_t i = 0; i < WORLD_OPS_MAX && !w->is_engine_hung && !w->is_engine_away; i++)
+    for (size_t i = 0; i < w->op_count && !w->is_engine_hung && !w->is_engine_away; i++)
         if (w->ops[i].is_live && w->now_ms >= w->ops[i].due_ms)
             finish_op(w, &w->ops[i]);
     for (size_t i = 0; i < w->container_count; i++) {

@@ -86,6 +86,7 @@ struct world {
     struct world_container containers[WORLD_CONTAINERS_MAX];
     size_t container_count;
     struct world_op ops[WORLD_OPS_MAX];
+    size_t op_count;        /* places that were ever used: the live ones are among them */
     struct runtime runtime; /* the engine is reached from it by container_of */
     uint64_t create_calls, stop_calls, remove_calls, resolve_calls, made_count;
     bool hides_unusable;     /* a planted fault: the registry is not told of UNUSABLE containers */

@@ -67,7 +67,7 @@ void world_check_create(struct world *w, const char *service)
 static int64_t being_created_count(const struct world *w, const char *service)
 {
     int64_t count = 0;
-    for (size_t i = 0; i < WORLD_OPS_MAX; i++) {
+    for (size_t i = 0; i < w->op_count; i++) {
         const struct world_op *op = &w->ops[i];
         count += op->is_live && op->kind == OP_CREATE && op->started != NULL && !op->is_cancelled &&
                  strcmp(op->wanted.service, service) == 0;
