@@ -53,7 +53,7 @@ FAULT_PROGRAMS := $(OUT)/tests/faults/flood $(if $(filter release debug,$(KIND))
 DIFFERENTIAL_READER := $(OUT)/tests/differential/read_messages
 
 .DEFAULT_GOAL := all
-.PHONY: all check test demo run bench bench-full bench-burn asan ubsan tsan fuzz lint format format-check install clean help deps unit system soak docker-test coverage differential
+.PHONY: all programs check test demo run bench bench-full bench-burn asan ubsan tsan fuzz lint format format-check install clean help deps unit system soak docker-test coverage differential
 
 all: $(OUT)/portico $(OUT)/portico-bench $(BENCH_PROGRAMS) $(FAULT_PROGRAMS) $(DIFFERENTIAL_READER) ## build portico, the bench programs and test tools
 
@@ -150,7 +150,9 @@ build/.dependencies-present: tests/setup/packages.txt
 deps: ## install what is missing from Debian (needs root or sudo)
 	@tests/setup/install_packages.sh
 
-unit: all $(UNIT_TESTS) ## unit tests and simulations of this KIND
+programs: all $(UNIT_TESTS) ## compile what the tests of this KIND run
+
+unit: programs ## unit tests and simulations of this KIND
 	@tests/setup/run_unit_tests.sh $(OUT) $(UNIT_TESTS)
 
 check: unit lint ## what to run before a commit: unit, simulation, lint; no Docker

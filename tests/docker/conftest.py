@@ -12,6 +12,11 @@ from engine import Engine, wait_until  # noqa: E402
 from portico_run import IMAGE, Load, Portico, build_image  # noqa: E402
 
 
+def pytest_collection_modifyitems(items):
+    """A group is for one runner: begun last, it would leave the others without work."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
 @contextlib.contextmanager
 def running(made):
     try:

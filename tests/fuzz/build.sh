@@ -14,6 +14,10 @@ fuzz_drivers() { # FUZZ: a name, with or without "fuzz_", or "all"
     esac
 }
 
+fuzz_library() { # what most drivers are linked with
+    make --no-print-directory -s -j2 KIND=fuzz CC=clang "$out/libportico.a" >/dev/null
+}
+
 fuzz_build() { # DRIVER
     packages=$(sed -n 's/^PACKAGES := //p' Makefile)
     case "$1" in
@@ -23,7 +27,7 @@ fuzz_build() { # DRIVER
     fuzz_conversation)
         # The rig and its reader are not what is explored: they are built without the fuzzer's instrumentation.
         # shellcheck disable=SC2046,SC2086
-        make -s KIND=fuzz CC=clang "$out/libportico.a" >/dev/null &&
+        fuzz_library &&
         for part in rig wire reader script; do
             clang $(echo "$flags" | sed 's/=fuzzer,/=/') $(pkg-config --cflags $packages) -c \
                 -o "$out/tests/fuzz/conversation_$part.o" "tests/unit/proxy/exchange/conversation_$part.c" || return 1
@@ -32,7 +36,7 @@ fuzz_build() { # DRIVER
             -o "$out/tests/fuzz/$1" "tests/fuzz/$1.c" "$out"/tests/fuzz/conversation_*.o "$out/libportico.a" \
             $(pkg-config --libs $packages) -lm -lpthread ;;
     *)
-        make -s KIND=fuzz CC=clang "$out/libportico.a" >/dev/null &&
+        fuzz_library &&
         # shellcheck disable=SC2046,SC2086
         clang $flags $(pkg-config --cflags $packages) -o "$out/tests/fuzz/$1" "tests/fuzz/$1.c" "$out/libportico.a" \
             $(pkg-config --libs $packages) -lm -lpthread ;;

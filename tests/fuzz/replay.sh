@@ -2,6 +2,11 @@
 # Runs every seed and every past crash once through its driver. FUZZ=name: only that driver.
 set -u
 . "$(dirname "$0")/build.sh"
+if [ "${FUZZ:-all}" = all ]; then
+    fuzz_library # once, before two at a time look for it; those that need it say when there is none
+    fuzz_drivers | xargs -P 2 -I '{}' env FUZZ='{}' tests/fuzz/replay.sh
+    exit
+fi
 failed=0
 for driver in $(fuzz_drivers); do
     files=$(find "tests/fuzz/seeds/$driver" "tests/fuzz/regression/$driver" -type f ! -name '.*' 2>/dev/null)

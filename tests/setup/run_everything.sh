@@ -8,6 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 export CI=1
 logs=build/everything
 passed=0 failed=0 began=$(date +%s)
+system_runners=3 # on two processors: most of these tests wait, for a process that starts or for a time-out of the product
 mkdir -p "$logs"
 rm -f "$logs"/*.log
 
@@ -63,16 +64,33 @@ unit() { # KIND
     make --no-print-directory -j2 KIND="$1" unit
 }
 
-pytest_pairs() { # OUT FOLDER [pytest options]: two tests at a time
+pytest_many() { # RUNNERS OUT FOLDER [pytest options]
+    runners=$1
+    shift
     [ -x "$1/portico" ] || { echo "$1/portico was not built"; return 1; }
-    tests/setup/run_pytest.sh "$@" -n 2 --dist loadgroup
+    tests/setup/run_pytest.sh "$@" -n "$runners" --dist loadgroup
 }
 
 # Those that measure time, or load the whole machine, run one after the other when the rest is done.
-pytest_release() { # FOLDER
-    pytest_pairs build/release "$1" -m "not alone"
-    pairs=$?
-    tests/setup/run_pytest.sh build/release "$1" -m alone && [ $pairs -eq 0 ]
+pytest_release() { # RUNNERS FOLDER
+    pytest_many "$1" build/release "$2" -m "not alone"
+    many=$?
+    wait # for what is compiled ahead
+    tests/setup/run_pytest.sh build/release "$2" -m alone && [ $many -eq 0 ]
+}
+
+# What the stages after it need. Each makes what is missing or broken again, and says so.
+compile_ahead() {
+    for kind in asan tsan; do
+        nice make --no-print-directory -j2 KIND=$kind programs
+    done
+    nice make --no-print-directory -j2 KIND=fuzz CC=clang build/fuzz/libportico.a
+}
+
+# An engine for each runner. They mostly wait for containers.
+docker_release() {
+    [ -n "${STAGES:-}" ] || compile_ahead >"$logs/compile-ahead.log" 2>&1 &
+    pytest_release 2 tests/docker
 }
 
 stage "packages" tests/setup/install_packages.sh
@@ -81,13 +99,13 @@ stage "build release clang" build release clang build/clang
 stage "unit release" unit release
 stage "coverage h1" tests/setup/coverage.sh
 [ ! -x tests/lint/run.sh ] || stage "lint" tests/lint/run.sh build/release/portico
-stage "system release" pytest_release tests/system
-[ ! -d tests/docker ] || stage "docker release" pytest_release tests/docker
+stage "system release" pytest_release $system_runners tests/system
+[ ! -d tests/docker ] || stage "docker release" docker_release
 # Two builds, three sanitizers. Nothing is measured under them: no test has to be alone.
 for build in asan+ubsan tsan; do
     kind=${build%+ubsan}
     stage "unit $build" unit "$kind"
-    stage "system $build" pytest_pairs "build/$kind" tests/system
+    stage "system $build" pytest_many $system_runners "build/$kind" tests/system
 done
 [ ! -x tests/fuzz/replay.sh ] || stage "fuzz replay" tests/fuzz/replay.sh
 
