@@ -103,9 +103,10 @@ HOUSE_WRAPPED := event_config_new event_config_set_flag event_config_free event_
 HOUSE_WRAPPED += publication_acknowledge publisher_is_out_of_rotation stats_read_endpoint publisher_serial_base \
                  task_is_routable snapshot_write_routes exchange_release_upstream buffer_give_back worker_notify worker_notify_row \
                  http_method_is_idempotent deadline_start upstream_give_back record_book_take reconciler_plan
-$(OUT)/tests/sim/house/house_walk_test: LDFLAGS += $(HOUSE_WRAPPED:%=-Wl,--wrap=%)
-$(OUT)/tests/sim/house/house_walk_test: $(HOUSE_SUPPORT)
-$(OUT)/tests/sim/house/house_walk_test: TESTED := $(HOUSE_SUPPORT)
+HOUSE_TESTS := $(OUT)/tests/sim/house/house_walk_test $(OUT)/tests/sim/house/house_scenario_test
+$(HOUSE_TESTS): LDFLAGS += $(HOUSE_WRAPPED:%=-Wl,--wrap=%)
+$(HOUSE_TESTS): $(HOUSE_SUPPORT)
+$(HOUSE_TESTS): TESTED := $(HOUSE_SUPPORT)
 $(OUT)/tests/sim/reconciler_walk_test: LDFLAGS += $(WALK_WRAPPED:%=-Wl,--wrap=%)
 $(RIG_TESTS:%=$(OUT)/tests/unit/proxy/exchange/%_test): LDFLAGS += $(RIG_WRAPPED:%=-Wl,--wrap=%)
 # There are some 150 of them in each KIND; mold links one in a fifth of the time.

@@ -18,6 +18,7 @@
 #include "tests/sim/house/house_proxy.h"
 #include "tests/sim/house/sim_clients.h"
 #include "tests/sim/house/sim_engine.h"
+#include "tests/sim/house/sim_net.h"
 #include "tests/sim/house/sim_tasks.h"
 
 #define OLD_MS 1500     /* shorter than every time-out and every deregistration delay */
@@ -266,8 +267,28 @@ static void check_counters(const struct worker *w)
         house_violated("worker %u counts %u connections, there are %zu", w->index, w->clients->conn_count, conns);
 }
 
+static size_t connections_of(const struct worker *w)
+{
+    size_t count = w->clients->conn_count + w->stats->upstream_idle;
+    const struct conn *c;
+    TAILQ_FOREACH (c, &w->clients->conns, link)
+        count += c->side.exchange && c->side.exchange->upstream;
+    return count;
+}
+
+/* Besides them a proxy has its link to control, if there is one. */
+static void check_descriptors(void)
+{
+    size_t known = 0, open = net_stream_count(NET_PROXY);
+    for (size_t i = 0; i < HOUSE_WORKERS; i++)
+        known += house_proxy_worker(i) ? connections_of(house_proxy_worker(i)) : 0;
+    if (open != known && open != known + 1)
+        house_violated("a proxy has %zu streams open, and %zu connections", open, known);
+}
+
 void rules_check_step(void)
 {
+    check_descriptors();
     for (size_t i = 0; i < HOUSE_WORKERS; i++) {
         const struct worker *w = house_proxy_worker(i);
         if (!w)

@@ -15,7 +15,7 @@
  *
  *  At every step:
  *  - What control counts as out of rotation is in no worker's snapshot.
- *  - The counters of each worker are those of its open exchanges.
+ *  - The counters of each worker are those of its open exchanges; it has no descriptor open but for its connections.
  *  - A proxy has few snapshots, and refuses none.
  *
  *  When all is quiet:

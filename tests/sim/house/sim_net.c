@@ -18,6 +18,7 @@ static struct {
         int queue[QUEUE_MAX]; /* sockets that wait to be accepted, the oldest first */
         size_t count;
     } ports[NET_PORTS_MAX];
+    size_t stream_counts[NET_OWNER_COUNT];
     enum net_owner who;
     net_dialled_cb dialled;
 } net;
@@ -84,10 +85,18 @@ struct socket *net_socket_new(enum socket_kind kind)
             continue;
         *s = (struct socket){ .kind = kind, .owner = net.who, .max = NET_STREAM_BYTES, .in = s->in };
         bytes_drop(&s->in);
+        net.stream_counts[net.who] += kind == SOCKET_STREAM;
         return s;
     }
     check(!"a socket is free");
     return NULL;
+}
+
+static void give_to(struct socket *s, enum net_owner owner)
+{
+    net.stream_counts[s->owner]--;
+    net.stream_counts[owner]++;
+    s->owner = owner;
 }
 
 void net_join(struct socket *a, struct socket *b)
@@ -125,8 +134,10 @@ static void leave_queue(const struct socket *s)
 
 void net_socket_close(struct socket *s, bool resets)
 {
-    if (s->kind == SOCKET_STREAM)
+    if (s->kind == SOCKET_STREAM) {
         leave_queue(s);
+        net.stream_counts[s->owner]--;
+    }
     part(s, resets);
     s->kind = SOCKET_FREE;
 }
@@ -138,7 +149,7 @@ struct socket *net_accept(size_t port_index)
         return NULL;
     struct socket *s = net_socket_of(port->queue[0]);
     memmove(port->queue, port->queue + 1, --port->count * sizeof *port->queue);
-    s->owner = net.who;
+    give_to(s, net.who);
     return s;
 }
 
@@ -222,6 +233,7 @@ void net_reset(void)
         net.sockets[i].peer = NULL;
     }
     memset(net.ports, 0, sizeof net.ports);
+    memset(net.stream_counts, 0, sizeof net.stream_counts);
 }
 
 enum net_owner net_become(enum net_owner who)
@@ -240,6 +252,11 @@ void net_kill(enum net_owner owner)
         s->is_dead = true;
         part(s, false);
     }
+}
+
+size_t net_stream_count(enum net_owner owner)
+{
+    return net.stream_counts[owner];
 }
 
 size_t net_exit(enum net_owner owner)
@@ -265,8 +282,8 @@ int net_listen(size_t port)
 void net_open_link(int fds[2], enum net_owner first, enum net_owner second)
 {
     struct socket *a = net_socket_new(SOCKET_STREAM), *b = net_socket_new(SOCKET_STREAM);
-    a->owner = first;
-    b->owner = second;
+    give_to(a, first);
+    give_to(b, second);
     a->max = b->max = NET_LINK_BYTES;
     net_join(a, b);
     fds[0] = net_fd_of(a);

@@ -22,6 +22,7 @@ void net_reset(void);
 /* Whose system calls follow. Returns whose they were. */
 enum net_owner net_become(enum net_owner who);
 void net_kill(enum net_owner owner);
+size_t net_stream_count(enum net_owner owner); /* that it has open */
 /* It has exited. How many descriptors it had left open; listening sockets, which nothing but an exit closes where no snapshot
  * ever came, do not count. */
 size_t net_exit(enum net_owner owner);
