@@ -91,7 +91,7 @@ $(OUT)/libtestsupport.a: $(TEST_SUPPORT)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 # System calls of the worker that go through tests/unit/proxy/exchange/conversation_wire.c.
-RIG_WRAPPED := socket connect getsockopt getsockname send sendmsg recv splice poll shutdown close
+RIG_WRAPPED := socket connect getsockopt getsockname send sendmsg recv poll shutdown close
 RIG_TESTS := client_gone conversation drain exchange_time exchange_try reload slow_reader
 WALK_WRAPPED := reconciler_plan actuator_creating record_book_take
 HOUSE_WRAPPED := event_config_new event_config_set_flag event_config_free event_base_new_with_config event_base_free \

@@ -49,7 +49,6 @@ GOALS = (
     Goal("p99 at 70 % of the better peer's saturation <= 0.9 x better peer", 0.9, 3, "rate-70", "portico",
          _span("p99_to_better_peer")),
     Goal("1 MiB responses: CPU <= better peer", 1, 3, "body-1m", "portico", _span("cpu_to_better_peer")),
-    Goal("1 MiB responses, spliced: CPU <= better peer", 1, 3, "body-1m", "portico-splice", _span("cpu_to_better_peer")),
     Goal("16 KiB responses: CPU <= better peer", 1, 3, "body-16k", "portico", _span("cpu_to_better_peer")),
     Goal("access log on: CPU <= 1.15 x off", 1.15, 3, "access-log", "portico-log",
          lambda result: (result.get("cpu_ratios") or {}).get("portico")),

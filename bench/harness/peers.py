@@ -41,7 +41,7 @@ PORTICO_ARGUMENTS = ("proxy", "--snapshot", "@CONFIG@")
 
 
 def portico(name, path):
-    return Peer(name, path, "portico.json", {"SPLICE_BYTES": 0}, PORTICO_ARGUMENTS, reload="hup", valgrind_arguments=PORTICO_ARGUMENTS,
+    return Peer(name, path, "portico.json", {}, PORTICO_ARGUMENTS, reload="hup", valgrind_arguments=PORTICO_ARGUMENTS,
                 needs_unjailing=True, templates=templates_of_tree(path))
 
 
@@ -87,7 +87,6 @@ def all_peers(build):
         replace(CADDY, name="caddy-least", values={"BALANCE": "least_conn"}),
         Peer("h2o", "h2o", "h2o.yaml", {}, ("-m", "worker", "-c", "@CONFIG@")),
         portico("portico", os.path.join(build, "portico")),
-        replace(portico("portico-splice", os.path.join(build, "portico")), values={"SPLICE_BYTES": 131072}),
         replace(portico("portico-log", os.path.join(build, "portico")), access_log="{path}"),
     ]
     return {peer.name: peer for peer in peers}

@@ -309,16 +309,12 @@ static bool receive_once(struct conn *c)
 {
     struct worker *w = c->worker;
     bool is_body = c->state == CONN_IN_EXCHANGE;
-    /* A body that is in the pipe already stays there, whatever limit comes in the middle of it. */
-    bool is_counted = w->clients->limits_body_bytes && is_body && !exchange_is_splicing_request(c->side.exchange) &&
-                      conn_counts_body_bytes(c);
+    bool is_counted = w->clients->limits_body_bytes && is_body && conn_counts_body_bytes(c);
     size_t before = buffer_len(c->side.channel.in);
     if (is_counted && !conn_may_read_body(c)) {
         throttle(c);
         return false;
     }
-    if (is_body && !is_counted && exchange_splice_request(c->side.exchange))
-        return false;
     switch (channel_receive(&c->side.channel, &w->buffers, is_body ? BODY_RECEIVE_BYTES : RECEIVE_BYTES)) {
     case CHANNEL_OK:
         if (is_counted)

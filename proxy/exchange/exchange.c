@@ -213,11 +213,6 @@ bool exchange_is_tunnel(const struct exchange *x)
     return x->response_state == RESPONSE_TUNNELLING;
 }
 
-bool exchange_is_splicing_request(const struct exchange *x)
-{
-    return x->request_body.pipe != NULL;
-}
-
 bool exchange_leaves_end_open(const struct exchange *x)
 {
     bool is_open_ended = x->response_body.kind == HTTP_BODY_CHUNKED || x->response_body.kind == HTTP_BODY_UNTIL_CLOSE;

@@ -38,14 +38,12 @@ void exchange_end_connection(struct exchange *x);
 
 bool exchange_is_tunnel(const struct exchange *x);
 /* Some of the request's body is on its way inside the kernel. */
-bool exchange_is_splicing_request(const struct exchange *x);
 /* A response is on its way to the client that only the end of the connection would end, as HTTP/1.0 has it: closed now, it
  * would be taken for whole. */
 bool exchange_leaves_end_open(const struct exchange *x);
 
 /* From the client. Each may end the exchange: client->exchange tells whether it has. */
 void exchange_on_client_bytes(struct exchange *x);
-bool exchange_splice_request(struct exchange *x); /* true: what can be read has been moved on unread */
 void exchange_on_client_eof(struct exchange *x);
 void exchange_on_client_writable(struct exchange *x);
 /* Its client's body is not read for a while, because a share is used up; or is again. */

@@ -1,7 +1,6 @@
 #include "proxy/exchange/exchange_parts.h"
 
 #include "base/check.h"
-#include "proxy/message/body_splice.h"
 #include "proxy/worker/worker.h"
 
 #include <errno.h>
@@ -118,7 +117,7 @@ static enum step await_early_answer(struct exchange *x)
 static enum step relay_body(struct exchange *x)
 {
     struct channel *client = &x->client->channel;
-    switch (body_move(&x->request_body, client, &x->upstream->channel, &x->worker->buffers)) {
+    switch (body_relay(&x->request_body, client, &x->upstream->channel, &x->worker->buffers)) {
     case BODY_COMPLETE:
         return request_is_sent(x);
     case BODY_MORE:
@@ -131,10 +130,8 @@ static enum step relay_body(struct exchange *x)
         return await_early_answer(x);
     case BODY_MALFORMED:
         return body_malformed(x);
-    case BODY_NO_BUFFER:
+    default: /* NO_BUFFER */
         return exchange_step_fail(x, EXCHANGE_END_NO_BUFFER, 503);
-    default: /* the client, in the middle of the body: the endpoint must not take it for whole */
-        return exchange_step_gone(x, EXCHANGE_END_COMPLETE, CLIENT_LEFT);
     }
 }
 
@@ -184,17 +181,6 @@ enum step exchange_send_request(struct exchange *x)
     if (x->is_spilled)
         return relay_body(x);
     return x->request_body.is_complete ? request_is_sent(x) : await_client(x);
-}
-
-bool exchange_splice_request(struct exchange *x)
-{
-    bool is_past_head = can_send(x) && x->is_spilled && x->head_sent == x->head->end;
-    if (!is_past_head || x->request_body.is_complete ||
-        !body_start_splice(&x->request_body, &x->client->channel, &x->upstream->channel, &x->worker->buffers,
-                           x->worker->splice_bytes_min))
-        return false;
-    exchange_settle(x, relay_body(x));
-    return true;
 }
 
 static enum step take_client_bytes(struct exchange *x)

@@ -1,7 +1,6 @@
 #include "proxy/exchange/exchange_parts.h"
 
 #include "base/check.h"
-#include "proxy/message/body_splice.h"
 #include "proxy/worker/worker.h"
 
 #define INTERIM_RESPONSES_MAX 16
@@ -200,7 +199,7 @@ static enum step upstream_failed(struct exchange *x)
 static enum body_result relay_body(struct exchange *x)
 {
     struct channel *upstream = x->upstream ? &x->upstream->channel : NULL;
-    return body_move(&x->response_body, upstream, &x->client->channel, &x->worker->buffers);
+    return body_relay(&x->response_body, upstream, &x->client->channel, &x->worker->buffers);
 }
 
 /* The client takes no more now. What is left of a short rest comes in nevertheless: the endpoint is not to wait for a slow
@@ -234,10 +233,8 @@ static enum step take_body_result(struct exchange *x, enum body_result result)
         return exchange_step_gone(x, EXCHANGE_END_COMPLETE, CLIENT_BROKEN);
     case BODY_MALFORMED:
         return malformed_body(x);
-    case BODY_NO_BUFFER:
+    default: /* NO_BUFFER */
         return exchange_step_fail(x, EXCHANGE_END_NO_BUFFER, 503);
-    default:
-        return upstream_failed(x);
     }
 }
 
@@ -316,11 +313,6 @@ static enum step receive_once(struct exchange *x)
 {
     struct upstream *u = x->upstream;
     bool is_body = x->response_state == RESPONSE_RELAYING || x->response_state == RESPONSE_TUNNELLING;
-    if (x->response_state == RESPONSE_RELAYING && body_start_splice(&x->response_body, &u->channel, &x->client->channel,
-                                                                    &x->worker->buffers, x->worker->splice_bytes_min)) {
-        enum step step = take_body_result(x, relay_body(x));
-        return step == STEP_MORE ? STEP_BLOCKED : step;
-    }
     switch (channel_receive(&u->channel, &x->worker->buffers, receive_bytes(x))) {
     case CHANNEL_OK:
         if (x->head_sent == 0) /* not an answer to this request, which has not been sent */

@@ -26,7 +26,6 @@ static struct buffer *take_free(struct buffer_pool *pool, uint32_t class)
 void buffer_pool_fini(struct buffer_pool *pool)
 {
     check(pool->used_bytes == 0);
-    pipe_pool_fini(&pool->pipes);
     for (uint32_t class = 0; class < BUFFER_CLASSES; class ++) {
         while (pool->free[class])
             free(take_free(pool, class));

@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proxy/io/pipe_pool.h"
 #include "proxy/stats.h"
 
 #define BUFFER_SMALL_BYTES 4096u
@@ -43,7 +42,6 @@ struct buffer_pool {
     struct buffer *free[BUFFER_CLASSES];
     uint32_t free_count[BUFFER_CLASSES], spare_count[BUFFER_CLASSES]; /* spare: not needed since the last trim */
     uint64_t used_bytes, limit_bytes;
-    struct pipe_pool pipes;
     struct worker_stats *stats; /* borrowed */
 };
 

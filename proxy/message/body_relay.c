@@ -25,19 +25,14 @@ void body_init(struct body *body, enum http_body kind, uint64_t content_length, 
     body->is_ending = false;
     body->relayed_bytes = 0;
     body->trailers = NULL;
-    body->pipe = NULL;
     if (kind == HTTP_BODY_CHUNKED)
         h1_chunk_init(&body->chunks);
 }
 
 void body_fini(struct body *body, struct buffer_pool *pool)
 {
-    if (!body->trailers && !body->pipe)
-        return;
     buffer_give_back(pool, body->trailers);
     body->trailers = NULL;
-    pipe_give_back(&pool->pipes, body->pipe);
-    body->pipe = NULL;
 }
 
 enum h1_error body_fault(const struct body *body)
@@ -302,10 +297,8 @@ static enum body_result hold_framed(struct body *body, struct channel *from, str
 
 enum body_result body_hold_rest(struct body *body, struct channel *from, struct channel *to, struct buffer_pool *pool)
 {
-    if (body->is_complete || (body->pipe && body->pipe->bytes == body->left_bytes))
+    if (body->is_complete)
         return BODY_COMPLETE;
-    if (body->pipe)
-        return BODY_BLOCKED;
     if (body->kind == HTTP_BODY_LENGTH)
         return hold_length(body, from, to, pool);
     bool is_framed = body->kind == HTTP_BODY_CHUNKED || body->rechunks;

@@ -21,18 +21,15 @@ struct body {
     uint64_t relayed_bytes; /* of content */
     struct h1_chunk_decoder chunks;
     struct buffer *trailers; /* owned; as received so far; null: none */
-    struct pipe *pipe;       /* owned; proxy/message/body_splice.h; null: the body goes through buffers */
 };
 
 enum body_result {
-    BODY_MORE = 0,     /* all input is used, more must come */
-    BODY_COMPLETE,     /* and everything has been sent */
-    BODY_BLOCKED,      /* the receiver takes no more now; its write event is on */
-    BODY_BROKEN,       /* the receiver is gone */
-    BODY_MALFORMED,    /* the input broke its framing: what went out must not be completed */
-    BODY_NO_BUFFER,    /* at the ceiling, in the middle of a piece: it cannot go on */
-    BODY_SENDER_ENDED, /* of body_splice() only: it reads by itself */
-    BODY_SENDER_BROKEN
+    BODY_MORE = 0,  /* all input is used, more must come */
+    BODY_COMPLETE,  /* and everything has been sent */
+    BODY_BLOCKED,   /* the receiver takes no more now; its write event is on */
+    BODY_BROKEN,    /* the receiver is gone */
+    BODY_MALFORMED, /* the input broke its framing: what went out must not be completed */
+    BODY_NO_BUFFER  /* at the ceiling, in the middle of a piece: it cannot go on */
 };
 
 void body_init(struct body *body, enum http_body kind, uint64_t content_length, bool rechunks, bool passes_trailers);

@@ -40,7 +40,6 @@ static void apply_settings(struct worker *w, const struct proxy_settings *settin
                                          .field_count = (uint16_t)settings->field_count,
                                          .refuses_encoded_slashes = settings->encoded_slashes == ENCODED_SLASHES_REFUSE,
                                          .accepts_bare_lf = settings->accepts_bare_lf };
-    w->splice_bytes_min = settings->splice_bytes_min;
     w->clients->limits = client_limits_of(settings);
     access_log_set_format(&w->access_log, settings->access_log_format, (uint32_t)settings->access_log_every);
 }

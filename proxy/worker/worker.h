@@ -75,8 +75,7 @@ struct worker {
     uint32_t due_count;
     uint32_t exchange_count, retry_count; /* under way, and those of them that wait for the answer to a retry */
 
-    bool limits_requests;     /* a rate of clients or of a listener is set: proxy/client/conn_rates.c */
-    int64_t splice_bytes_min; /* 0: bodies are copied */
+    bool limits_requests; /* a rate of clients or of a listener is set: proxy/client/conn_rates.c */
     struct h1_limits head_limits;
     struct fault fault;          /* of a message that is being refused; valid within one callback */
     struct h1_request request;   /* the head being handled; valid within one callback */

@@ -25,14 +25,13 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define TRANSFER_LIST(X) X(recv) X(send) X(readv) X(writev) X(recvmsg) X(sendmsg) X(splice)
+#define TRANSFER_LIST(X) X(recv) X(send) X(readv) X(writev) X(recvmsg) X(sendmsg)
 #define SOCKET_LIST(X) X(accept4) X(socket) X(connect) X(setsockopt) X(getsockopt) X(shutdown) X(close)
-#define FUNCTION_LIST(X) TRANSFER_LIST(X) SOCKET_LIST(X) X(alloc) X(epoll_wait) X(epoll_ctl) X(pipe2)
+#define FUNCTION_LIST(X) TRANSFER_LIST(X) SOCKET_LIST(X) X(alloc) X(epoll_wait) X(epoll_ctl)
 
 #define X(name) ROW_##name,
 enum row_index { FUNCTION_LIST(X) ROW_COUNT };
@@ -316,16 +315,6 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     return strikes_connection(ROW_sendmsg, fd) ? -1 : next(fd, &less, flags);
 }
 
-ssize_t splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t len, unsigned flags)
-{
-    NEXT(splice);
-    struct stat to_stat;
-    bool is_to_pipe = fstat(to, &to_stat) == 0 && S_ISFIFO(to_stat.st_mode);
-    if (strikes_connection(ROW_splice, is_to_pipe ? from : to))
-        return -1;
-    return next(from, from_at, to, to_at, shorten(ROW_splice, len), flags);
-}
-
 /* ---- the rest */
 
 int accept4(int fd, struct sockaddr *peer, socklen_t *len, int flags)
@@ -345,12 +334,6 @@ int epoll_ctl(int fd, int operation, int of, struct epoll_event *event)
     NEXT(epoll_ctl);
     bool can_fail = operation == EPOLL_CTL_ADD; /* only that one needs memory, and counts against max_user_watches */
     return can_fail && strikes(ROW_epoll_ctl) ? -1 : next(fd, operation, of, event);
-}
-
-int pipe2(int ends[2], int flags)
-{
-    NEXT(pipe2);
-    return strikes(ROW_pipe2) ? -1 : next(ends, flags);
 }
 
 int socket(int domain, int type, int protocol)

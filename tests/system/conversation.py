@@ -68,8 +68,7 @@ HUGE_REQUESTS = [
 ROUTES = [{"host": "web", "path": "/", "service": "web"}]
 # No time-out may strike because a thread of the test was slow: that would look like one more request that failed. That of
 # responses is all the same as short as this allows: an upload whose pipe breaks ends only with it.
-QUICK = {"timeouts": {"headMs": 20000, "bodyMs": 20000, "connectMs": 20000, "responseMs": 6000, "drainMs": 3000},
-         "limits": {"spliceBytesMin": 131072}}
+QUICK = {"timeouts": {"headMs": 20000, "bodyMs": 20000, "connectMs": 20000, "responseMs": 6000, "drainMs": 3000}}
 PATIENCE_S = 60  # longer than any of them
 NAMES = [name for name, _ in REQUESTS]
 HUGE_NAMES = [name for name, _ in HUGE_REQUESTS]

@@ -28,7 +28,7 @@ def pieces_of(max_bytes, names):
 def storm_of(error, every, other=0, max_bytes=0):
     """One call in `every` fails. Neither accept4 nor epoll_wait has EAGAIN but for "nothing there"."""
     storm = {name: {"every": every, "error": error, "other_error": other, "max_bytes": max_bytes}
-             for name in (*READS, *WRITES, "splice", "accept4")}
+             for name in (*READS, *WRITES, "accept4")}
     storm["epoll_wait"] = {"every": every, "error": errno.EINTR}
     return storm
 
@@ -36,8 +36,8 @@ def storm_of(error, every, other=0, max_bytes=0):
 WEATHER = {
     "reads of one byte": pieces_of(1, READS),
     "writes of one byte": pieces_of(1, WRITES),
-    "reads and writes of one byte": pieces_of(1, (*READS, *WRITES, "splice")),
-    "reads and writes of 61 bytes": pieces_of(61, (*READS, *WRITES, "splice")),
+    "reads and writes of one byte": pieces_of(1, (*READS, *WRITES)),
+    "reads and writes of 61 bytes": pieces_of(61, (*READS, *WRITES)),
     "every third call is interrupted": storm_of(errno.EINTR, 3),
     "every second call would block": storm_of(errno.EAGAIN, 2),
     "interrupted, blocked and short": storm_of(errno.EINTR, 3, errno.EAGAIN, 1500),

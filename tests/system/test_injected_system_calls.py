@@ -20,7 +20,6 @@ CAUSES = {
     "writev": "EPIPE ENOBUFS",
     "recvmsg": "ECONNRESET ENOMEM",
     "sendmsg": "EPIPE ENOBUFS",
-    "splice": "ECONNRESET ENOMEM EINVAL",
     "epoll_wait": "EINTR",
     "epoll_ctl": "ENOMEM ENOSPC",
     "socket": "EMFILE ENOBUFS EACCES",
@@ -28,11 +27,10 @@ CAUSES = {
     "setsockopt": "ENOMEM EINVAL",
     "getsockopt": "ENOBUFS",
     "shutdown": "ENOTCONN",
-    "pipe2": "EMFILE ENFILE ENOMEM",
     "close": "EIO EINTR",
 }
 # Calls whose failure the proxy can always get over by itself.
-HARMLESS = {"pipe2", "accept4", "epoll_wait", "setsockopt", "shutdown", "close"}
+HARMLESS = {"accept4", "epoll_wait", "setsockopt", "shutdown", "close"}
 SHEDDING = {"EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"}  # of accept4: connections that wait for a request may be closed
 ALL = [(name, cause) for name, causes in CAUSES.items() for cause in causes.split()]
 STEP_BEHIND = 36  # of the many calls that bodies need, each is looked at so far; from there on, one in three

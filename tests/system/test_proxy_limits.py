@@ -227,8 +227,7 @@ def start_upload(peer, name, body, length=None):
 def test_uploads_to_a_listener_share_its_bytes_a_second(proxy, upstream):
     bodies, got = [os.urandom(200_000) for _ in range(2)], {}
     up = upstream(take_body(got))
-    p = proxy([up.port], settings={"listeners": [{"bodyBytesPerSecondPerWorker": 200_000}],
-                                   "limits": {"spliceBytesMin": 65536}})
+    p = proxy([up.port], settings={"listeners": [{"bodyBytesPerSecondPerWorker": 200_000}]})
     peers = [p.connect() for _ in bodies]
     start = time.monotonic()
     threads = [start_upload(peer, i, bodies[i]) for i, peer in enumerate(peers)]
@@ -270,10 +269,9 @@ def test_the_limits_of_a_listener_come_and_go_with_a_snapshot(proxy, upstream):
 
 
 def test_an_upload_stays_whole_when_a_limit_comes_and_goes_in_the_middle_of_it(proxy, upstream):
-    """It goes on in the pipe, or in buffers, as it began; then the other way."""
     third, got = 2_000_000, {}
     body = os.urandom(3 * third)
-    p = proxy([upstream(take_body(got)).port], settings={"limits": {"spliceBytesMin": 65536}})
+    p = proxy([upstream(take_body(got)).port])
     peer = p.connect()
 
     def limit(rates):

@@ -24,7 +24,7 @@
 #define TURNS_MAX 20000           /* of a conversation; a worker that needs more goes round in circles */
 #define LONGER_THAN_ALL_MS 700000 /* every time-out of every document */
 #define TIME_OUTS_IN_A_ROW 1000   /* each of the pipelined requests may run into several */
-#define LOWEST_FREE_FD_MAX 600    /* workers keep some pipes */
+#define LOWEST_FREE_FD_MAX 600
 #define RANDOM_SEED 0x9e3779b97f4a7c15u
 
 void rig_fail(const char *why, const char *detail)

@@ -20,7 +20,6 @@ int __real_getsockname(int fd, struct sockaddr *address, socklen_t *len);
 ssize_t __real_send(int fd, const void *bytes, size_t len, int flags);
 ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __real_recv(int fd, void *bytes, size_t len, int flags);
-ssize_t __real_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t len, unsigned flags);
 int __real_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int __real_shutdown(int fd, int how);
 int __real_close(int fd);
@@ -32,7 +31,6 @@ int __wrap_getsockname(int fd, struct sockaddr *address, socklen_t *len);
 ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __wrap_recv(int fd, void *bytes, size_t len, int flags);
-ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t len, unsigned flags);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int __wrap_shutdown(int fd, int how);
 int __wrap_close(int fd);
@@ -173,20 +171,6 @@ ssize_t __wrap_recv(int fd, void *bytes, size_t len, int flags)
     ssize_t got = __real_recv(fd, bytes, at_most(len, used->receive_bytes_max), flags);
     if (got != 0 || !peer->is_reset)
         return got;
-    errno = ECONNRESET;
-    return -1;
-}
-
-ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t len, unsigned flags)
-{
-    struct rig_peer *sender = peer_of(from), *receiver = peer_of(to);
-    if (receiver)
-        receiver->has_news = true;
-    if (sender || receiver)
-        len = at_most(len, receiver ? used->send_bytes_max : used->receive_bytes_max);
-    ssize_t moved = __real_splice(from, from_at, to, to_at, len, flags);
-    if (moved != 0 || !sender || !sender->is_reset)
-        return moved;
     errno = ECONNRESET;
     return -1;
 }

@@ -172,24 +172,6 @@ static void so_does_the_end_of_a_connection_that_ends_the_body(void **state)
     end(rig);
 }
 
-static void what_is_in_the_pipe_frees_the_endpoint_too(void **state)
-{
-    struct rig *rig = begin(DOCUMENT("\"limits\":{\"spliceBytesMin\":10000}"));
-    struct rig_peer *client = ask_without_reading(rig, GET);
-    (void)state;
-    say(rig, &rig->upstreams[0], LENGTH("30000"));
-    rig->send_bytes_max = 1;
-    rig->limited_calls = 1000;
-    fill(rig, &rig->upstreams[0], 30000);
-    rig->send_bytes_max = 0;
-    assert_non_null(exchange_of_first_client(rig)->response_body.pipe);
-    check_endpoint_is_free(rig, client);
-    check_serves_others(rig);
-    read_on(rig, client);
-    assert_int_equal(times_received(client, "#"), 30000);
-    end(rig);
-}
-
 static void a_connection_that_names_its_client_is_closed_then(void **state)
 {
     struct rig *rig =
@@ -461,7 +443,6 @@ int main(void)
         cmocka_unit_test(the_rest_of_a_length_comes_in_though_the_client_takes_nothing),
         cmocka_unit_test(so_does_the_last_chunk),
         cmocka_unit_test(so_does_the_end_of_a_connection_that_ends_the_body),
-        cmocka_unit_test(what_is_in_the_pipe_frees_the_endpoint_too),
         cmocka_unit_test(a_connection_that_names_its_client_is_closed_then),
         cmocka_unit_test(a_rest_that_has_no_room_waits_at_the_endpoint),
         cmocka_unit_test(neither_do_chunks_pile_up),

@@ -127,7 +127,7 @@ static void every_setting_reaches_its_field(void **state)
         "\"upstreamIdleMs\":1016,\"drainMs\":17,\"retiredTunnelMs\":18},\"limits\":{\"headBytes\":1025,"
         "\"fieldCount\":19,"
         "\"connectionsPerWorker\":20,\"bufferBytesPerWorker\":2000021,\"upstreamIdlePerEndpoint\":22,"
-        "\"replayBytes\":25,\"spliceBytesMin\":32,\"bodyBytesPerSecondMin\":26},\"clients\":{\"connections\":27,"
+        "\"replayBytes\":25,\"bodyBytesPerSecondMin\":26},\"clients\":{\"connections\":27,"
         "\"sharePercent\":35,"
         "\"requestsPerSecond\":28,\"bodyBytesPerSecond\":29},\"desync\":\"strictest\",\"acceptBareLf\":true,"
         "\"encodedSlashes\":\"refuse\",\"responses\":\"strict\","
@@ -157,7 +157,6 @@ static void every_setting_reaches_its_field(void **state)
     wanted.buffer_bytes_per_worker = 2000021;
     wanted.upstream_idle_per_endpoint = 22;
     wanted.replay_bytes = 25;
-    wanted.splice_bytes_min = 32;
     wanted.body_bytes_per_second_min = 26;
     wanted.clients.share_percent = 35;
     wanted.clients.connections = 27;
