@@ -8,11 +8,9 @@
 #include "proxy/client/listener.h"
 #include "proxy/worker/worker.h"
 
-#include <netinet/tcp.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define RECEIVE_BYTES BUFFER_MEDIUM_BYTES
@@ -91,7 +89,7 @@ static void conn_linger(struct conn *c)
     }
     conn_set_state(c, CONN_LINGERING);
     channel_set_reading(&c->side.channel, true);
-    shutdown(c->side.channel.fd, SHUT_WR); /* fails only when the connection is gone: then the read tells */
+    channel_shut_down(&c->side.channel);
 }
 
 static bool conn_put(struct conn *c, const char *bytes, size_t len)
@@ -372,8 +370,6 @@ void conn_open(struct listener *listener, int fd, const union endpoint_address *
 {
     struct worker *w = listener->worker;
     bool has_proxy_header = worker_snapshot(w)->settings.listeners[listener->index].proxy_protocol;
-    int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* only speed depends on it */
     struct conn *c = slab_take(&w->clients->yard.slab);
     if (!c) {
         STATS_ADD(w->stats->connections_refused, 1);
@@ -383,7 +379,7 @@ void conn_open(struct listener *listener, int fd, const union endpoint_address *
     c->side.ops = &conn_client_ops;
     c->worker = w;
     c->listener = listener;
-    channel_open(&c->side.channel, w->base, fd, conn_on_event, c);
+    channel_open(&c->side.channel, w->base, fd, transport_plain(), conn_on_event, c);
     TAILQ_INSERT_TAIL(&w->clients->conns, c, link);
     listener->conn_count++;
     w->clients->conn_count++;

@@ -5,7 +5,6 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 static struct conn *conn_of(struct client_side *client)
 {
@@ -68,9 +67,8 @@ static struct slice port(const struct client_side *client, char room[6])
 static bool destination(const struct client_side *client, union endpoint_address *address)
 {
     const struct conn *c = (const struct conn *)client;
-    socklen_t len = sizeof *address;
     if (!c->proxied)
-        return getsockname(client->channel.fd, &address->any, &len) == 0;
+        return channel_local_address(&client->channel, &address->any, sizeof *address);
     *address = c->proxied->destination;
     return true;
 }

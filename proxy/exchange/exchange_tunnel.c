@@ -2,8 +2,6 @@
 
 #include "proxy/worker/worker.h"
 
-#include <sys/socket.h>
-
 static void restart_deadline(struct exchange *x)
 {
     struct worker *w = x->worker;
@@ -16,7 +14,7 @@ static void end_direction(struct body *body, const struct channel *from, struct 
     if (!has_eof || body->is_complete || from->in || to->out)
         return;
     body->is_complete = true;
-    shutdown(to->fd, SHUT_WR); /* fails only when the connection is gone: then the read tells */
+    channel_shut_down(to);
 }
 
 static enum step pump(struct exchange *x, struct body *body, struct channel *from, struct channel *to, bool has_eof)

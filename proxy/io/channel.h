@@ -1,7 +1,10 @@
-/* channel: one non-blocking socket with its two events and its buffers; what a client connection and an upstream
- * connection have in common. The read event stays registered while it is read, whatever the owner does; the write
- * event exists only while something waits to be sent, also in memory: an idle connection is mostly its read event. A send is tried before anything waits.
- * One worker.
+/* channel: one non-blocking socket with its two events, its buffers and the transport that it speaks; what a client connection
+ * and an upstream connection have in common. Nobody else touches the socket. The read event stays registered while it is
+ * read, whatever the owner does; the write event exists only while something waits to be sent, also in memory: an idle
+ * connection is mostly its read event. A send is tried before anything waits. One worker.
+ *
+ * A transport with a state (transport.h) may need the socket for itself. Then the channel watches for that, whatever the
+ * owner waits for, and tells the owner when it is worth trying again: an event says "try", never what is possible.
  *
  *   in:  bytes received and not used yet; null when there are none
  *   out: bytes to send that could not be sent yet; null when there are none */
@@ -14,7 +17,10 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include <sys/socket.h>
+
 #include "proxy/io/buffer_pool.h"
+#include "proxy/io/transport.h"
 
 enum channel_result {
     CHANNEL_OK = 0,
@@ -26,33 +32,46 @@ enum channel_result {
 };
 
 struct channel {
-    int fd;            /* owned; -1 once closed */
-    int16_t broken_by; /* errno of the last CHANNEL_BROKEN */
-    bool is_reading : 1, is_writing : 1;
-    bool has_failed : 1; /* it cannot be watched: the next receive says BROKEN */
-    bool has_more : 1;   /* the last receive filled its buffer */
+    int fd;                              /* owned; -1 once closed */
+    int16_t broken_by;                   /* errno of the last CHANNEL_BROKEN */
+    bool is_reading : 1, is_writing : 1; /* what the owner waits for */
+    bool is_watched : 1;                 /* `readable` is registered */
+    bool has_failed : 1;                 /* it cannot be watched: the next receive says BROKEN */
+    bool has_more : 1;                   /* the last receive did not take all there is */
+    struct transport *transport;         /* owned, unless it is the plain one */
     struct buffer *in, *out;
     struct event readable;
-    struct event *writable; /* owned; null unless is_writing */
+    struct event *writable; /* owned; null unless it is registered */
 };
 
-/* on_event: hears EV_READ or EV_WRITE, never both at once, with the owner. */
-void channel_open(struct channel *ch, struct event_base *base, int fd, event_callback_fn on_event, void *owner);
+/* A socket that is connected to `to`, or will be. -1: none can be had, or the network refuses at once (errno). */
+int channel_dial(const struct sockaddr *to, socklen_t len);
+/* What came of it, when the channel opened on it has become writable: 0 or an errno. */
+int channel_connect_error(struct channel *ch);
+
+/* Takes fd and transport over. on_event: hears EV_READ or EV_WRITE, never both at once, with the owner. The channel must still
+ * stand when on_event has closed it and returns: a graveyard sees to that. */
+void channel_open(struct channel *ch, struct event_base *base, int fd, struct transport *transport,
+                  event_callback_fn on_event, void *owner);
+/* Tells the peer that no more will come. What was sent before arrives before. The connection stays open until it is closed,
+ * also for what the transport still has to send of this. */
+void channel_shut_down(struct channel *ch);
 /* The peer will see that it was broken off (RST), and what it has not read yet may be lost. Before channel_close(). */
 void channel_reset_on_close(struct channel *ch);
 void channel_close(struct channel *ch, struct buffer_pool *pool); /* idempotent; buffers go back */
 
-/* One recv behind what `in` holds already; a new buffer has room for `bytes`. OK also when `in` has no room left. */
+/* One receive behind what `in` holds already; a new buffer has room for `bytes`. OK also when `in` has no room left. */
 enum channel_result channel_receive(struct channel *ch, struct buffer_pool *pool, size_t bytes);
 /* Marks bytes of `in` as used; an empty buffer goes back to the pool. */
 void channel_consume(struct channel *ch, struct buffer_pool *pool, size_t bytes);
 
-/* One send, nothing kept. OK when all went, BLOCKED when only *sent did (the write event is then on). */
+/* One send, nothing kept here. *sent went, and are never to be sent again. OK: all of them, and out to the socket. BLOCKED: the
+ * write event is on; it may be that all went, but no further than into the transport. */
 enum channel_result channel_send(struct channel *ch, const char *bytes, size_t len, size_t *sent);
 /* Sends `out` and, behind it in the same call, bytes that are not kept. OK when all went; *sent counts those bytes. */
 enum channel_result channel_send_behind(struct channel *ch, struct buffer_pool *pool, const char *bytes, size_t len,
                                         size_t *sent);
-/* Sends `out`. OK when it is empty afterwards; BLOCKED turns the write event on. */
+/* Sends `out`. OK when nothing is left to be sent, here or in the transport; BLOCKED turns the write event on. */
 enum channel_result channel_flush(struct channel *ch, struct buffer_pool *pool);
 
 enum channel_result channel_broken(struct channel *ch, int cause); /* notes why; returns CHANNEL_BROKEN */
@@ -64,7 +83,10 @@ bool channel_set_writing(struct channel *ch, bool on);
 /* Without reading. EOF: the peer has ended behind what can be read. BROKEN: reset. OK: neither. */
 enum channel_result channel_look(const struct channel *ch);
 
-/* What the peer's machine has taken since the connection was made; 0 when the kernel does not say. */
+/* This end of it. False: the kernel does not say. */
+bool channel_local_address(const struct channel *ch, struct sockaddr *address, socklen_t len);
+
+/* What the peer's machine has taken since the connection was made, as bytes on the wire; 0 when the kernel does not say. */
 uint64_t channel_acked_bytes(const struct channel *ch);
 
 #endif

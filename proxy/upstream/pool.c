@@ -5,10 +5,8 @@
 #include "proxy/worker/worker.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 /* Newest first: under less load the older ones fall out of use, and their time-out closes them. An idle connection stays watched
@@ -71,17 +69,10 @@ static void on_readable(struct upstream *u)
         upstream_close(u);
 }
 
-static int connect_error(const struct upstream *u)
-{
-    int cause = 0;
-    socklen_t len = sizeof cause;
-    return getsockopt(u->channel.fd, SOL_SOCKET, SO_ERROR, &cause, &len) == 0 ? cause : errno;
-}
-
 static void on_writable(struct upstream *u)
 {
     if (u->state == UPSTREAM_CONNECTING) {
-        int cause = connect_error(u);
+        int cause = channel_connect_error(&u->channel);
         if (cause == 0) {
             u->state = UPSTREAM_BUSY;
             channel_set_reading(&u->channel, true);
@@ -183,17 +174,9 @@ struct upstream *upstream_pool_take(struct worker *w, uint32_t slot, const struc
 struct upstream *upstream_connect(struct worker *w, const struct endpoint *endpoint,
                                   const struct upstream_events *events, void *taker)
 {
-    int one = 1;
-    int fd = socket(endpoint->address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = channel_dial(&endpoint->address.any, endpoint->address_len);
     if (fd < 0)
         return NULL;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* only speed depends on it */
-    if (connect(fd, &endpoint->address.any, endpoint->address_len) != 0 && errno != EINPROGRESS) {
-        int cause = errno;
-        close(fd);
-        errno = cause;
-        return NULL;
-    }
     struct upstream *u = slab_take(&w->upstream_yard.slab);
     if (!u) {
         close(fd);
@@ -205,9 +188,9 @@ struct upstream *upstream_connect(struct worker *w, const struct endpoint *endpo
     u->taker = taker;
     u->slot = endpoint->slot;
     u->state = UPSTREAM_CONNECTING;
-    channel_open(&u->channel, w->base, fd, upstream_on_event, u);
+    channel_open(&u->channel, w->base, fd, transport_plain(), upstream_on_event, u);
     if (!channel_set_writing(&u->channel, true)) {
-        close(fd);
+        channel_close(&u->channel, &w->buffers);
         slab_give_back(&w->upstream_yard.slab, u);
         errno = ENOMEM;
         return NULL;

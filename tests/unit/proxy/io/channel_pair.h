@@ -36,7 +36,7 @@ static inline void channel_pair_on_event(evutil_socket_t fd, short what, void *a
     pair->writable_count += what == EV_WRITE;
 }
 
-static inline struct channel_pair *channel_pair_new(void)
+static inline struct channel_pair *channel_pair_new_over(struct transport *transport, event_callback_fn on_event)
 {
     int fds[2];
     struct channel_pair *pair = aligned_alloc(64, (sizeof *pair + 63) & ~(size_t)63);
@@ -47,9 +47,14 @@ static inline struct channel_pair *channel_pair_new(void)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     int smallest = 1; /* a few KiB: sends block soon */
     assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &smallest, sizeof smallest), 0);
-    channel_open(&pair->channel, loop_base(pair->loop), fds[0], channel_pair_on_event, pair);
+    channel_open(&pair->channel, loop_base(pair->loop), fds[0], transport, on_event, pair);
     pair->peer_fd = fds[1];
     return pair;
+}
+
+static inline struct channel_pair *channel_pair_new(void)
+{
+    return channel_pair_new_over(transport_plain(), channel_pair_on_event);
 }
 
 static inline void channel_pair_close_peer(struct channel_pair *pair)
