@@ -17,6 +17,9 @@
 #define BEAT_AHEAD_MS 1000     /* the reader may have looked at the clock before the writer did */
 #define ADDRESSES_OF_ID_MAX 64 /* rows of one id that are summed: an id with thousands is made up, to keep us busy */
 
+/* The other side of STATS_SET. */
+#define STATS_GET(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
+
 enum stats_row_state {
     STATS_ROW_FREE = 0,
     STATS_ROW_USED = 1,
@@ -423,10 +426,10 @@ bool stats_read_endpoint(const struct stats_region *region, const char *id, stru
          row = find_row(&region->endpoints, row + 1, id, len, ' '), i++) {
         for (uint32_t worker = 0; worker < region->workers; worker++) {
             const struct endpoint_stats *one = &endpoints_of(region, worker)[row];
-            sum->in_flight += one->in_flight;
-            sum->tunnels += one->tunnels;
-            sum->requests += one->requests;
-            sum->failures += one->failures;
+            sum->in_flight += STATS_GET(one->in_flight);
+            sum->tunnels += STATS_GET(one->tunnels);
+            sum->requests += STATS_GET(one->requests);
+            sum->failures += STATS_GET(one->failures);
         }
     }
     return found;
