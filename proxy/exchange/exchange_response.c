@@ -60,11 +60,11 @@ static void note_response(struct exchange *x, const struct h1_response *response
     exchange_end_retry(x);
 }
 
-static enum forward_connection connection_field(const struct exchange *x)
+static enum http_connection connection_field(const struct exchange *x)
 {
     if (!x->keep_alive)
-        return FORWARD_CONNECTION_CLOSE;
-    return x->client_is_1_0 ? FORWARD_CONNECTION_KEEP_ALIVE : FORWARD_CONNECTION_NONE;
+        return HTTP_CONNECTION_CLOSE;
+    return x->client_is_1_0 ? HTTP_CONNECTION_KEEP_ALIVE : HTTP_CONNECTION_NONE;
 }
 
 static enum forward_framing framing_of(const struct body *body)
@@ -100,7 +100,7 @@ static enum step start_response(struct exchange *x, const struct h1_response *re
     struct channel *upstream = &x->upstream->channel;
     note_response(x, response);
     struct forward_response with = { framing_of(&x->response_body), connection_field(x),
-                                     http_date_line(&x->worker->date) };
+                                     http_date_value(&x->worker->date) };
     if (!pass_head(x, response, &with, buffer_len(upstream->in)))
         return exchange_step_fail(x, EXCHANGE_END_NO_BUFFER, 503);
     enum body_result begun = body_append(&x->response_body, upstream, x->client->channel.out, &x->worker->buffers);
@@ -122,7 +122,7 @@ static bool is_switch_agreed(const struct exchange *x, const struct h1_response 
 static enum step switch_protocol(struct exchange *x, const struct h1_response *response)
 {
     struct worker *w = x->worker;
-    struct forward_response with = { .connection = FORWARD_CONNECTION_UPGRADE };
+    struct forward_response with = { .connection = HTTP_CONNECTION_UPGRADE };
     if (!is_switch_agreed(x, response))
         return malformed_head(x, H1_ERR_SWITCH_UNASKED, 0);
     if (!pass_head(x, response, &with, 0))
@@ -141,7 +141,7 @@ static enum step relay_interim(struct exchange *x, const struct h1_response *res
 {
     struct channel *client = &x->client->channel;
     struct buffer_pool *pool = &x->worker->buffers;
-    struct forward_response with = { .connection = FORWARD_CONNECTION_NONE };
+    struct forward_response with = { .connection = HTTP_CONNECTION_NONE };
     if (++x->interim_count > INTERIM_RESPONSES_MAX)
         return malformed_head(x, H1_ERR_INTERIM_TOO_MANY, 0);
     if (x->client_is_1_0)

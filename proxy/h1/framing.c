@@ -120,7 +120,7 @@ static enum h1_error take_connection(struct h1_framing *framing, struct slice va
     }
     while (value.len > 0) {
         struct slice option = next_element(&value);
-        if (++framing->connection_option_count > H1_CONNECTION_OPTIONS_MAX) {
+        if (++framing->connection_option_count > HTTP_CONNECTION_OPTIONS_MAX) {
             return H1_ERR_CONNECTION;
         }
         if (option.len == 0) {

@@ -5,7 +5,7 @@
 
 #include "proxy/h1/head.h"
 
-#define H1_CONNECTION_OPTIONS_MAX 32 /* bounds the work of marking nominated fields */
+#define HTTP_CONNECTION_OPTIONS_MAX 32 /* bounds the work of marking nominated fields */
 
 /* All zero before the first field but is_request and is_lenient. */
 struct h1_framing {

@@ -166,6 +166,7 @@ static void classify(struct h1_request *request, const struct h1_framing *framin
     if (request->has_bare_lf) {
         reasons |= 1u << H1_DESYNC_BARE_LF;
     }
+    request->head.has_alias = reasons & 1u << H1_DESYNC_UNDERSCORE_ALIAS;
     request->desync_reasons = reasons;
     request->desync_reason = H1_DESYNC_NONE;
     request->desync = H1_COMPLIANT;

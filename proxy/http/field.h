@@ -111,6 +111,10 @@ enum http_field_traits {
     HTTP_FIELD_KEPT = 2        /* a Connection field cannot have it removed: framing, routing, identity, our own */
 };
 
+#define HTTP_HOP_BY_HOP_BIT(id, name, slot, traits) \
+    ((traits) == HTTP_FIELD_HOP_BY_HOP ? UINT64_C(1) << HTTP_FIELD_##id : UINT64_C(0)) |
+#define HTTP_HOP_BY_HOP_FIELDS (HTTP_FIELD_LIST(HTTP_HOP_BY_HOP_BIT) UINT64_C(0)) /* bit n for enum http_field n */
+
 enum http_field_row_index {
     HTTP_FIELD_ROW_LAST_ID = HTTP_FIELD_COUNT - 1, /* up to here it is the enum http_field */
 #define HTTP_CLAIM_ROW(id, name, slot) HTTP_CLAIM_ROW_##id,

@@ -59,6 +59,7 @@ struct http_head {
     bool has_unknown_expectation; /* Expect has a member other than 100-continue */
     bool accepts_trailers;        /* TE has the member "trailers", not on HTTP/1.0 */
     bool declares_trailer;        /* has a Trailer field */
+    bool has_alias;               /* a name that is, with '-' for '_', one of those treated in a way of their own */
     bool has_encoded_slash; /* in path, as %2F or %5C in any case: part of its segment here, perhaps not elsewhere */
     bool authority_from_target; /* forward `authority` as Host, not the Host received (RFC 9112 3.2.2) */
 

@@ -1,6 +1,6 @@
-/* forward_head: the head that goes on, from the head that came. Pure; any thread. Runs of unchanged field lines are
- * copied whole; dropped are hop-by-hop fields (RFC 9110 7.6.1), what clients may not say of themselves
- * (proxy/message/forwarded.h), and names with '_' that alias fields treated in a way of their own; added are ours. */
+/* forward_head: what becomes of a head that goes on, whatever version it came in: dropped are hop-by-hop fields (RFC 9110 7.6.1),
+ * what clients may not say of themselves (proxy/message/forwarded.h), and names with '_' that alias fields treated in a way of
+ * their own; added are ours. Pure; any thread. Decided as data (proxy/http/edit.h), which a codec writes. */
 #ifndef PROXY_MESSAGE_FORWARD_HEAD_H
 #define PROXY_MESSAGE_FORWARD_HEAD_H
 
@@ -9,15 +9,16 @@
 #include <stdint.h>
 
 #include "base/slice.h"
-#include "proxy/message/forwarded.h"
 #include "proxy/h1/head.h"
+#include "proxy/h1/writer.h"
+#include "proxy/message/forwarded.h"
 
 /* What is added is never more than this, beside what forward_request_room() counts by itself. */
 #define FORWARD_HEAD_EXTRA_BYTES 1024
 #define REQUEST_ID_MAX 128
 #define REQUEST_ID_MADE 32 /* bytes of one made here */
 #define FORWARD_VIA_MAX 64
-#define FORWARD_HOST_ROOM 64
+#define FORWARD_HOST_ROOM H1_HOST_ROOM
 
 struct forward_request {
     struct forwarded_client client;
@@ -54,6 +55,21 @@ static inline enum forward_hops forward_max_forwards(const struct http_head *hea
     return head->field_ids & HTTP_FIELD_BIT(MAX_FORWARDS) ? forward_read_max_forwards(head) : FORWARD_HOPS_GOES_ON;
 }
 
+/* Whatever the body came as. Trailer goes on only WITH_TRAILERS. */
+enum forward_framing { FORWARD_AS_IT_IS = 0, FORWARD_CHUNKED, FORWARD_CHUNKED_WITH_TRAILERS };
+
+struct forward_response {
+    enum forward_framing framing;
+    enum http_connection connection;
+    struct slice date; /* added to final responses that have none (RFC 9110 6.6.1); at most 64 bytes, or empty */
+};
+
+/* The decision. All slices of the edit are borrowed from head and with, or stand in the edit. */
+void forward_edit_request(const struct http_head *head, const struct forward_request *with, struct http_edit *edit);
+void forward_edit_response(const struct http_head *head, const struct forward_response *with, struct http_edit *edit);
+
+/* Decided and written at once, for a head that came as HTTP/1 and goes on as that: */
+
 /* Bytes that are enough for forward_request_head(). */
 static inline size_t forward_request_room(const struct h1_request *request)
 {
@@ -63,31 +79,13 @@ static inline size_t forward_request_room(const struct h1_request *request)
            longer_target;
 }
 
-/* Writes to out and returns the length. head: the bytes that the message was parsed from. size: at least
+/* Writes to out and returns the length. buf: the bytes that the message was parsed from. size: at least
  * forward_request_room(). */
-size_t forward_request_head(const struct h1_request *request, const char *head, struct forward_request *with, char *out,
+size_t forward_request_head(const struct h1_request *request, const char *buf, struct forward_request *with, char *out,
                             size_t size);
 
-/* UPGRADE only if response->head.upgrade. */
-enum forward_connection {
-    FORWARD_CONNECTION_NONE = 0,
-    FORWARD_CONNECTION_CLOSE,
-    FORWARD_CONNECTION_KEEP_ALIVE,
-    FORWARD_CONNECTION_UPGRADE
-};
-
-/* Whatever the body came as. Trailer goes on only WITH_TRAILERS. */
-enum forward_framing { FORWARD_AS_IT_IS = 0, FORWARD_CHUNKED, FORWARD_CHUNKED_WITH_TRAILERS };
-
-struct forward_response {
-    enum forward_framing framing;
-    enum forward_connection connection;
-    struct slice
-        date; /* a whole line, added to final responses that have none (RFC 9110 6.6.1); at most 64 bytes, or none */
-};
-
 /* size: at least response->head_bytes + FORWARD_HEAD_EXTRA_BYTES. */
-size_t forward_response_head(const struct h1_response *response, const char *head, const struct forward_response *with,
+size_t forward_response_head(const struct h1_response *response, const char *buf, const struct forward_response *with,
                              char *out, size_t size);
 
 #endif

@@ -23,4 +23,10 @@ static inline struct slice http_date_line(const struct http_date *date)
     return (struct slice){ date->line, date->line[0] ? HTTP_DATE_LINE_BYTES : 0 };
 }
 
+/* The same without name and line end. */
+static inline struct slice http_date_value(const struct http_date *date)
+{
+    return (struct slice){ date->line + 6, date->line[0] ? HTTP_DATE_LINE_BYTES - 8 : 0 };
+}
+
 #endif

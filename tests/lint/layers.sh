@@ -28,8 +28,8 @@ check_layer daemon admin controller discovery proxy config base
 # and with them the insides of its structs, are its own. From the lowest floor up: ROOM DOOR..., and why a struct in one is open.
 rooms='
 io         buffer_pool channel deadline graveyard: bodies move from channel to channel without a copy between
-http       head field: plain values
-h1         head chunk error target trailer: plain values
+http       head edit field head_writer: plain values
+h1         head writer chunk error target trailer: plain values
 balance    balancer shares: plain values, shared by a snapshot and its readers
 route      route_table
 snapshot   snapshot endpoint settings snapshot_builder snapshot_fields: never changes once it is published

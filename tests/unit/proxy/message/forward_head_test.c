@@ -442,10 +442,10 @@ static void the_promised_room_is_enough_for_a_client_in_all_words(void **state)
     free(out);
 }
 
-static struct slice date_line; /* empty but where a test says so */
+static struct slice date; /* empty but where a test says so */
 
 static char *forward_response(const char *text, enum http_method method, enum forward_framing framing,
-                              enum forward_connection connection)
+                              enum http_connection connection)
 {
     static struct h1_response response;
     enum h1_error error = H1_OK;
@@ -458,7 +458,7 @@ static char *forward_response(const char *text, enum http_method method, enum fo
     size_t size = response.head_bytes + FORWARD_HEAD_EXTRA_BYTES;
     char *out = malloc(size);
     assert_non_null(out);
-    struct forward_response with = { framing, connection, date_line };
+    struct forward_response with = { framing, connection, date };
     size_t out_len = forward_response_head(&response, head, &with, out, size);
     free(head);
     out = realloc(out, out_len + 1);
@@ -467,7 +467,7 @@ static char *forward_response(const char *text, enum http_method method, enum fo
     return out;
 }
 
-static void check_response(const char *in, enum forward_framing framing, enum forward_connection connection,
+static void check_response(const char *in, enum forward_framing framing, enum http_connection connection,
                            const char *wanted)
 {
     char *out = forward_response(in, HTTP_METHOD_GET, framing, connection);
@@ -479,12 +479,11 @@ static void a_response_goes_on_without_its_hop_by_hop_fields(void **state)
 {
     (void)state;
     check_response("HTTP/1.1 200 Fine, thanks\r\nContent-Length: 3\r\nX-Odd:  y \r\n\r\n", FORWARD_AS_IT_IS,
-                   FORWARD_CONNECTION_NONE, "HTTP/1.1 200 Fine, thanks\r\nContent-Length: 3\r\nX-Odd:  y \r\n\r\n");
+                   HTTP_CONNECTION_NONE, "HTTP/1.1 200 Fine, thanks\r\nContent-Length: 3\r\nX-Odd:  y \r\n\r\n");
     check_response("HTTP/1.1 200 OK\r\nConnection: x-inner, keep-alive\r\nX-Inner: 1\r\nKeep-Alive: timeout=5\r\n"
                    "Server: s\r\nTrailer: z\r\nProxy-Connection: close\r\nContent-Length: 0\r\n\r\n",
-                   FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE,
-                   "HTTP/1.1 200 OK\r\nServer: s\r\nContent-Length: 0\r\n\r\n");
-    check_response("HTTP/1.1 404 \r\n\r\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE, "HTTP/1.1 404 \r\n\r\n");
+                   FORWARD_AS_IT_IS, HTTP_CONNECTION_NONE, "HTTP/1.1 200 OK\r\nServer: s\r\nContent-Length: 0\r\n\r\n");
+    check_response("HTTP/1.1 404 \r\n\r\n", FORWARD_AS_IT_IS, HTTP_CONNECTION_NONE, "HTTP/1.1 404 \r\n\r\n");
 }
 
 static void a_response_is_framed_for_the_client(void **state)
@@ -492,14 +491,14 @@ static void a_response_is_framed_for_the_client(void **state)
     (void)state;
     static const char chunked[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n";
     static const char until_close[] = "HTTP/1.0 200 OK\r\nA: b\r\n\r\n";
-    check_response(chunked, FORWARD_CHUNKED, FORWARD_CONNECTION_NONE,
+    check_response(chunked, FORWARD_CHUNKED, HTTP_CONNECTION_NONE,
                    "HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n");
-    check_response(chunked, FORWARD_AS_IT_IS, FORWARD_CONNECTION_CLOSE,
+    check_response(chunked, FORWARD_AS_IT_IS, HTTP_CONNECTION_CLOSE,
                    "HTTP/1.1 200 OK\r\nA: b\r\nConnection: close\r\n\r\n");
-    check_response(until_close, FORWARD_CHUNKED, FORWARD_CONNECTION_NONE,
+    check_response(until_close, FORWARD_CHUNKED, HTTP_CONNECTION_NONE,
                    "HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n");
     check_response("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\n", FORWARD_AS_IT_IS,
-                   FORWARD_CONNECTION_KEEP_ALIVE,
+                   HTTP_CONNECTION_KEEP_ALIVE,
                    "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive\r\n\r\n");
 }
 
@@ -507,12 +506,11 @@ static void trailer_goes_on_with_trailers_only(void **state)
 {
     (void)state;
     static const char in[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\nA: b\r\n\r\n";
-    check_response(in, FORWARD_CHUNKED_WITH_TRAILERS, FORWARD_CONNECTION_NONE,
+    check_response(in, FORWARD_CHUNKED_WITH_TRAILERS, HTTP_CONNECTION_NONE,
                    "HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n");
-    check_response(in, FORWARD_CHUNKED, FORWARD_CONNECTION_NONE,
+    check_response(in, FORWARD_CHUNKED, HTTP_CONNECTION_NONE,
                    "HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n");
-    check_response(in, FORWARD_AS_IT_IS, FORWARD_CONNECTION_CLOSE,
-                   "HTTP/1.1 200 OK\r\nA: b\r\nConnection: close\r\n\r\n");
+    check_response(in, FORWARD_AS_IT_IS, HTTP_CONNECTION_CLOSE, "HTTP/1.1 200 OK\r\nA: b\r\nConnection: close\r\n\r\n");
 }
 
 static void a_101_names_the_protocol_that_was_switched_to(void **state)
@@ -520,7 +518,7 @@ static void a_101_names_the_protocol_that_was_switched_to(void **state)
     (void)state;
     check_response("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade, X-Inner\r\n"
                    "X-Inner: 1\r\nContent-Length: 0\r\nSec-WebSocket-Accept: x\r\n\r\n",
-                   FORWARD_AS_IT_IS, FORWARD_CONNECTION_UPGRADE,
+                   FORWARD_AS_IT_IS, HTTP_CONNECTION_UPGRADE,
                    "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: x\r\nConnection: upgrade\r\n"
                    "Upgrade: websocket\r\n\r\n");
 }
@@ -529,41 +527,41 @@ static void a_length_that_a_status_may_not_have_does_not_go_on(void **state)
 {
     (void)state;
     check_response("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nA: b\r\n\r\n", FORWARD_AS_IT_IS,
-                   FORWARD_CONNECTION_NONE, "HTTP/1.1 204 No Content\r\nA: b\r\n\r\n");
+                   HTTP_CONNECTION_NONE, "HTTP/1.1 204 No Content\r\nA: b\r\n\r\n");
     check_response("HTTP/1.1 103 Early Hints\r\nLink: x\r\nContent-Length: 1\r\n\r\n", FORWARD_AS_IT_IS,
-                   FORWARD_CONNECTION_NONE, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
-    check_response("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE,
+                   HTTP_CONNECTION_NONE, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
+    check_response("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", FORWARD_AS_IT_IS, HTTP_CONNECTION_NONE,
                    "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n");
 }
 
 static void a_final_response_without_a_date_gets_one(void **state)
 {
     (void)state;
-    date_line = SLICE_LITERAL("Date: now\r\n");
-    check_response("HTTP/1.1 200 OK\r\nA: b\r\n\r\n", FORWARD_CHUNKED, FORWARD_CONNECTION_CLOSE,
+    date = SLICE_LITERAL("now");
+    check_response("HTTP/1.1 200 OK\r\nA: b\r\n\r\n", FORWARD_CHUNKED, HTTP_CONNECTION_CLOSE,
                    "HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\nConnection: close\r\nDate: now\r\n\r\n");
-    check_response("HTTP/1.1 500 \r\n\r\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE,
+    check_response("HTTP/1.1 500 \r\n\r\n", FORWARD_AS_IT_IS, HTTP_CONNECTION_NONE,
                    "HTTP/1.1 500 \r\nDate: now\r\n\r\n");
-    check_response("HTTP/1.1 200 OK\r\ndate: then\r\n\r\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE,
+    check_response("HTTP/1.1 200 OK\r\ndate: then\r\n\r\n", FORWARD_AS_IT_IS, HTTP_CONNECTION_NONE,
                    "HTTP/1.1 200 OK\r\ndate: then\r\n\r\n");
-    check_response("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE,
+    check_response("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", FORWARD_AS_IT_IS, HTTP_CONNECTION_NONE,
                    "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
-    date_line = SLICE_LITERAL("");
+    date = SLICE_LITERAL("");
 }
 
 static void a_lenient_reading_goes_on_well_formed(void **state)
 {
     (void)state;
     limits.is_lenient = true;
-    check_response("HTTP/1.1 200 OK\nA: b\nKeep-Alive: 1\nC:d\n\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE,
+    check_response("HTTP/1.1 200 OK\nA: b\nKeep-Alive: 1\nC:d\n\n", FORWARD_AS_IT_IS, HTTP_CONNECTION_NONE,
                    "HTTP/1.1 200 OK\r\nA: b\r\nC: d\r\n\r\n");
     check_response("HTTP/1.1 200 OK\r\nA : b\r\n c \r\n\t \r\n d\r\nE:\r\n f\r\n\r\n", FORWARD_AS_IT_IS,
-                   FORWARD_CONNECTION_NONE, "HTTP/1.1 200 OK\r\nA: b c  d\r\nE:  f\r\n\r\n");
+                   HTTP_CONNECTION_NONE, "HTTP/1.1 200 OK\r\nA: b c  d\r\nE:  f\r\n\r\n");
     check_response("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nA: b\r\nContent-Length: 2\r\n\r\n", FORWARD_AS_IT_IS,
-                   FORWARD_CONNECTION_NONE, "HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 2\r\n\r\n");
-    check_response("HTTP/1.1 204 x\nContent-Length: 0, 0\n\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE,
+                   HTTP_CONNECTION_NONE, "HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 2\r\n\r\n");
+    check_response("HTTP/1.1 204 x\nContent-Length: 0, 0\n\n", FORWARD_AS_IT_IS, HTTP_CONNECTION_NONE,
                    "HTTP/1.1 204 x\r\n\r\n");
-    check_response("HTTP/1.1 799 Odd\r\nA: b\r\n\r\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE,
+    check_response("HTTP/1.1 799 Odd\r\nA: b\r\n\r\n", FORWARD_AS_IT_IS, HTTP_CONNECTION_NONE,
                    "HTTP/1.1 799 Odd\r\nA: b\r\n\r\n");
     limits.is_lenient = false;
 }
@@ -571,7 +569,7 @@ static void a_lenient_reading_goes_on_well_formed(void **state)
 static void a_higher_minor_version_becomes_1_1(void **state)
 {
     (void)state;
-    check_response("HTTP/1.2 200 OK\r\nA: b\r\n\r\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE,
+    check_response("HTTP/1.2 200 OK\r\nA: b\r\n\r\n", FORWARD_AS_IT_IS, HTTP_CONNECTION_NONE,
                    "HTTP/1.1 200 OK\r\nA: b\r\n\r\n");
 }
 
@@ -579,10 +577,10 @@ static void a_1_0_response_becomes_1_1(void **state)
 {
     (void)state;
     check_response("HTTP/1.0 302 Found over there\r\nLocation: /x\r\nConnection: close\r\n\r\n", FORWARD_AS_IT_IS,
-                   FORWARD_CONNECTION_NONE, "HTTP/1.1 302 Found over there\r\nLocation: /x\r\n\r\n");
-    check_response("HTTP/1.0 599 \r\nConnection: close\r\n\r\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE,
+                   HTTP_CONNECTION_NONE, "HTTP/1.1 302 Found over there\r\nLocation: /x\r\n\r\n");
+    check_response("HTTP/1.0 599 \r\nConnection: close\r\n\r\n", FORWARD_AS_IT_IS, HTTP_CONNECTION_NONE,
                    "HTTP/1.1 599 \r\n\r\n");
-    check_response("HTTP/1.0 200 OK\r\n\r\n", FORWARD_AS_IT_IS, FORWARD_CONNECTION_NONE, "HTTP/1.1 200 OK\r\n\r\n");
+    check_response("HTTP/1.0 200 OK\r\n\r\n", FORWARD_AS_IT_IS, HTTP_CONNECTION_NONE, "HTTP/1.1 200 OK\r\n\r\n");
 }
 
 int main(void)

@@ -44,14 +44,31 @@ static const struct h1_request *parse(const char *start, const char *fields)
     return &request;
 }
 
-/* Into memory of exactly the promised size. Ends with a NUL. */
+/* As a codec writes them, into memory of exactly the promised size. Ends with a NUL. */
 static char *write_lines(const struct h1_request *request, const struct forwarded_client *client)
 {
-    size_t size = FORWARDED_EXTRA_BYTES + 2 * request->head.authority.len + request->head_bytes;
+    static struct http_edit edit;
+    const struct http_head *head = &request->head;
+    size_t size = FORWARDED_EXTRA_BYTES + 2 * head->authority.len + request->head_bytes;
     char *out = malloc(size);
     assert_non_null(out);
     struct head_writer w = { out, out + size };
-    w = forwarded_write(w, &request->head, client);
+    http_edit_init(&edit, head);
+    forwarded_edit(&edit, head, client);
+    for (enum http_own own = 0; own < HTTP_OWN_COUNT; own++) {
+        if (!(edit.set >> own & 1))
+            continue;
+        head_put_slice(&w, http_own_name(own));
+        HEAD_PUT_LITERAL(&w, ": ");
+        for (size_t i = 0; i < head->field_count; i++) {
+            if (!http_edit_joins(&edit, own, &head->fields[i]))
+                continue;
+            head_put_slice(&w, head->fields[i].value);
+            HEAD_PUT_LITERAL(&w, ", ");
+        }
+        head_put_slice(&w, edit.own[own]);
+        HEAD_PUT_LITERAL(&w, "\r\n");
+    }
     size_t len = (size_t)(w.at - out);
     out = realloc(out, len + 1);
     assert_non_null(out);
