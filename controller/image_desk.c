@@ -84,11 +84,10 @@ static void save(struct image_desk *desk, struct service *s)
     snprintf(image.definition, sizeof image.definition, "%s", s->definition);
     snprintf(image.image_id, sizeof image.image_id, "%s", s->image.id);
     bool is_put = record_book_put_image(desk->book, &image, &error);
-    if (!is_put && !s->image.is_refused)
+    if (!is_put && s->image.memory != IMAGE_REFUSED)
         log_warn("service %s: which image it runs is not stored: %s", s->name, error.text);
     s->is_image_stored |= is_put;
-    s->image.is_unsaved = false;
-    s->image.is_refused = !is_put;
+    image_pin_note_saved(&s->image, is_put);
 }
 
 void image_desk_follow(struct image_desk *desk, struct service *s, struct event_log *events, int64_t now_ms)
@@ -96,6 +95,6 @@ void image_desk_follow(struct image_desk *desk, struct service *s, struct event_
     bool is_reachable = desk->runtime->ops->is_reachable(desk->runtime);
     if (service_follow_image(s, events, now_ms) && is_reachable && desk->question_count < IMAGE_DESK_MAX)
         ask(desk, s);
-    if ((s->image.is_unsaved || s->image.is_refused) && record_book_has_time(desk->book))
+    if (s->image.memory != IMAGE_SAVED && record_book_has_time(desk->book))
         save(desk, s);
 }

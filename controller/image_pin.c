@@ -14,7 +14,7 @@ void image_pin_recall(struct image_pin *pin, const char *id)
 {
     pin->phase = id != NULL ? IMAGE_SETTLED : IMAGE_LOOKING;
     snprintf(pin->id, sizeof pin->id, "%s", id != NULL ? id : "");
-    pin->is_unsaved = pin->is_refused = false;
+    pin->memory = IMAGE_SAVED;
 }
 
 void image_pin_doubt(struct image_pin *pin)
@@ -39,7 +39,12 @@ void image_pin_settle(struct image_pin *pin, const char *id)
     if (id[0] == '\0' || strcmp(id, pin->id) == 0)
         return;
     snprintf(pin->id, sizeof pin->id, "%s", id);
-    pin->is_unsaved = true;
+    pin->memory = pin->memory == IMAGE_REFUSED ? IMAGE_REFUSED : IMAGE_UNSAVED;
+}
+
+void image_pin_note_saved(struct image_pin *pin, bool is_saved)
+{
+    pin->memory = is_saved ? IMAGE_SAVED : IMAGE_REFUSED;
 }
 
 bool image_pin_is_open(const struct image_pin *pin, int64_t desired_count)
@@ -49,7 +54,7 @@ bool image_pin_is_open(const struct image_pin *pin, int64_t desired_count)
 
 bool image_pin_lets_create(const struct image_pin *pin)
 {
-    return !pin->is_unsaved && (pin->phase == IMAGE_SETTLED || pin->id[0] != '\0');
+    return pin->memory != IMAGE_UNSAVED && (pin->phase == IMAGE_SETTLED || pin->id[0] != '\0');
 }
 
 enum image_sight image_pin_look(const struct observed_task *tasks, size_t n, const char *definition,

@@ -19,12 +19,18 @@
 
 enum image_phase { IMAGE_LOOKING = 0, IMAGE_DUE, IMAGE_ASKED, IMAGE_SETTLED, IMAGE_PHASE_COUNT };
 
+enum image_memory {
+    IMAGE_SAVED = 0, /* or there is none to save */
+    IMAGE_UNSAVED,   /* not yet, and no task is created by it */
+    IMAGE_REFUSED,   /* the store would not take it: tried each turn, and tasks are created meanwhile */
+    IMAGE_MEMORY_COUNT
+};
+
 struct image_pin {
     enum image_phase phase;
     char id[TASK_IMAGE_ID_SIZE]; /* "": not known */
     uint64_t question;           /* the newest: an answer to another counts no more */
-    bool is_unsaved;             /* the store does not know the id yet, and no task is created by it */
-    bool is_refused;             /* the store would not take it: tried each turn, and tasks are created meanwhile */
+    enum image_memory memory;    /* whether the store knows the id */
 };
 
 void image_pin_begin(struct image_pin *pin); /* another definition: nothing is known, and the engine has to be asked */
@@ -37,6 +43,9 @@ void image_pin_ask(struct image_pin *pin, uint64_t question);
 bool image_pin_awaits(const struct image_pin *pin, uint64_t question);
 /* -> SETTLED; "": nothing new, or nobody can say. */
 void image_pin_settle(struct image_pin *pin, const char *id);
+
+/* The answer of the store; false: it would not take it. */
+void image_pin_note_saved(struct image_pin *pin, bool is_saved);
 
 /* A question is worth an answer: of a service that wants no task, only where a change would have to be told. */
 bool image_pin_is_open(const struct image_pin *pin, int64_t desired_count);
