@@ -457,8 +457,7 @@ static void look_at_task(void *owner, const struct task *task)
 {
     struct look *look = owner;
     look->routable_count += task_is_routable(task);
-    look->unprobed_count += task->spec.state == TASK_RUNNING && task->spec.address[0] &&
-                            task->admin == TASK_ADMIN_READY && task->probe_health == TASK_HEALTH_UNKNOWN;
+    look->unprobed_count += task_awaits_probe(task);
 }
 
 void publication_look_out(const struct publication *p, struct publication_outlook *out)

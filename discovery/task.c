@@ -35,6 +35,11 @@ bool task_is_last_resort(const struct task *task)
            (health == TASK_HEALTH_DOWN || (health == TASK_HEALTH_UNKNOWN && was_asked));
 }
 
+bool task_awaits_probe(const struct task *task)
+{
+    return may_be_sent_to(task) && task->probe_health == TASK_HEALTH_UNKNOWN;
+}
+
 enum task_health task_health_of(const struct task *task)
 {
     enum task_health engine = task->spec.has_engine_health ? task->spec.engine_health : TASK_HEALTH_UP;

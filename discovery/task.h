@@ -82,6 +82,9 @@ void task_health_explain(const struct task *task, char out[TASK_REASON_SIZE]);
  * task of its service is routable. */
 bool task_is_last_resort(const struct task *task);
 
+/* Runs and may be sent requests, but for a first answer to our own check. */
+bool task_awaits_probe(const struct task *task);
+
 bool task_is_unusable(const struct task *task);
 
 const char *task_state_to_str(enum task_state state);

@@ -354,6 +354,9 @@ static void three_axes_decide_together_whether_it_gets_requests(void **state)
         strcpy(task.spec.address, rows[i].address);
         assert_int_equal(task_is_routable(&task), rows[i].routable);
         assert_int_equal(task_health_of(&task), rows[i].health);
+        assert_int_equal(task_awaits_probe(&task), rows[i].probe == TASK_HEALTH_UNKNOWN);
+        task.admin = TASK_ADMIN_DRAINING;
+        assert_false(task_awaits_probe(&task));
     }
 }
 
