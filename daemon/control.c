@@ -73,6 +73,7 @@ struct control {
     struct own_sockets own_sockets;
     struct early_refusal early[EARLY_REFUSALS_MAX]; /* told once there is a controller */
     size_t early_count;
+    bool is_provisional; /* until the supervisor commits */
     uint64_t proxy_start_count;
     int exit_code;
 };
@@ -84,9 +85,12 @@ static bool is_first_start(const struct control *c)
 
 /* ---- configuration ---- */
 
+/* Of what is in force for good: not of what a program runs by that may have to go back, nor of the copy itself. */
 static void save_copy(const struct control *c)
 {
     struct error error;
+    if (c->is_provisional || c->status.is_config_fallback)
+        return;
     if (!config_file_save_copy(c->config, c->options->state_dir, &error))
         log_warn("no copy of the configuration for a later start: %s", error.text);
 }
@@ -227,8 +231,8 @@ static void count_proxy_start(struct control *c)
 static void settle(struct control *c)
 {
     struct error error = { "" };
-    if (!c->status.is_config_fallback)
-        save_copy(c);
+    c->is_provisional = false;
+    save_copy(c);
     if (!c->store || store_sqlite_settle(c->store, &error)) {
         controller_hold(c->controller, false);
         return;
@@ -354,8 +358,8 @@ static bool start_providers(struct control *c, struct error *error)
 /* Without its memory the controller might take tasks away that somebody asked for: then it only watches. */
 static bool open_store(struct control *c, struct error *error)
 {
-    c->store = c->options->succeeds ? store_sqlite_open_held(c->options->state_dir, error)
-                                    : store_ops_sqlite.open(c->options->state_dir, error);
+    c->store = c->is_provisional ? store_sqlite_open_held(c->options->state_dir, error)
+                                 : store_ops_sqlite.open(c->options->state_dir, error);
     if (c->store && c->store->ops->load_ownership(c->store, &c->stored_ownership, error)) {
         adopt_claims(c);
         return true;
@@ -517,7 +521,7 @@ static void stop_parts(struct control *c)
 
 int control_run(const struct control_options *options)
 {
-    struct control c = { .options = options };
+    struct control c = { .options = options, .is_provisional = options->is_provisional };
     struct error error = { "" };
     log_init("control", LOG_LEVEL_INFO);
     signal(SIGPIPE, SIG_IGN);
@@ -528,8 +532,7 @@ int control_run(const struct control_options *options)
     log_init("control", config_file_log_level(c.config->log_level));
     c.loop = loop_new();
     if (start_parts(&c, &error)) {
-        if (!c.status.is_config_fallback && !options->succeeds)
-            save_copy(&c);
+        save_copy(&c);
         start_links(&c);
         loop_run(c.loop);
         timer_stop(&c.beat);

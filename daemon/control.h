@@ -20,7 +20,8 @@ struct control_options {
     int64_t control_restarts; /* 0: the first start, which may be refused; later ones must come up */
     int64_t proxy_starts, upgrades;
     int64_t unreadable_proxies; /* earlier ones at work whose counters are of another version */
-    bool succeeds; /* an earlier proxy serves until ours does: there is a way back until the supervisor commits */
+    bool succeeds;              /* an earlier proxy serves until ours does */
+    bool is_provisional; /* there is a way back until the supervisor commits: nothing is written that it would meet */
 };
 
 /* Returns the exit code: 0 when told to stop, 2 when the first start is refused, 1 when another one is better. */

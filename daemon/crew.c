@@ -129,6 +129,8 @@ bool crew_start_control(struct crew *crew)
     add_number(&command, "--unreadable-proxies", (long long)predecessors_unreadable_count(&crew->predecessors));
     if (crew->succeeds)
         child_command_add(&command, "--succeeds");
+    if (crew->is_provisional)
+        child_command_add(&command, "--provisional");
     bool started = child_start(&crew->control, crew->loop, &command, crew->control_callbacks, crew->owner);
     child_command_fini(&command);
     if (link_fd >= 0)

@@ -24,7 +24,8 @@ struct crew {
     struct socket_book sockets; /* owned */
     int stats_fd;               /* owned; -1: none */
     struct predecessors predecessors;
-    bool succeeds; /* one of these serves until our proxy does */
+    bool succeeds;       /* one of these serves until our proxy does */
+    bool is_provisional; /* a refusal goes back to the program before, which is to find all files as it left them */
     struct child control, proxy;
     const struct child_channel_callbacks *control_callbacks, *proxy_callbacks; /* borrowed, static */
     void *owner;

@@ -74,6 +74,7 @@ static int run_control(int argc, char **argv)
         { .name = "--upgrades", .number = &options.upgrades },
         { .name = "--unreadable-proxies", .number = &options.unreadable_proxies },
         { .name = "--succeeds", .flag = &options.succeeds },
+        { .name = "--provisional", .flag = &options.is_provisional },
     };
     if (!arguments_parse("control", table, COUNT_OF(table), argc, argv))
         return EXIT_USAGE;

@@ -199,6 +199,7 @@ static bool take_over(struct succession *n, struct crew *crew, struct error *err
     if (predecessors_unreadable_count(&crew->predecessors) > 0)
         log_warn("upgrade: counters of another version: they start anew");
     crew->succeeds = n->inherited.is_served;
+    crew->is_provisional = true;
     crew->upgrade_count = n->inherited.upgrade_count + 1;
     return choose_region(crew, error) &&
            socket_book_open(&crew->sockets, crew->config, crew->workers, &n->inherited.sockets, error);
@@ -206,7 +207,7 @@ static bool take_over(struct succession *n, struct crew *crew, struct error *err
 
 void succession_commit(struct succession *n, struct crew *crew)
 {
-    crew->succeeds = false;
+    crew->succeeds = crew->is_provisional = false;
     socket_book_close(&n->inherited.sockets, &crew->sockets); /* the old proxy empties their queues */
     predecessors_send(&crew->predecessors, CHILD_MESSAGE_RETIRE, -1);
     if (crew->control.channel)

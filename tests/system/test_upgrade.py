@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -130,6 +131,26 @@ def test_what_cannot_serve_leaves_the_old_one_serving(serving, fault, said):
     programs.put_good()
     assert upgrade(p)[0] == 0
     assert try_get(p.port) == 200
+
+
+def test_a_reload_before_an_upgrade_is_final_leaves_the_copy_to_the_program_before(serving, tmp_path):
+    p, _ = serving
+    copy = p.folder / "state" / "config.last-good.yaml"
+    before = copy.read_text()
+    with socket.socket(socket.AF_UNIX) as engine:  # it takes connections and answers nothing: the first list never comes
+        engine.bind(str(tmp_path / "docker.sock"))
+        os.chmod(tmp_path / "docker.sock", 0o666)
+        engine.listen(64)
+        p.config["docker"] = {"endpoint": f"unix://{tmp_path}/docker.sock"}
+        p.write_config()
+        p.send(signal.SIGUSR2)
+        wait_until(lambda: len(re.findall(r" control\[\d+\] is ready", p.log())) == 2, "the new control runs")
+        p.config["proxy"]["retries"] = 3
+        p.write_config()
+        p.send(signal.SIGHUP)
+        wait_until(lambda: "configuration read again" in p.log(), "it has the new settings")
+        assert "upgrade refused" not in p.log() and "upgrade done" not in p.log()
+        assert copy.read_text() == before
 
 
 def test_a_configuration_with_problems_is_told_to_who_asks_for_the_upgrade(serving):
