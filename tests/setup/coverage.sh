@@ -27,10 +27,11 @@ make --no-print-directory -j2 KIND=coverage CC=clang OUT="$out" $objects $(print
 
 rm -f "$out"/*.profraw
 for binary in $tests; do
-    log=$out/$(basename "$binary").log
+    name=$(echo "${binary#"$out"/}" | tr / -) # two folders may have a test of one name
+    log=$out/$name.log
     # shellcheck disable=SC2086 # words on purpose
     clang -fprofile-instr-generate -o "$binary" "$binary.o" $objects -lcmocka || exit 1
-    LLVM_PROFILE_FILE="$out/$(basename "$binary").profraw" "$binary" >"$log" 2>&1 || { cat "$log"; exit 1; }
+    LLVM_PROFILE_FILE="$out/$name.profraw" "$binary" >"$log" 2>&1 || { cat "$log"; exit 1; }
 done
 llvm-profdata merge -o "$out/all.profdata" "$out"/*.profraw || exit 1
 
