@@ -215,8 +215,10 @@ static void take_over(struct controller *c, const struct config_service *config,
     if (c->config == NULL)
         service_recall_image(s, record_book_take_image(c->book, config->name, &image) ? &image : NULL);
     const struct scaler *new = &s->scaler;
-    if (s->has_record && (old.config_desired != new->config_desired || old.config_min != new->config_min ||
-                          old.config_max != new->config_max))
+    bool is_other = old.config_desired != new->config_desired || old.config_min != new->config_min ||
+                    old.config_max != new->config_max;
+    /* One that comes back before it was gone has its old record, and begins anew by the configuration. */
+    if (s->has_record && (is_other || old.desired != new->state.desired))
         refresh_record(c, s);
 }
 
