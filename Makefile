@@ -92,7 +92,7 @@ $(OUT)/libtestsupport.a: $(TEST_SUPPORT)
 
 # System calls of the worker that go through tests/unit/proxy/exchange/conversation_wire.c.
 RIG_WRAPPED := socket connect getsockopt getsockname send sendmsg recv poll shutdown close
-RIG_TESTS := client_gone conversation drain exchange_time exchange_try reload slow_reader
+RIG_TESTS := client_gone conversation drain exchange_time exchange_try reload slow_reader one_request
 WALK_WRAPPED := reconciler_plan actuator_creating record_book_take
 HOUSE_WRAPPED := event_config_new event_config_set_flag event_config_free event_base_new_with_config event_base_free \
                  event_base_loop event_base_loopexit event_assign event_new event_free event_add event_del event_del_noblock \

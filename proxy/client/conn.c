@@ -120,7 +120,7 @@ void conn_reply(struct conn *c, int status, bool keep_alive, bool is_head_reques
     if (!conn_put(c, answer, len))
         return;
     if (keep_alive)
-        conn_finish_exchange(c, true);
+        conn_finish_exchange(c, CLIENT_ASKS_NEXT);
     else if (c->side.channel.out)
         conn_set_state(c, CONN_REPLYING);
     else
@@ -180,10 +180,12 @@ void conn_stop_reading(struct conn *c)
 static void start_exchange(struct conn *c)
 {
     conn_set_state(c, CONN_IN_EXCHANGE);
-    if (!c->side.channel.is_reading) /* behind another request */
-        conn_stop_reading(c);
+    /* The first one, or one behind another: it may be over before watching its client is worth a system call. */
+    if (!c->side.channel.is_reading)
+        deadline_start(&c->worker->deadlines, &c->deadline, DEADLINE_WATCH, worker_now_ms(c->worker));
     c->resume_at = 0;
     c->has_served = true;
+    c->is_last = !c->worker->request.keep_alive;
     exchange_start(c->worker, &c->side, c->worker->limits_requests && !conn_take_request(c));
 }
 
@@ -366,6 +368,17 @@ static void conn_on_event(evutil_socket_t fd, short what, void *arg)
         on_readable(c);
 }
 
+/* Who connects mostly has something to say, and it is there. What is answered before the end of this turn is never watched;
+ * a request that is under way is when the next tick comes. */
+static void begin_reading(struct conn *c)
+{
+    on_readable(c);
+    if (c->state == CONN_CLOSED || c->state == CONN_IN_EXCHANGE)
+        return;
+    channel_set_reading(&c->side.channel, !c->side.has_eof);
+    pause_when_full(c);
+}
+
 void conn_open(struct listener *listener, int fd, const union endpoint_address *peer)
 {
     struct worker *w = listener->worker;
@@ -387,12 +400,23 @@ void conn_open(struct listener *listener, int fd, const union endpoint_address *
     STATS_ADD(w->stats->connections_accepted, 1);
     conn_set_state(c, has_proxy_header ? CONN_READING_PROXY_HEADER : CONN_IDLE);
     if (conn_admit(c, peer))
-        channel_set_reading(&c->side.channel, true);
+        begin_reading(c);
 }
 
-void conn_finish_exchange(struct conn *c, bool keep_alive)
+/* Nothing that the client has sent can be lost to it by closing at once: it has said that this is all, and all has come. */
+static bool may_close_at_once(const struct conn *c)
 {
-    if (!keep_alive) {
+    const struct channel *ch = &c->side.channel;
+    return c->is_last && !ch->in && !ch->has_more && channel_ends_by_closing(ch);
+}
+
+void conn_finish_exchange(struct conn *c, enum client_next next)
+{
+    if (next == CLIENT_IS_ANSWERED && may_close_at_once(c)) {
+        conn_close(c, CONN_CLOSE_DONE);
+        return;
+    }
+    if (next != CLIENT_ASKS_NEXT) {
         conn_linger(c);
         return;
     }
@@ -433,12 +457,25 @@ static void on_look(struct conn *c, bool is_throttled)
     exchange_on_throttle(c->side.exchange, false);
 }
 
+/* The request takes a while: from now on the client is watched, if what it sends has a use. */
+static void watch_client(struct conn *c)
+{
+    if (c->side.channel.in || c->side.has_eof)
+        conn_stop_reading(c);
+    else
+        channel_set_reading(&c->side.channel, true);
+}
+
 static void conn_on_deadline(struct deadline *d, enum deadline_kind kind)
 {
     struct conn *c = (struct conn *)((char *)d - offsetof(struct conn, deadline));
     bool is_idle = kind == DEADLINE_IDLE || kind == DEADLINE_FRESH || kind == DEADLINE_LINGER;
-    if (kind == DEADLINE_LOOK || kind == DEADLINE_THROTTLE) {
-        if (!c->side.channel.is_reading)
+    if (kind == DEADLINE_LOOK || kind == DEADLINE_THROTTLE || kind == DEADLINE_WATCH) {
+        if (c->side.channel.is_reading)
+            return;
+        if (kind == DEADLINE_WATCH)
+            watch_client(c);
+        else
             on_look(c, kind == DEADLINE_THROTTLE);
         return;
     }
@@ -455,8 +492,8 @@ static void conn_on_deadline(struct deadline *d, enum deadline_kind kind)
 
 void conn_set_up(struct worker *w)
 {
-    static const enum deadline_kind kinds[] = { DEADLINE_HEAD,   DEADLINE_FRESH, DEADLINE_IDLE,    DEADLINE_REPLY,
-                                                DEADLINE_LINGER, DEADLINE_LOOK,  DEADLINE_THROTTLE };
+    static const enum deadline_kind kinds[] = { DEADLINE_HEAD,   DEADLINE_FRESH, DEADLINE_IDLE,  DEADLINE_REPLY,
+                                                DEADLINE_LINGER, DEADLINE_LOOK,  DEADLINE_WATCH, DEADLINE_THROTTLE };
     graveyard_init(&w->clients->yard, sizeof(struct conn), offsetof(struct conn, grave), &w->dead);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         deadline_table_on(&w->deadlines, kinds[i], conn_on_deadline);

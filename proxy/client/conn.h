@@ -7,7 +7,12 @@
  *     +-----------------------+--> REPLYING --sent--> LINGERING --client closed or time-out--> CLOSED
  *
  * REPLYING is an own answer that ends the connection; one that does not goes back to IDLE at once. Every state but
- * IN_EXCHANGE has its deadline; in an exchange the exchange has it. conn_set_state is the only writer of the state. */
+ * IN_EXCHANGE has its deadline; in an exchange the exchange has it. conn_set_state is the only writer of the state.
+ *
+ * It is read as soon as it is accepted, and watched by the loop only if it then waits: a connection that brings one request with
+ * it, and says that it is the last, costs a receive, a send and no change of what the loop watches. Who is in an exchange and
+ * not watched is from the next tick on (DEADLINE_WATCH), so that a client that leaves is noticed then. After its last answer a
+ * client that said "close", and whose whole request has been read, is closed at once; all others are lingered for. */
 #ifndef PROXY_CLIENT_CONN_H
 #define PROXY_CLIENT_CONN_H
 
@@ -64,6 +69,7 @@ struct conn {
     struct deadline deadline;
     enum conn_state state;
     bool has_served;               /* a request has come over it */
+    bool is_last;                  /* the client has said that no other follows the request under way */
     bool is_handling_head;         /* conn_handle_input is on the stack */
     uint32_t resume_at;            /* of the head being read */
     struct listener *listener;     /* borrowed: outlives it */
@@ -101,7 +107,7 @@ void conn_take_body_bytes(struct conn *c, size_t bytes);
 extern const struct client_ops conn_client_ops;
 
 /* The exchange is over and its response has been queued whole. Goes on with the next request, or closes gently. */
-void conn_finish_exchange(struct conn *c, bool keep_alive);
+void conn_finish_exchange(struct conn *c, enum client_next next);
 
 /* An own answer (status from h1_error_to_status and the like). Ends the connection unless keep_alive. There is no exchange. */
 void conn_reply(struct conn *c, int status, bool keep_alive, bool is_head_request);

@@ -30,9 +30,9 @@ static void pause_reading(struct client_side *client)
     conn_stop_reading(conn_of(client));
 }
 
-static void finish(struct client_side *client, bool keep_alive)
+static void finish(struct client_side *client, enum client_next next)
 {
-    conn_finish_exchange(conn_of(client), keep_alive);
+    conn_finish_exchange(conn_of(client), next);
 }
 
 static void reply(struct client_side *client, int status, bool keep_alive, bool is_head_request)

@@ -32,6 +32,12 @@ enum client_departure {
     CLIENT_DEPARTURE_COUNT
 };
 
+enum client_next {
+    CLIENT_ASKS_NEXT = 0, /* the connection stays */
+    CLIENT_IS_ANSWERED,   /* it ends; all of the request has come */
+    CLIENT_STILL_SENDS    /* it ends; some of the request has not been read */
+};
+
 struct client_ops {
     /* Puts the head of a response, final or not, in front of what channel.out will hold; it is empty. body_bytes: of the body that
      * has come with it, for which there should be room behind it. False: no buffer. */
@@ -40,7 +46,7 @@ struct client_ops {
     /* What may come has no use now. A client that goes away meanwhile is still noticed, a little later. */
     void (*pause)(struct client_side *client);
     /* The exchange is over, and has let go of it: the response has been queued whole, */
-    void (*finish)(struct client_side *client, bool keep_alive);
+    void (*finish)(struct client_side *client, enum client_next next);
     /* or nothing of one, and this is the answer, */
     void (*reply)(struct client_side *client, int status, bool keep_alive, bool is_head_request);
     /* or some of it. leaves_end_open: what was sent would be taken for whole, if the end were a clean one. */

@@ -140,11 +140,14 @@ static struct client_side *dispose(struct exchange *x)
 
 static void finish(struct exchange *x)
 {
-    bool keep_alive = x->keep_alive && x->request_body.is_complete && !worker_is_leaving(x->worker);
+    bool keep_alive = x->keep_alive && !worker_is_leaving(x->worker);
+    enum client_next next = !x->request_body.is_complete ? CLIENT_STILL_SENDS
+                            : keep_alive                 ? CLIENT_ASKS_NEXT
+                                                         : CLIENT_IS_ANSWERED;
     worker_read_clock(x->worker);
     exchange_end_response(x);
     struct client_side *client = dispose(x);
-    client->ops->finish(client, keep_alive);
+    client->ops->finish(client, next);
 }
 
 /* Its client gets no whole answer. */

@@ -190,6 +190,11 @@ void channel_close(struct channel *ch, struct buffer_pool *pool)
     ch->in = ch->out = NULL;
 }
 
+bool channel_ends_by_closing(const struct channel *ch)
+{
+    return !keeps_state(ch);
+}
+
 void channel_shut_down(struct channel *ch)
 {
     ch->transport->ops->shutdown(ch->transport, ch->fd);

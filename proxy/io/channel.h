@@ -56,6 +56,8 @@ void channel_open(struct channel *ch, struct event_base *base, int fd, struct tr
 /* Tells the peer that no more will come. What was sent before arrives before. The connection stays open until it is closed,
  * also for what the transport still has to send of this. */
 void channel_shut_down(struct channel *ch);
+/* Closing it at once tells the peer the same: no message has to go before. */
+bool channel_ends_by_closing(const struct channel *ch);
 /* The peer will see that it was broken off (RST), and what it has not read yet may be lost. Before channel_close(). */
 void channel_reset_on_close(struct channel *ch);
 void channel_close(struct channel *ch, struct buffer_pool *pool); /* idempotent; buffers go back */

@@ -27,6 +27,7 @@ enum deadline_kind {
     DEADLINE_TUNNEL,        /* exchange: no byte in either direction */
     DEADLINE_REQUEST,       /* exchange: head of the request to head of the response */
     DEADLINE_LOOK,          /* conn: not read while a request runs: is the client still there? */
+    DEADLINE_WATCH,         /* conn: a request runs for so long that its client is worth being watched */
     DEADLINE_THROTTLE,      /* conn: its listener or client has used up its bytes of this moment */
     DEADLINE_UPSTREAM_IDLE, /* pooled upstream */
     DEADLINE_KIND_COUNT

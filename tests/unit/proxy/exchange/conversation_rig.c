@@ -155,15 +155,29 @@ void rig_free(struct rig *rig)
 
 /* ---- the peers ---- */
 
-struct rig_peer *rig_open_client(struct rig *rig)
+/* Null: all places are taken. */
+static struct rig_peer *meet_client(struct rig *rig)
 {
-    union endpoint_address address = { .v4 = { .sin_family = AF_INET, .sin_port = htons(40000) } };
     if (rig->client_count == RIG_CLIENTS_MAX)
         return NULL;
-    address.v4.sin_addr.s_addr = htonl(0xc0000201u + (uint32_t)rig->client_count); /* 192.0.2.1 and so on */
     struct rig_peer *peer = &rig->clients[rig->client_count++];
+    wire_use(rig); /* it is read at once */
     wire_open(rig, peer);
+    return peer;
+}
+
+static void let_client_in(struct rig *rig, struct rig_peer *peer)
+{
+    union endpoint_address address = { .v4 = { .sin_family = AF_INET, .sin_port = htons(40000) } };
+    address.v4.sin_addr.s_addr = htonl(0xc0000201u + (uint32_t)(peer - rig->clients)); /* 192.0.2.1 and so on */
     conn_open(&rig->thread->listeners[0], peer->worker_fd, &address);
+}
+
+struct rig_peer *rig_open_client(struct rig *rig)
+{
+    struct rig_peer *peer = meet_client(rig);
+    if (peer)
+        let_client_in(rig, peer);
     return peer;
 }
 
@@ -189,6 +203,15 @@ void rig_put(struct rig_peer *peer, const void *bytes, size_t len)
         return;
     check(buf_append(&peer->sent, bytes, len) && buf_append(&peer->unsent, bytes, len));
     push(peer);
+}
+
+struct rig_peer *rig_open_client_with(struct rig *rig, const char *text)
+{
+    struct rig_peer *peer = meet_client(rig);
+    check(peer != NULL);
+    rig_put(peer, text, strlen(text));
+    let_client_in(rig, peer);
+    return peer;
 }
 
 size_t rig_read(struct rig_peer *peer, size_t len)
@@ -265,8 +288,9 @@ static void check_conn_waits(const struct conn *c)
 {
     const struct exchange *x = c->side.exchange;
     promise((c->state == CONN_IN_EXCHANGE) == (x != NULL), "an exchange exactly while the state says so");
-    promise(c->deadline.kind != DEADLINE_LOOK || x != NULL, "a client is looked for while its request runs");
-    if (c->deadline.kind != DEADLINE_NONE && c->deadline.kind != DEADLINE_LOOK)
+    bool is_looked_for = c->deadline.kind == DEADLINE_LOOK || c->deadline.kind == DEADLINE_WATCH;
+    promise(!is_looked_for || x != NULL, "a client is looked for while its request runs");
+    if (c->deadline.kind != DEADLINE_NONE && !is_looked_for)
         return;
     promise(x != NULL, "a connection that waits has a deadline");
     promise(x->deadline.kind != DEADLINE_NONE || x->request_deadline.kind != DEADLINE_NONE,

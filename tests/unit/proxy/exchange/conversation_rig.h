@@ -85,6 +85,7 @@ void rig_forget(struct rig *rig);
 
 /* None of these turns the loop. Null: there are RIG_CLIENTS_MAX already. */
 struct rig_peer *rig_open_client(struct rig *rig);
+struct rig_peer *rig_open_client_with(struct rig *rig, const char *text); /* that is there when it is accepted */
 void rig_put(struct rig_peer *peer, const void *bytes, size_t len);
 size_t rig_read(struct rig_peer *peer, size_t len); /* so much at most, also of one that is holding */
 void rig_half_close(struct rig_peer *peer);         /* behind what is unsent */
