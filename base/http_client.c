@@ -30,8 +30,7 @@ struct http_call {
     const char *refusal; /* static; why it is never handed to curl */
     struct buf body;
     size_t head_bytes;
-    int status; /* of the final head; 0 before */
-    bool connect_only;
+    int status;                /* of the final head; 0 before */
     enum http_outcome verdict; /* what a callback of ours decided; ANSWERED when nothing */
     int64_t started_at_us, last_byte_at_ms;
     int64_t connect_timeout_ms, total_timeout_ms, idle_timeout_ms;
@@ -83,7 +82,6 @@ static struct http_end call_end(struct http_call *call, CURLcode code)
                             .refusal = call->refusal,
                             .detail = call->error_text,
                             .status = call->status,
-                            .connect_only = call->connect_only,
                             .connect_timeout_ms = call->connect_timeout_ms,
                             .total_timeout_ms = call->total_timeout_ms,
                             .idle_timeout_ms = call->idle_timeout_ms,
@@ -368,7 +366,6 @@ static void call_set_transport(struct http_call *call, const struct http_request
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->total_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket_path);
-    curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, request->connect_only ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->fresh_connection ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, request->fresh_connection ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_HAPROXYPROTOCOL, request->sends_proxy_header ? 1L : 0L);
@@ -451,7 +448,6 @@ struct http_call *http_client_send(struct http_client *client, const struct http
     call->on_head = request->on_head;
     call->on_piece = request->on_piece;
     call->owner = request->owner;
-    call->connect_only = request->connect_only;
     call->connect_timeout_ms = request->connect_timeout_ms;
     call->total_timeout_ms = request->total_timeout_ms;
     call->idle_timeout_ms = request->idle_timeout_ms;

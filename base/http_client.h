@@ -19,7 +19,7 @@
 #define HTTP_CLIENT_HEAD_BYTES_MAX (64u << 10)
 
 enum http_outcome {
-    HTTP_OUTCOME_ANSWERED = 0, /* a whole answer, whatever its status; with connect_only: connected */
+    HTTP_OUTCOME_ANSWERED = 0, /* a whole answer, whatever its status */
     HTTP_OUTCOME_NOT_SENT,     /* the request is malformed, or too many calls are in flight */
     HTTP_OUTCOME_RESOLVE_FAILED,
     HTTP_OUTCOME_CONNECT_FAILED, /* refused, unreachable, no such socket */
@@ -64,7 +64,6 @@ struct http_request {
     int64_t total_timeout_ms;   /* whole call; 0: none (streams) */
     int64_t idle_timeout_ms;    /* longest silence; 0: none */
     size_t response_bytes_max;  /* of a collected body */
-    bool connect_only;          /* a TCP connect is the whole call */
     bool fresh_connection;      /* neither reuse nor keep the connection: probes */
     bool sends_proxy_header;    /* begin with a PROXY protocol header, version 1, that names us */
     http_done_cb on_done;       /* required; exactly once unless cancelled */

@@ -27,7 +27,7 @@ enum http_outcome http_end_outcome(const struct http_end *end)
         return end->verdict;
     switch (end->code) {
     case CURLE_OK:
-        return end->connect_only || end->status ? HTTP_OUTCOME_ANSWERED : HTTP_OUTCOME_BAD_ANSWER;
+        return end->status ? HTTP_OUTCOME_ANSWERED : HTTP_OUTCOME_BAD_ANSWER;
     case CURLE_COULDNT_RESOLVE_HOST:
         return HTTP_OUTCOME_RESOLVE_FAILED;
     case CURLE_COULDNT_CONNECT:
@@ -60,7 +60,7 @@ void http_end_describe(const struct http_end *end, char *out, size_t size)
     enum http_outcome outcome = http_end_outcome(end);
     switch (outcome) {
     case HTTP_OUTCOME_ANSWERED:
-        snprintf(out, size, end->connect_only ? "connected" : "status %d", end->status);
+        snprintf(out, size, "status %d", end->status);
         break;
     case HTTP_OUTCOME_NOT_SENT:
         snprintf(out, size, "not sent: %s", end->refusal ? end->refusal : detail_of(end));

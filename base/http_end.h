@@ -17,8 +17,7 @@ struct http_end {
     const char *detail;        /* curl's words; may be empty */
     long os_error;             /* errno of the connect; 0: none */
     int status;                /* of the final head; 0: none came */
-    bool connect_only;
-    bool is_connected; /* TCP, and TLS where there is one */
+    bool is_connected;         /* TCP, and TLS where there is one */
     int64_t connect_timeout_ms, total_timeout_ms, idle_timeout_ms;
     size_t response_bytes_max;
 };

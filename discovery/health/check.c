@@ -58,6 +58,14 @@ int64_t health_add_jitter(int64_t delay_ms, uint32_t random)
     return delay_ms - tenth + random % (2 * tenth + 1);
 }
 
+int64_t health_wake_together(int64_t now_ms, int64_t delay_ms)
+{
+    if (delay_ms < HEALTH_SOON_MS)
+        return delay_ms;
+    int64_t at_ms = now_ms + delay_ms + HEALTH_TOGETHER_MS / 2;
+    return at_ms - at_ms % HEALTH_TOGETHER_MS - now_ms;
+}
+
 struct config_health_check health_check_effective(const struct config_health_check *check)
 {
     static const int64_t day_ms = 86400000;

@@ -46,6 +46,12 @@ int64_t health_next_delay_ms(const struct health_state *state, const struct conf
 /* delay_ms +- 10 %; random: any number. */
 int64_t health_add_jitter(int64_t delay_ms, uint32_t random);
 
+/* The same delay, but for half of HEALTH_TOGETHER_MS at most, so that probes far off come in groups: waking up for one
+ * alone costs as much as the probe. Those that are due soon are left as they are. */
+#define HEALTH_TOGETHER_MS 50
+#define HEALTH_SOON_MS 2000
+int64_t health_wake_together(int64_t now_ms, int64_t delay_ms);
+
 /* Missing or out-of-range values replaced: interval 5 s, timeout 2 s, healthy 1, unhealthy 3, matcher "200-399". Texts
  * are borrowed. */
 struct config_health_check health_check_effective(const struct config_health_check *check);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fair_queue.h"
 #include "base/mem.h"
+#include "base/tcp_probe.h"
 #include "config/status_ranges.h"
 
 #include <stdio.h>
@@ -52,7 +53,8 @@ struct watch {
     struct task_check own; /* what the task asks for, where no configuration says */
     struct health_state state;
     struct timer timer;     /* while sleeping */
-    struct http_call *call; /* while asking */
+    struct http_call *call; /* while asking for a path; else null */
+    struct tcp_probe probe; /* while asking without one; else idle */
     bool is_seen;           /* by the comparison under way */
     TAILQ_ENTRY(watch) of_group;
     UT_hash_handle hh;
@@ -72,6 +74,7 @@ struct group {
 struct health_checker {
     struct loop *loop;
     struct http_client *http;
+    struct tcp_prober *prober; /* owned */
     struct task_registry *registry;
     struct group *groups;  /* uthash, by service */
     struct watch *watches; /* uthash, by task id */
@@ -88,8 +91,10 @@ static void watch_rest(struct watch *watch)
 {
     struct health_checker *checker = watch->group->checker;
     timer_stop(&watch->timer);
-    if (watch->turn.state == FAIR_OUT)
+    if (watch->call)
         http_client_cancel(checker->http, watch->call);
+    watch->call = NULL;
+    tcp_probe_stop(&watch->probe);
     fair_queue_leave(&checker->lanes[watch->lane], &watch->turn);
 }
 
@@ -117,7 +122,8 @@ static void watch_on_timer(void *owner)
 static void watch_sleep(struct watch *watch, int64_t delay_ms)
 {
     struct health_checker *checker = watch->group->checker;
-    timer_start(&watch->timer, health_add_jitter(delay_ms, (uint32_t)nrand48(checker->random_seed)));
+    delay_ms = health_add_jitter(delay_ms, (uint32_t)nrand48(checker->random_seed));
+    timer_start(&watch->timer, health_wake_together(clock_now_ms(), delay_ms));
 }
 
 /* The service's settings; those that the task asks for itself where there are none. */
@@ -131,13 +137,33 @@ static struct config_health_check check_of(const struct watch *watch)
     return health_check_effective(&wish);
 }
 
+/* What follows from an answer. words: of TASK_WORDS_SIZE. */
+static void watch_settle(struct watch *watch, const struct config_health_check *check, enum check_outcome outcome,
+                         const char *words)
+{
+    struct health_checker *checker = watch->group->checker;
+    fair_queue_leave(&checker->lanes[watch->lane], &watch->turn);
+    watch->is_hung = outcome == CHECK_CONNECT_TIMEOUT || outcome == CHECK_NO_ANSWER;
+    checker->outcomes[outcome]++;
+    watch->state = health_next(watch->state, outcome, check, clock_now_ms());
+    watch_sleep(watch, outcome == CHECK_NOT_SENT ? NOT_SENT_RETRY_MS : health_next_delay_ms(&watch->state, check));
+    /* The last use of the watch: whoever is told may make the registry drop the task. */
+    task_registry_set_probe(checker->registry, watch->id, watch->state.health, words);
+    checker_pump(checker);
+}
+
+static long long whole_ms(int64_t us)
+{
+    return (us + 999) / 1000;
+}
+
+/* ---- with a path ---- */
+
 static enum check_outcome outcome_of(const struct config_health_check *check, const struct http_response *response)
 {
     switch (response->outcome) {
     case HTTP_OUTCOME_ANSWERED:
     case HTTP_OUTCOME_TOO_LARGE:
-        if (!check->path)
-            return CHECK_PASSED;
         return status_ranges_match(check->matcher, response->status) ? CHECK_PASSED : CHECK_BAD_STATUS;
     case HTTP_OUTCOME_NOT_SENT:
         return CHECK_NOT_SENT;
@@ -156,35 +182,18 @@ static enum check_outcome outcome_of(const struct config_health_check *check, co
     }
 }
 
-static void describe(const struct config_health_check *check, enum check_outcome outcome,
-                     const struct http_response *response, char out[TASK_WORDS_SIZE])
-{
-    long long total_ms = (response->total_us + 999) / 1000;
-    if (outcome == CHECK_PASSED && !check->path)
-        snprintf(out, TASK_WORDS_SIZE, "connected in %lld ms", total_ms);
-    else if (outcome == CHECK_PASSED || outcome == CHECK_BAD_STATUS)
-        snprintf(out, TASK_WORDS_SIZE, "status %d in %lld ms", response->status, total_ms);
-    else
-        snprintf(out, TASK_WORDS_SIZE, "%.120s", response->cause);
-}
-
 static void watch_on_answer(void *owner, const struct http_response *response)
 {
     struct watch *watch = owner;
-    struct group *group = watch->group;
-    struct health_checker *checker = group->checker;
     char words[TASK_WORDS_SIZE];
     struct config_health_check check = check_of(watch);
     enum check_outcome outcome = outcome_of(&check, response);
-    fair_queue_leave(&checker->lanes[watch->lane], &watch->turn);
-    watch->is_hung = outcome == CHECK_CONNECT_TIMEOUT || outcome == CHECK_NO_ANSWER;
-    checker->outcomes[outcome]++;
-    describe(&check, outcome, response, words);
-    watch->state = health_next(watch->state, outcome, &check, clock_now_ms());
-    watch_sleep(watch, outcome == CHECK_NOT_SENT ? NOT_SENT_RETRY_MS : health_next_delay_ms(&watch->state, &check));
-    /* The last use of the watch: whoever is told may make the registry drop the task. */
-    task_registry_set_probe(checker->registry, watch->id, watch->state.health, words);
-    checker_pump(checker);
+    watch->call = NULL;
+    if (outcome == CHECK_PASSED || outcome == CHECK_BAD_STATUS)
+        snprintf(words, sizeof words, "status %d in %lld ms", response->status, whole_ms(response->total_us));
+    else
+        snprintf(words, sizeof words, "%.120s", response->cause);
+    watch_settle(watch, &check, outcome, words);
 }
 
 /* The fields of a probe's request; lines are owned. */
@@ -214,30 +223,65 @@ static struct probe_head head_of(const struct config_health_check *check)
     return head;
 }
 
-static void watch_ask(struct watch *watch)
+static int64_t connect_timeout_of(const struct watch *watch, const struct config_health_check *check)
+{
+    bool is_impatient = watch->lane == PROBE_LANE_NEW && check->timeout_ms > NEW_CONNECT_TIMEOUT_MS;
+    return is_impatient ? NEW_CONNECT_TIMEOUT_MS : check->timeout_ms;
+}
+
+static void watch_get(struct watch *watch, const struct config_health_check *check)
 {
     struct health_checker *checker = watch->group->checker;
-    struct config_health_check check = check_of(watch);
-    struct probe_head head = head_of(&check);
-    char *url = mem_printf("http://%s%s", watch->address, check.path ? check.path : "/");
-    bool is_impatient = watch->lane == PROBE_LANE_NEW && check.timeout_ms > NEW_CONNECT_TIMEOUT_MS;
-    watch->call = http_client_send(checker->http,
-                                   &(struct http_request){
-                                       .url = url,
-                                       .headers = (const char *const *)head.lines,
-                                       .header_count = head.count,
-                                       .connect_timeout_ms = is_impatient ? NEW_CONNECT_TIMEOUT_MS : check.timeout_ms,
-                                       .total_timeout_ms = check.timeout_ms,
-                                       .response_bytes_max = ANSWER_BYTES_MAX,
-                                       .connect_only = check.path == NULL,
-                                       .fresh_connection = true,
-                                       .sends_proxy_header = watch->group->sends_proxy_header,
-                                       .on_done = watch_on_answer,
-                                       .owner = watch,
-                                   });
+    struct probe_head head = head_of(check);
+    char *url = mem_printf("http://%s%s", watch->address, check->path);
+    watch->call = http_client_send(checker->http, &(struct http_request){
+                                                      .url = url,
+                                                      .headers = (const char *const *)head.lines,
+                                                      .header_count = head.count,
+                                                      .connect_timeout_ms = connect_timeout_of(watch, check),
+                                                      .total_timeout_ms = check->timeout_ms,
+                                                      .response_bytes_max = ANSWER_BYTES_MAX,
+                                                      .fresh_connection = true,
+                                                      .sends_proxy_header = watch->group->sends_proxy_header,
+                                                      .on_done = watch_on_answer,
+                                                      .owner = watch,
+                                                  });
     for (size_t i = 0; i < head.count; i++)
         free(head.lines[i]);
     free(url);
+}
+
+/* ---- without a path ---- */
+
+static const enum check_outcome outcome_of_connect[TCP_PROBE_OUTCOME_COUNT] = {
+    [TCP_PROBE_CONNECTED] = CHECK_PASSED,
+    [TCP_PROBE_REFUSED] = CHECK_CONNECT_FAILED,
+    [TCP_PROBE_TIMEOUT] = CHECK_CONNECT_TIMEOUT,
+    [TCP_PROBE_NOT_SENT] = CHECK_NOT_SENT,
+};
+
+static void watch_on_connect(void *owner, const struct tcp_probe_result *result)
+{
+    struct watch *watch = owner;
+    char words[TASK_WORDS_SIZE];
+    struct config_health_check check = check_of(watch);
+    if (result->outcome == TCP_PROBE_CONNECTED)
+        snprintf(words, sizeof words, "connected in %lld ms", whole_ms(result->took_us));
+    else if (result->outcome == TCP_PROBE_TIMEOUT)
+        snprintf(words, sizeof words, "not connected within %lld ms", (long long)connect_timeout_of(watch, &check));
+    else
+        snprintf(words, sizeof words, "%s: %s", result->outcome == TCP_PROBE_NOT_SENT ? "not sent" : "cannot connect",
+                 strerror(result->error));
+    watch_settle(watch, &check, outcome_of_connect[result->outcome], words);
+}
+
+static void watch_ask(struct watch *watch)
+{
+    struct config_health_check check = check_of(watch);
+    if (check.path)
+        watch_get(watch, &check);
+    else
+        tcp_probe_start(&watch->probe, watch->address, connect_timeout_of(watch, &check));
 }
 
 static void checker_pump(struct health_checker *checker)
@@ -330,6 +374,7 @@ static void compare_task(void *owner, const struct task *task)
         watch->group = group;
         snprintf(watch->id, sizeof watch->id, "%s", task->spec.id);
         timer_init(&watch->timer, checker->loop, watch_on_timer, watch);
+        tcp_probe_init(&watch->probe, checker->prober, watch_on_connect, watch);
         TAILQ_INSERT_TAIL(&group->watches, watch, of_group);
         HASH_ADD_STR(checker->watches, id, watch);
     }
@@ -368,6 +413,7 @@ struct health_checker *health_checker_new(struct loop *loop, struct http_client 
     struct health_checker *checker = mem_alloc(sizeof *checker);
     checker->loop = loop;
     checker->http = http;
+    checker->prober = tcp_prober_new(loop);
     checker->registry = registry;
     for (size_t lane = 0; lane < PROBE_LANE_COUNT; lane++)
         fair_queue_init(&checker->lanes[lane], lane_limits[lane].places, lane_limits[lane].share,
@@ -393,6 +439,7 @@ void health_checker_free(struct health_checker *checker)
     }
     for (size_t lane = 0; lane < PROBE_LANE_COUNT; lane++)
         fair_queue_fini(&checker->lanes[lane]);
+    tcp_prober_free(checker->prober);
     free(checker);
 }
 

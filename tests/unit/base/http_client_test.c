@@ -300,28 +300,6 @@ static void a_silent_stream_meets_the_idle_limit(void **state)
     assert_int_equal(b->piece_bytes, 5);
 }
 
-static bool has_open_connection(void *owner)
-{
-    struct bench *b = owner;
-    return !b->server.conns || !b->server.conns->is_closed;
-}
-
-static void a_connect_is_enough_for_a_probe(void **state)
-{
-    struct bench *b = *state;
-    struct http_request request = request_to(b);
-    request.connect_only = true;
-    request.fresh_connection = true;
-    send_and_wait(b, &request);
-    assert_int_equal(b->outcome, HTTP_OUTCOME_ANSWERED);
-    assert_string_equal(b->cause, "connected");
-    scripted_run_while(b->loop, has_open_connection, b);
-    scripted_run_turns(b->loop, 10);
-    assert_int_equal(b->server.request_count, 0);
-    assert_int_equal(b->server.accepted_count, 1);
-    assert_true(b->server.conns->is_closed); /* it is not kept */
-}
-
 static void a_full_backlog_meets_the_connect_timeout(void **state)
 {
     struct bench *b = *state;
@@ -494,7 +472,6 @@ int main(void)
         TEST(a_silent_server_meets_the_deadline),
         TEST(a_silent_answer_on_a_kept_connection_is_no_matter_of_connecting),
         TEST(a_silent_stream_meets_the_idle_limit),
-        TEST(a_connect_is_enough_for_a_probe),
         TEST(a_full_backlog_meets_the_connect_timeout),
         TEST(neither_redirects_nor_proxies_are_followed),
         TEST(a_reader_can_stop_a_stream),

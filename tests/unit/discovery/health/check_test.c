@@ -106,6 +106,20 @@ static void missing_settings_have_defaults(void **state)
     assert_int_equal(check.unhealthy_threshold, 1);
 }
 
+static void probes_far_off_come_in_groups_and_near_ones_when_they_are_due(void **state)
+{
+    (void)state;
+    for (int64_t delay_ms = 1; delay_ms < 20000; delay_ms += 7) {
+        int64_t now_ms = 123456789 + delay_ms * 13, together_ms = health_wake_together(now_ms, delay_ms);
+        if (delay_ms < HEALTH_SOON_MS) {
+            assert_int_equal(together_ms, delay_ms);
+            continue;
+        }
+        assert_in_range(together_ms, delay_ms - HEALTH_TOGETHER_MS / 2, delay_ms + HEALTH_TOGETHER_MS / 2);
+        assert_int_equal((now_ms + together_ms) % HEALTH_TOGETHER_MS, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +129,7 @@ int main(void)
         cmocka_unit_test(the_first_answer_is_asked_for_often),
         cmocka_unit_test(jitter_stays_within_a_tenth_and_uses_all_of_it),
         cmocka_unit_test(missing_settings_have_defaults),
+        cmocka_unit_test(probes_far_off_come_in_groups_and_near_ones_when_they_are_due),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,203 @@
+#include "base/tcp_probe.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct tcp_prober {
+    struct loop *loop;
+    TAILQ_HEAD(, tcp_probe) done;
+    struct timer report; /* while there is one */
+};
+
+static void probe_end(struct tcp_probe *probe, enum tcp_probe_outcome outcome, int error)
+{
+    struct tcp_prober *prober = probe->prober;
+    if (probe->fd >= 0)
+        close(probe->fd);
+    probe->fd = -1;
+    probe->state = TCP_PROBE_DONE;
+    probe->result = (struct tcp_probe_result){ outcome, error, clock_now_us() - probe->started_at_us };
+    if (TAILQ_EMPTY(&prober->done))
+        timer_start(&prober->report, 0);
+    TAILQ_INSERT_TAIL(&prober->done, probe, link);
+}
+
+/* What we lack ourselves says nothing of the peer. */
+static bool is_our_own(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static void probe_fail(struct tcp_probe *probe, int error)
+{
+    probe_end(probe, is_our_own(error) ? TCP_PROBE_NOT_SENT : TCP_PROBE_REFUSED, error);
+}
+
+static void probe_on_event(evutil_socket_t fd, short what, void *owner)
+{
+    struct tcp_probe *probe = owner;
+    int error = 0;
+    socklen_t size = sizeof error;
+    event_del(&probe->event);
+    if (what & EV_TIMEOUT) {
+        probe_end(probe, TCP_PROBE_TIMEOUT, 0);
+        return;
+    }
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+        error = errno;
+    if (error != 0)
+        probe_fail(probe, error);
+    else
+        probe_end(probe, TCP_PROBE_CONNECTED, 0);
+}
+
+/* Without an immediate acknowledgement, and with a close that sends a reset. Where either is refused the handshake is
+ * finished and ended like any other. */
+static void leave_unfinished(int fd)
+{
+    const int off = 0;
+    const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+union peer {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+/* The size of the address; 0: it is none. */
+static socklen_t parse(const char *text, union peer *peer)
+{
+    char ip[INET6_ADDRSTRLEN];
+    const char *colon = strrchr(text, ':');
+    bool is_v6 = text[0] == '[';
+    if (!colon || (is_v6 && colon[-1] != ']'))
+        return 0;
+    size_t len = (size_t)(colon - text) - (is_v6 ? 2 : 0);
+    if (len >= sizeof ip)
+        return 0;
+    memcpy(ip, text + is_v6, len);
+    ip[len] = '\0';
+    in_port_t port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
+    *peer = (union peer){ .v6 = { .sin6_family = is_v6 ? AF_INET6 : AF_INET, .sin6_port = port } };
+    if (!is_v6)
+        peer->v4.sin_port = port;
+    if (inet_pton(is_v6 ? AF_INET6 : AF_INET, ip, is_v6 ? (void *)&peer->v6.sin6_addr : (void *)&peer->v4.sin_addr) !=
+        1)
+        return 0;
+    return is_v6 ? sizeof peer->v6 : sizeof peer->v4;
+}
+
+/* 0: connected; EALREADY: under way. The second call asks, for less than an event would cost: a peer on this host, or in a
+ * container of it, has answered within the first. */
+static int connect_to(int fd, const struct sockaddr *peer, socklen_t peer_size)
+{
+    if (connect(fd, peer, peer_size) == 0)
+        return 0;
+    if (errno != EINPROGRESS)
+        return errno;
+    return connect(fd, peer, peer_size) == 0 ? 0 : errno;
+}
+
+static void probe_wait(struct tcp_probe *probe, int64_t timeout_ms)
+{
+    const struct timeval timeout = { .tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000 };
+    struct event_base *base = loop_base(probe->prober->loop);
+    check(event_assign(&probe->event, base, probe->fd, EV_WRITE, probe_on_event, probe) == 0);
+    if (event_add(&probe->event, &timeout) == 0)
+        probe->state = TCP_PROBE_CONNECTING;
+    else
+        probe_end(probe, TCP_PROBE_NOT_SENT, ENOMEM);
+}
+
+/* ---- public ---- */
+
+void tcp_probe_start(struct tcp_probe *probe, const char *address, int64_t timeout_ms)
+{
+    union peer peer;
+    socklen_t peer_size = parse(address, &peer);
+    check(probe->state == TCP_PROBE_IDLE);
+    probe->started_at_us = clock_now_us();
+    if (peer_size == 0) {
+        probe_end(probe, TCP_PROBE_NOT_SENT, EINVAL);
+        return;
+    }
+    probe->fd = socket(peer.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (probe->fd < 0) {
+        probe_fail(probe, errno);
+        return;
+    }
+    leave_unfinished(probe->fd);
+    int error = connect_to(probe->fd, &peer.any, peer_size);
+    if (error == EALREADY)
+        probe_wait(probe, timeout_ms);
+    else if (error != 0)
+        probe_fail(probe, error);
+    else
+        probe_end(probe, TCP_PROBE_CONNECTED, 0);
+}
+
+void tcp_probe_stop(struct tcp_probe *probe)
+{
+    if (probe->state == TCP_PROBE_CONNECTING) {
+        event_del(&probe->event);
+        close(probe->fd);
+        probe->fd = -1;
+    } else if (probe->state == TCP_PROBE_DONE) {
+        TAILQ_REMOVE(&probe->prober->done, probe, link);
+    }
+    probe->state = TCP_PROBE_IDLE;
+}
+
+void tcp_probe_init(struct tcp_probe *probe, struct tcp_prober *prober, tcp_probe_cb on_done, void *owner)
+{
+    *probe = (struct tcp_probe){ .prober = prober, .on_done = on_done, .owner = owner, .fd = -1 };
+}
+
+/* Only what is done by now: a callback may start more, without end. It may also stop any. */
+static void prober_on_report(void *owner)
+{
+    struct tcp_prober *prober = owner;
+    struct tcp_probe *probe;
+    size_t turns = 0;
+    TAILQ_FOREACH (probe, &prober->done, link)
+        turns++;
+    for (; turns > 0 && (probe = TAILQ_FIRST(&prober->done)); turns--) {
+        struct tcp_probe_result result = probe->result;
+        tcp_probe_stop(probe);
+        probe->on_done(probe->owner, &result);
+    }
+    if (!TAILQ_EMPTY(&prober->done))
+        timer_start(&prober->report, 0);
+}
+
+struct tcp_prober *tcp_prober_new(struct loop *loop)
+{
+    struct tcp_prober *prober = mem_alloc(sizeof *prober);
+    prober->loop = loop;
+    TAILQ_INIT(&prober->done);
+    timer_init(&prober->report, loop, prober_on_report, prober);
+    return prober;
+}
+
+void tcp_prober_free(struct tcp_prober *prober)
+{
+    if (!prober)
+        return;
+    check(TAILQ_EMPTY(&prober->done));
+    timer_stop(&prober->report);
+    free(prober);
+}
