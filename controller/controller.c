@@ -14,6 +14,7 @@
 #include "controller/image_desk.h"
 #include "controller/record_book.h"
 #include "controller/service.h"
+#include "controller/sight.h"
 #include "controller/stopped_book.h"
 #include "controller/task_finder.h"
 
@@ -39,6 +40,7 @@ struct controller {
     struct stopped_book *stopped; /* owned */
     struct timer tick, soon;
     bool is_started, is_soon;
+    bool has_strangers;  /* the registry may have tasks of services that are not here yet */
     bool is_memory_lost; /* the store is not what it was: said once */
     bool is_held;        /* by controller_hold() */
     int64_t now_ms;      /* of the last turn */
@@ -80,8 +82,12 @@ static void on_return(void *events, const struct task *task)
 /* Before the publisher's turn: a task that was taken out of rotation is in no snapshot, not even in the first. */
 static void on_registry_change(void *owner, const char *service)
 {
-    (void)service;
     struct controller *c = owner;
+    struct service *s = find_service(c, service);
+    if (s != NULL)
+        s->has_news = true;
+    else
+        c->has_strangers = true;
     drain_book_follow(c->ordered, on_return, c->events);
     turn_soon(c);
 }
@@ -134,6 +140,7 @@ struct controller *controller_new(const struct controller_parts *parts)
     c->parts = *parts;
     c->now_ms = clock_now_ms();
     c->sampled_at_ms = c->now_ms - SAMPLE_MIN_MS;
+    c->has_strangers = true;
     c->events = event_log_new();
     c->stopped = stopped_book_new(task_registry_provider_name(parts->registry, parts->runtime_provider));
     c->book = record_book_new(parts->store);
@@ -210,7 +217,7 @@ static void take_over(struct controller *c, const struct config_service *config,
     if (!is_restored)
         scaler_record(&s->scaler, s->name, s->scaler.state.desired, &old);
     s->has_record |= is_restored;
-    s->is_in_config = true;
+    s->is_in_config = s->has_news = true;
     service_set_config(s, config, is_restored ? &old : NULL, now_ms);
     if (c->config == NULL)
         service_recall_image(s, record_book_take_image(c->book, config->name, &image) ? &image : NULL);
@@ -239,52 +246,6 @@ void controller_apply_config(struct controller *c, const struct config *config)
 
 /* ---- a turn: observe, sample, decide, act ---- */
 
-static struct task_facts facts_of(struct controller *c, const struct task *task, int64_t now_ms)
-{
-    struct task_facts facts = { .in_flight = UINT64_MAX };
-    if (!task->spec.managed)
-        return facts;
-    if (c->actuator != NULL) {
-        struct actuator_view view = actuator_see_task(c->actuator, task, now_ms);
-        facts.is_starting = view.is_starting;
-        facts.is_busy = view.is_busy;
-    }
-    const struct data_plane *plane = &c->parts.data_plane;
-    struct endpoint_traffic traffic;
-    facts.is_drain_ordered = task->admin != TASK_ADMIN_READY && drain_book_has(c->ordered, task->spec.id);
-    facts.is_out_of_rotation = plane->ops->is_out_of_rotation(plane->owner, task->spec.id);
-    if (plane->ops->endpoint_traffic(plane->owner, task->spec.id, &traffic)) {
-        facts.in_flight = traffic.in_flight;
-        facts.tunnels = traffic.tunnels;
-        facts.requests = traffic.requests;
-    } else if (plane->ops->is_fresh(plane->owner)) {
-        facts.in_flight = 0; /* a live data plane that has never heard of it sends it nothing */
-    }
-    return facts;
-}
-
-static void on_task(void *owner, const struct task *task)
-{
-    struct controller *c = owner;
-    struct task_facts facts = facts_of(c, task, c->now_ms);
-    service_see_task(find_or_add_service(c, task->spec.service, c->now_ms), task, &facts, c->now_ms);
-}
-
-static void observe(struct controller *c)
-{
-    struct service *s, *next;
-    HASH_ITER (hh, c->services, s, next)
-        service_begin_turn(s);
-    if (c->actuator != NULL)
-        actuator_begin_turn(c->actuator);
-    task_registry_each(c->parts.registry, on_task, c);
-    if (c->actuator != NULL)
-        actuator_end_turn(c->actuator, task_registry_lists(c->parts.registry, c->parts.runtime_provider), c->now_ms);
-    HASH_ITER (hh, c->services, s, next)
-        service_end_turn(s, c->events, c->stopped, c->now_ms);
-    stopped_book_forget_old(c->stopped, c->now_ms);
-}
-
 static struct creating_count creating_of(const struct controller *c, const struct service *s)
 {
     if (c->actuator == NULL)
@@ -296,6 +257,43 @@ static int64_t creating_count(const struct controller *c, const struct service *
 {
     struct creating_count creating = creating_of(c, s);
     return creating.current + creating.outdated + creating.lingering;
+}
+
+static void meet(void *owner, const struct task *task)
+{
+    struct controller *c = owner;
+    find_or_add_service(c, task->spec.service, c->now_ms);
+}
+
+/* Only at services where there may be something to see: thousands of tasks at rest cost next to nothing. */
+static void observe(struct controller *c)
+{
+    struct service *s, *next;
+    const struct sight sight = { c->parts.registry, c->actuator, c->ordered, &c->parts.data_plane };
+    if (c->has_strangers)
+        task_registry_each(c->parts.registry, meet, c);
+    c->has_strangers = false;
+    HASH_ITER (hh, c->services, s, next)
+        s->is_looked_at = service_needs_look(s, creating_count(c, s), c->now_ms);
+    if (c->actuator != NULL)
+        actuator_begin_turn(c->actuator);
+    HASH_ITER (hh, c->services, s, next)
+        if (s->is_looked_at)
+            sight_look_at(&sight, s, c->now_ms);
+    if (c->actuator != NULL)
+        actuator_end_turn(c->actuator, task_registry_lists(c->parts.registry, c->parts.runtime_provider), c->now_ms);
+    HASH_ITER (hh, c->services, s, next)
+        if (s->is_looked_at)
+            service_end_turn(s, c->events, c->stopped, c->now_ms);
+    stopped_book_forget_old(c->stopped, c->now_ms);
+}
+
+static void sample(struct controller *c)
+{
+    struct service *s, *next;
+    c->sampled_at_ms = c->now_ms;
+    HASH_ITER (hh, c->services, s, next)
+        scaler_sample(&s->scaler, &c->parts.data_plane, s->name, c->now_ms);
 }
 
 /* What is desired is in the store. Only where it knows nothing do running tasks say it, once: the surplus of a
@@ -446,14 +444,11 @@ void controller_tick(struct controller *c, int64_t now_ms)
 {
     struct service *s, *next;
     c->now_ms = now_ms;
+    if (now_ms - c->sampled_at_ms >= SAMPLE_MIN_MS)
+        sample(c);
     observe(c);
-    if (now_ms - c->sampled_at_ms >= SAMPLE_MIN_MS) {
-        c->sampled_at_ms = now_ms;
-        HASH_ITER (hh, c->services, s, next) {
-            scaler_sample(&s->scaler, &c->parts.data_plane, s->name, now_ms);
-            service_note_refusals(s, c->events, now_ms);
-        }
-    }
+    HASH_ITER (hh, c->services, s, next)
+        service_note_refusals(s, c->events, now_ms);
     if (!may_act(c))
         return;
     struct plan plan;
@@ -467,7 +462,8 @@ void controller_tick(struct controller *c, int64_t now_ms)
             if (c->images != NULL)
                 image_desk_follow(c->images, s, c->events, c->now_ms);
         }
-        act(c, s, &plan);
+        if (s->is_looked_at)
+            act(c, s, &plan);
     }
     run_drains(c);
     drop_gone_services(c);

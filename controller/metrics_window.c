@@ -8,6 +8,7 @@
 #define LATENCY_SLOTS 8 /* two seconds of histogram differences */
 
 struct latency_slot {
+    bool has_counts;
     uint32_t buckets[HISTOGRAM_BUCKET_COUNT];
 };
 
@@ -18,7 +19,7 @@ struct metrics_window {
     struct load_sample samples[METRICS_WINDOW_SAMPLES]; /* oldest first */
     size_t sample_count;
     struct latency_slot latency[LATENCY_SLOTS]; /* ring */
-    size_t latency_next;
+    size_t latency_next, latency_filled;
     struct histogram latency_sum; /* of all slots */
 };
 
@@ -36,7 +37,7 @@ static void forget_samples(struct metrics_window *w)
 {
     if (w->sample_count == 0)
         return;
-    w->sample_count = 0;
+    w->sample_count = w->latency_filled = 0;
     memset(w->latency, 0, sizeof w->latency);
     memset(&w->latency_sum, 0, sizeof w->latency_sum);
 }
@@ -51,14 +52,26 @@ void metrics_window_add_gap(struct metrics_window *w)
 static void add_latency(struct metrics_window *w, const struct histogram *now, const struct histogram *before)
 {
     struct latency_slot *slot = &w->latency[w->latency_next];
+    w->latency_filled -= slot->has_counts;
+    slot->has_counts = false;
     for (size_t i = 0; i < HISTOGRAM_BUCKET_COUNT; i++) {
         uint64_t grown = now->buckets[i] > before->buckets[i] ? now->buckets[i] - before->buckets[i] : 0;
         uint32_t count = grown > UINT32_MAX ? UINT32_MAX : (uint32_t)grown;
         w->latency_sum.buckets[i] += count;
         w->latency_sum.buckets[i] -= slot->buckets[i];
         slot->buckets[i] = count;
+        slot->has_counts |= count > 0;
     }
+    w->latency_filled += slot->has_counts;
     w->latency_next = (w->latency_next + 1) % LATENCY_SLOTS;
+}
+
+static void add_no_latency(struct metrics_window *w)
+{
+    if (w->latency[w->latency_next].has_counts)
+        add_latency(w, &w->last.latency, &w->last.latency);
+    else
+        w->latency_next = (w->latency_next + 1) % LATENCY_SLOTS;
 }
 
 static void push_sample(struct metrics_window *w, const struct load_sample *sample)
@@ -70,29 +83,55 @@ static void push_sample(struct metrics_window *w, const struct load_sample *samp
     w->samples[w->sample_count++] = *sample;
 }
 
+/* After its latencies were added. */
+static void add_sample(struct metrics_window *w, int64_t now_ms, double finished, double in_flight_before,
+                       double in_flight)
+{
+    struct load_sample sample = {
+        .at_ms = now_ms,
+        .span_ms = now_ms - w->last_at_ms,
+        .finished = finished,
+        .arrived = finished + in_flight - in_flight_before,
+        .in_flight = in_flight,
+    };
+    if (w->latency_filled > 0) {
+        sample.latency_count = (double)histogram_count(&w->latency_sum);
+        sample.latency_p99_ms = (double)histogram_quantile_us(&w->latency_sum, 0.99) / 1000;
+    }
+    push_sample(w, &sample);
+}
+
+static bool is_gap(const struct metrics_window *w, int64_t now_ms)
+{
+    return now_ms <= w->last_at_ms || now_ms - w->last_at_ms > METRICS_WINDOW_GAP_MS;
+}
+
 void metrics_window_add(struct metrics_window *w, int64_t now_ms, const struct service_traffic *reading)
 {
     static const struct service_traffic zero;
-    if (w->has_last && (now_ms <= w->last_at_ms || now_ms - w->last_at_ms > METRICS_WINDOW_GAP_MS))
+    if (w->has_last && is_gap(w, now_ms))
         metrics_window_add_gap(w);
     if (w->has_last) {
         const struct service_traffic *before = reading->requests < w->last.requests ? &zero : &w->last;
         add_latency(w, &reading->latency, &before->latency);
-        double finished = (double)(reading->requests - before->requests);
-        struct load_sample sample = {
-            .at_ms = now_ms,
-            .span_ms = now_ms - w->last_at_ms,
-            .finished = finished,
-            .arrived = finished + (double)reading->in_flight - (double)before->in_flight,
-            .in_flight = (double)reading->in_flight,
-            .latency_count = (double)histogram_count(&w->latency_sum),
-            .latency_p99_ms = (double)histogram_quantile_us(&w->latency_sum, 0.99) / 1000,
-        };
-        push_sample(w, &sample);
+        add_sample(w, now_ms, (double)(reading->requests - before->requests), (double)before->in_flight,
+                   (double)reading->in_flight);
     }
     w->last = *reading;
     w->last_at_ms = now_ms;
     w->has_last = true;
+}
+
+bool metrics_window_add_quiet(struct metrics_window *w, const struct service_load *load, int64_t now_ms)
+{
+    const struct service_traffic *last = &w->last;
+    if (!w->has_last || is_gap(w, now_ms) || last->in_flight != 0 || load->in_flight != 0 ||
+        load->requests != last->requests || load->no_endpoint != last->no_endpoint)
+        return false;
+    add_no_latency(w);
+    add_sample(w, now_ms, 0, 0, 0);
+    w->last_at_ms = now_ms;
+    return true;
 }
 
 const struct load_sample *metrics_window_samples(const struct metrics_window *w, size_t *count)

@@ -23,6 +23,9 @@ void metrics_window_free(struct metrics_window *w);
 
 /* One reading. The first one after a gap is only a starting point. */
 void metrics_window_add(struct metrics_window *w, int64_t now_ms, const struct service_traffic *reading);
+/* A reading that would be the last one again, with nothing in flight in either, for a hundredth of the work. False:
+ * nothing was added, a whole reading is wanted. */
+bool metrics_window_add_quiet(struct metrics_window *w, const struct service_load *load, int64_t now_ms);
 void metrics_window_add_gap(struct metrics_window *w); /* the data plane had no answer, or no fresh one */
 
 /* Oldest first; valid until the next add. */

@@ -88,11 +88,23 @@ bool scaler_adopt(struct scaler *s, int64_t running_count, int64_t now_ms)
     return true;
 }
 
+/* Most services at most times: nothing has happened since the last sample. */
+static bool add_quiet(struct scaler *s, const struct data_plane *data_plane, const char *service, int64_t now_ms)
+{
+    struct service_load load;
+    return s->window != NULL && data_plane->ops->service_load != NULL &&
+           data_plane->ops->service_load(data_plane->owner, service, &load) &&
+           metrics_window_add_quiet(s->window, &load, now_ms);
+}
+
 void scaler_sample(struct scaler *s, const struct data_plane *data_plane, const char *service, int64_t now_ms)
 {
     struct service_traffic traffic;
-    bool is_known = data_plane->ops->is_fresh(data_plane->owner) &&
-                    data_plane->ops->service_traffic(data_plane->owner, service, &traffic);
+    bool is_fresh = data_plane->ops->is_fresh(data_plane->owner);
+    s->is_quiet = is_fresh && add_quiet(s, data_plane, service, now_ms);
+    if (s->is_quiet)
+        return;
+    bool is_known = is_fresh && data_plane->ops->service_traffic(data_plane->owner, service, &traffic);
     if (s->window == NULL && !is_known)
         return;
     if (s->window == NULL)

@@ -26,8 +26,9 @@ struct scaler {
     struct scaling_state state;              /* state.desired is the one desired count */
     int64_t config_desired, config_min, config_max;
     struct metrics_window *window; /* owned; null before the first reading */
-    bool is_blind;                 /* the last decision lacked numbers */
-    char last_decision[224];       /* "scale out 1 -> 3: ..." */
+    bool is_quiet;           /* at the last sample nothing was in flight, and nothing had been since the one before */
+    bool is_blind;           /* the last decision lacked numbers */
+    char last_decision[224]; /* "scale out 1 -> 3: ..." */
     int64_t last_decision_at_wall_us;
     uint64_t out_count, in_count;
     bool knows_refused;

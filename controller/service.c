@@ -28,6 +28,7 @@ struct service *service_new(const char *name, int64_t now_ms)
     snprintf(s->name, sizeof s->name, "%s", name);
     s->stop_timeout_ms = s->deregistration_delay_ms = DEFAULT_DELAY_MS;
     s->tunnel_deregistration_delay_ms = DEFAULT_TUNNEL_DELAY_MS;
+    s->has_news = true;
     scaler_init(&s->scaler, now_ms);
     task_watch_init(&s->watch);
     return s;
@@ -110,8 +111,43 @@ bool service_is_gone(const struct service *s)
     return s->config == NULL && s->watch.observed_count == 0;
 }
 
-void service_begin_turn(struct service *s)
+static enum service_phase phase_of(const struct service *s, int64_t creating_count)
 {
+    const struct task_counts *counts = &s->watch.counts;
+    if (s->config == NULL && s->watch.counts.managed_running + s->watch.counts.managed_draining == 0) {
+        if (counts->running + counts->pending > 0 && counts->healthy == 0)
+            return SERVICE_IMPAIRED;
+        return counts->healthy < counts->running + counts->pending ? SERVICE_CONVERGING : SERVICE_STEADY;
+    }
+    int64_t desired = s->scaler.state.desired;
+    if (s->backoff.is_image_missing || s->backoff.failure_count >= IMPAIRED_FAILURES)
+        return counts->managed_healthy < desired || s->is_deploying ? SERVICE_IMPAIRED : SERVICE_CONVERGING;
+    bool is_steady = counts->managed_healthy == desired && counts->on_their_way == 0 && creating_count == 0 &&
+                     counts->managed_draining == 0 && counts->managed_ended == 0 && counts->other_revision == 0 &&
+                     !image_pin_is_open(&s->image, desired) && strcmp(s->counted_revision, s->revision) == 0;
+    return is_steady ? SERVICE_STEADY : SERVICE_CONVERGING;
+}
+
+/* Whether it will stay as it is when nobody says otherwise. */
+static bool is_at_rest(const struct service *s, int64_t creating_count)
+{
+    const struct task_counts *counts = &s->watch.counts;
+    if (s->config == NULL)
+        return counts->managed_running + counts->managed_pending + counts->managed_draining + counts->managed_ended ==
+               0;
+    return s->is_adopted && !s->is_deploying && s->backoff.failure_count == 0 &&
+           phase_of(s, creating_count) == SERVICE_STEADY && (s->scaler.policy == NULL || s->scaler.is_quiet);
+}
+
+bool service_needs_look(const struct service *s, int64_t creating_count, int64_t now_ms)
+{
+    return s->has_news || now_ms - s->looked_at_ms >= SERVICE_REST_MS || !is_at_rest(s, creating_count);
+}
+
+void service_begin_turn(struct service *s, int64_t now_ms)
+{
+    s->has_news = false;
+    s->looked_at_ms = now_ms;
     snprintf(s->counted_revision, sizeof s->counted_revision, "%s", s->revision);
     task_watch_begin_turn(&s->watch);
 }
@@ -386,23 +422,6 @@ void service_note_outcome(struct service *s, const struct actuator_outcome *outc
     }
     s->backoff.is_image_missing = false;
     service_note_failed_start(s, outcome->text, events, now_ms);
-}
-
-static enum service_phase phase_of(const struct service *s, int64_t creating_count)
-{
-    const struct task_counts *counts = &s->watch.counts;
-    if (s->config == NULL && s->watch.counts.managed_running + s->watch.counts.managed_draining == 0) {
-        if (counts->running + counts->pending > 0 && counts->healthy == 0)
-            return SERVICE_IMPAIRED;
-        return counts->healthy < counts->running + counts->pending ? SERVICE_CONVERGING : SERVICE_STEADY;
-    }
-    int64_t desired = s->scaler.state.desired;
-    if (s->backoff.is_image_missing || s->backoff.failure_count >= IMPAIRED_FAILURES)
-        return counts->managed_healthy < desired || s->is_deploying ? SERVICE_IMPAIRED : SERVICE_CONVERGING;
-    bool is_steady = counts->managed_healthy == desired && counts->on_their_way == 0 && creating_count == 0 &&
-                     counts->managed_draining == 0 && counts->managed_ended == 0 && counts->other_revision == 0 &&
-                     !image_pin_is_open(&s->image, desired) && strcmp(s->counted_revision, s->revision) == 0;
-    return is_steady ? SERVICE_STEADY : SERVICE_CONVERGING;
 }
 
 static void fill_counts(const struct service *s, int64_t creating_count, struct service_status *out)

@@ -44,13 +44,16 @@ struct service {
     struct image_pin image;
     int64_t stop_timeout_ms, deregistration_delay_ms,
         tunnel_deregistration_delay_ms; /* kept when the configuration goes */
-    bool is_adopted;                    /* what ran before us has been taken into account */
-    bool is_deploying;                  /* tasks of another revision are being replaced */
-    bool is_store_refusing;             /* a decision could not be made durable; said once */
-    bool is_in_config;                  /* while a new configuration is taken over */
-    bool has_record;                    /* the store remembers what is desired */
-    bool is_record_due;                 /* beside an older configuration, until the controller is held no more */
-    bool is_image_stored;               /* and the image */
+    bool is_looked_at;                  /* in this turn */
+    bool has_news;                      /* something may be other than at the last look */
+    int64_t looked_at_ms;
+    bool is_adopted;        /* what ran before us has been taken into account */
+    bool is_deploying;      /* tasks of another revision are being replaced */
+    bool is_store_refusing; /* a decision could not be made durable; said once */
+    bool is_in_config;      /* while a new configuration is taken over */
+    bool has_record;        /* the store remembers what is desired */
+    bool is_record_due;     /* beside an older configuration, until the controller is held no more */
+    bool is_image_stored;   /* and the image */
     struct scaler scaler;
     struct task_watch watch;
     struct start_backoff backoff;
@@ -73,7 +76,12 @@ bool service_is_managed(const struct service *s);
 bool service_is_gone(const struct service *s); /* nothing is wanted and nothing is left */
 
 /* ---- a turn ---- */
-void service_begin_turn(struct service *s);
+
+/* Is there anything that a look at its tasks could find? Not while all is as it should be, nobody has said otherwise, and
+ * nothing is in flight where that would count. It is looked at once in a second all the same. */
+#define SERVICE_REST_MS 1000
+bool service_needs_look(const struct service *s, int64_t creating_count, int64_t now_ms);
+void service_begin_turn(struct service *s, int64_t now_ms);
 void service_see_task(struct service *s, const struct task *task, const struct task_facts *facts, int64_t now_ms);
 /* stopped: takes the tasks that are gone. */
 void service_end_turn(struct service *s, struct event_log *events, struct stopped_book *stopped, int64_t now_ms);

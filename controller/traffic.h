@@ -32,6 +32,11 @@ struct endpoint_traffic {
     uint64_t failures; /* connect or read failures */
 };
 
+/* What all of the traffic moves: while these are the same and nothing is in flight, so is the rest. */
+struct service_load {
+    uint64_t requests, in_flight, no_endpoint;
+};
+
 /* How the controller asks the data plane; implemented by daemon/, faked in tests. All cheap, none blocks. */
 struct data_plane_ops {
     /* False when the data plane knows no such service (yet): missing data, not zero. */
@@ -44,6 +49,8 @@ struct data_plane_ops {
     /* True while changes are held back from the data plane after a start: it may still use what has been drained, however
      * long ago, so that nothing is stopped. Null: never. */
     bool (*is_holding)(void *owner);
+    /* The same as service_traffic() without what is long. Null: there is no such short cut. */
+    bool (*service_load)(void *owner, const char *service, struct service_load *out);
 };
 
 struct data_plane {

@@ -36,6 +36,22 @@ static bool view_service_traffic(void *owner, const char *service, struct servic
     return found;
 }
 
+/* An earlier proxy's requests are in flight for whoever waits for them. */
+static bool view_service_load(void *owner, const char *service, struct service_load *out)
+{
+    const struct proxy_view *view = owner;
+    struct stats_load load;
+    bool found = stats_read_service_load(view->stats, service, &load);
+    *out = (struct service_load){ load.requests, load.in_flight, load.no_endpoint };
+    for (size_t i = 0; i < view->earlier_count; i++) {
+        found |= stats_read_service_load(view->earlier[i], service, &load);
+        out->requests += load.requests;
+        out->in_flight += load.in_flight;
+        out->no_endpoint += load.no_endpoint;
+    }
+    return found;
+}
+
 static void add_endpoint(struct endpoint_traffic *out, const struct endpoint_stats *sum)
 {
     out->requests += sum->requests;
@@ -81,19 +97,19 @@ static bool view_is_out_of_rotation(void *owner, const char *task_id)
 static bool view_is_fresh(void *owner)
 {
     const struct proxy_view *view = owner;
-    struct publisher_status publisher;
+    struct publisher_link link;
     int64_t now_ms = clock_now_ms();
-    publisher_status(view->publisher, &publisher);
-    bool is_answering = publisher.oldest_unacked_at_ms == 0 || now_ms - publisher.oldest_unacked_at_ms < PROXY_FRESH_MS;
-    return publisher.is_linked && is_answering && stats_beat_age_ms(view->stats, now_ms) < PROXY_FRESH_MS;
+    publisher_link(view->publisher, &link);
+    bool is_answering = link.oldest_unacked_at_ms == 0 || now_ms - link.oldest_unacked_at_ms < PROXY_FRESH_MS;
+    return link.is_linked && is_answering && stats_beat_age_ms(view->stats, now_ms) < PROXY_FRESH_MS;
 }
 
 static bool view_is_holding(void *owner)
 {
     const struct proxy_view *view = owner;
-    struct publisher_status publisher;
-    publisher_status(view->publisher, &publisher);
-    return publisher.is_holding;
+    struct publisher_link link;
+    publisher_link(view->publisher, &link);
+    return link.is_holding;
 }
 
 struct data_plane proxy_view_data_plane(struct proxy_view *view)
@@ -102,7 +118,8 @@ struct data_plane proxy_view_data_plane(struct proxy_view *view)
                                                .endpoint_traffic = view_endpoint_traffic,
                                                .is_out_of_rotation = view_is_out_of_rotation,
                                                .is_fresh = view_is_fresh,
-                                               .is_holding = view_is_holding };
+                                               .is_holding = view_is_holding,
+                                               .service_load = view_service_load };
     return (struct data_plane){ .ops = &ops, .owner = view };
 }
 
@@ -127,9 +144,9 @@ void proxy_view_forget_unreadable(struct proxy_view *view)
 /* A link that only broke leaves the heartbeat going. */
 bool proxy_view_is_dead(const struct proxy_view *view)
 {
-    struct publisher_status publisher;
+    struct publisher_link link;
     int64_t now_ms = clock_now_ms();
-    publisher_status(view->publisher, &publisher);
-    return !publisher.is_linked && now_ms - publisher.unlinked_at_ms > PROXY_DEAD_MS &&
+    publisher_link(view->publisher, &link);
+    return !link.is_linked && now_ms - link.unlinked_at_ms > PROXY_DEAD_MS &&
            stats_beat_age_ms(view->stats, now_ms) > PROXY_DEAD_MS;
 }

@@ -449,21 +449,33 @@ void publisher_each_route(struct publisher *p, route_book_cb each, void *owner)
     publication_each_route(p->publication, each, owner);
 }
 
+void publisher_link(const struct publisher *p, struct publisher_link *out)
+{
+    uint64_t unacked = unacked_count(p);
+    *out = (struct publisher_link){ .is_linked = p->is_greeted,
+                                    .is_holding = p->is_greeted && !p->has_sent,
+                                    .unlinked_at_ms = p->unlinked_at_ms };
+    if (unacked > 0)
+        out->oldest_unacked_at_ms = p->sent_at_ms[(p->serial - unacked + 1) % PUBLISHER_UNACKED_MAX];
+}
+
 void publisher_status(const struct publisher *p, struct publisher_status *out)
 {
     struct publication_status publication;
-    uint64_t unacked = unacked_count(p);
+    struct publisher_link link;
+    publisher_link(p, &link);
     publication_status(p->publication, &publication);
-    *out = (struct publisher_status){ .is_linked = p->is_greeted,
+    *out = (struct publisher_status){ .is_linked = link.is_linked,
                                       .is_serving = p->is_serving,
-                                      .is_holding = p->is_greeted && !p->has_sent,
+                                      .is_holding = link.is_holding,
+                                      .oldest_unacked_at_ms = link.oldest_unacked_at_ms,
                                       .sent_serial = p->serial,
                                       .acked_serial = p->acked_serial,
                                       .frame_count = p->frame_count,
                                       .ack_count = p->ack_count,
                                       .rejection_count = p->rejection_count,
                                       .link_count = p->link_count,
-                                      .unlinked_at_ms = p->unlinked_at_ms,
+                                      .unlinked_at_ms = link.unlinked_at_ms,
                                       .service_count = publication.service_count,
                                       .route_count = publication.route_count,
                                       .endpoint_count = publication.endpoint_count,
@@ -475,7 +487,5 @@ void publisher_status(const struct publisher *p, struct publisher_status *out)
     const char *recalled = find_unknown(p) ? NULL : find_without(p, task_registry_is_synced);
     snprintf(out->held_by, sizeof out->held_by, "%s", held_by ? held_by : "");
     snprintf(out->recalled, sizeof out->recalled, "%s", recalled ? recalled : "");
-    if (unacked > 0)
-        out->oldest_unacked_at_ms = p->sent_at_ms[(p->serial - unacked + 1) % PUBLISHER_UNACKED_MAX];
     snprintf(out->last_rejection, sizeof out->last_rejection, "%s", p->last_rejection);
 }

@@ -66,6 +66,13 @@ bool publisher_is_out_of_rotation(const struct publisher *p, const char *task_id
 
 void publisher_each_route(struct publisher *p, route_book_cb each, void *owner);
 
+/* The part of the status that is asked for with every reading of a counter: it costs nothing that grows. */
+struct publisher_link {
+    bool is_linked, is_holding;
+    int64_t oldest_unacked_at_ms, unlinked_at_ms;
+};
+void publisher_link(const struct publisher *p, struct publisher_link *out);
+
 struct publisher_status {
     bool is_linked;   /* hello was received */
     bool is_serving;  /* the data plane has some snapshot, ours or an earlier one */

@@ -48,7 +48,8 @@ struct stats_region {
     struct name_table services, endpoints;
     char *worker_blocks;
     size_t bytes;
-    uint32_t workers; /* our own copy: the mapping may lie */
+    uint32_t workers;    /* our own copy: the mapping may lie */
+    uint32_t *last_rows; /* owned, of STATS_SERVICES_MAX: where control found a service, by the hash of its name */
 };
 
 #define ROWS_BYTES(rows) ((rows) * (2 * sizeof(uint64_t) + STATS_NAME_SIZE))
@@ -81,6 +82,7 @@ static struct stats_region *region_new(void *mapping, uint32_t workers)
     struct stats_region *region = mem_alloc(sizeof *region);
     region->header = mapping;
     region->workers = workers;
+    region->last_rows = mem_alloc_array(STATS_SERVICES_MAX, sizeof *region->last_rows);
     region->bytes = stats_region_bytes(workers);
     char *at = (char *)mapping + sizeof *region->header;
     at = lay_out_rows(&region->services, at, STATS_SERVICES_MAX);
@@ -109,13 +111,19 @@ static struct stats_region *map_region(int fd, uint32_t workers, int protection,
     return region_new(mapping, workers);
 }
 
-/* The row in use or released whose name starts with the `len` bytes of key and goes on with `end`; from `from` on. */
+/* In use or released, with a name that starts with the `len` bytes of key and goes on with `end`. */
+static bool is_row_of(const struct name_table *table, uint32_t row, uint64_t tag, const char *key, size_t len, char end)
+{
+    return __atomic_load_n(&table->tags[row], __ATOMIC_ACQUIRE) == tag && len < STATS_NAME_SIZE &&
+           memcmp(table->names[row], key, len) == 0 && table->names[row][len] == end;
+}
+
+/* The first such row from `from` on. */
 static uint32_t find_row(const struct name_table *table, uint32_t from, const char *key, size_t len, char end)
 {
     uint64_t tag = hash_of(key, len);
     for (uint32_t row = from; row < table->rows; row++) {
-        if (__atomic_load_n(&table->tags[row], __ATOMIC_ACQUIRE) == tag && len < STATS_NAME_SIZE &&
-            memcmp(table->names[row], key, len) == 0 && table->names[row][len] == end)
+        if (is_row_of(table, row, tag, key, len, end))
             return row;
     }
     return STATS_SLOT_NONE;
@@ -253,6 +261,7 @@ void stats_unmap(struct stats_region *region)
     if (!region)
         return;
     munmap(region->header, region->bytes);
+    free(region->last_rows);
     free(region);
 }
 
@@ -404,16 +413,45 @@ bool stats_reset(int fd, struct error *error)
     return true;
 }
 
+/* Asked for again and again, for every service: it is looked for where it was. */
+static uint32_t find_service_row(const struct stats_region *region, const char *name)
+{
+    size_t len = strlen(name);
+    uint64_t tag = hash_of(name, len);
+    uint32_t *last_row = &region->last_rows[tag % STATS_SERVICES_MAX];
+    if (is_row_of(&region->services, *last_row, tag, name, len, '\0'))
+        return *last_row;
+    uint32_t row = find_row(&region->services, 0, name, len, '\0');
+    if (row != STATS_SLOT_NONE)
+        *last_row = row;
+    return row;
+}
+
 bool stats_read_service(const struct stats_region *region, const char *name, struct service_stats *sum)
 {
-    uint32_t row = find_row(&region->services, 0, name, strlen(name), '\0');
+    uint32_t row = find_service_row(region, name);
     memset(sum, 0, sizeof *sum);
     if (row == STATS_SLOT_NONE)
         return false;
     for (uint32_t worker = 0; worker < region->workers; worker++)
         add_service(sum, &services_of(region, worker)[row]);
     /* Given to another service while we read: what we have is neither's. */
-    return find_row(&region->services, row, name, strlen(name), '\0') == row;
+    return find_service_row(region, name) == row;
+}
+
+bool stats_read_service_load(const struct stats_region *region, const char *name, struct stats_load *sum)
+{
+    uint32_t row = find_service_row(region, name);
+    *sum = (struct stats_load){ 0 };
+    if (row == STATS_SLOT_NONE)
+        return false;
+    for (uint32_t worker = 0; worker < region->workers; worker++) {
+        const struct service_stats *one = &services_of(region, worker)[row];
+        sum->requests += one->requests;
+        sum->in_flight += one->in_flight;
+        sum->no_endpoint += one->no_endpoint;
+    }
+    return find_service_row(region, name) == row; /* as above */
 }
 
 bool stats_read_endpoint(const struct stats_region *region, const char *id, struct endpoint_stats *sum)

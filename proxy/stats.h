@@ -98,6 +98,10 @@ bool stats_is_ending(const struct stats_region *region);
 int64_t stats_beat_age_ms(const struct stats_region *region, int64_t now_ms);
 /* Sums over workers. False when no row carries the name. */
 bool stats_read_service(const struct stats_region *region, const char *name, struct service_stats *sum);
+struct stats_load {
+    uint64_t requests, in_flight, no_endpoint;
+};
+bool stats_read_service_load(const struct stats_region *region, const char *name, struct stats_load *sum);
 bool stats_read_endpoint(const struct stats_region *region, const char *id,
                          struct endpoint_stats *sum); /* all addresses of the id */
 void stats_read_worker_totals(const struct stats_region *region, struct worker_stats *sum);

@@ -84,6 +84,15 @@ static bool world_service_traffic(void *owner, const char *service, struct servi
     return true;
 }
 
+static bool world_service_load(void *owner, const char *service, struct service_load *out)
+{
+    struct service_traffic traffic;
+    if (!world_service_traffic(owner, service, &traffic))
+        return false;
+    *out = (struct service_load){ traffic.requests, traffic.in_flight, traffic.no_endpoint };
+    return true;
+}
+
 static bool world_endpoint_traffic(void *owner, const char *task_id, struct endpoint_traffic *out)
 {
     size_t index = 0;
@@ -112,4 +121,5 @@ const struct data_plane_ops world_data_plane_ops = {
     .endpoint_traffic = world_endpoint_traffic,
     .is_out_of_rotation = world_is_out_of_rotation,
     .is_fresh = world_is_fresh,
+    .service_load = world_service_load,
 };

@@ -208,8 +208,9 @@ static void fake_each_route(void *owner, admin_route_row_cb each, void *each_own
 /* One service "web" with a running task; the parts point at the fakes. */
 static struct admin_parts fake_parts_init(void)
 {
-    static const struct data_plane_ops plane_ops = { fake_service_traffic, fake_endpoint_traffic,
-                                                     fake_is_out_of_rotation, fake_is_fresh, NULL };
+    static const struct data_plane_ops plane_ops = {
+        fake_service_traffic, fake_endpoint_traffic, fake_is_out_of_rotation, fake_is_fresh, NULL, NULL
+    };
     static const struct admin_daemon_ops daemon_ops = { fake_readiness, fake_each_metric, fake_each_route };
     if (fake.stopped)
         stopped_book_free(fake.stopped);

@@ -111,7 +111,9 @@ static bool is_holding_now(void *owner)
     return is_holding;
 }
 
-static const struct data_plane_ops data_plane_ops = { no_service, no_endpoint, not_out, not_fresh, is_holding_now };
+static const struct data_plane_ops data_plane_ops = {
+    no_service, no_endpoint, not_out, not_fresh, is_holding_now, NULL
+};
 static struct config_service service = {
     .name = (char *)"web", .host = (char *)"*", .path = (char *)"/", .image = (char *)"web:1", .desired_count = 2
 };

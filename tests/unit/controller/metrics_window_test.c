@@ -138,6 +138,55 @@ static void a_clock_that_stands_still_does_no_harm(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void a_quiet_reading_is_the_last_one_again(void **state)
+{
+    (void)state;
+    struct metrics_window *whole = metrics_window_new();
+    size_t n, whole_n;
+    for (int i = 0; i < 40; i++) {
+        if (i < 6) {
+            add(20, 3000, 0);
+        } else {
+            struct service_load load = { reading.requests, 0, reading.no_endpoint };
+            now_ms += 250;
+            assert_true(metrics_window_add_quiet(w, &load, now_ms));
+        }
+        metrics_window_add(whole, now_ms, &reading);
+        const struct load_sample *samples = metrics_window_samples(w, &n);
+        const struct load_sample *of_whole = metrics_window_samples(whole, &whole_n);
+        assert_int_equal(n, whole_n);
+        for (size_t j = 0; j < n; j++) {
+            assert_int_equal(samples[j].at_ms, of_whole[j].at_ms);
+            assert_int_equal(samples[j].span_ms, of_whole[j].span_ms);
+            assert_float_equal(samples[j].finished, of_whole[j].finished, 0);
+            assert_float_equal(samples[j].arrived, of_whole[j].arrived, 0);
+            assert_float_equal(samples[j].in_flight, of_whole[j].in_flight, 0);
+            assert_float_equal(samples[j].latency_count, of_whole[j].latency_count, 0);
+            assert_float_equal(samples[j].latency_p99_ms, of_whole[j].latency_p99_ms, 0);
+        }
+    }
+    metrics_window_free(whole);
+}
+
+static void what_is_not_the_last_reading_again_wants_a_whole_one(void **state)
+{
+    (void)state;
+    struct service_load same = { 10, 0, 0 };
+    assert_false(metrics_window_add_quiet(w, &same, now_ms + 250)); /* there is no last one */
+    add(10, 1000, 1);
+    assert_false(metrics_window_add_quiet(w, &same, now_ms + 250)); /* something was in flight */
+    add(0, 1000, 0);
+    assert_true(metrics_window_add_quiet(w, &same, now_ms + 250));
+    now_ms += 250;
+    assert_false(metrics_window_add_quiet(w, &(struct service_load){ 11, 0, 0 }, now_ms + 250));
+    assert_false(metrics_window_add_quiet(w, &(struct service_load){ 9, 0, 0 }, now_ms + 250));
+    assert_false(metrics_window_add_quiet(w, &(struct service_load){ 10, 1, 0 }, now_ms + 250));
+    assert_false(metrics_window_add_quiet(w, &(struct service_load){ 10, 0, 1 }, now_ms + 250));
+    assert_false(metrics_window_add_quiet(w, &same, now_ms));
+    assert_false(metrics_window_add_quiet(w, &same, now_ms + METRICS_WINDOW_GAP_MS + 1));
+    assert_true(metrics_window_add_quiet(w, &same, now_ms + 250));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +197,8 @@ int main(void)
         TEST(a_gap_forgets_what_was_before),
         TEST(old_samples_are_not_warm),
         TEST(a_clock_that_stands_still_does_no_harm),
+        TEST(a_quiet_reading_is_the_last_one_again),
+        TEST(what_is_not_the_last_reading_again_wants_a_whole_one),
     };
     return cmocka_run_group_tests_name("metrics_window", tests, NULL, NULL);
 }

@@ -66,7 +66,7 @@ static struct task task_of(const char *id, bool is_healthy)
 static void turn(const struct task *tasks, size_t n, int64_t now_ms)
 {
     const struct task_facts facts = { 0 };
-    service_begin_turn(s);
+    service_begin_turn(s, now_ms);
     for (size_t i = 0; i < n; i++)
         service_see_task(s, &tasks[i], &facts, now_ms);
     service_end_turn(s, events, stopped, now_ms);
@@ -183,6 +183,51 @@ static enum service_phase phase(int64_t creating_count)
     return status.phase;
 }
 
+static void tasks_at_rest_are_looked_at_once_in_a_second(void **state)
+{
+    (void)state;
+    struct task tasks[] = { task_of("a", true), task_of("b", true) };
+    assert_true(service_needs_look(s, 0, 1000)); /* never looked at */
+    turn(tasks, 2, 1000);
+    assert_true(service_needs_look(s, 0, 1001)); /* what ran before us is not taken into account yet */
+    s->is_adopted = true;
+    assert_false(service_needs_look(s, 0, 1000 + SERVICE_REST_MS - 1));
+    assert_true(service_needs_look(s, 0, 1000 + SERVICE_REST_MS));
+    assert_true(service_needs_look(s, 1, 1001)); /* one is being created */
+    s->has_news = true;
+    assert_true(service_needs_look(s, 0, 1001));
+    turn(tasks, 2, 1001);
+    assert_false(service_needs_look(s, 0, 1002));
+    s->scaler.policy = policy_find(&(struct config_scaling){ .enabled = true, .max = 3, .in_flight_per_task = 1 });
+    assert_true(service_needs_look(s, 0, 1002)); /* something may be in flight */
+    s->scaler.is_quiet = true;
+    assert_false(service_needs_look(s, 0, 1002));
+    service_note_failed_start(s, "no", events, 1002);
+    assert_true(service_needs_look(s, 0, 1002));
+}
+
+static void tasks_that_are_not_as_they_should_be_are_looked_at_each_turn(void **state)
+{
+    (void)state;
+    struct task tasks[] = { task_of("a", true), task_of("b", false) };
+    s->is_adopted = true;
+    turn(tasks, 2, 1000);
+    assert_true(service_needs_look(s, 0, 1001));
+    tasks[1] = task_of("b", true);
+    tasks[1].admin = TASK_ADMIN_DRAINING;
+    turn(tasks, 2, 2000);
+    assert_true(service_needs_look(s, 0, 2001));
+    tasks[1].spec.state = TASK_STOPPED;
+    turn(tasks, 2, 3000);
+    assert_true(service_needs_look(s, 0, 3001));
+    service_retire(s, events, 3001);
+    assert_true(service_needs_look(s, 0, 3002)); /* nobody wants them, and they are there */
+    tasks[0].spec.managed = tasks[1].spec.managed = false;
+    task_watch_fini(&s->watch);
+    turn(tasks, 2, 4000);
+    assert_false(service_needs_look(s, 0, 4001)); /* others', whatever they are like */
+}
+
 static void the_phase_says_how_it_goes(void **state)
 {
     (void)state;
@@ -227,6 +272,8 @@ int main(void)
         TEST(a_new_revision_forgets_what_the_old_one_did),
         TEST(a_removed_task_that_crashed_leaves_its_last_words),
         TEST(an_engines_refusal_becomes_an_event_in_its_own_words),
+        TEST(tasks_at_rest_are_looked_at_once_in_a_second),
+        TEST(tasks_that_are_not_as_they_should_be_are_looked_at_each_turn),
         TEST(the_phase_says_how_it_goes),
         TEST(a_retired_service_is_gone_with_its_last_task),
     };
