@@ -15,7 +15,7 @@
 #include "controller/store/store_sqlite.h"
 #include "daemon/config_file.h"
 #include "daemon/proxy_view.h"
-#include "daemon/publisher.h"
+#include "daemon/publish/publisher.h"
 #include "daemon/signals.h"
 #include "daemon/status.h"
 #include "discovery/docker/engine.h"

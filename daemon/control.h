@@ -11,7 +11,7 @@
 struct control_options {
     const char *config_path;
     const char *state_dir; /* the supervisor's: a file that cannot be read does not say where the last good copy is */
-    const char *listeners; /* the supervisor's: see bound_listeners in daemon/snapshot_writer.h */
+    const char *listeners; /* the supervisor's: see bound_listeners in daemon/publish/snapshot_writer.h */
     int link_fd;           /* to the proxy; -1: the supervisor sends one */
     int supervisor_fd;     /* base/child_channel.h */
     int admin_fd;          /* bound and listening */

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "controller/traffic.h"
-#include "daemon/publisher.h"
+#include "daemon/publish/publisher.h"
 #include "proxy/stats.h"
 
 #define PROXY_VIEW_EARLIER_MAX 16

@@ -8,7 +8,7 @@
 
 #include "admin/parts.h"
 #include "controller/store/store.h"
-#include "daemon/publisher.h"
+#include "daemon/publish/publisher.h"
 #include "daemon/proxy_view.h"
 #include "discovery/docker/engine.h"
 #include "discovery/health/checker.h"

@@ -54,5 +54,8 @@ done <<ROOMS
 $rooms
 ROOMS
 check_includes daemon "^([^p]|proxy/stats|proxy/($doors)\$)" "daemon may include only the doors of the rooms of proxy/"
+
+# What turns registry and configuration into frames knows nothing of the processes.
+check_includes daemon/publish "^([^d]|discovery/|daemon/publish/)" "daemon/publish may include nothing else of daemon"
 [ $status -ne 0 ] || echo "floors of proxy/:$below"
 exit $status

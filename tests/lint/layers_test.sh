@@ -6,7 +6,7 @@ tree=$(mktemp -d) || exit 1
 trap 'rm -rf "$tree"' EXIT
 cd "$tree" || exit 1
 git init -q . || exit 1
-mkdir tests && cp -r "$rules" tests/lint
+mkdir -p daemon/publish tests && cp -r "$rules" tests/lint
 (cd "$rules/../.." && ls -d proxy/*/) | xargs mkdir -p
 status=0
 
@@ -37,4 +37,5 @@ expect refused proxy/io/channel.c proxy/worker/worker.h
 expect refused proxy/client/conn.c proxy/exchange/exchange_parts.h
 expect refused proxy/process/fleet.c proxy/client/conn.h
 expect refused daemon/main.c proxy/process/fleet.h
+expect refused daemon/publish/publisher.c daemon/crew.h
 exit $status

@@ -9,7 +9,7 @@
 #include "controller/controller.h"
 #include "controller/store/store.h"
 #include "daemon/proxy_view.h"
-#include "daemon/publisher.h"
+#include "daemon/publish/publisher.h"
 #include "proxy/balance/balancer.h"
 #include "proxy/stats.h"
 #include "tests/sim/house/house.h"

@@ -5,7 +5,7 @@
 
 #include "base/slice.h"
 #include "controller/reconciler.h"
-#include "daemon/publisher.h"
+#include "daemon/publish/publisher.h"
 #include "discovery/task_registry.h"
 #include "proxy/client/clients.h"
 #include "proxy/client/conn.h"

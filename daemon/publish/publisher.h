@@ -12,8 +12,8 @@
  *
  * At most PUBLISHER_UNACKED_MAX frames are under way; later changes wait for an acknowledgement and are then sent as
  * one. */
-#ifndef DAEMON_PUBLISHER_H
-#define DAEMON_PUBLISHER_H
+#ifndef DAEMON_PUBLISH_PUBLISHER_H
+#define DAEMON_PUBLISH_PUBLISHER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@
 
 #include "base/loop.h"
 #include "config/config.h"
-#include "daemon/route_book.h"
+#include "daemon/publish/route_book.h"
 #include "discovery/task_registry.h"
 
 #define PUBLISHER_UNACKED_MAX 8

@@ -4,7 +4,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "daemon/rotation.h"
+#include "daemon/publish/rotation.h"
 
 static int set_up(void **state)
 {

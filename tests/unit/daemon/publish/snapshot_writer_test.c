@@ -4,7 +4,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "daemon/snapshot_writer.h"
+#include "daemon/publish/snapshot_writer.h"
 
 #include "config/fields.h"
 #include "config/load.h"

@@ -1,4 +1,4 @@
-#include "daemon/configured_hosts.h"
+#include "daemon/publish/configured_hosts.h"
 
 #include "base/mem.h"
 

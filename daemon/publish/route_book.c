@@ -1,9 +1,9 @@
-#include "daemon/route_book.h"
+#include "daemon/publish/route_book.h"
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/form.h"
-#include "daemon/configured_hosts.h"
+#include "daemon/publish/configured_hosts.h"
 #include "discovery/task_registry.h"
 #include "proxy/route/route_table.h"
 

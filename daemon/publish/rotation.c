@@ -1,4 +1,4 @@
-#include "daemon/rotation.h"
+#include "daemon/publish/rotation.h"
 
 #include "base/mem.h"
 #include "discovery/task_registry.h"

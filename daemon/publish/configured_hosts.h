@@ -2,8 +2,8 @@
  * host, or for a host below such a wildcard, unless the service that has it says so (allowTaskRoutes). Else a label could
  * take /admin of somebody's site. `*` is the exception: it is for what nobody names, so that other hosts are free; only
  * `*` itself is kept. Pure; control thread. */
-#ifndef DAEMON_CONFIGURED_HOSTS_H
-#define DAEMON_CONFIGURED_HOSTS_H
+#ifndef DAEMON_PUBLISH_CONFIGURED_HOSTS_H
+#define DAEMON_PUBLISH_CONFIGURED_HOSTS_H
 
 #include "config/config.h"
 

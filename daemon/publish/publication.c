@@ -1,11 +1,11 @@
-#include "daemon/publication.h"
+#include "daemon/publish/publication.h"
 
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/form.h"
-#include "daemon/rotation.h"
-#include "daemon/snapshot_writer.h"
+#include "daemon/publish/rotation.h"
+#include "daemon/publish/snapshot_writer.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "daemon/route_book.h"
+#include "daemon/publish/route_book.h"
 
 #include "base/buf.h"
 #include "base/log.h"

@@ -6,10 +6,10 @@
  *   task does it stay for ROUTE_BOOK_IDLE_MS, so that a container that is made anew answers 503 meanwhile and not 404;
  *   another service may claim it at any time, and it never takes the place of a route that is asked for.
  * - What the data plane would refuse (host, path, one pair twice) does not get in.
- * - A host that the configuration routes is its own, with all paths (daemon/configured_hosts.h).
+ * - A host that the configuration routes is its own, with all paths (daemon/publish/configured_hosts.h).
  * - A claim that is not granted is a refusal until it is granted or no longer made; the listener hears of it once. */
-#ifndef DAEMON_ROUTE_BOOK_H
-#define DAEMON_ROUTE_BOOK_H
+#ifndef DAEMON_PUBLISH_ROUTE_BOOK_H
+#define DAEMON_PUBLISH_ROUTE_BOOK_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  *
  * An endpoint is out when neither the last acknowledged frame's content has it nor that of any frame sent after it:
  * until the acknowledgement, some worker may still use the older one. */
-#ifndef DAEMON_ROTATION_H
-#define DAEMON_ROTATION_H
+#ifndef DAEMON_PUBLISH_ROTATION_H
+#define DAEMON_PUBLISH_ROTATION_H
 
 #include <stdbool.h>
 #include <stddef.h>

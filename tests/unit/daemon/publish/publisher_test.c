@@ -4,7 +4,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "daemon/publisher.h"
+#include "daemon/publish/publisher.h"
 
 #include "base/buf.h"
 #include "base/clock.h"

@@ -1,14 +1,14 @@
 /* snapshot_writer: configuration, registry and routes -> the parts of the snapshot document
  * (proxy/snapshot/snapshot_document.md). Pure; control thread. The caller owns what is returned. Whatever the data plane would
  * refuse is left out with a warning: one odd container must not keep everybody's changes from being taken. */
-#ifndef DAEMON_SNAPSHOT_WRITER_H
-#define DAEMON_SNAPSHOT_WRITER_H
+#ifndef DAEMON_PUBLISH_SNAPSHOT_WRITER_H
+#define DAEMON_PUBLISH_SNAPSHOT_WRITER_H
 
 #include <jansson.h>
 
 #include "config/config.h"
 #include "config/limits.h"
-#include "daemon/route_book.h"
+#include "daemon/publish/route_book.h"
 #include "discovery/task_registry.h"
 
 /* The data plane counts by service; some rows stay free for services that are being replaced. */

@@ -1,4 +1,4 @@
-#include "daemon/snapshot_writer.h"
+#include "daemon/publish/snapshot_writer.h"
 
 #include "base/check.h"
 #include "base/log.h"

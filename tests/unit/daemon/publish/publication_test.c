@@ -4,13 +4,13 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "daemon/publication.h"
+#include "daemon/publish/publication.h"
 
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/load.h"
-#include "daemon/snapshot_writer.h"
+#include "daemon/publish/snapshot_writer.h"
 #include "proxy/snapshot/snapshot_builder.h"
 
 #include <stdio.h>

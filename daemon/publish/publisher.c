@@ -1,4 +1,4 @@
-#include "daemon/publisher.h"
+#include "daemon/publish/publisher.h"
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "daemon/publication.h"
+#include "daemon/publish/publication.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* publication: what the data plane should have, what it was sent, and so the next frame (proxy/snapshot/snapshot_document.md).
- * Knows neither link nor clock: daemon/publisher.h sends. Control thread.
+ * Knows neither link nor clock: daemon/publish/publisher.h sends. Control thread.
  *
  *   registry, configuration --> [what should be] --write--> frame --> [what was sent] --acknowledge--> [what is out] */
-#ifndef DAEMON_PUBLICATION_H
-#define DAEMON_PUBLICATION_H
+#ifndef DAEMON_PUBLISH_PUBLICATION_H
+#define DAEMON_PUBLISH_PUBLICATION_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include <jansson.h>
 
 #include "config/config.h"
-#include "daemon/route_book.h"
+#include "daemon/publish/route_book.h"
 #include "discovery/task_registry.h"
 
 struct publication;
@@ -38,7 +38,7 @@ json_t *publication_write_snapshot(struct publication *p, uint64_t serial);
 void publication_acknowledge(struct publication *p, uint64_t serial);
 void publication_forget_sent(struct publication *p); /* the data plane has nothing */
 
-/* Exact, for every id: see daemon/rotation.h. */
+/* Exact, for every id: see daemon/publish/rotation.h. */
 bool publication_is_out_of_rotation(const struct publication *p, const char *id);
 
 /* What a snapshot would do now for who waits. Looks at every task. */
