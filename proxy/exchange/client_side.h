@@ -1,6 +1,6 @@
 /* client_side: the client of an exchange, as the exchange sees it: who it is, a channel for both bodies, and what can be asked
  * of whoever speaks its version of HTTP. That one embeds it and stands in the room above: the connection of HTTP/1
- * (proxy/client/conn.h) does, and a stream of HTTP/2 can. One worker.
+ * (proxy/client/conn.h) does. One worker.
  *
  *   channel.in   bytes of the request that have come and have no use yet
  *   channel.out  bytes of the response that the client has not taken yet; while is_writing, it is waited for

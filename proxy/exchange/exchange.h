@@ -37,7 +37,6 @@ void exchange_abort(struct exchange *x, enum exchange_end end);
 void exchange_end_connection(struct exchange *x);
 
 bool exchange_is_tunnel(const struct exchange *x);
-/* Some of the request's body is on its way inside the kernel. */
 /* A response is on its way to the client that only the end of the connection would end, as HTTP/1.0 has it: closed now, it
  * would be taken for whole. */
 bool exchange_leaves_end_open(const struct exchange *x);

@@ -12,7 +12,8 @@
 struct endpoint_codec {
     /* Bytes that are enough for write_request(). */
     size_t (*request_room)(const struct h1_request *request);
-    /* The head as it goes to the endpoint, and again at each further try; returns its length. text: what `request` was read from. */
+    /* The head as it goes to the endpoint; returns its length. It is written once, and kept for further tries. text: what `request`
+     * was read from. */
     size_t (*write_request)(const struct h1_request *request, const char *text, struct forward_request *with, char *out,
                             size_t size);
     /* The next head, final or not, at the start of what has come. What it says is h1/head.h's h1_parse_response(). */

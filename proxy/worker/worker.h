@@ -1,8 +1,7 @@
 /* worker: what all parts of one thread of the data plane stand on: its clock and random numbers, its current snapshot, its rows of
  * the statistics, buffers, deadlines, and the dead of this turn. Everything in it belongs to that thread, but for the mailbox
  * that it posts to and the statistics. The struct is open to the rooms above, because every part of a request's life works
- * on it; what is one room's alone stands behind a pointer that only this room follows. The thread that builds, turns and
- * drains it is proxy/process/worker_thread.h.
+ * on it; what is mostly one room's stands behind a pointer. The thread that builds, turns and drains it is proxy/process/worker_thread.h.
  *
  * Nothing is freed inside a callback: closed objects lie in their graveyard until the turn of the loop has ended. */
 #ifndef PROXY_WORKER_WORKER_H
