@@ -38,16 +38,17 @@ static void say_drains(struct worker_thread *t)
 static void set_phase(struct worker_thread *t, enum worker_phase phase)
 {
     struct worker *w = &t->worker;
-    if (phase <= w->phase)
+    enum worker_phase before = w->phase;
+    if (phase <= before)
         return;
-    if (w->phase == WORKER_SERVING) {
+    w->phase = phase; /* first: who is accepted in closing is read at once, and has to hear that it is leaving */
+    if (before == WORKER_SERVING) {
         close_listeners(t);
         t->left_at_ms = worker_now_ms(w);
     }
     if (phase == WORKER_OVER)
         say_drains(t);
     t->has_retired |= phase == WORKER_RETIRING;
-    w->phase = phase;
 }
 
 /* One step of leaving, at each tick. */

@@ -8,7 +8,13 @@
  * soon as nothing is in flight there. One real worker (conversation_rig.h). */
 #include "tests/unit/proxy/exchange/conversation_steps.h"
 
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #define OK "HTTP/1.1 200 OK" CRLF "Content-Length: 2" CRLF CRLF "ok"
+#define TRACE "TRACE / HTTP/1.1" CRLF "Host: a" CRLF CRLF
 #define HALF_OF_GET "GET / HTTP/1.1" CRLF "Ho"
 #define OTHER_HALF "st: a" CRLF CRLF
 #define PROXY_LISTENER "\"trustedProxies\":[\"192.0.2.0/24\"],\"listeners\":[{\"proxyProtocol\":true}]"
@@ -101,6 +107,46 @@ static void requests_under_way_begin_no_other(void **state)
     end(rig);
 }
 
+/* Not one of the rig's, which makes pairs of all: a real queue. */
+static int open_socket(void)
+{
+    int fd = (int)syscall(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+/* Returns a client that waits in the queue of the worker's listener, and has asked what is answered without an endpoint. */
+static int queue_client(struct rig *rig)
+{
+    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    socklen_t len = sizeof name;
+    int listening = open_socket(), client = open_socket();
+    assert_int_equal(bind(listening, (struct sockaddr *)&name, sizeof name.sun_family), 0); /* any that is free */
+    assert_int_equal(listen(listening, 1), 0);
+    assert_int_equal(getsockname(listening, (struct sockaddr *)&name, &len), 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&name, len), 0);
+    assert_int_equal(send(client, TRACE, sizeof TRACE - 1, MSG_NOSIGNAL), sizeof TRACE - 1);
+    rig->thread->listeners[0].fd = listening; /* which the worker closes */
+    return client;
+}
+
+/* It is read as soon as it is accepted, and closed behind this answer. */
+static void who_is_accepted_last_hears_that_it_ends(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    int client = queue_client(rig);
+    char answer[1024] = "";
+    (void)state;
+    worker_post_phase(rig->thread, WORKER_DRAINING);
+    rig_settle(rig);
+    assert_true(recv(client, answer, sizeof answer - 1, MSG_DONTWAIT) > 0);
+    assert_non_null(strstr(answer, "HTTP/1.1 405 "));
+    assert_non_null(strstr(answer, "Connection: close" CRLF));
+    close(client);
+    rig_settle(rig);
+    end(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +156,7 @@ int main(void)
         cmocka_unit_test(one_that_never_ends_is_waited_for_as_long_as_heads_are),
         cmocka_unit_test(so_is_a_connection_that_has_only_just_come),
         cmocka_unit_test(requests_under_way_begin_no_other),
+        cmocka_unit_test(who_is_accepted_last_hears_that_it_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
