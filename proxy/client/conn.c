@@ -185,7 +185,8 @@ static void start_exchange(struct conn *c)
         deadline_start(&c->worker->deadlines, &c->deadline, DEADLINE_WATCH, worker_now_ms(c->worker));
     c->resume_at = 0;
     c->has_served = true;
-    c->is_last = !c->worker->request.keep_alive;
+    /* Behind a body old clients send a CRLF that belongs to nothing (h1/request.c). It may still be on its way. */
+    c->is_last = !c->worker->request.keep_alive && c->worker->request.head.body == HTTP_BODY_NONE;
     exchange_start(c->worker, &c->side, c->worker->limits_requests && !conn_take_request(c));
 }
 
@@ -403,7 +404,8 @@ void conn_open(struct listener *listener, int fd, const union endpoint_address *
         begin_reading(c);
 }
 
-/* Nothing that the client has sent can be lost to it by closing at once: it has said that this is all, and all has come. */
+/* Nothing that the client has sent can be lost to it by closing at once: it has said that this is all, and all has
+ * come: bytes that come later would make a reset of the end. */
 static bool may_close_at_once(const struct conn *c)
 {
     const struct channel *ch = &c->side.channel;

@@ -12,7 +12,7 @@
  * It is read as soon as it is accepted, and watched by the loop only if it then waits: a connection that brings one request with
  * it, and says that it is the last, costs a receive, a send and no change of what the loop watches. Who is in an exchange and
  * not watched is from the next tick on (DEADLINE_WATCH), so that a client that leaves is noticed then. After its last answer a
- * client that said "close", and whose whole request has been read, is closed at once; all others are lingered for. */
+ * client that said "close" in a request without a body is closed at once; all others are lingered for. */
 #ifndef PROXY_CLIENT_CONN_H
 #define PROXY_CLIENT_CONN_H
 
@@ -69,7 +69,7 @@ struct conn {
     struct deadline deadline;
     enum conn_state state;
     bool has_served;               /* a request has come over it */
-    bool is_last;                  /* the client has said that no other follows the request under way */
+    bool is_last;                  /* the client has said that nothing follows the head of the request under way */
     bool is_handling_head;         /* conn_handle_input is on the stack */
     uint32_t resume_at;            /* of the head being read */
     struct listener *listener;     /* borrowed: outlives it */

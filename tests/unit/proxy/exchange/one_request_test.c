@@ -182,6 +182,25 @@ static void who_says_more_than_that_is_read_to_the_end(void **state)
     end(rig);
 }
 
+/* Old clients do so (RFC 9112 2.2), and it may come after all else has been read. */
+static void so_is_who_sends_a_line_end_behind_its_body(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *client = rig_open_client_with(rig, "POST / HTTP/1.1" CRLF "Host: a" CRLF "Connection: close" CRLF
+                                                        "Content-Length: 4" CRLF CRLF "body");
+    (void)state;
+    rig_settle(rig);
+    say(rig, client, CRLF);
+    say(rig, &rig->upstreams[0], OK);
+    assert_int_equal(times_received(client, "200 OK"), 1);
+    assert_true(client->has_end);
+    assert_true(client->worker_fd >= 0);
+    rig_half_close(client);
+    rig_settle(rig);
+    assert_true(client->worker_fd < 0);
+    end(rig);
+}
+
 static void so_is_who_was_answered_early(void **state)
 {
     struct rig *rig = begin(DOCUMENT(""));
@@ -228,6 +247,7 @@ int main(void)
         cmocka_unit_test(one_that_has_asked_on_is_looked_for),
         cmocka_unit_test(the_answer_to_the_last_request_is_the_end),
         cmocka_unit_test(who_says_more_than_that_is_read_to_the_end),
+        cmocka_unit_test(so_is_who_sends_a_line_end_behind_its_body),
         cmocka_unit_test(so_is_who_was_answered_early),
         cmocka_unit_test(so_is_who_did_not_know_that_it_was_the_last),
     };
