@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,13 +45,21 @@ static void probe_fail(struct tcp_probe *probe, int error)
     probe_end(probe, is_our_own(error) ? TCP_PROBE_NOT_SENT : TCP_PROBE_REFUSED, error);
 }
 
+/* libevent tells of the time alone where both are there: a process that was kept from running for so long finds its time
+ * over and the answer waiting. */
+static bool has_answer(int fd)
+{
+    struct pollfd asked = { .fd = fd, .events = POLLOUT };
+    return poll(&asked, 1, 0) > 0;
+}
+
 static void probe_on_event(evutil_socket_t fd, short what, void *owner)
 {
     struct tcp_probe *probe = owner;
     int error = 0;
     socklen_t size = sizeof error;
     event_del(&probe->event);
-    if (what & EV_TIMEOUT) {
+    if ((what & EV_TIMEOUT) && !has_answer(fd)) {
         probe_end(probe, TCP_PROBE_TIMEOUT, 0);
         return;
     }
@@ -142,8 +151,13 @@ void tcp_probe_start(struct tcp_probe *probe, const char *address, int64_t timeo
     }
     leave_unfinished(probe->fd);
     int error = connect_to(probe->fd, &peer.any, peer_size);
+    /* No port of ours is left for this peer; the proxy's connections to it may have them all. Of IPv6 the same error says
+     * that this host has none. */
+    bool is_out_of_ports = error == EADDRNOTAVAIL && peer.any.sa_family == AF_INET;
     if (error == EALREADY)
         probe_wait(probe, timeout_ms);
+    else if (is_out_of_ports)
+        probe_end(probe, TCP_PROBE_NOT_SENT, error);
     else if (error != 0)
         probe_fail(probe, error);
     else

@@ -18,7 +18,7 @@ enum tcp_probe_outcome {
     TCP_PROBE_CONNECTED = 0,
     TCP_PROBE_REFUSED, /* or unreachable: see `error` */
     TCP_PROBE_TIMEOUT,
-    TCP_PROBE_NOT_SENT, /* the address is malformed, or we have no descriptor or memory left: see `error` */
+    TCP_PROBE_NOT_SENT, /* the address is malformed, or we have no descriptor, port or memory left: see `error` */
     TCP_PROBE_OUTCOME_COUNT
 };
 

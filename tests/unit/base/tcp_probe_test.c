@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -28,6 +29,19 @@ static size_t told_count;
 static struct tcp_probe *to_stop, *to_start; /* by the first that is told */
 static int listener;
 static char address[64];
+
+static int connect_error; /* 0: it is the kernel's to say */
+
+int __real_connect(int fd, const struct sockaddr *peer, socklen_t len);
+int __wrap_connect(int fd, const struct sockaddr *peer, socklen_t len);
+
+int __wrap_connect(int fd, const struct sockaddr *peer, socklen_t len)
+{
+    if (connect_error == 0)
+        return __real_connect(fd, peer, len);
+    errno = connect_error;
+    return -1;
+}
 
 static void on_done(void *owner, const struct tcp_probe_result *result)
 {
@@ -64,6 +78,7 @@ static int set_up(void **state)
     loop = loop_new();
     prober = tcp_prober_new(loop);
     told_count = 0;
+    connect_error = 0;
     to_stop = to_start = NULL;
     for (size_t i = 0; i < PROBES; i++)
         tcp_probe_init(&probes[i], prober, on_done, &probes[i]);
@@ -135,12 +150,11 @@ static void a_closed_port_is_refused(void **state)
     listen_with(16);
 }
 
-static void a_full_backlog_meets_the_timeout(void **state)
+/* Nobody accepts, and whoever comes now is left without an answer. */
+static void fill_backlog(int fillers[FILLERS])
 {
-    int fillers[FILLERS];
     struct sockaddr_in bound;
     socklen_t size = sizeof bound;
-    (void)state;
     close(listener);
     listen_with(0);
     assert_int_equal(getsockname(listener, (struct sockaddr *)&bound, &size), 0);
@@ -148,13 +162,42 @@ static void a_full_backlog_meets_the_timeout(void **state)
         fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
         connect(fillers[i], (struct sockaddr *)&bound, sizeof bound);
     }
+}
+
+static void close_all(const int fillers[FILLERS])
+{
+    for (size_t i = 0; i < FILLERS; i++)
+        close(fillers[i]);
+}
+
+static void a_full_backlog_meets_the_timeout(void **state)
+{
+    int fillers[FILLERS];
+    (void)state;
+    fill_backlog(fillers);
     tcp_probe_start(&probes[1], address, PATIENCE_MS); /* under way until it is stopped */
     assert_int_equal(ask(address, 30).outcome, TCP_PROBE_TIMEOUT);
     assert_int_equal(probes[1].state, TCP_PROBE_CONNECTING);
     tcp_probe_stop(&probes[1]);
     assert_int_equal(told_count, 1);
-    for (size_t i = 0; i < FILLERS; i++)
-        close(fillers[i]);
+    close_all(fillers);
+}
+
+/* As when our process is kept from running: its time is long over when the loop goes on. */
+static void an_answer_that_nobody_looked_at_in_time_counts(void **state)
+{
+    int fillers[FILLERS];
+    (void)state;
+    fill_backlog(fillers);
+    tcp_probe_start(&probes[0], address, 1);
+    assert_int_equal(probes[0].state, TCP_PROBE_CONNECTING);
+    close_all(fillers);
+    for (int fd; (fd = accept(listener, NULL, NULL)) >= 0;)
+        close(fd);
+    struct pollfd answer = { .fd = probes[0].fd, .events = POLLOUT };
+    assert_int_equal(poll(&answer, 1, PATIENCE_MS), 1); /* the kernel asks again after a second */
+    wait_for_told(1);
+    assert_int_equal(results[0].outcome, TCP_PROBE_CONNECTED);
 }
 
 static void a_malformed_address_is_not_sent(void **state)
@@ -200,6 +243,16 @@ static void what_we_lack_ourselves_is_not_held_against_the_peer(void **state)
     assert_int_equal(result.error, EMFILE);
 }
 
+static void a_peer_to_which_we_have_no_port_left_is_not_held_to_be_down(void **state)
+{
+    (void)state;
+    connect_error = EADDRNOTAVAIL;
+    struct tcp_probe_result result = ask(address, PATIENCE_MS);
+    assert_int_equal(result.outcome, TCP_PROBE_NOT_SENT);
+    assert_int_equal(result.error, EADDRNOTAVAIL);
+    assert_int_equal(ask("[::1]:1", PATIENCE_MS).outcome, TCP_PROBE_REFUSED); /* where there is no IPv6 */
+}
+
 static void a_stopped_probe_is_not_told_of(void **state)
 {
     (void)state;
@@ -230,9 +283,11 @@ int main(void)
         TEST(what_is_heard_of_a_probe_is_a_reset),
         TEST(a_closed_port_is_refused),
         TEST(a_full_backlog_meets_the_timeout),
+        TEST(an_answer_that_nobody_looked_at_in_time_counts),
         TEST(a_malformed_address_is_not_sent),
         TEST(an_ipv6_address_is_understood),
         TEST(what_we_lack_ourselves_is_not_held_against_the_peer),
+        TEST(a_peer_to_which_we_have_no_port_left_is_not_held_to_be_down),
         TEST(a_stopped_probe_is_not_told_of),
         TEST(a_callback_may_start_the_same_probe_again),
     };
