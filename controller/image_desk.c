@@ -75,7 +75,7 @@ static void ask(struct image_desk *desk, struct service *s)
     desk->runtime->ops->resolve(desk->runtime, s->config->image, on_resolved, question);
 }
 
-/* A store that refuses is told of once. It may hold an id of before, which a restart would roll back to. */
+/* A refusal is told of once for each image. The store may hold an id of before, which a restart would roll back to. */
 static void save(struct image_desk *desk, struct service *s)
 {
     struct store_image image;

@@ -39,7 +39,7 @@ void image_pin_settle(struct image_pin *pin, const char *id)
     if (id[0] == '\0' || strcmp(id, pin->id) == 0)
         return;
     snprintf(pin->id, sizeof pin->id, "%s", id);
-    pin->memory = pin->memory == IMAGE_REFUSED ? IMAGE_REFUSED : IMAGE_UNSAVED;
+    pin->memory = IMAGE_UNSAVED; /* also where the store refused the one before: it may take this one */
 }
 
 void image_pin_note_saved(struct image_pin *pin, bool is_saved)
