@@ -465,6 +465,8 @@ void controller_tick(struct controller *c, int64_t now_ms)
         if (s->is_looked_at)
             act(c, s, &plan);
     }
+    if (c->images != NULL)
+        image_desk_save_refused(c->images, c->services);
     run_drains(c);
     drop_gone_services(c);
     record_book_forget_rest(c->book);

@@ -95,6 +95,17 @@ void image_desk_follow(struct image_desk *desk, struct service *s, struct event_
     bool is_reachable = desk->runtime->ops->is_reachable(desk->runtime);
     if (service_follow_image(s, events, now_ms) && is_reachable && desk->question_count < IMAGE_DESK_MAX)
         ask(desk, s);
-    if (s->image.memory != IMAGE_SAVED && record_book_has_time(desk->book))
+    if (s->image.memory == IMAGE_UNSAVED && record_book_has_time(desk->book))
         save(desk, s);
+}
+
+void image_desk_save_refused(struct image_desk *desk, struct service *services)
+{
+    for (struct service *s = services; s != NULL && record_book_has_time(desk->book); s = s->hh.next) {
+        if (!service_is_managed(s) || s->image.memory != IMAGE_REFUSED)
+            continue;
+        save(desk, s);
+        if (s->image.memory == IMAGE_REFUSED)
+            return;
+    }
 }

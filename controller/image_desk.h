@@ -24,7 +24,10 @@ struct image_desk *image_desk_new(struct runtime *runtime, struct record_book *b
                                   void *owner);
 void image_desk_free(struct image_desk *desk); /* after the runtime has abandoned what is under way */
 
-/* Once a turn, for a managed service that has been seen in it. */
+/* Once a turn, for a managed service. */
 void image_desk_follow(struct image_desk *desk, struct service *s, struct event_log *events, int64_t now_ms);
+/* After those: what the store has refused before, until it refuses one again, which stands for the others. A store that
+ * is slow to refuse would otherwise never come to what it was not asked for yet, and no task would be created by that. */
+void image_desk_save_refused(struct image_desk *desk, struct service *services);
 
 #endif

@@ -22,7 +22,7 @@ enum image_phase { IMAGE_LOOKING = 0, IMAGE_DUE, IMAGE_ASKED, IMAGE_SETTLED, IMA
 enum image_memory {
     IMAGE_SAVED = 0, /* or there is none to save */
     IMAGE_UNSAVED,   /* not yet, and no task is created by it */
-    IMAGE_REFUSED,   /* the store would not take it: tried each turn, and tasks are created meanwhile */
+    IMAGE_REFUSED,   /* the store would not take it: tried again and again, and tasks are created meanwhile */
     IMAGE_MEMORY_COUNT
 };
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controller/actuator.h"
+#include "controller/record_book.h"
 #include "controller/runtime/runtime.h"
 #include "controller/store/store.h"
 
@@ -461,6 +462,37 @@ static void an_image_that_the_store_refused_is_stored_as_soon_as_it_can_be(void 
     assert_int_equal(count, 1);
 }
 
+static bool refuse_image_slowly(struct store *s, const struct store_image *image, struct error *error)
+{
+    int64_t until_ms = clock_now_ms() + RECORD_BOOK_TURN_MS;
+    while (clock_now_ms() < until_ms)
+        ;
+    return refuse_image(s, image, error);
+}
+
+static void a_store_that_is_slow_to_refuse_holds_up_no_service(void **state)
+{
+    (void)state;
+    static struct config_service both[2];
+    static struct config wanted;
+    struct store_ops broken = store_ops_memory;
+    broken.put_image = refuse_image_slowly;
+    store->ops = &broken;
+    stop_after_count = 0;
+    both[0] = both[1] = service;
+    both[1].name = (char *)"api";
+    both[1].path = (char *)"/api";
+    wanted = config;
+    wanted.services = both;
+    wanted.service_count = 2;
+    sync_now(NULL);
+    controller_apply_config(controller, &wanted);
+    for (int turn = 0; turn < 100 && create_count < 4; turn++)
+        controller_tick(controller, clock_now_ms());
+    store->ops = &store_ops_memory;
+    assert_int_equal(create_count, 4); /* two of each */
+}
+
 static void discovered_services_are_listed_as_not_managed(void **state)
 {
     (void)state;
@@ -610,6 +642,7 @@ int main(void)
         TEST(a_controller_that_was_held_stores_what_the_configuration_says_meanwhile),
         TEST(an_answer_for_a_service_that_is_gone_is_none_for_another_of_its_name),
         TEST(an_image_that_the_store_refused_is_stored_as_soon_as_it_can_be),
+        TEST(a_store_that_is_slow_to_refuse_holds_up_no_service),
         TEST(discovered_services_are_listed_as_not_managed),
         TEST(a_task_is_named_by_a_unique_prefix),
         TEST(a_drain_is_ordered_again_after_a_restart),

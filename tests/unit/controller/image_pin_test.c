@@ -47,7 +47,7 @@ static void a_store_that_refuses_holds_up_no_task_but_is_asked_for_each_image_fi
     assert_false(image_pin_lets_create(&pin));
     image_pin_note_saved(&pin, false);
     assert_true(image_pin_lets_create(&pin));
-    assert_int_equal(pin.memory, IMAGE_REFUSED); /* tried again each turn */
+    assert_int_equal(pin.memory, IMAGE_REFUSED); /* tried again */
 }
 
 int main(void)
