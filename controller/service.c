@@ -155,7 +155,7 @@ void service_begin_turn(struct service *s, int64_t now_ms)
 void service_see_task(struct service *s, const struct task *task, const struct task_facts *facts, int64_t now_ms)
 {
     if (s->config == NULL) {
-        /* Four times a second for every task: a comparison costs a tenth of writing it anew. */
+        /* At every look, for every task: a comparison costs a tenth of writing it anew. */
         if (strcmp(s->host, task->spec.host) != 0)
             snprintf(s->host, sizeof s->host, "%s", task->spec.host);
         if (strcmp(s->path, task->spec.path) != 0)
