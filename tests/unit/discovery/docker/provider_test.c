@@ -634,19 +634,19 @@ static void an_event_does_not_wait_for_the_looks_of_a_list(void **state)
 {
     struct bench *b = *state;
     struct error error;
-    for (int i = 1; i <= 10; i++)
-        fake_engine_add(&b->fake, i, OWN);
-    b->fake.holds_inspects = true; /* those of the list hang */
+    for (int i = 1; i <= 10; i++) /* those of the list hang, also when they are made again after a second */
+        fake_engine_add(&b->fake, i, OWN)->hangs = i <= CONTAINER_LOOKS_MAX;
     assert_true(b->provider.ops->start(&b->provider, &b->config, &error));
     b->wanted_looks = CONTAINER_LOOKS_MAX;
     scripted_run_while(b->loop, has_asked_fewer, b);
-    b->fake.holds_inspects = false;
     fake_engine_add(&b->fake, 11, FOREIGN);
     fake_engine_emit(&b->fake, 11, "start", "");
     wait_for_state(b, 11, TASK_RUNNING);
     fake_engine_emit(&b->fake, 10, "start", ""); /* it waits behind the list's looks no more */
     wait_for_state(b, 10, TASK_RUNNING);
     assert_int_equal(status_of(b).syncs_count, 0);
+    for (int i = 1; i <= CONTAINER_LOOKS_MAX; i++)
+        b->fake.containers[i].hangs = false;
     fake_engine_release(&b->fake);
     wait_for_sync(b, 1);
     for (int i = 1; i <= 11; i++)
