@@ -194,19 +194,18 @@ def test_a_request_that_a_listener_refuses_is_not_counted_for_its_client(proxy, 
 
 
 def take_body(got):
-    """Takes one upload, and keeps in got how much of which has come: by what its head says in X-Upload."""
+    """Takes uploads, one behind the other as its connection is reused, and keeps in got how much of which has come: by what its
+    head says in X-Upload."""
 
     def script(peer, up):
-        head = peer.take_head()
-        if not head:
-            return
-        name, length = (int(fields(head)[key][0]) for key in ("x-upload", "content-length"))
-        got[name] = bytearray()
-        while len(got[name]) < length:
-            if not peer.data and not peer.more():
-                return
-            got[name] += peer.take(len(peer.data))
-        peer.send(OK)
+        while head := peer.take_head():
+            name, length = (int(fields(head)[key][0]) for key in ("x-upload", "content-length"))
+            got[name] = bytearray()
+            while len(got[name]) < length:
+                if not peer.data and not peer.more():
+                    return
+                got[name] += peer.take(len(peer.data))
+            peer.send(OK)
 
     return script
 
