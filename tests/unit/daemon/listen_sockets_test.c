@@ -6,31 +6,18 @@
 
 #include "daemon/listen_sockets.h"
 
+#include "tests/unit/daemon/free_port.h"
+
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Below the ports that the kernel gives to others as soon as they are free. */
-#define PORT_FIRST 28000
-#define PORT_COUNT 4000
-
-/* A port that was free a moment ago, another one each time, as "127.0.0.1:PORT". */
+/* As "127.0.0.1:PORT". */
 static void find_free_address(char out[64])
 {
-    static unsigned taken;
-    for (unsigned i = 0; i < PORT_COUNT; i++) {
-        unsigned port = PORT_FIRST + ((unsigned)getpid() * 7 + taken++) % PORT_COUNT;
-        struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) }; /* on any address */
-        int fd = socket(AF_INET, SOCK_STREAM, 0);
-        bool is_free = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
-        close(fd);
-        snprintf(out, 64, "127.0.0.1:%u", port);
-        if (is_free)
-            return;
-    }
-    fail_msg("no free port");
+    snprintf(out, 64, "127.0.0.1:%u", find_free_port());
 }
 
 static void several_sockets_share_one_port(void **state)

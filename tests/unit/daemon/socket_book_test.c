@@ -6,6 +6,8 @@
 
 #include "daemon/socket_book.h"
 
+#include "tests/unit/daemon/free_port.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -14,26 +16,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/* Below the ports that the kernel gives to others as soon as they are free. */
-#define PORT_FIRST 24000
-#define PORT_COUNT 4000
-
-static unsigned find_free_port(void)
-{
-    static unsigned taken;
-    for (unsigned i = 0; i < PORT_COUNT; i++) {
-        unsigned port = PORT_FIRST + ((unsigned)getpid() * 7 + taken++) % PORT_COUNT;
-        struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-        int fd = socket(AF_INET, SOCK_STREAM, 0);
-        bool is_free = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
-        close(fd);
-        if (is_free)
-            return port;
-    }
-    fail_msg("no free port");
-    return 0;
-}
 
 struct wanted {
     struct config config;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/load.h"
+#include "tests/unit/daemon/free_port.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,10 +33,9 @@ static int set_up(void **state)
     strcpy(b->folder, "/tmp/portico-succession-XXXXXX");
     assert_non_null(mkdtemp(b->folder));
     snprintf(b->config_path, sizeof b->config_path, "%s/portico.yaml", b->folder);
-    unsigned port = 20000 + (unsigned)getpid() % 2000 * 2;
     b->text = mem_printf("stateDir: %s/state\nlisteners: [{ name: http, address: \"127.0.0.1:%u\" }]\n"
                          "admin: { address: \"127.0.0.1:%u\" }\nproxy: { workers: 1 }\ndocker: { enabled: false }\n",
-                         b->folder, port, port + 1);
+                         b->folder, find_free_port(), find_free_port());
     FILE *file = fopen(b->config_path, "w");
     assert_non_null(file);
     fputs(b->text, file);
