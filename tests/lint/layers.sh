@@ -5,12 +5,15 @@ set -u
 . tests/lint/sources.sh
 status=0
 
+includes=$(files '*.c' '*.h' '*.def' | xargs grep -nE '^ *# *include +"' /dev/null)
+
 # FOLDER ALLOWED-PATHS (a regular expression) WHAT-IT-SAYS: each include of the folder's sources must be among them.
 check_includes() {
-    wrong=$(files "$1/**" "$1/*" | grep -E '\.(c|h|def)$' | sort -u | xargs -r grep -nE '^ *# *include +"' /dev/null |
-        awk -v allowed="$2" '{ path = $0; sub(/^[^"]*"/, "", path); sub(/".*/, "", path) } path !~ allowed' |
-        sed "s|\$|   <- $3|")
-    [ -z "$wrong" ] || { echo "$wrong"; status=1; }
+    echo "$includes" | awk -v folder="$1/" -v allowed="$2" -v says="$3" '
+        index($0, folder) != 1 { next }
+        { path = $0; sub(/^[^"]*"/, "", path); sub(/".*/, "", path) }
+        path !~ allowed { print $0 "   <- " says; bad = 1 }
+        END { exit bad }' || status=1
 }
 
 check_layer() { # FOLDER ALLOWED-FOLDER...
