@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -150,6 +151,15 @@ static void a_closed_port_is_refused(void **state)
     listen_with(16);
 }
 
+/* Of a listening socket, tcpi_unacked is how many wait and tcpi_sacked its backlog, which the kernel exceeds by one. */
+static bool is_backlog_full(void)
+{
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    assert_int_equal(getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &size), 0);
+    return info.tcpi_unacked > info.tcpi_sacked;
+}
+
 /* Nobody accepts, and whoever comes now is left without an answer. */
 static void fill_backlog(int fillers[FILLERS])
 {
@@ -162,6 +172,8 @@ static void fill_backlog(int fillers[FILLERS])
         fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
         connect(fillers[i], (struct sockaddr *)&bound, sizeof bound);
     }
+    while (!is_backlog_full()) /* the kernel may take its time, while others have the processor */
+        poll(NULL, 0, 1);
 }
 
 static void close_all(const int fillers[FILLERS])
