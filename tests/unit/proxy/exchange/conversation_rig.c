@@ -428,11 +428,22 @@ void rig_pass_time(struct rig *rig, int64_t ms)
 }
 
 /* The rig keeps the listening socket. */
-void rig_drain(struct rig *rig)
+static void leave(struct rig *rig, enum worker_phase phase)
 {
-    rig->worker->phase = WORKER_DRAINING;
+    rig->worker->phase = phase;
+    rig->thread->has_retired = phase == WORKER_RETIRING;
     rig->thread->left_at_ms = worker_now_ms(rig->worker);
     rig_pass_time(rig, 0);
+}
+
+void rig_drain(struct rig *rig)
+{
+    leave(rig, WORKER_DRAINING);
+}
+
+void rig_retire(struct rig *rig)
+{
+    leave(rig, WORKER_RETIRING);
 }
 
 static uint64_t count_tries(const struct rig *rig)
@@ -488,6 +499,7 @@ void rig_end(struct rig *rig, bool leaves_it_to_time)
     close_everything(rig);
     rig_settle(rig);
     rig->worker->phase = WORKER_SERVING;
+    rig->thread->has_retired = false;
     rig->thread->has_said_drains = false;
     check_nothing_is_left(rig);
 }

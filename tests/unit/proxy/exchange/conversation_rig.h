@@ -97,6 +97,7 @@ void rig_finish_connecting(struct rig_peer *peer);
 void rig_settle(struct rig *rig);
 void rig_pass_time(struct rig *rig, int64_t ms); /* and settles */
 void rig_drain(struct rig *rig);                 /* until rig_end */
+void rig_retire(struct rig *rig);                /* likewise: another proxy has taken over */
 uint64_t rig_tries(const struct rig *rig);       /* requests given to endpoints in this conversation */
 
 __attribute__((noreturn)) void rig_fail(const char *why, const char *detail);

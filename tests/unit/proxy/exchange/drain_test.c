@@ -5,7 +5,7 @@
 #include <cmocka.h>
 
 /* When a worker that drains says that no request begins any more: a task that has left the rotation may then be stopped as
- * soon as nothing is in flight there. One real worker (conversation_rig.h). */
+ * soon as nothing is in flight there; and how long tunnels may outlive the proxy that they are in. One real worker (conversation_rig.h). */
 #include "tests/unit/proxy/exchange/conversation_steps.h"
 
 #include <sys/socket.h>
@@ -143,6 +143,68 @@ static void who_is_accepted_last_hears_that_it_ends(void **state)
     assert_non_null(strstr(answer, "HTTP/1.1 405 "));
     assert_non_null(strstr(answer, "Connection: close" CRLF));
     close(client);
+    end(rig);
+}
+
+/* ---- tunnels of a proxy that was replaced ---- */
+
+#define ASK_TO_SWITCH "GET / HTTP/1.1" CRLF "Host: a" CRLF "Connection: upgrade" CRLF "Upgrade: x" CRLF CRLF
+#define SWITCH "HTTP/1.1 101 S" CRLF "Connection: upgrade" CRLF "Upgrade: x" CRLF CRLF
+#define RETIRED_TUNNEL_30_S DOCUMENT("\"timeouts\":{\"retiredTunnelMs\":30000}")
+
+static struct rig_peer *begin_tunnel(struct rig *rig)
+{
+    struct rig_peer *client = open_client(rig);
+    say(rig, client, ASK_TO_SWITCH);
+    say(rig, &rig->upstreams[0], SWITCH);
+    assert_int_equal(rig->worker->stats->tunnels_open, 1);
+    return client;
+}
+
+/* Not from when they began, nor from their last byte. */
+static void tunnels_end_so_long_after_another_proxy_took_over(void **state)
+{
+    struct rig *rig = begin(RETIRED_TUNNEL_30_S);
+    struct rig_peer *client = begin_tunnel(rig);
+    (void)state;
+    rig_pass_time(rig, 40000);
+    rig_retire(rig);
+    rig_pass_time(rig, 29000);
+    say(rig, client, "still here");
+    assert_int_equal(times_received(&rig->upstreams[0], "still here"), 1);
+    rig_pass_time(rig, 900);
+    assert_int_equal(rig->worker->stats->tunnels_open, 1);
+    rig_pass_time(rig, 100);
+    assert_int_equal(rig->worker->stats->tunnels_open, 0);
+    assert_true(client->has_end && rig->upstreams[0].has_end);
+    assert_int_equal(rig->drains_said, 1);
+    end(rig);
+}
+
+static void a_request_that_lasts_longer_than_tunnels_may_is_not_one(void **state)
+{
+    struct rig *rig = begin(RETIRED_TUNNEL_30_S);
+    struct rig_peer *client = open_client(rig);
+    (void)state;
+    say(rig, client, GET);
+    rig_retire(rig);
+    rig_pass_time(rig, 40000);
+    say(rig, &rig->upstreams[0], OK);
+    assert_int_equal(times_received(client, "200 OK"), 1);
+    end(rig);
+}
+
+/* Whoever stops for good has the time-out of a drain instead. */
+static void without_another_proxy_no_tunnel_is_ended(void **state)
+{
+    struct rig *rig = begin(RETIRED_TUNNEL_30_S);
+    struct rig_peer *client = begin_tunnel(rig);
+    (void)state;
+    rig_drain(rig);
+    rig_pass_time(rig, 40000);
+    assert_int_equal(rig->worker->stats->tunnels_open, 1);
+    rig_close(client);
+    rig_close(&rig->upstreams[0]);
     rig_settle(rig);
     end(rig);
 }
@@ -157,6 +219,9 @@ int main(void)
         cmocka_unit_test(so_is_a_connection_that_has_only_just_come),
         cmocka_unit_test(requests_under_way_begin_no_other),
         cmocka_unit_test(who_is_accepted_last_hears_that_it_ends),
+        cmocka_unit_test(tunnels_end_so_long_after_another_proxy_took_over),
+        cmocka_unit_test(a_request_that_lasts_longer_than_tunnels_may_is_not_one),
+        cmocka_unit_test(without_another_proxy_no_tunnel_is_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
