@@ -181,7 +181,8 @@ static void put_docker(const struct metric_sink *sink, const struct status *s)
     PUT_COUNTER("docker_bad_event_lines", provider.bad_lines_count,
                 "lines of the Docker event stream that were no event");
     PUT_COUNTER("docker_syncs", provider.syncs_count, "full lists of containers taken in");
-    PUT_GAUGE("docker_ignored_containers", provider.ignored_count, "containers whose labels were refused");
+    PUT_GAUGE("docker_ignored_containers", provider.ignored_count,
+              "containers whose labels were refused, or without room");
 }
 
 static void put_checks(const struct metric_sink *sink, const struct health_checker *checker)

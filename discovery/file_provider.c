@@ -281,8 +281,8 @@ static void apply_all(struct file_provider *f, const struct task_spec *specs, si
     f->provider->refused_count = 0;
     task_registry_begin_sync(registry, f->provider->index);
     for (size_t i = 0; i < count; i++) {
-        if (!leads_to_ourselves(f, &specs[i]))
-            task_registry_apply(registry, f->provider->index, &specs[i]);
+        if (!leads_to_ourselves(f, &specs[i]) && !task_registry_apply(registry, f->provider->index, &specs[i]))
+            f->provider->refused_count++;
     }
     task_registry_end_sync(registry, f->provider->index);
     log_info("endpoints file %s: %zu endpoints", f->path, count - f->provider->refused_count);

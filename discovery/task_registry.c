@@ -33,9 +33,9 @@ struct service {
 struct provider_slot {
     char name[TASK_NAME_SIZE];
     uint64_t round;
-    uint64_t ended_round;  /* of the newest complete list; 0: none yet */
-    bool is_full_reported; /* since the last sync */
-    bool is_recalled;      /* an earlier process's tasks were put in */
+    uint64_t ended_round;     /* of the newest complete list; 0: none yet */
+    bool is_full_reported[2]; /* of others, of our own; since the last sync */
+    bool is_recalled;         /* an earlier process's tasks were put in */
 };
 
 struct listener {
@@ -208,11 +208,12 @@ static struct entry *add_entry(struct task_registry *r, uint8_t provider, const 
 {
     struct provider_slot *slot = &r->providers[provider];
     if (!has_room(r, spec->managed)) {
-        if (!slot->is_full_reported)
-            log_warn("tasks: %d%s are known, which is the limit; %s (%.12s) and later ones of %s are left out",
-                     spec->managed ? TASK_REGISTRY_MANAGED_MAX : TASK_REGISTRY_MAX, spec->managed ? " of our own" : "",
-                     spec->name, spec->id, slot->name);
-        slot->is_full_reported = true;
+        if (!slot->is_full_reported[spec->managed])
+            log_warn("tasks: %d of %s are known, which is the limit; %s (%.12s) and later ones of %s are left out, as "
+                     "portico_tasks_refused counts",
+                     spec->managed ? TASK_REGISTRY_MANAGED_MAX : TASK_REGISTRY_MAX,
+                     spec->managed ? "our own" : "others", spec->name, spec->id, slot->name);
+        slot->is_full_reported[spec->managed] = true;
         return NULL;
     }
     struct entry *entry = mem_alloc(sizeof *entry);
@@ -404,7 +405,7 @@ void task_registry_begin_sync(struct task_registry *r, uint8_t provider)
 {
     check(provider < r->provider_count);
     r->providers[provider].round++;
-    r->providers[provider].is_full_reported = false;
+    memset(r->providers[provider].is_full_reported, 0, sizeof r->providers[provider].is_full_reported);
 }
 
 void task_registry_end_sync(struct task_registry *r, uint8_t provider)

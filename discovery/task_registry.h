@@ -19,7 +19,7 @@
 #include "config/limits.h"
 #include "discovery/task.h"
 
-#define TASK_REGISTRY_MAX LIMIT_TASKS_OF_OTHERS /* tasks of others; one more is refused with a warning and counted */
+#define TASK_REGISTRY_MAX LIMIT_TASKS_OF_OTHERS /* tasks of others; one more is refused with a warning */
 /* Our own, beside those: nobody else's containers take their places. Who creates asks task_registry_managed_room(). */
 #define TASK_REGISTRY_MANAGED_MAX LIMIT_TASKS_OWN
 
@@ -61,7 +61,7 @@ struct task_lists task_registry_lists(const struct task_registry *r, uint8_t pro
 
 /* Adds or updates. A changed address starts probe_health at UNKNOWN again; a task that leaves RUNNING loses it too.
  * What has history (probe health, admin) survives an update. Returns false when the registry is full for its kind
- * (managed or not). */
+ * (managed or not): whoever applies counts it as refused. */
 bool task_registry_apply(struct task_registry *r, uint8_t provider, const struct task_spec *spec);
 void task_registry_remove(struct task_registry *r, const char *id);
 

@@ -43,7 +43,7 @@ struct container {
     char *document;            /* owned; what the engine said of it, while its lender is asked for; null otherwise */
     char lender[TASK_ID_SIZE]; /* the container whose network it uses; empty: its own, or not known */
     bool is_listed;            /* by the sync under way, which waits for a look at it */
-    bool is_ignored;           /* its labels were refused */
+    bool is_ignored;           /* its labels were refused, or there is no room for it */
     bool is_killed;            /* it got its stop signal, in the life that began at killed_life_us */
     int64_t killed_life_us;
     int stop_signal; /* 0: not known yet */
@@ -201,7 +201,8 @@ static void remove_task(struct container *c)
         task_registry_remove(c->set->parts.registry, c->id);
 }
 
-static void apply(struct container *c, struct docker_container *seen)
+/* False: there is no room for it. */
+static bool apply(struct container *c, struct docker_container *seen)
 {
     struct task_spec *spec = &seen->spec;
     c->stop_signal = seen->stop_signal;
@@ -212,7 +213,7 @@ static void apply(struct container *c, struct docker_container *seen)
     if (c->is_killed)
         spec->state = TASK_STOPPING;
     spec->is_signalled = c->killed_life_us != 0 && spec->started_at_wall_us == c->killed_life_us;
-    task_registry_apply(c->set->parts.registry, c->set->parts.provider, spec);
+    return task_registry_apply(c->set->parts.registry, c->set->parts.provider, spec);
 }
 
 /* The engine did not say: what is known stays, and counts as seen. */
@@ -260,7 +261,7 @@ static void take_inspected(struct container *c, struct slice body, struct slice 
     set_listed(c, verdict == DOCKER_VERDICT_BORROWS && c->is_listed);
     if (verdict == DOCKER_VERDICT_UNREADABLE) {
         if (seen.spec.managed && !task_registry_find(c->set->parts.registry, c->id))
-            apply(c, &seen);
+            set_ignored(c, !apply(c, &seen));
         warn_once(c, "", warning.text);
         put_off(c);
         return;
@@ -280,7 +281,7 @@ static void take_inspected(struct container *c, struct slice body, struct slice 
     bool is_gone = verdict == DOCKER_VERDICT_NOT_OURS || (verdict == DOCKER_VERDICT_TASK && !seen.spec.managed &&
                                                           seen.spec.state == TASK_STOPPED && !seen.restarts);
     if (verdict == DOCKER_VERDICT_TASK && !is_gone)
-        apply(c, &seen);
+        set_ignored(c, !apply(c, &seen));
     else
         remove_task(c);
     if (is_gone)

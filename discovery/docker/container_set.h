@@ -46,7 +46,7 @@ struct container_set_parts {
     struct docker_label_scope scope; /* all borrowed, must outlive the set */
     void (*on_settled)(void *owner); /* every container listed since begin_sync has been looked at */
     void (*on_lost)(void *owner);    /* a look was not answered; it is repeated once the engine is there */
-    void (*on_ignored)(void *owner, bool is_ignored); /* one more, or one less, whose labels are refused */
+    void (*on_ignored)(void *owner, bool is_ignored); /* one more, or one less, that is not taken */
     void (*on_refusal)(void *owner, const char *service, const char *text); /* why, once for each reason */
     void *owner;
 };

@@ -18,7 +18,7 @@ struct docker_provider_status {
     uint64_t events_count;    /* understood and acted on or not */
     uint64_t bad_lines_count; /* of the stream: too long or not an event */
     uint64_t stream_opened_count, syncs_count, inspects_count;
-    size_t ignored_count; /* containers whose labels were refused, now */
+    size_t ignored_count; /* containers whose labels were refused, or without room, now */
 };
 
 /* All zero while the provider is stopped. */

@@ -190,6 +190,24 @@ static void a_bad_file_keeps_the_old_list_and_is_reported(void **state)
     assert_null(b->provider.ops->find_problem(&b->provider));
 }
 
+static void an_endpoint_without_room_counts_as_refused(void **state)
+{
+    struct bench *b = *state;
+    struct error error;
+    uint8_t other = task_registry_add_provider(b->registry, "other");
+    struct task_spec spec = { .service = "other", .weight = 1, .state = TASK_STOPPED };
+    for (int i = 0; i < TASK_REGISTRY_MAX; i++) {
+        snprintf(spec.id, sizeof spec.id, "other-%d", i);
+        assert_true(task_registry_apply(b->registry, other, &spec));
+    }
+    write_file(b, "endpoints: [{service: web, address: \"10.0.0.1:80\"}]");
+    assert_true(b->provider.ops->start(&b->provider, &b->config, &error));
+    assert_int_equal(b->provider.refused_count, 1);
+    task_registry_remove(b->registry, "other-7");
+    assert_true(b->provider.ops->reload(&b->provider, &b->config, &error));
+    assert_int_equal(b->provider.refused_count, 0);
+}
+
 static void an_endpoint_that_leads_to_portico_itself_is_left_out_and_told(void **state)
 {
     struct bench *b = *state;
@@ -267,6 +285,7 @@ int main(void)
         cmocka_unit_test(ids_of_long_names_fit_and_differ),
         cmocka_unit_test(an_empty_list_is_a_list),
         TEST(a_bad_file_keeps_the_old_list_and_is_reported),
+        TEST(an_endpoint_without_room_counts_as_refused),
         TEST(an_endpoint_that_leads_to_portico_itself_is_left_out_and_told),
         TEST(a_missing_file_is_no_reason_not_to_start),
         TEST(beside_a_half_written_file_the_last_good_one_stands_in),

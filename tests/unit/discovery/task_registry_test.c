@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "discovery/task_registry.h"
+#include "tests/unit/base/captured_stderr.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -289,6 +290,42 @@ static void strangers_never_take_the_places_of_our_own(void **state)
     assert_int_equal(task_registry_foreign_count(b->r), TASK_REGISTRY_MAX - 1);
 }
 
+static size_t apply_many(struct bench *b, bool is_managed, size_t count)
+{
+    size_t taken = 0;
+    struct task_spec s = spec("", "web", TASK_RUNNING);
+    s.managed = is_managed;
+    for (size_t i = 0; i < count; i++) {
+        snprintf(s.id, sizeof s.id, "%s-%zu", is_managed ? "own" : "other", i);
+        taken += task_registry_apply(b->r, b->docker, &s);
+    }
+    return taken;
+}
+
+/* Once each: that there is no room for strangers must not keep quiet that there is none for ours. */
+static void of_each_kind_it_is_said_once_a_list_that_there_is_no_room(void **state)
+{
+    struct bench *b = *state;
+    struct captured_stderr captured;
+    char text[4096];
+    log_init("test", LOG_LEVEL_WARN);
+    captured_stderr_start(&captured);
+    assert_int_equal(apply_many(b, false, TASK_REGISTRY_MAX + 100), TASK_REGISTRY_MAX);
+    assert_int_equal(apply_many(b, true, TASK_REGISTRY_MANAGED_MAX + 100), TASK_REGISTRY_MANAGED_MAX);
+    captured_stderr_stop(&captured, text, sizeof text);
+    const char *others = strstr(text, "4096 of others are known, which is the limit; "),
+               *own = strstr(text, "4096 of our own are known, which is the limit; ");
+    assert_true(others != NULL && own != NULL);
+    assert_non_null(strstr(own, "(own-4096) and later ones of docker are left out, as portico_tasks_refused counts"));
+    assert_null(strstr(others + 1, "4096 of others"));
+    assert_null(strstr(own + 1, "4096 of our own"));
+    captured_stderr_start(&captured);
+    task_registry_begin_sync(b->r, b->docker);
+    apply_many(b, false, TASK_REGISTRY_MAX + 100);
+    captured_stderr_stop(&captured, text, sizeof text);
+    assert_non_null(strstr(text, "of others are known"));
+}
+
 static void one_with_a_problem_is_known_and_gets_no_requests(void **state)
 {
     struct bench *b = *state;
@@ -504,6 +541,7 @@ int main(void)
         TEST(a_listener_may_remove_what_it_is_told_of),
         TEST(one_task_more_than_the_limit_is_refused),
         TEST(strangers_never_take_the_places_of_our_own),
+        TEST(of_each_kind_it_is_said_once_a_list_that_there_is_no_room),
         TEST(one_with_a_problem_is_known_and_gets_no_requests),
         TEST(texts_without_an_end_are_cut),
         TEST(three_axes_decide_together_whether_it_gets_requests),

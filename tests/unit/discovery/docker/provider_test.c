@@ -772,6 +772,35 @@ static void labels_that_turn_bad_take_the_task_away(void **state)
     assert_int_equal(status_of(b).ignored_count, 1);
 }
 
+static void fill_with_tasks_of_others(struct bench *b)
+{
+    uint8_t other = task_registry_add_provider(b->registry, "other");
+    struct task_spec spec = { .service = "other", .weight = 1, .state = TASK_STOPPED };
+    for (int i = 0; i < TASK_REGISTRY_MAX; i++) {
+        snprintf(spec.id, sizeof spec.id, "other-%d", i);
+        assert_true(task_registry_apply(b->registry, other, &spec));
+    }
+}
+
+static void one_without_room_counts_as_refused_until_there_is_some_and_our_own_have_theirs(void **state)
+{
+    struct bench *b = *state;
+    struct error error;
+    fill_with_tasks_of_others(b);
+    fake_engine_add(&b->fake, 1, FOREIGN);
+    fake_engine_add(&b->fake, 2, OWN);
+    start(b);
+    assert_null(task(b, 1));
+    assert_non_null(task(b, 2));
+    assert_int_equal(b->provider.refused_count, 1);
+    assert_int_equal(status_of(b).ignored_count, 1);
+    task_registry_remove(b->registry, "other-7");
+    assert_true(b->provider.ops->reload(&b->provider, &b->config, &error));
+    wait_for_sync(b, 2);
+    assert_non_null(task(b, 1));
+    assert_int_equal(b->provider.refused_count, 0);
+}
+
 static bool has_no_bad_line(void *owner)
 {
     return status_of(owner).bad_lines_count == 0;
@@ -855,6 +884,7 @@ int main(void)
         TEST(our_own_are_asked_for_first_and_apart),
         TEST(a_list_that_fails_again_and_again_is_said_once),
         TEST(labels_that_turn_bad_take_the_task_away),
+        TEST(one_without_room_counts_as_refused_until_there_is_some_and_our_own_have_theirs),
         TEST(what_the_configuration_forbids_is_told_once_and_counts_until_it_is_allowed),
         TEST(a_line_that_is_no_event_costs_one_full_list),
     };
