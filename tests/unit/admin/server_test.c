@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "tests/unit/admin/fakes.h"
+#include "tests/unit/base/captured_stderr.h"
 
 #define WHOLE_ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define HOST "Host: 127.0.0.1\r\n"
@@ -327,6 +329,56 @@ static void garbage_does_not_stop_the_server(void **state)
     assert_int_equal(status_of(exchange("GET /healthz HTTP/1.1\r\n" HOST CLOSE "\r\n")), 200);
 }
 
+/* ---- no descriptor is free ---- */
+
+static void set_descriptor_limit(rlim_t count)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = count;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static int added_events(void)
+{
+    return event_base_get_num_events(loop_base(fixture.loop), EVENT_BASE_COUNT_ADDED);
+}
+
+/* Until the listener, one of them, rests or is back. */
+static void turn_until_added(int count)
+{
+    int turns = 0;
+    while (added_events() != count && turns++ < 10000)
+        event_base_loop(loop_base(fixture.loop), EVLOOP_ONCE);
+    assert_int_equal(added_events(), count);
+}
+
+static void without_a_descriptor_clients_wait_for_the_next_second_and_it_is_said_once(void **state)
+{
+    const char *request = "GET /healthz HTTP/1.1\r\n" HOST CLOSE "\r\n";
+    int client = connect_client(), all = added_events();
+    struct captured_stderr captured;
+    struct rlimit before;
+    char text[4096] = "";
+    (void)state;
+    assert_int_equal(send(client, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    captured_stderr_start(&captured);
+    set_descriptor_limit(0);
+    for (int i = 0; i < 2; i++) {
+        turn_until_added(all - 1);
+        turn_until_added(all);
+    }
+    set_descriptor_limit(before.rlim_cur);
+    captured_stderr_stop(&captured, text, sizeof text);
+    assert_int_equal(count_of(text, "\n"), 1);
+    assert_int_equal(count_of(text, "admin: no connection can be accepted: Too many open files"), 1);
+    for (ssize_t got = -1; got <= 0; got = recv(client, text, sizeof text, 0))
+        event_base_loop(loop_base(fixture.loop), EVLOOP_ONCE);
+    assert_int_equal(status_of(text), 200);
+    close(client);
+}
+
 static void an_address_in_use_is_named(void **state)
 {
     (void)state;
@@ -374,6 +426,7 @@ int main(void)
     log_init("test", LOG_LEVEL_WARN);
     const struct CMUnitTest tests[] = {
         TEST(an_answer_carries_the_safe_fields_and_the_document),
+        TEST(without_a_descriptor_clients_wait_for_the_next_second_and_it_is_said_once),
         TEST(head_has_the_length_of_get_and_no_body),
         TEST(two_requests_share_a_connection),
         TEST(a_patch_and_a_drain_take_effect),
