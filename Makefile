@@ -109,6 +109,7 @@ $(HOUSE_TESTS): $(HOUSE_SUPPORT)
 $(HOUSE_TESTS): TESTED := $(HOUSE_SUPPORT)
 $(OUT)/tests/unit/base/tcp_probe_test: LDFLAGS += -Wl,--wrap=connect
 $(OUT)/tests/sim/reconciler_walk_test: LDFLAGS += $(WALK_WRAPPED:%=-Wl,--wrap=%)
+$(OUT)/tests/unit/daemon/supervisor_test: LDFLAGS += -Wl,--wrap=fork
 $(RIG_TESTS:%=$(OUT)/tests/unit/proxy/exchange/%_test): LDFLAGS += $(RIG_WRAPPED:%=-Wl,--wrap=%)
 # There are some 150 of them in each KIND; mold links one in a fifth of the time.
 MOLD := $(shell command -v mold)
