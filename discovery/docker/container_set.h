@@ -27,7 +27,7 @@
 #include "discovery/task_registry.h"
 
 #define CONTAINER_LOOKS_MAX 8
-#define CONTAINER_LOOK_SOON_MS 1000 /* later than what was known before a restart is recalled: daemon/publish/publisher.h */
+#define CONTAINER_LOOK_SOON_MS 1000 /* later than what was known is recalled: daemon/publish/publisher.h */
 #define CONTAINER_STOP_MARGIN_MS 1000
 
 /* Nobody else's containers take the places of ours. Of each kind twice as many as can be tasks: others' that are refused

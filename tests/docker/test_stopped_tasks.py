@@ -56,7 +56,7 @@ def test_every_end_is_kept_with_its_reason_and_last_lines(portico, client, shell
         shell("long", "head -c 10000000 /dev/zero | tr '\\0' x; echo; echo END; exit 4"),
         shell("garbage", "head -c 100000 /dev/urandom; exit 5"),
         {**shell("hungry", "", memory="16MiB"), "command": ["tail", "/dev/zero"]},
-        shell("polite", "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.1; done"),
+        shell("polite", "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.1; done", stopTimeout="60s"),
         {**shell("absent", ""), "image": "portico-test-no-such-image:1"},
     ])
     crash = wait_stopped(p, "crash")
