@@ -151,8 +151,9 @@ enum step exchange_try(struct exchange *x)
     const struct endpoint_view *view = pick(x, snapshot);
     if (!view) {
         STATS_ADD(w->services[x->service_slot].no_endpoint, 1);
-        return is_retry ? STEP_FAIL
-                        : exchange_step_fail(x, EXCHANGE_END_NO_ENDPOINT, 503); /* why the last one failed */
+        if (is_retry)
+            return STEP_FAIL; /* the outcome says why the last one failed */
+        return exchange_step_fail(x, EXCHANGE_END_NO_ENDPOINT, 503);
     }
     set_endpoint(x, view);
     x->reads_leniently = reads_leniently(snapshot, x->service_slot);
