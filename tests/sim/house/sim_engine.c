@@ -199,15 +199,21 @@ static void on_cancel(struct runtime *runtime, const void *owner)
     }
 }
 
+/* What is to be done with a container; null: there is none by that id, which the engine will find out too. */
+static struct container *order_about(enum order_kind kind, const char *id, runtime_done_cb done, void *owner)
+{
+    struct order *order = new_order(kind);
+    snprintf(order->id, sizeof order->id, "%s", id);
+    order->done = done;
+    order->owner = owner;
+    return find(id);
+}
+
 static void on_stop(struct runtime *runtime, const char *id, int64_t timeout_ms, runtime_done_cb done, void *owner)
 {
     (void)runtime;
     (void)timeout_ms;
-    struct order *order = new_order(ORDER_STOP);
-    struct container *c = find(id);
-    snprintf(order->id, sizeof order->id, "%s", id);
-    order->done = done;
-    order->owner = owner;
+    struct container *c = order_about(ORDER_STOP, id, done, owner);
     if (c && c->state == CONTAINER_RUNNING)
         rules_on_stop(c);
     if (c)
@@ -217,11 +223,7 @@ static void on_stop(struct runtime *runtime, const char *id, int64_t timeout_ms,
 static void on_remove(struct runtime *runtime, const char *id, runtime_done_cb done, void *owner)
 {
     (void)runtime;
-    struct order *order = new_order(ORDER_REMOVE);
-    struct container *c = find(id);
-    snprintf(order->id, sizeof order->id, "%s", id);
-    order->done = done;
-    order->owner = owner;
+    struct container *c = order_about(ORDER_REMOVE, id, done, owner);
     if (c && c->state == CONTAINER_RUNNING)
         house_violated("%s is removed while it runs", c->name);
     if (c)

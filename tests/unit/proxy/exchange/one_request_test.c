@@ -165,6 +165,22 @@ static void the_answer_to_the_last_request_is_the_end(void **state)
     }
 }
 
+/* It has its answer and its end, and the connection is still there for what it may yet send. */
+static void check_is_lingered_for(const struct rig_peer *client)
+{
+    assert_int_equal(times_received(client, "200 OK"), 1);
+    assert_true(client->has_end);
+    assert_true(client->worker_fd >= 0);
+}
+
+static void check_ends_with(struct rig *rig, struct rig_peer *client)
+{
+    rig_half_close(client);
+    rig_settle(rig);
+    assert_true(client->worker_fd < 0);
+    end(rig);
+}
+
 /* Bytes that nobody has read make a reset of the end, which can destroy the answer. */
 static void who_says_more_than_that_is_read_to_the_end(void **state)
 {
@@ -173,13 +189,8 @@ static void who_says_more_than_that_is_read_to_the_end(void **state)
     (void)state;
     rig_settle(rig);
     say(rig, &rig->upstreams[0], OK);
-    assert_int_equal(times_received(client, "200 OK"), 1);
-    assert_true(client->has_end);
-    assert_true(client->worker_fd >= 0);
-    rig_half_close(client);
-    rig_settle(rig);
-    assert_true(client->worker_fd < 0);
-    end(rig);
+    check_is_lingered_for(client);
+    check_ends_with(rig, client);
 }
 
 /* Old clients do so (RFC 9112 2.2), and it may come after all else has been read. */
@@ -192,13 +203,8 @@ static void so_is_who_sends_a_line_end_behind_its_body(void **state)
     rig_settle(rig);
     say(rig, client, CRLF);
     say(rig, &rig->upstreams[0], OK);
-    assert_int_equal(times_received(client, "200 OK"), 1);
-    assert_true(client->has_end);
-    assert_true(client->worker_fd >= 0);
-    rig_half_close(client);
-    rig_settle(rig);
-    assert_true(client->worker_fd < 0);
-    end(rig);
+    check_is_lingered_for(client);
+    check_ends_with(rig, client);
 }
 
 static void so_is_who_was_answered_early(void **state)
@@ -209,15 +215,10 @@ static void so_is_who_was_answered_early(void **state)
     (void)state;
     rig_settle(rig);
     say(rig, &rig->upstreams[0], OK);
-    assert_int_equal(times_received(client, "200 OK"), 1);
-    assert_true(client->has_end);
-    assert_true(client->worker_fd >= 0);
+    check_is_lingered_for(client);
     say(rig, client, " more");
     assert_true(client->worker_fd >= 0);
-    rig_half_close(client);
-    rig_settle(rig);
-    assert_true(client->worker_fd < 0);
-    end(rig);
+    check_ends_with(rig, client);
 }
 
 static void so_is_who_did_not_know_that_it_was_the_last(void **state)

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "proxy/h1/writer.h"
+#include "tests/unit/proxy/h1/parse_message.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,26 +19,6 @@ static const struct h1_limits limits = {
 static const struct h1_text no_text;
 static struct http_edit edit;
 static char out[ROOM + 1];
-
-static const struct h1_request *parse_request(const char *text)
-{
-    static struct h1_request request;
-    enum h1_error error = H1_OK;
-    size_t resume_at = 0;
-    if (h1_parse_request(text, strlen(text), &limits, &resume_at, &request, &error) != H1_DONE)
-        fail_msg("%s: %s", text, h1_error_to_str(error));
-    return &request;
-}
-
-static const struct h1_response *parse_response(const char *text, enum http_method method)
-{
-    static struct h1_response response;
-    enum h1_error error = H1_OK;
-    size_t resume_at = 0;
-    if (h1_parse_response(text, strlen(text), &limits, &resume_at, method, &response, &error) != H1_DONE)
-        fail_msg("%s: %s", text, h1_error_to_str(error));
-    return &response;
-}
 
 /* Without a change but of what is never forwarded. */
 static void begin_request(const struct http_head *head)
@@ -56,7 +37,7 @@ static struct h1_written write_request(const struct http_head *head, const struc
 
 static const struct h1_request *begin(const char *text)
 {
-    const struct h1_request *request = parse_request(text);
+    const struct h1_request *request = parse_request(text, &limits);
     begin_request(&request->head);
     return request;
 }
@@ -216,7 +197,7 @@ static void write_response(const struct http_head *head, const struct h1_text *t
 
 static void check_response(const char *from, struct h1_hop hop, const char *wanted)
 {
-    const struct h1_response *response = parse_response(from, HTTP_METHOD_GET);
+    const struct h1_response *response = parse_response(from, &limits, HTTP_METHOD_GET);
     struct h1_text text = h1_response_text(response, from);
     http_edit_init(&edit, &response->head);
     write_response(&response->head, &text, hop);

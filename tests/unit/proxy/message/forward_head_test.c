@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "proxy/message/forward_head.h"
+#include "tests/unit/proxy/h1/parse_message.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -284,17 +285,7 @@ static void max_forwards_is_counted_down_for_options_and_trace(void **state)
     CHECK_REQUESTS(cases);
 }
 
-static const struct h1_request *parse_request(const char *text)
-{
-    static struct h1_request request;
-    enum h1_error error = H1_OK;
-    size_t resume_at = 0;
-    if (h1_parse_request(text, strlen(text), &limits, &resume_at, &request, &error) != H1_DONE)
-        fail_msg("%s: %s", text, h1_error_to_str(error));
-    return &request;
-}
-
-#define WITH(method, field) (&parse_request(method " / HTTP/1.1\r\nHost: a\r\n" field "\r\n\r\n")->head)
+#define WITH(method, field) (&parse_request(method " / HTTP/1.1\r\nHost: a\r\n" field "\r\n\r\n", &limits)->head)
 
 static void max_forwards_says_who_answers(void **state)
 {
@@ -337,7 +328,7 @@ static void the_own_name_in_via_is_a_loop(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[256];
         snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n", cases[i].text);
-        if (forward_request_is_loop(&parse_request(text)->head, SLICE_LITERAL("p-1")) != cases[i].is_loop)
+        if (forward_request_is_loop(&parse_request(text, &limits)->head, SLICE_LITERAL("p-1")) != cases[i].is_loop)
             fail_msg("%s", cases[i].text);
     }
     assert_false(forward_request_is_loop(WITH("GET", "Via: 1.1 "), SLICE_LITERAL("")));
@@ -425,7 +416,7 @@ static void the_promised_room_is_enough_for_a_client_in_all_words(void **state)
     static const char text[] = "OPTIONS http://h/ HTTP/1.1\nHost:h\nMax-Forwards:9\nTE:trailers\nUpgrade:x\n"
                                "Connection:upgrade\n\n";
     static char name[FORWARD_VIA_MAX], id[REQUEST_ID_MAX];
-    const struct h1_request *request = parse_request(text);
+    const struct h1_request *request = parse_request(text, &limits);
     memset(name, 'n', sizeof name);
     memset(id, 'i', sizeof id);
     struct forward_request with = describe(request);
