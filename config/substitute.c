@@ -1,5 +1,7 @@
 #include "config/substitute.h"
 
+#include "base/utf8.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,30 +13,14 @@ static bool is_name_char(char c, bool first)
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || (!first && c >= '0' && c <= '9');
 }
 
-/* Length of the UTF-8 sequence at `at` (RFC 3629 4: no overlong form, no surrogate), 0 when there is none. */
-static size_t utf8_sequence(const unsigned char *at)
-{
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf5 ? 4 : 0;
-    if (len <= 1)
-        return len;
-    uint32_t value = at[0] & (0xffu >> (len + 1));
-    for (size_t i = 1; i < len; i++) {
-        if ((at[i] & 0xc0) != 0x80) /* a NUL ends here too */
-            return 0;
-        value = (value << 6) | (at[i] & 0x3f);
-    }
-    return value < least[len] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff) ? 0 : len;
-}
-
 static bool is_utf8(const char *text)
 {
-    const unsigned char *at = (const unsigned char *)text;
-    while (*at) {
-        size_t len = utf8_sequence(at);
+    uint32_t value;
+    size_t len;
+    for (const char *at = text; *at; at += len) {
+        len = utf8_sequence(at, SIZE_MAX, &value);
         if (len == 0)
             return false;
-        at += len;
     }
     return true;
 }

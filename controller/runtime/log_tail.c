@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 void log_tail_init(struct log_tail *tail)
 {
@@ -74,29 +75,19 @@ void log_tail_add(struct log_tail *tail, struct slice piece)
     }
 }
 
-/* Bytes of the UTF-8 sequence at `at` that may be shown as it is (RFC 3629 4: no overlong form, no surrogate; no C1
- * control), 0 when there is none. One that the end cuts off is none. */
-static size_t measure_printable(const unsigned char *at, size_t left)
+/* Bytes of the character at `at` that may be shown as it is, 0 when it may not: no control, of C0 or C1, but a tab. */
+static size_t measure_printable(const char *at, size_t left)
 {
-    static const uint32_t least[] = { 0, 0, 0xa0, 0x800, 0x10000 };
-    if (at[0] < 0x80)
-        return at[0] == '\t' || (at[0] >= 0x20 && at[0] != 0x7f) ? 1 : 0;
-    size_t len = at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf5 ? 4 : 0;
-    if (len == 0 || len > left)
-        return 0;
-    uint32_t value = at[0] & (0xffu >> (len + 1));
-    for (size_t i = 1; i < len; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-        value = value << 6 | (at[i] & 0x3f);
-    }
-    return value < least[len] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff) ? 0 : len;
+    uint32_t value;
+    size_t len = utf8_sequence(at, left, &value);
+    bool is_control = value < 0x20 || (value >= 0x7f && value < 0xa0);
+    return is_control && value != '\t' ? 0 : len;
 }
 
 /* A carriage return ends a line: what a terminal would write over may be what was seen last. */
 static void print(const struct buf *kept, struct buf *out)
 {
-    const unsigned char *at = (const unsigned char *)kept->at;
+    const char *at = kept->at;
     for (size_t i = 0, len; i < kept->len; i += len) {
         len = 1;
         if (at[i] == '\r' && i + 1 < kept->len && at[i + 1] == '\n')
@@ -107,7 +98,7 @@ static void print(const struct buf *kept, struct buf *out)
         }
         size_t printable_len = measure_printable(at + i, kept->len - i);
         len = printable_len > 0 ? printable_len : 1;
-        buf_append(out, printable_len > 0 ? (const char *)at + i : "?", len);
+        buf_append(out, printable_len > 0 ? at + i : "?", len);
     }
 }
 
