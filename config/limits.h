@@ -5,15 +5,19 @@
  *   rows of counters, in the memory that proxy and control share   LIMIT_SERVICE_ROWS, LIMIT_ENDPOINT_ROWS
  *     services with a route, as the data plane is told             LIMIT_SERVICES_SERVED: rows, less those that are leaving
  *       those of the configuration                                 LIMIT_SERVICES_CONFIGURED
- *     tasks                                                        LIMIT_TASKS_OWN + LIMIT_TASKS_OF_OTHERS: all rows
+ *     tasks                                                        LIMIT_TASKS_OWN + LIMIT_TASKS_OF_OTHERS: half the rows
  *       those that one service may want                            LIMIT_TASKS_OWN */
 #ifndef CONFIG_LIMITS_H
 #define CONFIG_LIMITS_H
 
 #define LIMIT_SERVICE_ROWS 2048
-#define LIMIT_ENDPOINT_ROWS 8192
+/* Twice the tasks: while all of them are replaced at once, those that leave have theirs beside those that come. */
+#define LIMIT_ENDPOINT_ROWS 16384
 
-/* A service that is gone keeps its row until the last request of it has ended. */
+/* A service that is gone keeps its row until the last request of it has ended, and so does an endpoint; but so many rows are left
+ * free for those that come: for these, what has left first makes room (proxy/snapshot/kept_rows.h). */
+#define LIMIT_SERVICE_ROWS_LEFT_FREE 74
+#define LIMIT_ENDPOINT_ROWS_LEFT_FREE 2048
 #define LIMIT_SERVICES_LEAVING 148
 #define LIMIT_SERVICES_SERVED 1900
 #define LIMIT_SERVICES_CONFIGURED 1000
@@ -32,7 +36,11 @@
 
 _Static_assert(LIMIT_SERVICES_SERVED + LIMIT_SERVICES_LEAVING == LIMIT_SERVICE_ROWS, "each has a row");
 _Static_assert(LIMIT_SERVICES_CONFIGURED < LIMIT_SERVICES_SERVED, "labels find room beside the configuration");
-_Static_assert(LIMIT_TASKS_OWN + LIMIT_TASKS_OF_OTHERS == LIMIT_ENDPOINT_ROWS, "each has a row");
+_Static_assert(LIMIT_SERVICE_ROWS_LEFT_FREE < LIMIT_SERVICES_LEAVING, "those that leave have some too");
+_Static_assert(2 * (LIMIT_TASKS_OWN + LIMIT_TASKS_OF_OTHERS) == LIMIT_ENDPOINT_ROWS,
+               "each has a row, and who takes its place");
+_Static_assert(LIMIT_TASKS_OWN + LIMIT_TASKS_OF_OTHERS + LIMIT_ENDPOINT_ROWS_LEFT_FREE < LIMIT_ENDPOINT_ROWS,
+               "likewise");
 _Static_assert(LIMIT_ROUTES_CLAIMED >= LIMIT_TASKS_OF_OTHERS, "each may ask for one");
 
 #endif

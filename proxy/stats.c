@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STATS_LAYOUT 3 /* changes with the layout of the region; below STATS_SIZE_STEP */
+#define STATS_LAYOUT 4 /* changes with the layout of the region; below STATS_SIZE_STEP */
 #define STATS_SIZE_STEP 65536u
 #define BEAT_AHEAD_MS 1000     /* the reader may have looked at the clock before the writer did */
 #define ADDRESSES_OF_ID_MAX 64 /* rows of one id that are summed: an id with thousands is made up, to keep us busy */
@@ -32,6 +32,8 @@ struct stats_header {
     uint64_t is_ending; /* nothing new begins */
     int64_t beat_ms;
     uint64_t release_count;
+    uint64_t named_services,
+        named_endpoints; /* rows from the first on that ever had a name: nobody looks behind them */
 } __attribute__((aligned(64)));
 
 /* A table of named rows. `tags` are hashes of what a row is found by, so that a search reads 8 bytes a row, not 152;
@@ -40,7 +42,9 @@ struct name_table {
     uint64_t *tags;
     uint64_t *states; /* read by the writer only */
     char (*names)[STATS_NAME_SIZE];
+    uint64_t *named; /* in the header */
     uint32_t rows;
+    uint32_t used_count; /* of the writer */
 };
 
 struct stats_region {
@@ -68,9 +72,10 @@ static uint64_t hash_of(const char *text, size_t len)
     return hash ? hash : 1;
 }
 
-static char *lay_out_rows(struct name_table *table, char *at, uint32_t rows)
+static char *lay_out_rows(struct name_table *table, char *at, uint32_t rows, uint64_t *named)
 {
     table->rows = rows;
+    table->named = named;
     table->tags = (uint64_t *)(void *)at;
     table->states = table->tags + rows;
     table->names = (void *)(table->states + rows);
@@ -85,8 +90,9 @@ static struct stats_region *region_new(void *mapping, uint32_t workers)
     region->last_rows = mem_alloc_array(STATS_SERVICES_MAX, sizeof *region->last_rows);
     region->bytes = stats_region_bytes(workers);
     char *at = (char *)mapping + sizeof *region->header;
-    at = lay_out_rows(&region->services, at, STATS_SERVICES_MAX);
-    region->worker_blocks = lay_out_rows(&region->endpoints, at, STATS_ENDPOINTS_MAX);
+    at = lay_out_rows(&region->services, at, STATS_SERVICES_MAX, &region->header->named_services);
+    at = lay_out_rows(&region->endpoints, at, STATS_ENDPOINTS_MAX, &region->header->named_endpoints);
+    region->worker_blocks = at;
     return region;
 }
 
@@ -118,11 +124,18 @@ static bool is_row_of(const struct name_table *table, uint32_t row, uint64_t tag
            memcmp(table->names[row], key, len) == 0 && table->names[row][len] == end;
 }
 
+static uint32_t named_rows(const struct name_table *table)
+{
+    uint64_t named = __atomic_load_n(table->named, __ATOMIC_ACQUIRE);
+    return named < table->rows ? (uint32_t)named : table->rows;
+}
+
 /* The first such row from `from` on. */
 static uint32_t find_row(const struct name_table *table, uint32_t from, const char *key, size_t len, char end)
 {
     uint64_t tag = hash_of(key, len);
-    for (uint32_t row = from; row < table->rows; row++) {
+    uint32_t named = named_rows(table);
+    for (uint32_t row = from; row < named; row++) {
         if (is_row_of(table, row, tag, key, len, end))
             return row;
     }
@@ -132,7 +145,9 @@ static uint32_t find_row(const struct name_table *table, uint32_t from, const ch
 /* Never used rows first, then the one released longest ago, so that counters live as long as there is room. */
 static uint32_t find_room(const struct name_table *table)
 {
-    uint32_t oldest = STATS_SLOT_NONE;
+    uint32_t oldest = STATS_SLOT_NONE, named = named_rows(table);
+    if (named < table->rows)
+        return named;
     for (uint32_t row = 0; row < table->rows; row++) {
         if (table->states[row] == STATS_ROW_FREE)
             return row;
@@ -155,12 +170,22 @@ static void name_row(const struct name_table *table, uint32_t row, const char *n
     memset(at, 0, STATS_NAME_SIZE);
     memcpy(at, name, strlen(name));
     __atomic_store_n(&table->tags[row], tag, __ATOMIC_RELEASE);
+    if (row >= named_rows(table))
+        __atomic_store_n(table->named, row + 1, __ATOMIC_RELEASE);
+}
+
+static void use_row(struct name_table *table, uint32_t row)
+{
+    table->used_count += table->states[row] != STATS_ROW_USED;
+    table->states[row] = STATS_ROW_USED;
 }
 
 static void release_row(struct stats_region *region, struct name_table *table, uint32_t row)
 {
-    if (row < table->rows && table->states[row] == STATS_ROW_USED)
-        table->states[row] = STATS_ROW_RELEASED + region->header->release_count++;
+    if (row >= table->rows || table->states[row] != STATS_ROW_USED)
+        return;
+    table->states[row] = STATS_ROW_RELEASED + region->header->release_count++;
+    table->used_count--;
 }
 
 static void zero_worker_gauges(struct worker_stats *worker)
@@ -177,11 +202,15 @@ static void zero_worker_gauges(struct worker_stats *worker)
 /* Whatever the process before left there: every row is free or released, and all of them at the same time. */
 static void release_all(struct name_table *table)
 {
+    uint64_t named = 0;
     for (uint32_t row = 0; row < table->rows; row++) {
         uint64_t state = table->tags[row] ? STATS_ROW_RELEASED : STATS_ROW_FREE;
         if (table->states[row] != state)
             table->states[row] = state;
+        if (table->tags[row])
+            named = row + 1;
     }
+    __atomic_store_n(table->named, named, __ATOMIC_RELEASE);
 }
 
 /* A new process has no request in flight and no claim on any row. Rows that nobody named are left untouched (no page).
@@ -317,13 +346,23 @@ uint32_t stats_claim_service(struct stats_region *region, const char *name)
             memset(&services_of(region, worker)[row], 0, sizeof(struct service_stats));
         name_row(table, row, name, hash_of(name, len));
     }
-    table->states[row] = STATS_ROW_USED;
+    use_row(table, row);
     return row;
 }
 
 uint32_t stats_find_service(const struct stats_region *region, const char *name)
 {
     return find_row(&region->services, 0, name, strlen(name), '\0');
+}
+
+uint32_t stats_free_services(const struct stats_region *region)
+{
+    return region->services.rows - region->services.used_count;
+}
+
+uint32_t stats_free_endpoints(const struct stats_region *region)
+{
+    return region->endpoints.rows - region->endpoints.used_count;
 }
 
 uint32_t stats_claim_endpoint(struct stats_region *region, const char *id, const char *address)
@@ -346,7 +385,7 @@ uint32_t stats_claim_endpoint(struct stats_region *region, const char *id, const
             memset(&endpoints_of(region, worker)[row], 0, sizeof(struct endpoint_stats));
         name_row(table, row, name, hash_of(id, id_len));
     }
-    table->states[row] = STATS_ROW_USED;
+    use_row(table, row);
     return row;
 }
 

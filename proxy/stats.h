@@ -78,6 +78,8 @@ struct endpoint_stats *stats_endpoints(struct stats_region *region, uint32_t wor
 uint32_t stats_claim_service(struct stats_region *region, const char *name);
 uint32_t stats_claim_endpoint(struct stats_region *region, const char *id, const char *address);
 uint32_t stats_find_service(const struct stats_region *region, const char *name); /* STATS_SLOT_NONE: no such row */
+uint32_t stats_free_services(const struct stats_region *region);                  /* rows that are not claimed */
+uint32_t stats_free_endpoints(const struct stats_region *region);
 const char *stats_service_name(const struct stats_region *region, uint32_t slot); /* any thread, while it is claimed */
 void stats_release_service(struct stats_region *region, uint32_t slot); /* keeps counters until the row is needed */
 void stats_release_endpoint(struct stats_region *region, uint32_t slot);

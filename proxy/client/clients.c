@@ -57,6 +57,16 @@ void clients_end_tunnels(struct worker *w)
     }
 }
 
+void clients_leave_rows(struct worker *w, const struct row_set *rows)
+{
+    struct conn *c, *next;
+    for (c = TAILQ_FIRST(&w->clients->conns); c; c = next) {
+        next = TAILQ_NEXT(c, link);
+        if (c->side.exchange)
+            exchange_leave_rows(c->side.exchange, rows);
+    }
+}
+
 uint32_t clients_cut_off(struct worker *w)
 {
     uint32_t count = 0;

@@ -13,6 +13,7 @@
 #include "proxy/io/graveyard.h"
 
 struct conn;
+struct row_set;
 struct worker;
 
 TAILQ_HEAD(conn_list, conn);
@@ -37,6 +38,8 @@ void clients_readmit(struct worker *w);
 /* Closes what waits for a request; the others close behind the present one. True: none is left on which a request may begin. */
 bool clients_drain(struct worker *w);
 void clients_end_tunnels(struct worker *w); /* they have lasted long enough */
-uint32_t clients_cut_off(struct worker *w); /* closes all; returns how many of them had a request under way */
+void clients_leave_rows(struct worker *w,
+                        const struct row_set *rows); /* which others need: proxy/snapshot/kept_rows.h */
+uint32_t clients_cut_off(struct worker *w);          /* closes all; returns how many of them had a request under way */
 
 #endif

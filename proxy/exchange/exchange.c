@@ -105,7 +105,7 @@ void exchange_use_endpoint(struct exchange *x, const struct endpoint *endpoint)
     x->endpoint = endpoint;
 }
 
-static void leave_rows(struct exchange *x)
+static void end_uses(struct exchange *x)
 {
     struct worker *w = x->worker;
     uint32_t slot = x->service_slot;
@@ -131,7 +131,7 @@ static struct client_side *dispose(struct exchange *x)
     x->head = NULL;
     w->exchange_count--;
     exchange_end_retry(x);
-    leave_rows(x);
+    end_uses(x);
     client->exchange = NULL;
     x->client = NULL;
     graveyard_bury(&w->exchange_yard, x);
@@ -209,6 +209,19 @@ void exchange_conclude(struct exchange *x, enum step step)
 void exchange_abort(struct exchange *x, enum exchange_end end)
 {
     break_off(x, end);
+}
+
+void exchange_leave_rows(struct exchange *x, const struct row_set *rows)
+{
+    struct worker *w = x->worker;
+    uint32_t service = x->service_slot, endpoint = x->endpoint ? x->endpoint->slot : 0;
+    bool is_called_in =
+        (x->endpoint && w->pools[endpoint].use.is_gone && row_set_has(rows->endpoints, endpoint)) ||
+        (service != UINT32_MAX && w->service_uses[service].is_gone && row_set_has(rows->services, service));
+    if (!is_called_in)
+        return;
+    STATS_ADD(w->stats->requests_without_row, 1);
+    exchange_settle(x, exchange_step_fail(x, EXCHANGE_END_NO_ROW, 503));
 }
 
 bool exchange_is_tunnel(const struct exchange *x)

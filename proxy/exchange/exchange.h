@@ -21,6 +21,7 @@
 
 #include "proxy/exchange/client_side.h"
 #include "proxy/log/termination.h"
+#include "proxy/snapshot/kept_rows.h"
 
 struct exchange;
 struct worker;
@@ -33,6 +34,8 @@ size_t exchange_trim(struct worker *w); /* bytes that were freed */
 void exchange_start(struct worker *w, struct client_side *client, bool is_over_rate);
 /* The client is being let go of: by itself, when `end` is COMPLETE. */
 void exchange_abort(struct exchange *x, enum exchange_end end);
+/* Broken off if it counts in one of these rows, which are called in, and no snapshot names that any more. */
+void exchange_leave_rows(struct exchange *x, const struct row_set *rows);
 /* It will be the last one on its connection to the client. */
 void exchange_end_connection(struct exchange *x);
 

@@ -23,6 +23,7 @@ const char *exchange_end_to_str(enum exchange_end end)
         "body-malformed",
         "client-gone",
         "no-buffer",
+        "no-row",
         "drain-limit",
     };
     _Static_assert(sizeof names / sizeof *names == EXCHANGE_END_COUNT, "a name for each end");
@@ -71,6 +72,7 @@ static char who_ended(enum exchange_end end, enum termination_phase phase)
     case EXCHANGE_END_CLIENT_GONE:
         return 'C';
     case EXCHANGE_END_NO_BUFFER:
+    case EXCHANGE_END_NO_ROW:
         return 'R';
     case EXCHANGE_END_DRAIN_LIMIT:
         return 'K';

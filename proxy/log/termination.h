@@ -7,7 +7,7 @@
  *                         P  the proxy refused                                           D  response body
  *                         c  the client took too long                                    T  tunnel
  *                         s  the endpoint took too long                                  -  nothing
- *                         R  the proxy had no memory left for it
+ *                         R  the proxy had no memory, descriptor or row of counters left for it
  *                         K  the proxy had to end, and the time to drain was over */
 #ifndef PROXY_LOG_TERMINATION_H
 #define PROXY_LOG_TERMINATION_H
@@ -36,6 +36,7 @@ enum exchange_end {
     EXCHANGE_END_BODY_MALFORMED,
     EXCHANGE_END_CLIENT_GONE,
     EXCHANGE_END_NO_BUFFER,
+    EXCHANGE_END_NO_ROW,      /* its endpoint or service has left, and others need the row of counters */
     EXCHANGE_END_DRAIN_LIMIT, /* the proxy had to end */
     EXCHANGE_END_COUNT
 };

@@ -44,12 +44,23 @@ struct fleet {
     void *owner;
 };
 
+static void call_rows_in(struct fleet *fleet)
+{
+    struct row_set rows;
+    if (!snapshot_call_rows_in(fleet->builder, fleet->living_snapshots > 1, &rows))
+        return;
+    log_info("rows of counters are short: what is open on endpoints or services that left longest ago is ended");
+    for (uint32_t w = 0; w < fleet->worker_count; w++)
+        worker_post_rows(fleet->workers[w].worker, &rows);
+}
+
 static void free_if_returned(struct fleet *fleet, struct snapshot *snapshot)
 {
     if (snapshot->holds_out > 0 || snapshot == fleet->newest)
         return;
     fleet->living_snapshots--;
     snapshot_free(fleet->builder, snapshot);
+    call_rows_in(fleet);
 }
 
 static void close_log(int *fd)
@@ -228,8 +239,10 @@ void fleet_free(struct fleet *fleet)
 static bool publish(struct fleet *fleet, struct snapshot *snapshot)
 {
     struct snapshot *old = fleet->newest;
-    if (!snapshot)
+    if (!snapshot) {
+        call_rows_in(fleet); /* it may have been for want of one, and is sent again */
         return false;
+    }
     fleet->newest = snapshot;
     fleet->living_snapshots++;
     snapshot->holds_out = snapshot->acks_missing = fleet->worker_count;

@@ -21,6 +21,11 @@ struct log_order {
     int fd; /* borrowed */
 };
 
+struct rows_order {
+    struct worker_mail mail;
+    struct row_set rows;
+};
+
 static void close_listeners(struct worker_thread *t)
 {
     for (size_t i = 0; t->worker.hold && i < t->listener_count; i++)
@@ -88,6 +93,10 @@ static void on_mail(void *owner, struct mail *mail)
         access_log_switch(&w->access_log, ((struct log_order *)mail)->fd);
         free(mail);
         worker_notify(w, WORKER_TOOK_LOG, NULL);
+        break;
+    case WORKER_MAIL_ROWS:
+        clients_leave_rows(w, &((struct rows_order *)mail)->rows);
+        free(mail);
         break;
     }
 }
@@ -249,5 +258,13 @@ void worker_post_log(struct worker_thread *t, int fd)
     struct log_order *order = mem_alloc(sizeof *order);
     order->mail.kind = WORKER_MAIL_LOG;
     order->fd = fd;
+    mailbox_post(t->mailbox, &order->mail.mail);
+}
+
+void worker_post_rows(struct worker_thread *t, const struct row_set *rows)
+{
+    struct rows_order *order = mem_alloc(sizeof *order);
+    order->mail.kind = WORKER_MAIL_ROWS;
+    order->rows = *rows;
     mailbox_post(t->mailbox, &order->mail.mail);
 }

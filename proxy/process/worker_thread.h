@@ -13,6 +13,7 @@
 #include "base/mailbox.h"
 #include "proxy/client/clients.h"
 #include "proxy/client/listener.h"
+#include "proxy/snapshot/kept_rows.h"
 #include "proxy/worker/worker.h"
 
 #define WORKER_RETIRE_MS 3000
@@ -55,6 +56,8 @@ void worker_post_phase(struct worker_thread *t,
 void worker_post_ping(struct worker_thread *t);  /* answered by WORKER_TURNS */
 /* fd: borrowed; answered by WORKER_TOOK_LOG: the one before is not used any more. */
 void worker_post_log(struct worker_thread *t, int fd);
+/* What runs on these rows is broken off, if the worker's snapshot does not name them: they are returned like all that are kept. */
+void worker_post_rows(struct worker_thread *t, const struct row_set *rows);
 
 /* ---- between worker_*.c only ---- */
 

@@ -49,7 +49,13 @@ struct snapshot_row {
 };
 
 /* What a worker's mailbox carries. */
-enum worker_mail_kind { WORKER_MAIL_SNAPSHOT = 0, WORKER_MAIL_PHASE, WORKER_MAIL_PING, WORKER_MAIL_LOG };
+enum worker_mail_kind {
+    WORKER_MAIL_SNAPSHOT = 0,
+    WORKER_MAIL_PHASE,
+    WORKER_MAIL_PING,
+    WORKER_MAIL_LOG,
+    WORKER_MAIL_ROWS
+};
 struct worker_mail {
     struct mail mail;
     enum worker_mail_kind kind;

@@ -13,6 +13,8 @@ struct snapshot_builder {
     struct stats_region *stats; /* borrowed */
     struct endpoint_table *endpoints;
     uint32_t service_refs[STATS_SERVICES_MAX]; /* services of that slot in living snapshots, and workers that keep it */
+    struct kept_rows *kept_endpoints, *kept_services;
+    bool lacked_endpoint, lacked_service; /* a row of that kind could not be had */
     uint32_t worker_count;
 };
 
@@ -22,11 +24,15 @@ struct snapshot_builder *snapshot_builder_new(struct stats_region *stats, uint32
     builder->stats = stats;
     builder->worker_count = worker_count;
     builder->endpoints = endpoint_table_new(stats);
+    builder->kept_endpoints = kept_rows_new(STATS_ENDPOINTS_MAX);
+    builder->kept_services = kept_rows_new(STATS_SERVICES_MAX);
     return builder;
 }
 
 void snapshot_builder_free(struct snapshot_builder *builder)
 {
+    kept_rows_free(builder->kept_endpoints);
+    kept_rows_free(builder->kept_services);
     endpoint_table_free(builder->endpoints);
     free(builder);
 }
@@ -44,18 +50,39 @@ static void release_service_row(struct snapshot_builder *builder, uint32_t slot)
 
 void snapshot_keep_row(struct snapshot_builder *builder, struct snapshot_row row)
 {
-    if (row.endpoint)
+    if (row.endpoint) {
         endpoint_ref_again((struct endpoint *)row.endpoint);
-    else
+        kept_rows_keep(builder->kept_endpoints, row.endpoint->slot);
+    } else {
         builder->service_refs[row.service_slot]++;
+        kept_rows_keep(builder->kept_services, row.service_slot);
+    }
 }
 
 void snapshot_return_row(struct snapshot_builder *builder, struct snapshot_row row)
 {
-    if (row.endpoint)
+    if (row.endpoint) {
+        kept_rows_return(builder->kept_endpoints, row.endpoint->slot);
         endpoint_unref(builder->endpoints, (struct endpoint *)row.endpoint);
-    else
+    } else {
+        kept_rows_return(builder->kept_services, row.service_slot);
         release_service_row(builder, row.service_slot);
+    }
+}
+
+/* A change that brings more new ones at once than are left free is refused: for it, all that is kept makes room. */
+bool snapshot_call_rows_in(struct snapshot_builder *builder, bool has_older, struct row_set *rows)
+{
+    size_t endpoints = builder->lacked_endpoint ? STATS_ENDPOINTS_MAX : LIMIT_ENDPOINT_ROWS_LEFT_FREE;
+    size_t services = builder->lacked_service ? STATS_SERVICES_MAX : LIMIT_SERVICE_ROWS_LEFT_FREE;
+    size_t free_endpoints = stats_free_endpoints(builder->stats), free_services = stats_free_services(builder->stats);
+    *rows = (struct row_set){ 0 };
+    builder->lacked_endpoint = builder->lacked_service = false;
+    if (has_older)
+        return false;
+    return kept_rows_call_in(builder->kept_endpoints, free_endpoints, endpoints, rows->endpoints) +
+               kept_rows_call_in(builder->kept_services, free_services, services, rows->services) >
+           0;
 }
 
 static void service_unref(struct snapshot_builder *builder, struct snapshot_service *service)
@@ -92,8 +119,10 @@ static bool read_endpoint(struct snapshot_builder *builder, json_t *object, cons
     if (!address)
         return false;
     struct endpoint *endpoint = endpoint_ref(builder->endpoints, id, address, &cause);
-    if (!endpoint)
+    if (!endpoint) {
+        builder->lacked_endpoint |= stats_free_endpoints(builder->stats) == 0;
         return error_set(error, "%s.address: %s", path, cause.text);
+    }
     if (has_endpoint(service, endpoint)) {
         endpoint_unref(builder->endpoints, endpoint);
         return error_set(error, "%s: the same id and address twice", path);
@@ -123,6 +152,7 @@ static struct snapshot_service *read_service(struct snapshot_builder *builder, j
     }
     uint32_t slot = stats_claim_service(builder->stats, name);
     if (slot == STATS_SLOT_NONE) {
+        builder->lacked_service |= stats_free_services(builder->stats) == 0;
         error_set(error, "%s: too many services, allowed are %d", path, STATS_SERVICES_MAX);
         return NULL;
     }

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "proxy/snapshot/kept_rows.h"
 #include "proxy/snapshot/snapshot.h"
 
 struct snapshot_builder;
@@ -24,6 +25,10 @@ struct snapshot *snapshot_build_patch(struct snapshot_builder *builder, json_t *
  * that has not been freed. */
 void snapshot_keep_row(struct snapshot_builder *builder, struct snapshot_row row);
 void snapshot_return_row(struct snapshot_builder *builder, struct snapshot_row row);
+/* After each snapshot that was refused or freed. True: few rows are free, or one could not be had since this was asked last, and
+ * workers are to end what runs on these, which no snapshot names. Never while `has_older`, one is on its way back: only then is it
+ * known what is kept of it, and what will be free. */
+bool snapshot_call_rows_in(struct snapshot_builder *builder, bool has_older, struct row_set *rows);
 
 void snapshot_free(struct snapshot_builder *builder, struct snapshot *snapshot);
 

@@ -47,14 +47,14 @@ void upstream_pool_note_loss(struct upstream_pool *pool, uint64_t in_flight, int
 
 static void evict_idle(struct upstream_pool *pool)
 {
-    while (!TAILQ_EMPTY(&pool->idle))
-        upstream_close(TAILQ_FIRST(&pool->idle));
+    while (!LIST_EMPTY(&pool->idle))
+        upstream_close(LIST_FIRST(&pool->idle));
 }
 
 static void leave_pool(struct upstream *u)
 {
     struct upstream_pool *pool = &u->worker->pools[u->slot];
-    TAILQ_REMOVE(&pool->idle, u, link);
+    LIST_REMOVE(u, link);
     pool->idle_count--;
     STATS_ADD(u->worker->stats->upstream_idle, -1);
     deadline_stop(&u->worker->deadlines, &u->deadline);
@@ -106,8 +106,6 @@ void upstream_set_up(struct worker *w)
     graveyard_init(&w->upstream_yard, sizeof(struct upstream), offsetof(struct upstream, grave), &w->dead);
     deadline_table_on(&w->deadlines, DEADLINE_UPSTREAM_IDLE, upstream_on_deadline);
     w->pools = mem_alloc_array(STATS_ENDPOINTS_MAX, sizeof *w->pools);
-    for (size_t i = 0; i < STATS_ENDPOINTS_MAX; i++)
-        TAILQ_INIT(&w->pools[i].idle);
 }
 
 void upstream_tear_down(struct worker *w)
@@ -158,7 +156,7 @@ void upstream_pool_open(struct worker *w, uint32_t slot)
 
 struct upstream *upstream_pool_take(struct worker *w, uint32_t slot, const struct upstream_events *events, void *taker)
 {
-    struct upstream *u = TAILQ_FIRST(&w->pools[slot].idle);
+    struct upstream *u = LIST_FIRST(&w->pools[slot].idle);
     if (!u)
         return NULL;
     leave_pool(u);
@@ -214,7 +212,7 @@ void upstream_give_back(struct upstream *u, bool is_reusable)
     u->taker = NULL;
     u->state = UPSTREAM_IDLE;
     channel_set_reading(&u->channel, true); /* off when the client was slow to take the last piece */
-    TAILQ_INSERT_HEAD(&pool->idle, u, link);
+    LIST_INSERT_HEAD(&pool->idle, u, link);
     pool->idle_count++;
     STATS_ADD(w->stats->upstream_idle, 1);
     deadline_start(&w->deadlines, &u->deadline, DEADLINE_UPSTREAM_IDLE, worker_now_ms(w));

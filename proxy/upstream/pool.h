@@ -38,12 +38,12 @@ struct upstream {
     bool had_bytes;   /* of the response to its present taker */
     bool is_personal; /* its PROXY header names one client: it carries one exchange */
     union {
-        TAILQ_ENTRY(upstream) link; /* of its pool, while idle */
-        struct grave grave;         /* once closed */
+        LIST_ENTRY(upstream) link; /* of its pool, while idle */
+        struct grave grave;        /* once closed */
     };
 };
 
-TAILQ_HEAD(upstream_list, upstream);
+LIST_HEAD(upstream_list, upstream); /* empty when zeroed: pools that nobody used cost no memory */
 
 struct upstream_pool {
     struct upstream_list idle;

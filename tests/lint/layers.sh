@@ -35,7 +35,7 @@ http       head edit field head_writer: plain values
 h1         head writer chunk error target trailer: plain values
 balance    balancer shares: plain values, shared by a snapshot and its readers
 route      route_table
-snapshot   snapshot endpoint settings snapshot_builder snapshot_fields: never changes once it is published
+snapshot   snapshot endpoint kept_rows settings snapshot_builder snapshot_fields: never changes once it is published
 message    forward_head body_relay fault http_date proxy_protocol: plain values; an exchange embeds its bodies
 log        access_log access_log_opener termination: a worker embeds its log
 worker     worker row_use: the floor that the rooms above stand on

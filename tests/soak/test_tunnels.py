@@ -1,6 +1,6 @@
 """A thousand tunnels, each opened to a task that is replaced with a thousand others, and control killed now and then: every change
 is taken, each tunnel goes on, and the proxy's memory is that of the tunnels. The short form is
-tests/unit/proxy/process/fleet_test.c. SOAK_TUNNELS is how many."""
+tests/unit/proxy/process/fleet_rows_test.c. SOAK_TUNNELS is how many."""
 import os
 import pathlib
 import socket

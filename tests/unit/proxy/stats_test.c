@@ -161,6 +161,22 @@ static void the_row_released_first_is_given_away_first(void **state)
     assert_int_equal(stats_claim_endpoint(b->writer, "y", "10.0.0.1:80"), slots[30]);
 }
 
+static void rows_are_free_until_they_are_claimed_and_once_they_are_released(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(stats_free_endpoints(b->writer), STATS_ENDPOINTS_MAX);
+    uint32_t slot = stats_claim_endpoint(b->writer, "abc", "10.0.0.1:80");
+    assert_int_equal(stats_claim_endpoint(b->writer, "abc", "10.0.0.1:80"), slot);
+    stats_claim_service(b->writer, "web");
+    assert_int_equal(stats_free_endpoints(b->writer), STATS_ENDPOINTS_MAX - 1);
+    assert_int_equal(stats_free_services(b->writer), STATS_SERVICES_MAX - 1);
+    stats_release_endpoint(b->writer, slot);
+    stats_release_endpoint(b->writer, slot);
+    assert_int_equal(stats_free_endpoints(b->writer), STATS_ENDPOINTS_MAX);
+    proxy_restarts(b);
+    assert_int_equal(stats_free_services(b->writer), STATS_SERVICES_MAX);
+}
+
 static void counters_survive_a_new_writer_and_gauges_start_at_zero(void **state)
 {
     struct bench *b = *state;
@@ -311,6 +327,7 @@ int main(void)
         TEST(a_claim_of_a_known_name_gives_the_same_row),
         TEST(a_released_row_keeps_its_counters_until_the_room_is_needed),
         TEST(the_row_released_first_is_given_away_first),
+        TEST(rows_are_free_until_they_are_claimed_and_once_they_are_released),
         TEST(counters_survive_a_new_writer_and_gauges_start_at_zero),
         TEST(worker_totals_are_summed),
         TEST(the_beat_is_seen_by_the_reader),

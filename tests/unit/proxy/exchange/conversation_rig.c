@@ -105,6 +105,14 @@ void rig_publish(struct rig *rig, const char *document)
     rig_settle(rig);
 }
 
+void rig_call_rows_in(struct rig *rig)
+{
+    struct row_set rows;
+    promise(snapshot_call_rows_in(rig->builder, false, &rows), "rows are wanted");
+    worker_post_rows(rig->thread, &rows);
+    rig_settle(rig);
+}
+
 struct rig *rig_new(const char *document)
 {
     struct rig *rig = mem_alloc(sizeof *rig);
@@ -302,7 +310,7 @@ static void check_pools(const struct worker *w)
 {
     const struct upstream *u;
     for (uint32_t slot = 0; slot < RIG_SLOTS; slot++) {
-        TAILQ_FOREACH (u, &w->pools[slot].idle, link)
+        LIST_FOREACH (u, &w->pools[slot].idle, link)
             promise(u->state == UPSTREAM_IDLE && !u->channel.in && !u->channel.out && u->channel.is_reading,
                     "idle connections are clean and watched");
     }
@@ -363,7 +371,7 @@ static void check_nothing_is_left(struct rig *rig)
         promise(w->services[slot].in_flight == 0, "no request is in flight in a service");
         promise(w->endpoints[slot].in_flight == 0, "no request is in flight at an endpoint");
         promise(w->endpoints[slot].tunnels == 0, "no tunnel is open to an endpoint");
-        promise(TAILQ_EMPTY(&w->pools[slot].idle) && w->pools[slot].idle_count == 0, "no pool holds a connection");
+        promise(LIST_EMPTY(&w->pools[slot].idle) && w->pools[slot].idle_count == 0, "no pool holds a connection");
     }
     for (enum deadline_kind kind = DEADLINE_HEAD; kind < DEADLINE_KIND_COUNT; kind++)
         promise(TAILQ_EMPTY(&w->deadlines.lists[kind]), "no deadline is left");

@@ -75,6 +75,8 @@ void rig_free(struct rig *rig);
 
 /* Another document takes effect; between conversations or within one. Snapshots that nobody holds are freed at once. */
 void rig_publish(struct rig *rig, const char *document);
+/* Of the rows that it keeps the worker is to give back what is wanted. */
+void rig_call_rows_in(struct rig *rig);
 
 /* A conversation is what happens between these two. End closes what is open (or leaves it to the time-outs), and checks
  * that nothing is left of it in the worker. */

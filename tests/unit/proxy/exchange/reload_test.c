@@ -6,6 +6,8 @@
 
 /* A new configuration takes effect on what is open, and changes nothing that it does not name. One real worker
  * (conversation_rig.h), whose settings change while connections are open and requests run. */
+#include "base/json.h"
+#include "proxy/snapshot/snapshot_builder.h"
 #include "tests/unit/proxy/exchange/conversation_steps.h"
 
 #define OK "HTTP/1.1 200 OK" CRLF "Content-Length: 2" CRLF CRLF "ok"
@@ -250,6 +252,105 @@ static void a_service_that_is_gone_takes_its_rows_along_when_its_last_request_en
     end(rig);
 }
 
+static struct endpoint_stats read_row(struct rig *rig, const char *id)
+{
+    struct endpoint_stats sum;
+    assert_true(stats_read_endpoint(rig->stats, id, &sum));
+    return sum;
+}
+
+static void claim_all_rows(struct rig *rig)
+{
+    char id[16];
+    for (int i = 0; stats_free_endpoints(rig->stats) > 0; i++) {
+        snprintf(id, sizeof id, "x%d", i);
+        assert_int_not_equal(stats_claim_endpoint(rig->stats, id, "-"), STATS_SLOT_NONE);
+    }
+}
+
+#define THIRD_ENDPOINT                                                                          \
+    "{\"version\":1,\"serial\":1,\"services\":[{\"name\":\"web\",\"endpoints\":[{\"id\":\"3\"," \
+    "\"address\":\"127.0.0.1:3\"}]}],\"routes\":[{\"host\":\"*\",\"path\":\"/\",\"service\":\"web\"}]}"
+
+static void assert_refused_for_want_of_a_row(struct rig *rig, const char *document)
+{
+    struct error error = { "" };
+    json_t *json = json_loads(document, 0, NULL);
+    assert_null(snapshot_build(rig->builder, json, rig->snapshot, &error));
+    json_decref(json);
+    assert_non_null(strstr(error.text, "too many"));
+}
+
+/* What waits for an answer gets one of ours, a tunnel ends, and the row of both is another's. */
+static void a_change_that_finds_no_row_is_taken_when_what_has_left_made_room(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *tunnel = open_client(rig), *asking = open_client(rig), *other = open_client(rig);
+    (void)state;
+    say(rig, tunnel, ASK_TO_SWITCH);
+    say(rig, &rig->upstreams[0], SWITCH);
+    say(rig, asking, GET);
+    rig_publish(rig, OTHER_ENDPOINT);
+    say(rig, other, GET);
+    claim_all_rows(rig);
+    assert_refused_for_want_of_a_row(rig, THIRD_ENDPOINT);
+    assert_int_equal(read_row(rig, "1").in_flight, 2);
+    rig_call_rows_in(rig);
+    assert_int_equal(rig->kept_rows, 0);
+    assert_int_equal(rig->worker->stats->requests_without_row, 2);
+    assert_int_equal(read_row(rig, "1").in_flight + read_row(rig, "1").tunnels, 0);
+    assert_true(tunnel->worker_fd < 0 && rig->upstreams[0].worker_fd < 0 && rig->upstreams[1].worker_fd < 0);
+    assert_int_equal(times_received(asking, "HTTP/1.1 503"), 1);
+    rig_publish(rig, THIRD_ENDPOINT);
+    say(rig, asking, GET);
+    assert_int_equal(read_row(rig, "3").in_flight, 1);
+    say(rig, &rig->upstreams[3], OK);
+    assert_int_equal(times_received(asking, "200 OK"), 1);
+    say(rig, &rig->upstreams[2], OK); /* its endpoint has left too, but was not called in */
+    assert_int_equal(times_received(other, "200 OK"), 1);
+    end(rig);
+}
+
+static void what_came_back_meanwhile_is_not_broken_off(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *client = open_client(rig);
+    struct row_set all;
+    (void)state;
+    memset(&all, 0xff, sizeof all);
+    say(rig, client, GET);
+    rig_publish(rig, OTHER_ENDPOINT);
+    rig_publish(rig, DOCUMENT(""));
+    worker_post_rows(rig->thread, &all);
+    rig_settle(rig);
+    say(rig, &rig->upstreams[0], OK);
+    assert_int_equal(times_received(client, "200 OK"), 1);
+    end(rig);
+}
+
+#define OTHER_SERVICE(name) "{\"version\":1,\"serial\":1,\"services\":[{\"name\":\"" name "\"}]}"
+
+static void services_that_left_make_room_as_endpoints_do(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *client = open_client(rig);
+    char name[16];
+    (void)state;
+    say(rig, client, ASK_TO_SWITCH);
+    say(rig, &rig->upstreams[0], SWITCH);
+    rig_publish(rig, OTHER_SERVICE("next"));
+    for (int i = 0; stats_free_services(rig->stats) > 0; i++) {
+        snprintf(name, sizeof name, "s%d", i);
+        assert_int_not_equal(stats_claim_service(rig->stats, name), STATS_SLOT_NONE);
+    }
+    assert_refused_for_want_of_a_row(rig, OTHER_SERVICE("third"));
+    rig_call_rows_in(rig);
+    assert_int_equal(rig->kept_rows, 0);
+    assert_true(client->worker_fd < 0);
+    rig_publish(rig, OTHER_SERVICE("third"));
+    end(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +366,9 @@ int main(void)
         cmocka_unit_test(what_is_in_flight_on_an_endpoint_that_left_is_told_by_its_id_until_it_ends),
         cmocka_unit_test(it_is_tried_again_by_the_newest),
         cmocka_unit_test(a_service_that_is_gone_takes_its_rows_along_when_its_last_request_ends),
+        cmocka_unit_test(a_change_that_finds_no_row_is_taken_when_what_has_left_made_room),
+        cmocka_unit_test(what_came_back_meanwhile_is_not_broken_off),
+        cmocka_unit_test(services_that_left_make_room_as_endpoints_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,7 @@ static const struct {
     { EXCHANGE_END_BODY_MALFORMED, { "PR", "PR", "PR", "PR", "PD", "PD", "PR" } },
     { EXCHANGE_END_CLIENT_GONE, { "CR", "CR", "CC", "CH", "CD", "CD", "CT" } },
     { EXCHANGE_END_NO_BUFFER, { "RR", "RR", "RC", "RH", "RD", "RD", "RT" } },
+    { EXCHANGE_END_NO_ROW, { "RR", "RR", "RC", "RH", "RD", "RD", "RT" } },
     { EXCHANGE_END_DRAIN_LIMIT, { "KR", "KR", "KC", "KH", "KD", "KD", "KT" } },
 };
 

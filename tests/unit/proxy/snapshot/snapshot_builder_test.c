@@ -470,6 +470,35 @@ static void a_services_row_is_released_with_its_last_snapshot(void **state)
     snapshot_free(b->builder, three);
 }
 
+/* A snapshot that is on its way back has rows too: they may be all that is wanted. */
+static void nothing_is_called_in_before_older_snapshots_have_come_back(void **state)
+{
+    struct bench *b = *state;
+    static uint32_t others[STATS_ENDPOINTS_MAX];
+    size_t count = 0;
+    char id[16];
+    struct row_set rows;
+    struct snapshot *one = build(b, NULL, "[{\"name\":\"web\",\"endpoints\":[" ENDPOINT "]}]", EVERY_ROUTE);
+    struct snapshot_row kept = { .endpoint = service_of(b, one, "web")->endpoints[0].endpoint };
+    struct snapshot *two = build(b, one, "[]", "[]");
+    snapshot_keep_row(b->builder, kept);
+    while (stats_free_endpoints(b->stats) > 0) {
+        snprintf(id, sizeof id, "x%zu", count);
+        others[count++] = stats_claim_endpoint(b->stats, id, "-");
+    }
+    check_refused(b, snapshot_build, two,
+                  &(struct bad_case){ "services[0].endpoints[0].address: too many",
+                                      "{\"version\":1,\"serial\":3,\"services\":[{\"name\":\"web\","
+                                      "\"endpoints\":[{\"id\":\"new\",\"address\":\"1.2.3.4:80\"}]}]}" });
+    assert_false(snapshot_call_rows_in(b->builder, true, &rows));
+    snapshot_free(b->builder, one);
+    while (count > 0)
+        stats_release_endpoint(b->stats, others[--count]);
+    assert_false(snapshot_call_rows_in(b->builder, false, &rows));
+    snapshot_return_row(b->builder, kept);
+    snapshot_free(b->builder, two);
+}
+
 /* Random services over a few endpoints, as documents and as patches; a few snapshots are kept alive. The lists of
  * changes, applied one after the other, always give the endpoints that the newest one names. */
 static char *random_services(uint64_t *random)
@@ -553,6 +582,7 @@ int main(void)
         TEST(a_patch_removes_services),
         TEST(bad_patches_are_refused_and_change_nothing),
         TEST(a_services_row_is_released_with_its_last_snapshot),
+        TEST(nothing_is_called_in_before_older_snapshots_have_come_back),
         TEST(any_sequence_of_changes_adds_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
