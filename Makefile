@@ -107,6 +107,8 @@ HOUSE_TESTS := $(OUT)/tests/sim/house/house_walk_test $(OUT)/tests/sim/house/hou
 $(HOUSE_TESTS): LDFLAGS += $(HOUSE_WRAPPED:%=-Wl,--wrap=%)
 $(HOUSE_TESTS): $(HOUSE_SUPPORT)
 $(HOUSE_TESTS): TESTED := $(HOUSE_SUPPORT)
+GENERATOR_WRAPPED := socket connect send timerfd_settime event_base_loop
+$(OUT)/tests/unit/bench/load/generator_test: LDFLAGS += $(GENERATOR_WRAPPED:%=-Wl,--wrap=%)
 $(OUT)/tests/unit/base/tcp_probe_test: LDFLAGS += -Wl,--wrap=connect
 $(OUT)/tests/sim/reconciler_walk_test: LDFLAGS += $(WALK_WRAPPED:%=-Wl,--wrap=%)
 $(OUT)/tests/unit/daemon/supervisor_test: LDFLAGS += -Wl,--wrap=fork
