@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 enum channel_result channel_broken(struct channel *ch, int cause)
@@ -30,20 +29,14 @@ int channel_dial(const struct sockaddr *to, socklen_t len)
 
 /* ---- what is watched ---- */
 
-/* Else what epoll says of the socket is all there is to say. */
-static bool keeps_state(const struct channel *ch)
-{
-    return ch->transport->ops->need != NULL;
-}
-
 static enum transport_need need_of(const struct channel *ch)
 {
-    return keeps_state(ch) ? ch->transport->ops->need(ch->transport) : TRANSPORT_NEEDS_NOTHING;
+    return ch->keeps_state ? ch->transport->ops->need(ch->transport) : TRANSPORT_NEEDS_NOTHING;
 }
 
 static bool holds_input(const struct channel *ch)
 {
-    return keeps_state(ch) && ch->transport->ops->holds_input(ch->transport);
+    return ch->keeps_state && ch->transport->ops->holds_input(ch->transport);
 }
 
 /* Whatever the owner waits for, it is not possible before the transport has had its turn. */
@@ -111,10 +104,8 @@ void channel_set_reading(struct channel *ch, bool on)
         event_active(&ch->readable, EV_READ, 0);
 }
 
-bool channel_set_writing(struct channel *ch, bool on)
+bool channel_change_writing(struct channel *ch, bool on)
 {
-    if (ch->is_writing == on && !keeps_state(ch))
-        return true;
     ch->is_writing = on;
     if (!on)
         watch_or_fail(ch);
@@ -157,7 +148,8 @@ void channel_open(struct channel *ch, struct event_base *base, int fd, struct tr
     ch->in = ch->out = NULL;
     ch->writable = NULL;
     ch->transport = transport;
-    if (!keeps_state(ch)) { /* then nothing stands between the event and the owner */
+    ch->keeps_state = transport->ops->need != NULL;
+    if (!ch->keeps_state) { /* then nothing stands between the event and the owner */
         check(event_assign(&ch->readable, base, fd, EV_READ | EV_PERSIST, on_event, owner) == 0);
         return;
     }
@@ -183,6 +175,7 @@ void channel_close(struct channel *ch, struct buffer_pool *pool)
     if (ch->transport->ops->close)
         ch->transport->ops->close(ch->transport, pool);
     ch->transport = transport_plain();
+    ch->keeps_state = false;
     close(ch->fd);
     ch->fd = -1;
     buffer_give_back(pool, ch->in);
@@ -192,13 +185,13 @@ void channel_close(struct channel *ch, struct buffer_pool *pool)
 
 bool channel_ends_by_closing(const struct channel *ch)
 {
-    return !keeps_state(ch);
+    return !ch->keeps_state;
 }
 
 void channel_shut_down(struct channel *ch)
 {
     ch->transport->ops->shutdown(ch->transport, ch->fd);
-    if (keeps_state(ch))
+    if (ch->keeps_state)
         watch_or_fail(ch);
 }
 
@@ -232,6 +225,19 @@ static bool make_room(struct channel *ch, struct buffer_pool *pool, size_t bytes
     return ch->in->size >= BUFFER_LARGE_BYTES || grow_in(ch, pool);
 }
 
+/* got: 0 or -1, and errno. */
+static enum channel_result receive_nothing(struct channel *ch, struct buffer_pool *pool, ssize_t got)
+{
+    int cause = errno;
+    ch->has_more = false;
+    if (ch->keeps_state)
+        watch_or_fail(ch);
+    channel_consume(ch, pool, 0);
+    if (got == 0)
+        return CHANNEL_EOF;
+    return cause == EAGAIN || cause == EINTR ? CHANNEL_BLOCKED : channel_broken(ch, cause);
+}
+
 enum channel_result channel_receive(struct channel *ch, struct buffer_pool *pool, size_t bytes)
 {
     if (ch->has_failed)
@@ -240,19 +246,15 @@ enum channel_result channel_receive(struct channel *ch, struct buffer_pool *pool
         return CHANNEL_NO_BUFFER;
     if (buffer_room(ch->in) == 0)
         return CHANNEL_OK;
-    ssize_t got = ch->transport->ops->receive(ch->transport, ch->fd, ch->in->data + ch->in->end, buffer_room(ch->in));
-    int cause = errno;
-    ch->has_more = got > 0 && ((size_t)got == buffer_room(ch->in) || holds_input(ch));
-    if (keeps_state(ch))
+    size_t room = buffer_room(ch->in);
+    ssize_t got = ch->transport->ops->receive(ch->transport, ch->fd, ch->in->data + ch->in->end, room);
+    if (got <= 0)
+        return receive_nothing(ch, pool, got);
+    ch->in->end += (uint32_t)got;
+    ch->has_more = (size_t)got == room || holds_input(ch);
+    if (ch->keeps_state)
         watch_or_fail(ch);
-    if (got > 0) {
-        ch->in->end += (uint32_t)got;
-        return CHANNEL_OK;
-    }
-    channel_consume(ch, pool, 0);
-    if (got == 0)
-        return CHANNEL_EOF;
-    return cause == EAGAIN || cause == EINTR ? CHANNEL_BLOCKED : channel_broken(ch, cause);
+    return CHANNEL_OK;
 }
 
 void channel_consume(struct channel *ch, struct buffer_pool *pool, size_t bytes)
@@ -267,19 +269,16 @@ void channel_consume(struct channel *ch, struct buffer_pool *pool, size_t bytes)
     ch->in = NULL;
 }
 
-/* One call. OK: nothing is left to be sent, here or in the transport. *taken: of all pieces together. */
-static enum channel_result put(struct channel *ch, const struct iovec *pieces, int count, size_t *taken)
+/* One call. OK: nothing is left to be sent, here or in the transport. *taken: of both together. */
+static inline enum channel_result put(struct channel *ch, struct slice first, struct slice second, size_t *taken)
 {
-    size_t wanted = 0;
-    for (int i = 0; i < count; i++)
-        wanted += pieces[i].iov_len;
-    *taken = 0;
-    ssize_t put = ch->transport->ops->send(ch->transport, ch->fd, pieces, count);
-    if (put < 0 && errno != EAGAIN && errno != EINTR)
+    ssize_t put = ch->transport->ops->send(ch->transport, ch->fd, first, second);
+    if (put < 0 && errno != EAGAIN && errno != EINTR) {
+        *taken = 0;
         return channel_broken(ch, errno);
-    if (put > 0)
-        *taken = (size_t)put;
-    bool all = *taken == wanted && need_of(ch) == TRANSPORT_NEEDS_NOTHING;
+    }
+    *taken = put > 0 ? (size_t)put : 0;
+    bool all = *taken == first.len + second.len && need_of(ch) == TRANSPORT_NEEDS_NOTHING;
     if (!channel_set_writing(ch, !all))
         return channel_broken(ch, ENOMEM);
     return all ? CHANNEL_OK : CHANNEL_BLOCKED;
@@ -287,8 +286,7 @@ static enum channel_result put(struct channel *ch, const struct iovec *pieces, i
 
 enum channel_result channel_send(struct channel *ch, const char *bytes, size_t len, size_t *sent)
 {
-    const struct iovec piece = { (char *)bytes, len };
-    return put(ch, &piece, 1, sent);
+    return put(ch, (struct slice){ bytes, len }, (struct slice){ 0 }, sent);
 }
 
 static void drop_sent(struct channel *ch, struct buffer_pool *pool, size_t sent)
@@ -306,8 +304,8 @@ enum channel_result channel_send_behind(struct channel *ch, struct buffer_pool *
     size_t waiting = buffer_len(ch->out), taken;
     if (waiting == 0)
         return channel_send(ch, bytes, len, sent);
-    const struct iovec pieces[] = { { buffer_at(ch->out), waiting }, { (char *)bytes, len } };
-    enum channel_result result = put(ch, pieces, 2, &taken);
+    struct slice first = { buffer_at(ch->out), waiting };
+    enum channel_result result = put(ch, first, (struct slice){ bytes, len }, &taken);
     *sent = taken > waiting ? taken - waiting : 0;
     drop_sent(ch, pool, taken - *sent);
     return result;
@@ -333,7 +331,7 @@ int channel_connect_error(struct channel *ch)
     socklen_t len = sizeof cause;
     if (getsockopt(ch->fd, SOL_SOCKET, SO_ERROR, &cause, &len) != 0)
         return errno;
-    return cause == 0 && keeps_state(ch) ? ch->transport->ops->go_on(ch->transport, ch->fd) : cause;
+    return cause == 0 && ch->keeps_state ? ch->transport->ops->go_on(ch->transport, ch->fd) : cause;
 }
 
 bool channel_local_address(const struct channel *ch, struct sockaddr *address, socklen_t len)

@@ -36,6 +36,7 @@ struct channel {
     int16_t broken_by;                   /* errno of the last CHANNEL_BROKEN */
     bool is_reading : 1, is_writing : 1; /* what the owner waits for */
     bool is_watched : 1;                 /* `readable` is registered */
+    bool keeps_state : 1;                /* its transport does; else epoll says all there is to say */
     bool has_failed : 1;                 /* it cannot be watched: the next receive says BROKEN */
     bool has_more : 1;                   /* the last receive did not take all there is */
     struct transport *transport;         /* owned, unless it is the plain one */
@@ -79,8 +80,12 @@ enum channel_result channel_flush(struct channel *ch, struct buffer_pool *pool);
 enum channel_result channel_broken(struct channel *ch, int cause); /* notes why; returns CHANNEL_BROKEN */
 /* When there is no memory to watch it, or the kernel refuses, the owner hears of it as of a broken connection. */
 void channel_set_reading(struct channel *ch, bool on);
-/* False: the same, told at once. Switching off always works. */
-bool channel_set_writing(struct channel *ch, bool on);
+bool channel_change_writing(struct channel *ch, bool on);
+/* False: the same, told at once. Switching off always works. Mostly it is as it is to be: each send comes through here. */
+static inline bool channel_set_writing(struct channel *ch, bool on)
+{
+    return (ch->is_writing == on && !ch->keeps_state) || channel_change_writing(ch, on);
+}
 
 /* Without reading. EOF: the peer has ended behind what can be read. BROKEN: reset. OK: neither. */
 enum channel_result channel_look(const struct channel *ch);

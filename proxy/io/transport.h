@@ -24,9 +24,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
-#include <sys/uio.h>
 
 #include <event2/event.h>
+
+#include "base/slice.h"
 
 struct buffer_pool;
 
@@ -50,8 +51,8 @@ struct transport_ops {
     /* 0: the peer has said that no more comes. An end of the socket without that is no end, but ECONNRESET. While bytes are
      * held, they are what is received, and the socket is left alone: what a turn costs is bounded. */
     ssize_t (*receive)(struct transport *t, int fd, void *into, size_t room);
-    /* How many bytes were taken, in order. While output is held, none. */
-    ssize_t (*send)(struct transport *t, int fd, const struct iovec *pieces, int count);
+    /* Two pieces, one behind the other; either can be empty. How many bytes were taken, in order. While output is held, none. */
+    ssize_t (*send)(struct transport *t, int fd, struct slice first, struct slice second);
     /* Tells the peer that no more comes, behind all that was taken. That may have to wait for the socket: HOLDS_OUTPUT.
      * What fails here, the next receive tells. */
     void (*shutdown)(struct transport *t, int fd);

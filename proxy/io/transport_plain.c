@@ -1,6 +1,7 @@
 #include "proxy/io/transport.h"
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 static ssize_t plain_receive(struct transport *t, int fd, void *into, size_t room)
 {
@@ -8,13 +9,17 @@ static ssize_t plain_receive(struct transport *t, int fd, void *into, size_t roo
     return recv(fd, into, room, 0);
 }
 
-static ssize_t plain_send(struct transport *t, int fd, const struct iovec *pieces, int count)
+__attribute__((noinline)) static ssize_t send_both(int fd, struct slice first, struct slice second)
+{
+    struct iovec pieces[] = { { (char *)first.at, first.len }, { (char *)second.at, second.len } };
+    struct msghdr message = { .msg_iov = pieces, .msg_iovlen = 2 };
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static ssize_t plain_send(struct transport *t, int fd, struct slice first, struct slice second)
 {
     (void)t;
-    if (count == 1)
-        return send(fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL);
-    struct msghdr message = { .msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count };
-    return sendmsg(fd, &message, MSG_NOSIGNAL);
+    return second.len == 0 ? send(fd, first.at, first.len, MSG_NOSIGNAL) : send_both(fd, first, second);
 }
 
 static void plain_shutdown(struct transport *t, int fd)

@@ -133,8 +133,8 @@ static ssize_t sealed_receive(struct transport *t, int fd, void *into, size_t ro
     return s->has_end && !s->owes_answer ? 0 : not_now(s);
 }
 
-/* One record of what the pieces hold, whatever their number. */
-static ssize_t sealed_send(struct transport *t, int fd, const struct iovec *pieces, int count)
+/* One record of what both hold. */
+static ssize_t sealed_send(struct transport *t, int fd, struct slice first, struct slice second)
 {
     struct sealed *s = (struct sealed *)t;
     char content[SEALED_RECORD_BYTES];
@@ -142,9 +142,11 @@ static ssize_t sealed_send(struct transport *t, int fd, const struct iovec *piec
     flush(s, fd);
     if (!s->is_greeted || s->sealed_out.len > 0 || s->broken_by)
         return not_now(s);
-    for (int i = 0; i < count; i++) {
-        size_t room = sizeof content - len, part = pieces[i].iov_len < room ? pieces[i].iov_len : room;
-        memcpy(content + len, pieces[i].iov_base, part);
+    const struct slice pieces[] = { first, second };
+    for (int i = 0; i < 2; i++) {
+        size_t room = sizeof content - len, part = pieces[i].len < room ? pieces[i].len : room;
+        if (part > 0)
+            memcpy(content + len, pieces[i].at, part);
         len += part;
     }
     sealed_put(&s->sealed_out, SEALED_BYTES, content, len);
