@@ -289,7 +289,7 @@ static enum step refuse(struct exchange *x, const struct h1_request *request, bo
         return exchange_step_fail(x, EXCHANGE_END_REFUSED_METHOD, 405);
     if (request->head.has_unknown_expectation)
         return exchange_step_fail(x, EXCHANGE_END_REFUSED_EXPECTATION, 417);
-    if (forward_request_is_loop(&request->head, x->worker->via))
+    if (forward_request_is_loop(&request->head, x->worker->via.name))
         return exchange_step_fail(x, EXCHANGE_END_LOOP, 508);
     if (hops != FORWARD_HOPS_GOES_ON)
         return exchange_step_fail(x, EXCHANGE_END_FORWARDS_SPENT, hops == FORWARD_HOPS_ENDS_HERE ? 200 : 400);

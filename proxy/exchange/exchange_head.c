@@ -68,7 +68,7 @@ bool exchange_build_head(struct exchange *x, const struct h1_request *request, c
         request_id_write((const uint64_t[2]){ worker_random(w), worker_random(w) }, x->request_id);
     struct forward_request with = { .client = describe_client(x, request, port),
                                     .request_id = { x->request_id, sizeof x->request_id },
-                                    .via = w->via,
+                                    .via = &w->via,
                                     .keeps_request_id = x->keeps_request_id,
                                     .upgrade = x->upgrade_len > 0,
                                     .sends_trailers = request->head.body == HTTP_BODY_CHUNKED,

@@ -250,7 +250,7 @@ static void pause_behind_interim(struct exchange *x)
 
 enum step exchange_relay_response(struct exchange *x)
 {
-    enum step step = x->response_state == RESPONSE_ENDED ? STEP_MORE : read_heads(x);
+    enum step step = x->response_state == RESPONSE_AWAITED ? read_heads(x) : STEP_MORE;
     if (step == STEP_BLOCKED)
         pause_behind_interim(x);
     return step == STEP_MORE ? take_body_result(x, relay_body(x)) : step;

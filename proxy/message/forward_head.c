@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#define VIA_VERSION_BYTES 4
 #define HOPS_MAX 1000000 /* a larger Max-Forwards goes on as this (RFC 9110 7.6.2: the recipient's maximum) */
 
 /* CGI makes HTTP_PROXY of it (RFC 3875 4.1.18), which tells many programs where to send their own requests. */
@@ -64,15 +65,9 @@ __attribute__((noinline)) static void set_max_forwards(struct http_edit *edit, c
     http_edit_set(edit, HTTP_OWN_MAX_FORWARDS, http_edit_end_value(edit, w));
 }
 
-/* Names the version that the request came in (RFC 9110 7.6.3). */
-__attribute__((always_inline)) static inline struct slice via_member(struct http_edit *edit,
-                                                                     const struct http_head *head, struct slice via)
+static struct slice via_member(const struct forward_via *via, enum http_version version)
 {
-    struct head_writer w = http_edit_begin_value(edit);
-    check(via.len <= FORWARD_VIA_MAX && w.end - w.at >= FORWARD_VIA_MAX + 4);
-    memcpy(w.at, head->version == HTTP_1_1 ? "1.1 " : "1.0 ", 4);
-    w.at = head_copy_value(w.at + 4, via);
-    return http_edit_end_value(edit, w);
+    return (struct slice){ via->members[version], VIA_VERSION_BYTES + via->name.len };
 }
 
 /* The second of a Via's members' two words, in any of them (RFC 9110 7.6.3). A comma in a comment counts too: what it
@@ -142,6 +137,15 @@ void request_id_write(const uint64_t random[2], char out[REQUEST_ID_MADE])
     write_hex(random[1], out + 16);
 }
 
+void forward_via_init(struct forward_via *via, struct slice name)
+{
+    static const char versions[][VIA_VERSION_BYTES + 1] = { [HTTP_1_0] = "1.0 ", [HTTP_1_1] = "1.1 " };
+    check(name.len <= FORWARD_VIA_MAX);
+    via->name = name;
+    for (int version = HTTP_1_0; version <= HTTP_1_1; version++)
+        snprintf(via->members[version], sizeof via->members[version], "%s%.*s", versions[version], SLICE_FMT(name));
+}
+
 bool forward_via_has(const struct http_head *head, struct slice via)
 {
     for (size_t i = 0; i < head->field_count; i++) {
@@ -172,8 +176,8 @@ __attribute__((always_inline)) static inline void decide_request(const struct ht
     forwarded_edit(edit, head, &with->client);
     if (!with->keeps_request_id)
         http_edit_set(edit, HTTP_OWN_X_REQUEST_ID, with->request_id);
-    if (with->via.len)
-        http_edit_set(edit, HTTP_OWN_VIA, via_member(edit, head, with->via));
+    if (with->via->name.len)
+        http_edit_set(edit, HTTP_OWN_VIA, via_member(with->via, head->version));
 }
 
 __attribute__((always_inline)) static inline void decide_response(const struct http_head *head,

@@ -20,13 +20,22 @@
 #define FORWARD_VIA_MAX 64
 #define FORWARD_HOST_ROOM H1_HOST_ROOM
 
+/* What this proxy says of itself in Via (RFC 9110 7.6.3): made once, for all requests. */
+struct forward_via {
+    struct slice name;                                           /* its pseudonym; empty: no Via is added */
+    char members[HTTP_1_1 + 1][sizeof "1.1 " + FORWARD_VIA_MAX]; /* by the version that a request came in */
+};
+
+/* name: at most FORWARD_VIA_MAX; borrowed. */
+void forward_via_init(struct forward_via *via, struct slice name);
+
 struct forward_request {
     struct forwarded_client client;
-    struct slice request_id; /* added unless keeps_request_id */
-    struct slice via;        /* own pseudonym (RFC 9110 7.6.3), at most FORWARD_VIA_MAX; empty: no Via is added */
-    bool keeps_request_id;   /* the client's own is sound and stays */
-    bool upgrade;            /* only if request->head.upgrade: the endpoint is asked to switch to upgrade_protocol */
-    bool sends_trailers;     /* a trailer section will be sent: Trailer goes on */
+    struct slice request_id;       /* added unless keeps_request_id */
+    const struct forward_via *via; /* borrowed */
+    bool keeps_request_id;         /* the client's own is sound and stays */
+    bool upgrade;        /* only if request->head.upgrade: the endpoint is asked to switch to upgrade_protocol */
+    bool sends_trailers; /* a trailer section will be sent: Trailer goes on */
     /* Out: where in `out` the address of the endpoint is to be put at the end of FORWARD_HOST_ROOM blanks, as Host of a request
      * that came without one; 0: nowhere. */
     size_t host_at;

@@ -100,17 +100,17 @@ static bool are_clients_treated_alike(const struct proxy_settings *a, const stru
 void worker_take_snapshot(struct worker_thread *t, struct snapshot_hold *hold)
 {
     struct worker *w = &t->worker;
-    struct snapshot_hold *old = w->hold;
-    w->hold = hold;
-    apply_settings(w, &hold->snapshot->settings);
-    apply_endpoints(w, hold->snapshot);
-    apply_services(w, hold->snapshot);
-    worker_notify(w, WORKER_TOOK_SNAPSHOT, hold->snapshot);
-    if (old && !are_clients_treated_alike(&old->snapshot->settings, &hold->snapshot->settings))
+    struct snapshot *old = w->snapshot, *snapshot = hold->snapshot;
+    w->snapshot = snapshot;
+    apply_settings(w, &snapshot->settings);
+    apply_endpoints(w, snapshot);
+    apply_services(w, snapshot);
+    worker_notify(w, WORKER_TOOK_SNAPSHOT, snapshot);
+    if (old && !are_clients_treated_alike(&old->settings, &snapshot->settings))
         clients_readmit(w);
     if (old)
-        worker_notify(w, WORKER_RETURNED_SNAPSHOT, old->snapshot); /* behind the rows of it that are kept */
+        worker_notify(w, WORKER_RETURNED_SNAPSHOT, old); /* behind the rows of it that are kept */
     else if (w->phase == WORKER_SERVING)
         open_listeners(t); /* before this, connections wait in the kernel's queue */
-    apply_listeners(t, &hold->snapshot->settings);
+    apply_listeners(t, &snapshot->settings);
 }

@@ -28,7 +28,7 @@ struct rows_order {
 
 static void close_listeners(struct worker_thread *t)
 {
-    for (size_t i = 0; t->worker.hold && i < t->listener_count; i++)
+    for (size_t i = 0; t->worker.snapshot && i < t->listener_count; i++)
         listener_close(&t->listeners[i]);
 }
 
@@ -65,7 +65,7 @@ static void go_on_leaving(struct worker_thread *t)
         set_phase(t, WORKER_DRAINING);
     if (w->phase == WORKER_DRAINING && clients_drain(w))
         say_drains(t);
-    if (t->has_retired && w->hold && since_ms >= worker_snapshot(w)->settings.retired_tunnel_ms)
+    if (t->has_retired && w->snapshot && since_ms >= worker_snapshot(w)->settings.retired_tunnel_ms)
         clients_end_tunnels(w);
     if (t->clients.conn_count == 0)
         set_phase(t, WORKER_OVER);
@@ -156,7 +156,7 @@ static void init_floor(struct worker *w, const struct worker_options *options)
 {
     w->index = options->index;
     w->main_mailbox = options->main_mailbox;
-    w->via = slice_of(options->via);
+    forward_via_init(&w->via, slice_of(options->via));
     init_stats(w, options);
     buffer_pool_init(&w->buffers, UINT64_MAX, w->stats);
     deadline_table_init(&w->deadlines);

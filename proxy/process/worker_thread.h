@@ -1,6 +1,6 @@
 /* worker_thread: the life of a worker: builds what its rooms need, hands connections, snapshots and time to them, and drains.
  *
- *      main thread --hold--> mailbox --> worker.hold (current snapshot)
+ *      main thread --hold--> mailbox --> worker.snapshot
  *      listeners -> conns -> exchanges -> upstreams, all on one libevent base without locks */
 #ifndef PROXY_PROCESS_WORKER_THREAD_H
 #define PROXY_PROCESS_WORKER_THREAD_H

@@ -125,19 +125,6 @@ void upstream_close_all_idle(struct worker *w)
         evict_idle(&w->pools[i]);
 }
 
-void upstream_use_endpoint(struct worker *w, const struct endpoint *endpoint)
-{
-    struct upstream_pool *pool = &w->pools[endpoint->slot];
-    check(pool->use.count == 0 || pool->endpoint == endpoint);
-    pool->endpoint = endpoint;
-    row_use_begin(&pool->use);
-}
-
-void upstream_leave_endpoint(struct worker *w, const struct endpoint *endpoint)
-{
-    worker_end_use(w, &w->pools[endpoint->slot].use, (struct snapshot_row){ .endpoint = endpoint });
-}
-
 void upstream_pool_close(struct worker *w, uint32_t slot)
 {
     struct upstream_pool *pool = &w->pools[slot];

@@ -9,13 +9,13 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/check.h"
 #include "proxy/io/channel.h"
 #include "proxy/io/deadline.h"
 #include "proxy/io/graveyard.h"
 #include "proxy/snapshot/endpoint.h"
 #include "proxy/worker/row_use.h"
-
-struct worker;
+#include "proxy/worker/worker.h"
 
 enum upstream_state { UPSTREAM_CONNECTING = 0, UPSTREAM_BUSY, UPSTREAM_IDLE, UPSTREAM_CLOSED, UPSTREAM_STATE_COUNT };
 
@@ -74,8 +74,18 @@ void upstream_pool_open(struct worker *w, uint32_t slot);
 void upstream_close_all_idle(struct worker *w);
 
 /* Who has chosen an endpoint by the snapshot uses it and its row until he says that he does not any more. */
-void upstream_use_endpoint(struct worker *w, const struct endpoint *endpoint);
-void upstream_leave_endpoint(struct worker *w, const struct endpoint *endpoint);
+static inline void upstream_use_endpoint(struct worker *w, const struct endpoint *endpoint)
+{
+    struct upstream_pool *pool = &w->pools[endpoint->slot];
+    check(pool->use.count == 0 || pool->endpoint == endpoint);
+    pool->endpoint = endpoint;
+    row_use_begin(&pool->use);
+}
+
+static inline void upstream_leave_endpoint(struct worker *w, const struct endpoint *endpoint)
+{
+    worker_end_use(w, &w->pools[endpoint->slot].use, (struct snapshot_row){ .endpoint = endpoint });
+}
 
 /* The newest idle one, now busy and the taker's; null when there is none. */
 struct upstream *upstream_pool_take(struct worker *w, uint32_t slot, const struct upstream_events *events, void *taker);

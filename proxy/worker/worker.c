@@ -22,9 +22,3 @@ void worker_notify_row(struct worker *w, enum worker_notice_kind kind, struct sn
 {
     post_notice(w, kind, NULL, row);
 }
-
-void worker_end_use(struct worker *w, struct row_use *use, struct snapshot_row row)
-{
-    if (row_use_end(use))
-        worker_notify_row(w, WORKER_RETURNED_ROW, row);
-}

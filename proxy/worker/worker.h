@@ -22,6 +22,7 @@
 #include "proxy/io/graveyard.h"
 #include "proxy/log/access_log.h"
 #include "proxy/message/fault.h"
+#include "proxy/message/forward_head.h"
 #include "proxy/message/http_date.h"
 #include "proxy/snapshot/snapshot.h"
 #include "proxy/worker/row_use.h"
@@ -46,9 +47,10 @@ struct worker {
     struct event_base *base;      /* borrowed */
     struct mailbox *main_mailbox; /* borrowed: takes holds back and notices */
     enum worker_phase phase;      /* proxy/process/worker_thread.c is the only writer */
-    struct snapshot_hold *hold;   /* the only snapshot that it has; null before the first. Changes between callbacks */
+    struct snapshot *snapshot;    /* held, the only one that it has; null before the first. Changes between callbacks */
 
     int64_t now_us;     /* monotonic; read when a turn begins, and when an exchange ends */
+    int64_t now_ms;     /* the same */
     bool is_clock_read; /* in this turn */
     uint64_t random_state;
     struct http_date date; /* as of the last tick */
@@ -56,7 +58,7 @@ struct worker {
     struct deadline_table deadlines;
     struct grave_list dead; /* of this turn, of all kinds */
     struct access_log access_log;
-    struct slice via;
+    struct forward_via via;
 
     struct stats_region *region; /* borrowed */
     struct worker_stats *stats;  /* shared memory: this worker's rows */
@@ -104,10 +106,14 @@ struct worker_notice {
 void worker_notify(struct worker *w, enum worker_notice_kind kind, struct snapshot *snapshot); /* null: of none */
 static inline const struct snapshot *worker_snapshot(const struct worker *w) /* null before the first */
 {
-    return w->hold ? w->hold->snapshot : NULL;
+    return w->snapshot;
 }
 void worker_notify_row(struct worker *w, enum worker_notice_kind kind, struct snapshot_row row);
-void worker_end_use(struct worker *w, struct row_use *use, struct snapshot_row row);
+static inline void worker_end_use(struct worker *w, struct row_use *use, struct snapshot_row row)
+{
+    if (row_use_end(use))
+        worker_notify_row(w, WORKER_RETURNED_ROW, row);
+}
 
 /* xorshift64* (Vigna 2016): fast, and good enough to spread load and name requests; nothing secret depends on it. */
 static inline uint64_t worker_random(struct worker *w)
@@ -126,9 +132,15 @@ static inline bool worker_is_leaving(const struct worker *w)
     return w->phase != WORKER_SERVING;
 }
 
+static inline void worker_set_clock(struct worker *w, int64_t now_us)
+{
+    w->now_us = now_us;
+    w->now_ms = now_us / 1000;
+}
+
 static inline void worker_read_clock(struct worker *w)
 {
-    w->now_us = clock_now_us();
+    worker_set_clock(w, clock_now_us());
     w->is_clock_read = true;
 }
 
@@ -141,7 +153,7 @@ static inline void worker_enter(struct worker *w)
 
 static inline int64_t worker_now_ms(const struct worker *w)
 {
-    return w->now_us / 1000;
+    return w->now_ms;
 }
 
 #endif

@@ -285,7 +285,7 @@ bool house_proxy_serves_by(const char *task_id)
 {
     for (size_t i = 0; i < HOUSE_WORKERS; i++) {
         const struct worker *w = house_proxy_worker(i);
-        if (w && w->hold && has_endpoint(w->hold->snapshot, task_id))
+        if (w && w->snapshot && has_endpoint(w->snapshot, task_id))
             return true;
     }
     return false;

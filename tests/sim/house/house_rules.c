@@ -34,7 +34,7 @@ struct entry {
 
 /* Endpoints of a worker's present snapshot. */
 struct rotation_list {
-    const void *hold;
+    const struct snapshot *snapshot;
     uint64_t serial;
     char ids[ROTATION_MAX][TASK_ID_SIZE];
     uint32_t slots[ROTATION_MAX];
@@ -147,9 +147,9 @@ static const struct rotation_list *rotation_of(const struct worker *w)
 {
     struct rotation_list *list = &rules.rotations[w->index];
     const struct snapshot *snapshot = worker_snapshot(w);
-    if (snapshot && (list->hold != w->hold || list->serial != snapshot->serial))
+    if (snapshot && (list->snapshot != snapshot || list->serial != snapshot->serial))
         list_rotation(snapshot, list);
-    list->hold = w->hold;
+    list->snapshot = snapshot;
     list->serial = snapshot ? snapshot->serial : 0;
     return list;
 }
@@ -158,7 +158,7 @@ static void check_rotation(const struct worker *w)
 {
     const struct publisher *publisher = house_control_publisher();
     const struct rotation_list *list = rotation_of(w);
-    for (size_t i = 0; publisher && w->hold && i < list->count; i++) {
+    for (size_t i = 0; publisher && w->snapshot && i < list->count; i++) {
         if (publisher_is_out_of_rotation(publisher, list->ids[i]))
             house_violated("worker %u sends to %.12s..., which control counts as out of rotation", w->index,
                            list->ids[i] + 56);
@@ -259,7 +259,7 @@ static void check_counters(const struct worker *w)
         if (c->side.exchange && c->side.exchange->upstream)
             check_endpoint_counter(w, c->side.exchange->upstream->slot);
     }
-    for (size_t i = 0; w->hold && i < list->count; i++)
+    for (size_t i = 0; w->snapshot && i < list->count; i++)
         check_endpoint_counter(w, list->slots[i]);
     if (exchanges != w->exchange_count)
         house_violated("worker %u counts %u exchanges, there are %zu", w->index, w->exchange_count, exchanges);
@@ -308,7 +308,7 @@ static bool has_come_to_rest(const struct worker *w)
 {
     struct publisher_status status;
     publisher_status(house_control_publisher(), &status);
-    return w && w->hold && w->clients->conn_count == 0 && w->exchange_count == 0 &&
+    return w && w->snapshot && w->clients->conn_count == 0 && w->exchange_count == 0 &&
            worker_snapshot(w)->serial == status.acked_serial && status.sent_serial == status.acked_serial;
 }
 

@@ -23,7 +23,7 @@ struct bench {
 
 static void set_time(struct bench *b, int64_t now_ms)
 {
-    b->worker->now_us = now_ms * 1000;
+    worker_set_clock(b->worker, now_ms * 1000);
 }
 
 static int set_up(void **state)

@@ -32,7 +32,7 @@ static int set_up(void **state)
     struct bench *b = mem_alloc_aligned(64, sizeof *b);
     struct worker *w = &b->worker;
     w->stats = &b->stats;
-    w->now_us = 1000000000;
+    worker_set_clock(w, 1000000000);
     w->clients = &b->clients;
     deadline_table_init(&w->deadlines);
     grave_list_init(&w->dead);
@@ -119,7 +119,7 @@ static void what_has_just_come_is_left_alone(void **state)
     struct bench *b = *state;
     struct conn *idle = add(b, 1, CONN_IDLE, true, 199), *fresh = add(b, 2, CONN_IDLE, false, 199);
     assert_int_equal(shedding_make_place(&b->worker, NULL), SHED_SOON);
-    b->worker.now_us += 1000;
+    worker_set_clock(&b->worker, b->worker.now_us + 1000);
     assert_ptr_equal(shed(b), fresh);
     assert_ptr_equal(shed(b), idle);
 }
@@ -180,7 +180,7 @@ static void a_crowd_that_has_just_come_is_waited_for(void **state)
     add_many(b, 20, 1, CONN_IDLE, false, 100);
     assert_int_equal(shedding_make_place(&b->worker, NULL), SHED_SOON);
     assert_false(shedding_free_descriptors(&b->worker));
-    b->worker.now_us += 100000;
+    worker_set_clock(&b->worker, b->worker.now_us + 100000);
     assert_non_null(shed(b));
     assert_true(idle->state == CONN_IDLE && fresh->state == CONN_IDLE);
 }
@@ -213,7 +213,7 @@ static void half_heads_of_a_crowd_go_when_they_are_all_there_is(void **state)
     add_many(b, 40, 1, CONN_READING_HEAD, false, 999);
     add(b, 2, CONN_READING_HEAD, false, 9000); /* no crowd: its time-out will do */
     assert_int_equal(shedding_make_place(&b->worker, NULL), SHED_NONE);
-    b->worker.now_us += 1000;
+    worker_set_clock(&b->worker, b->worker.now_us + 1000);
     struct conn *c = shed(b);
     assert_non_null(c);
     assert_ptr_equal(c->state == CONN_CLOSED ? c->listener : NULL, &b->listeners[0]);

@@ -142,7 +142,7 @@ struct rig *rig_new(const char *document)
     timer_stop(&rig->thread->tick);
     worker_post_snapshot(rig->thread, &rig->snapshot->holds[0]);
     worker_thread_turn(rig->thread, false);
-    check(rig->worker->hold != NULL);
+    check(worker_snapshot(rig->worker) != NULL);
     return rig;
 }
 

@@ -30,9 +30,11 @@ struct forward_case {
 /* As the exchange does it. */
 static struct forward_request describe(const struct h1_request *request)
 {
+    static struct forward_via via;
+    forward_via_init(&via, SLICE_LITERAL("portico-0a1b2c3d"));
     return (struct forward_request){ .client = { .peer = SLICE_LITERAL("192.0.2.7") },
                                      .request_id = SLICE_LITERAL("fresh-id"),
-                                     .via = SLICE_LITERAL("portico-0a1b2c3d"),
+                                     .via = &via,
                                      .keeps_request_id = forward_keeps_request_id(&request->head),
                                      .upgrade = request->head.upgrade,
                                      .sends_trailers = request->head.body == HTTP_BODY_CHUNKED };
@@ -420,7 +422,9 @@ static void the_promised_room_is_enough_for_a_client_in_all_words(void **state)
     memset(name, 'n', sizeof name);
     memset(id, 'i', sizeof id);
     struct forward_request with = describe(request);
-    with.via = (struct slice){ name, sizeof name };
+    struct forward_via via;
+    forward_via_init(&via, (struct slice){ name, sizeof name });
+    with.via = &via;
     with.request_id = (struct slice){ id, sizeof id };
     with.client = (struct forwarded_client){ .peer = SLICE_LITERAL("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255"),
                                              .is_https = true,
