@@ -109,7 +109,7 @@ $(HOUSE_TESTS): $(HOUSE_SUPPORT)
 $(HOUSE_TESTS): TESTED := $(HOUSE_SUPPORT)
 GENERATOR_WRAPPED := socket connect send timerfd_settime event_base_loop
 $(OUT)/tests/unit/bench/load/generator_test: LDFLAGS += $(GENERATOR_WRAPPED:%=-Wl,--wrap=%)
-$(OUT)/tests/unit/base/tcp_probe_test: LDFLAGS += -Wl,--wrap=connect
+$(OUT)/tests/unit/base/tcp_probe_test: LDFLAGS += -Wl,--wrap=connect -Wl,--wrap=socket
 $(OUT)/tests/sim/reconciler_walk_test: LDFLAGS += $(WALK_WRAPPED:%=-Wl,--wrap=%)
 $(OUT)/tests/unit/daemon/supervisor_test: LDFLAGS += -Wl,--wrap=fork
 $(RIG_TESTS:%=$(OUT)/tests/unit/proxy/exchange/%_test): LDFLAGS += $(RIG_WRAPPED:%=-Wl,--wrap=%)

@@ -15,18 +15,47 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* A socket costs as much as the handshake, so the next probe takes that of one before. */
+struct socket_shelf {
+    int fds[TCP_PROBER_SPARE_MAX];
+    size_t count;
+};
+
 struct tcp_prober {
     struct loop *loop;
     TAILQ_HEAD(, tcp_probe) done;
-    struct timer report; /* while there is one */
+    struct timer report;           /* while there is one */
+    struct socket_shelf spares[2]; /* of IPv4, of IPv6; unconnected */
 };
+
+static struct socket_shelf *shelf_of(struct tcp_prober *prober, sa_family_t family)
+{
+    return &prober->spares[family == AF_INET6];
+}
+
+/* Whatever came of it, the peer is sent a reset where there is somebody to send it to, as the close would. */
+static bool disconnect(int fd)
+{
+    const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+    return connect(fd, &nobody, sizeof nobody) == 0;
+}
+
+static void probe_put_socket_away(struct tcp_probe *probe)
+{
+    struct socket_shelf *shelf = shelf_of(probe->prober, probe->family);
+    if (probe->fd < 0)
+        return;
+    if (shelf->count < TCP_PROBER_SPARE_MAX && disconnect(probe->fd))
+        shelf->fds[shelf->count++] = probe->fd;
+    else
+        close(probe->fd);
+    probe->fd = -1;
+}
 
 static void probe_end(struct tcp_probe *probe, enum tcp_probe_outcome outcome, int error)
 {
     struct tcp_prober *prober = probe->prober;
-    if (probe->fd >= 0)
-        close(probe->fd);
-    probe->fd = -1;
+    probe_put_socket_away(probe);
     probe->state = TCP_PROBE_DONE;
     probe->result = (struct tcp_probe_result){ outcome, error, clock_now_us() - probe->started_at_us };
     if (TAILQ_EMPTY(&prober->done))
@@ -72,13 +101,26 @@ static void probe_on_event(evutil_socket_t fd, short what, void *owner)
 }
 
 /* Without an immediate acknowledgement, and with a close that sends a reset. Where either is refused the handshake is
- * finished and ended like any other. */
+ * finished and ended like any other. What defers accepting on a listening socket defers the acknowledgement on one that
+ * connects, for one or two hundred milliseconds, and unlike TCP_QUICKACK lasts for all connects of the socket. */
 static void leave_unfinished(int fd)
 {
-    const int off = 0;
+    const int on = 1;
     const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof on);
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+/* -1 with errno. */
+static int take_socket(struct tcp_prober *prober, sa_family_t family)
+{
+    struct socket_shelf *shelf = shelf_of(prober, family);
+    if (shelf->count > 0)
+        return shelf->fds[--shelf->count];
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0)
+        leave_unfinished(fd);
+    return fd;
 }
 
 union peer {
@@ -144,12 +186,12 @@ void tcp_probe_start(struct tcp_probe *probe, const char *address, int64_t timeo
         probe_end(probe, TCP_PROBE_NOT_SENT, EINVAL);
         return;
     }
-    probe->fd = socket(peer.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    probe->family = peer.any.sa_family;
+    probe->fd = take_socket(probe->prober, probe->family);
     if (probe->fd < 0) {
         probe_fail(probe, errno);
         return;
     }
-    leave_unfinished(probe->fd);
     int error = connect_to(probe->fd, &peer.any, peer_size);
     /* No port of ours is left for this peer; the proxy's connections to it may have them all. Of IPv6 the same error says
      * that this host has none. */
@@ -168,8 +210,7 @@ void tcp_probe_stop(struct tcp_probe *probe)
 {
     if (probe->state == TCP_PROBE_CONNECTING) {
         event_del(&probe->event);
-        close(probe->fd);
-        probe->fd = -1;
+        probe_put_socket_away(probe);
     } else if (probe->state == TCP_PROBE_DONE) {
         TAILQ_REMOVE(&probe->prober->done, probe, link);
     }
@@ -213,5 +254,8 @@ void tcp_prober_free(struct tcp_prober *prober)
         return;
     check(TAILQ_EMPTY(&prober->done));
     timer_stop(&prober->report);
+    for (size_t i = 0; i < 2; i++)
+        while (prober->spares[i].count > 0)
+            close(prober->spares[i].fds[--prober->spares[i].count]);
     free(prober);
 }

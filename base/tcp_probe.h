@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 #include "base/loop.h"
 
@@ -31,6 +32,7 @@ struct tcp_probe_result {
 typedef void (*tcp_probe_cb)(void *owner, const struct tcp_probe_result *result);
 
 struct tcp_prober;
+#define TCP_PROBER_SPARE_MAX 16 /* sockets of a family that wait for the next probe */
 
 enum tcp_probe_state { TCP_PROBE_IDLE = 0, TCP_PROBE_CONNECTING, TCP_PROBE_DONE, TCP_PROBE_STATE_COUNT };
 
@@ -39,8 +41,9 @@ struct tcp_probe {
     struct tcp_prober *prober; /* borrowed */
     enum tcp_probe_state state;
     tcp_probe_cb on_done;
-    void *owner; /* borrowed */
-    int fd;      /* owned, while connecting */
+    void *owner;        /* borrowed */
+    int fd;             /* owned, while connecting */
+    sa_family_t family; /* the same */
     struct event event;
     int64_t started_at_us;
     struct tcp_probe_result result; /* while done, until it is told */

@@ -273,18 +273,23 @@ static void observe(struct controller *c)
     if (c->has_strangers)
         task_registry_each(c->parts.registry, meet, c);
     c->has_strangers = false;
-    HASH_ITER (hh, c->services, s, next)
+    struct service *looked_at = NULL, **last = &looked_at;
+    HASH_ITER (hh, c->services, s, next) {
         s->is_looked_at = service_needs_look(s, creating_count(c, s), c->now_ms);
+        if (!s->is_looked_at)
+            continue;
+        *last = s;
+        last = &s->next_looked_at;
+        s->next_looked_at = NULL;
+    }
     if (c->actuator != NULL)
         actuator_begin_turn(c->actuator);
-    HASH_ITER (hh, c->services, s, next)
-        if (s->is_looked_at)
-            sight_look_at(&sight, s, c->now_ms);
+    for (s = looked_at; s != NULL; s = s->next_looked_at)
+        sight_look_at(&sight, s, c->now_ms);
     if (c->actuator != NULL)
         actuator_end_turn(c->actuator, task_registry_lists(c->parts.registry, c->parts.runtime_provider), c->now_ms);
-    HASH_ITER (hh, c->services, s, next)
-        if (s->is_looked_at)
-            service_end_turn(s, c->events, c->stopped, c->now_ms);
+    for (s = looked_at; s != NULL; s = s->next_looked_at)
+        service_end_turn(s, c->events, c->stopped, c->now_ms);
     stopped_book_forget_old(c->stopped, c->now_ms);
 }
 

@@ -16,8 +16,9 @@ struct metrics_window {
     bool has_last; /* `last` is a reading to take differences from */
     int64_t last_at_ms;
     struct service_traffic last;
-    struct load_sample samples[METRICS_WINDOW_SAMPLES]; /* oldest first */
-    size_t sample_count;
+    /* Oldest first, from `sample_first` on: moved to the front once in a window, and not for each that leaves. */
+    struct load_sample samples[2 * METRICS_WINDOW_SAMPLES];
+    size_t sample_first, sample_count;
     struct latency_slot latency[LATENCY_SLOTS]; /* ring */
     size_t latency_next, latency_filled;
     struct histogram latency_sum; /* of all slots */
@@ -37,7 +38,7 @@ static void forget_samples(struct metrics_window *w)
 {
     if (w->sample_count == 0)
         return;
-    w->sample_count = w->latency_filled = 0;
+    w->sample_first = w->sample_count = w->latency_filled = 0;
     memset(w->latency, 0, sizeof w->latency);
     memset(&w->latency_sum, 0, sizeof w->latency_sum);
 }
@@ -77,10 +78,14 @@ static void add_no_latency(struct metrics_window *w)
 static void push_sample(struct metrics_window *w, const struct load_sample *sample)
 {
     if (w->sample_count == METRICS_WINDOW_SAMPLES) {
-        memmove(&w->samples[0], &w->samples[1], (METRICS_WINDOW_SAMPLES - 1) * sizeof w->samples[0]);
+        w->sample_first++;
         w->sample_count--;
     }
-    w->samples[w->sample_count++] = *sample;
+    if (w->sample_first + w->sample_count == 2 * METRICS_WINDOW_SAMPLES) {
+        memcpy(&w->samples[0], &w->samples[w->sample_first], w->sample_count * sizeof w->samples[0]);
+        w->sample_first = 0;
+    }
+    w->samples[w->sample_first + w->sample_count++] = *sample;
 }
 
 /* After its latencies were added. */
@@ -137,7 +142,12 @@ bool metrics_window_add_quiet(struct metrics_window *w, const struct service_loa
 const struct load_sample *metrics_window_samples(const struct metrics_window *w, size_t *count)
 {
     *count = w->sample_count;
-    return w->samples;
+    return &w->samples[w->sample_first];
+}
+
+static const struct load_sample *sample_at(const struct metrics_window *w, size_t place)
+{
+    return &w->samples[w->sample_first + place];
 }
 
 /* Samples follow each other without a hole by construction. */
@@ -146,7 +156,7 @@ static int64_t span_of(const struct metrics_window *w, size_t *first)
     int64_t span_ms = 0;
     size_t i = w->sample_count;
     while (i > 0 && span_ms < METRICS_WINDOW_STATUS_MS)
-        span_ms += w->samples[--i].span_ms;
+        span_ms += sample_at(w, --i)->span_ms;
     *first = i;
     return span_ms;
 }
@@ -155,7 +165,7 @@ bool metrics_window_is_warm(const struct metrics_window *w, int64_t now_ms)
 {
     size_t first;
     return w->sample_count > 0 && span_of(w, &first) >= POLICY_OUT_WINDOW_MS * 3 / 4 &&
-           now_ms - w->samples[w->sample_count - 1].at_ms <= POLICY_STALE_MS;
+           now_ms - sample_at(w, w->sample_count - 1)->at_ms <= POLICY_STALE_MS;
 }
 
 double metrics_window_rate(const struct metrics_window *w)
@@ -164,7 +174,7 @@ double metrics_window_rate(const struct metrics_window *w)
     int64_t span_ms = span_of(w, &first);
     double finished = 0;
     for (size_t i = first; i < w->sample_count; i++)
-        finished += w->samples[i].finished;
+        finished += sample_at(w, i)->finished;
     return span_ms > 0 ? finished * 1000 / (double)span_ms : 0;
 }
 
@@ -174,11 +184,11 @@ double metrics_window_in_flight(const struct metrics_window *w)
     int64_t span_ms = span_of(w, &first);
     double in_flight_ms = 0;
     for (size_t i = first; i < w->sample_count; i++)
-        in_flight_ms += w->samples[i].in_flight * (double)w->samples[i].span_ms;
+        in_flight_ms += sample_at(w, i)->in_flight * (double)sample_at(w, i)->span_ms;
     return span_ms > 0 ? in_flight_ms / (double)span_ms : 0;
 }
 
 double metrics_window_p99_ms(const struct metrics_window *w)
 {
-    return w->sample_count > 0 ? w->samples[w->sample_count - 1].latency_p99_ms : 0;
+    return w->sample_count > 0 ? sample_at(w, w->sample_count - 1)->latency_p99_ms : 0;
 }

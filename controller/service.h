@@ -45,6 +45,7 @@ struct service {
     int64_t stop_timeout_ms, deregistration_delay_ms,
         tunnel_deregistration_delay_ms; /* kept when the configuration goes */
     bool is_looked_at;                  /* in this turn */
+    struct service *next_looked_at;     /* while the turn looks */
     bool has_news;                      /* something may be other than at the last look */
     int64_t looked_at_ms;
     bool is_adopted;        /* what ran before us has been taken into account */
@@ -78,8 +79,8 @@ bool service_is_gone(const struct service *s); /* nothing is wanted and nothing 
 /* ---- a turn ---- */
 
 /* Is there anything that a look at its tasks could find? Not while all is as it should be, nobody has said otherwise, and
- * nothing is in flight where that would count. It is looked at once in a second all the same. */
-#define SERVICE_REST_MS 1000
+ * nothing is in flight where that would count. It is looked at once in five seconds all the same. */
+#define SERVICE_REST_MS 5000
 bool service_needs_look(const struct service *s, int64_t creating_count, int64_t now_ms);
 void service_begin_turn(struct service *s, int64_t now_ms);
 void service_see_task(struct service *s, const struct task *task, const struct task_facts *facts, int64_t now_ms);

@@ -5,6 +5,7 @@
 #include "base/fair_queue.h"
 #include "base/mem.h"
 #include "base/tcp_probe.h"
+#include "base/wake_list.h"
 #include "config/status_ranges.h"
 
 #include <stdio.h>
@@ -52,7 +53,7 @@ struct watch {
     bool is_hung;          /* its last probe ended by a time-out */
     struct task_check own; /* what the task asks for, where no configuration says */
     struct health_state state;
-    struct timer timer;     /* while sleeping */
+    struct sleeper sleeper; /* while sleeping */
     struct http_call *call; /* while asking for a path; else null */
     struct tcp_probe probe; /* while asking without one; else idle */
     bool is_seen;           /* by the comparison under way */
@@ -72,9 +73,9 @@ struct group {
 };
 
 struct health_checker {
-    struct loop *loop;
     struct http_client *http;
     struct tcp_prober *prober; /* owned */
+    struct wake_list *wakes;   /* owned */
     struct task_registry *registry;
     struct group *groups;  /* uthash, by service */
     struct watch *watches; /* uthash, by task id */
@@ -90,7 +91,7 @@ static void checker_pump(struct health_checker *checker);
 static void watch_rest(struct watch *watch)
 {
     struct health_checker *checker = watch->group->checker;
-    timer_stop(&watch->timer);
+    sleeper_stop(&watch->sleeper);
     if (watch->call)
         http_client_cancel(checker->http, watch->call);
     watch->call = NULL;
@@ -114,7 +115,7 @@ static void watch_get_ready(struct watch *watch)
     checker_pump(checker);
 }
 
-static void watch_on_timer(void *owner)
+static void watch_on_wake(void *owner)
 {
     watch_get_ready(owner);
 }
@@ -122,8 +123,9 @@ static void watch_on_timer(void *owner)
 static void watch_sleep(struct watch *watch, int64_t delay_ms)
 {
     struct health_checker *checker = watch->group->checker;
+    int64_t now_ms = clock_now_ms();
     delay_ms = health_add_jitter(delay_ms, (uint32_t)nrand48(checker->random_seed));
-    timer_start(&watch->timer, health_wake_together(clock_now_ms(), delay_ms));
+    sleeper_start(&watch->sleeper, now_ms + health_wake_together(now_ms, delay_ms));
 }
 
 /* The service's settings; those that the task asks for itself where there are none. */
@@ -373,7 +375,7 @@ static void compare_task(void *owner, const struct task *task)
         watch = mem_alloc(sizeof *watch);
         watch->group = group;
         snprintf(watch->id, sizeof watch->id, "%s", task->spec.id);
-        timer_init(&watch->timer, checker->loop, watch_on_timer, watch);
+        sleeper_init(&watch->sleeper, checker->wakes, watch_on_wake, watch);
         tcp_probe_init(&watch->probe, checker->prober, watch_on_connect, watch);
         TAILQ_INSERT_TAIL(&group->watches, watch, of_group);
         HASH_ADD_STR(checker->watches, id, watch);
@@ -411,9 +413,9 @@ static void watch_existing(void *owner, const struct task *task)
 struct health_checker *health_checker_new(struct loop *loop, struct http_client *http, struct task_registry *registry)
 {
     struct health_checker *checker = mem_alloc(sizeof *checker);
-    checker->loop = loop;
     checker->http = http;
     checker->prober = tcp_prober_new(loop);
+    checker->wakes = wake_list_new(loop);
     checker->registry = registry;
     for (size_t lane = 0; lane < PROBE_LANE_COUNT; lane++)
         fair_queue_init(&checker->lanes[lane], lane_limits[lane].places, lane_limits[lane].share,
@@ -440,6 +442,7 @@ void health_checker_free(struct health_checker *checker)
     for (size_t lane = 0; lane < PROBE_LANE_COUNT; lane++)
         fair_queue_fini(&checker->lanes[lane]);
     tcp_prober_free(checker->prober);
+    wake_list_free(checker->wakes);
     free(checker);
 }
 

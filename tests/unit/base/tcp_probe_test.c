@@ -32,16 +32,32 @@ static int listener;
 static char address[64];
 
 static int connect_error; /* 0: it is the kernel's to say */
+static bool is_stuck;     /* what is connected stays so */
 
 int __real_connect(int fd, const struct sockaddr *peer, socklen_t len);
 int __wrap_connect(int fd, const struct sockaddr *peer, socklen_t len);
 
 int __wrap_connect(int fd, const struct sockaddr *peer, socklen_t len)
 {
+    if (is_stuck && peer->sa_family == AF_UNSPEC) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
     if (connect_error == 0)
         return __real_connect(fd, peer, len);
     errno = connect_error;
     return -1;
+}
+
+static size_t socket_count; /* made */
+
+int __real_socket(int domain, int type, int protocol);
+int __wrap_socket(int domain, int type, int protocol);
+
+int __wrap_socket(int domain, int type, int protocol)
+{
+    socket_count++;
+    return __real_socket(domain, type, protocol);
 }
 
 static void on_done(void *owner, const struct tcp_probe_result *result)
@@ -80,6 +96,8 @@ static int set_up(void **state)
     prober = tcp_prober_new(loop);
     told_count = 0;
     connect_error = 0;
+    is_stuck = false;
+    socket_count = 0;
     to_stop = to_start = NULL;
     for (size_t i = 0; i < PROBES; i++)
         tcp_probe_init(&probes[i], prober, on_done, &probes[i]);
@@ -126,6 +144,32 @@ static void what_listens_is_connected_to_as_often_as_it_is_asked(void **state)
         assert_int_equal(result.outcome, TCP_PROBE_CONNECTED);
         assert_true(result.took_us >= 0);
     }
+}
+
+static void a_probe_takes_the_socket_of_the_one_before(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(address, PATIENCE_MS).outcome, TCP_PROBE_CONNECTED);
+    socket_count = 0;
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(ask(address, PATIENCE_MS).outcome, TCP_PROBE_CONNECTED);
+    close(listener);
+    assert_int_equal(ask(address, PATIENCE_MS).outcome, TCP_PROBE_REFUSED);
+    assert_int_equal(socket_count, 0);
+    listen_with(16);
+    socket_count = 0;
+    assert_int_equal(ask(address, PATIENCE_MS).outcome, TCP_PROBE_CONNECTED); /* what was refused leaves no trace */
+    assert_int_equal(socket_count, 0);
+}
+
+/* As where a kernel cannot take a connection back. */
+static void a_socket_that_stays_connected_is_not_taken_again(void **state)
+{
+    (void)state;
+    is_stuck = true;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ask(address, PATIENCE_MS).outcome, TCP_PROBE_CONNECTED);
+    assert_int_equal(socket_count, 1 + 3);
 }
 
 /* Most are never heard of. One whose process is kept from running in the middle may be. */
@@ -292,6 +336,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(what_listens_is_connected_to_as_often_as_it_is_asked),
+        TEST(a_probe_takes_the_socket_of_the_one_before),
+        TEST(a_socket_that_stays_connected_is_not_taken_again),
         TEST(what_is_heard_of_a_probe_is_a_reset),
         TEST(a_closed_port_is_refused),
         TEST(a_full_backlog_meets_the_timeout),
