@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "config/fields.h"
+#include "config/markdown.h"
 #include "config/value.h"
 
 #include <stdlib.h>
@@ -137,28 +138,6 @@ static const char reference_head[] =
     "reload\n"
     "says so.\n";
 
-/* What a cell of a Markdown table may not have in it. */
-static void append_cell(struct buf *out, const char *text)
-{
-    for (const char *c = text; *c; c++) {
-        if (strchr("|*<\\", *c))
-            buf_append_text(out, "\\");
-        buf_append(out, c, 1);
-    }
-}
-
-/* To the section's heading, whose anchor is its lower-case letters. */
-static void append_link(struct buf *out, const char *path)
-{
-    buf_printf(out, "[`%s`](#", path);
-    for (const char *c = path; *c; c++) {
-        char lower = (char)(*c | 0x20);
-        if (lower >= 'a' && lower <= 'z')
-            buf_append(out, &lower, 1);
-    }
-    buf_append_text(out, ")");
-}
-
 static void describe_allowed(const struct schema_row *row, struct buf *out)
 {
     struct buf allowed;
@@ -169,13 +148,13 @@ static void describe_allowed(const struct schema_row *row, struct buf *out)
         buf_printf(&allowed, "map of up to %s names, each to ", row->max);
     if (row->shape != SCHEMA_NEST && row->shape != SCHEMA_NEST_LIST)
         value_write_allowed(row, &allowed);
-    append_cell(out, buf_text(&allowed));
+    markdown_append_cell(out, buf_text(&allowed));
     if (row->shape == SCHEMA_NEST)
         buf_append_text(out, "section ");
     if (row->shape == SCHEMA_NEST_LIST)
         buf_printf(out, "list of %s to %s sections ", row->min, row->max);
     if (row->shape == SCHEMA_NEST || row->shape == SCHEMA_NEST_LIST)
-        append_link(out, schema_section_path(row->child));
+        markdown_append_link(out, schema_section_path(row->child));
     buf_fini(&allowed);
 }
 

@@ -39,6 +39,15 @@ static int compare_problems(const void *a, const void *b)
     return x->order < y->order ? -1 : 1;
 }
 
+static char *write_line(const char *name, const struct problem *problem)
+{
+    if (!name)
+        return mem_strdup(problem->text);
+    if (problem->line == 0)
+        return mem_printf("%s: %s", name, problem->text);
+    return mem_printf("%s:%u:%u: %s", name, problem->line, problem->column, problem->text);
+}
+
 void problems_init(struct problems *p, const char *name)
 {
     *p = (struct problems){ .name = name };
@@ -89,12 +98,12 @@ void problems_hand_over(struct problems *p, struct config_problems *out)
         return;
     struct buf name;
     buf_init(&name, 0);
-    append_escaped(&name, p->name);
+    append_escaped(&name, p->name ? p->name : "");
     qsort(p->entries, p->count, sizeof *p->entries, compare_problems);
     out->lines = mem_alloc_array(p->count + 1, sizeof *out->lines);
     for (size_t i = 0; i < p->count; i++) {
         const struct problem *entry = &p->entries[i];
-        out->lines[i] = mem_printf("%s:%u:%u: %s", buf_text(&name), entry->line, entry->column, entry->text);
+        out->lines[i] = write_line(p->name ? buf_text(&name) : NULL, entry);
     }
     out->count = p->count;
     if (p->more_found)

@@ -12,7 +12,7 @@
 struct problem;
 
 struct problems {
-    const char *name; /* borrowed; the document's, at the start of each line */
+    const char *name; /* borrowed; the document's, at the start of each line; null: lines start with the path */
     struct problem *entries;
     size_t count;
     bool more_found; /* than CONFIG_PROBLEMS_MAX */
@@ -21,7 +21,8 @@ struct problems {
 void problems_init(struct problems *p, const char *name);
 void problems_fini(struct problems *p);
 
-/* line and column count from 1. path names the field; empty is the whole document. */
+/* line and column count from 1, or are 0 where they are not known, as of JSON that has been parsed: the path is all there is then.
+ * path names the field; empty is the whole document. */
 void problems_add(struct problems *p, unsigned line, unsigned column, const char *path, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 

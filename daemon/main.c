@@ -8,6 +8,7 @@
 #include "daemon/control.h"
 #include "daemon/readiness_probe.h"
 #include "daemon/supervisor.h"
+#include "daemon/task_definition_command.h"
 #include "daemon/upgrade.h"
 #include "daemon/upgrade_order.h"
 #include "proxy/balance/balancer.h"
@@ -294,6 +295,10 @@ static const struct command commands[] = {
     { "check", "FILE", "says what is wrong with a configuration; exit code 2 when anything is", run_check },
     { "config show", "FILE [--secrets]", "the configuration with all defaults filled in", run_config },
     { "config reference", "", "every key of the configuration, in Markdown", run_config },
+    { "task-definition check", "FILE",
+      "says what is wrong with a task definition of ECS, and what has no effect; see 'portico task-definition help'",
+      task_definition_command },
+    { "task-definition reference", "", "every field of a task definition, in Markdown", task_definition_command },
     { "proxy", "--snapshot FILE [--user ACCOUNT]", "the data plane alone, from a snapshot document", run_proxy },
     { "bench", "[OPTIONS] URL", "the load generator, portico-bench; see 'portico bench --help'", run_bench },
     { "version", "", "version, build and libraries; also --version", run_version },

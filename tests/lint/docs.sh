@@ -4,12 +4,15 @@ set -u
 binary=$1
 status=0
 wrong() { echo "$1"; status=1; }
-if [ ! -x "$binary" ]; then
-    wrong "$binary:1: is missing; run make first"
-elif ! difference=$("$binary" config reference 2>/dev/null | diff -u docs/configuration.md - 2>&1); then
-    echo "$difference" | head -20
-    wrong "docs/configuration.md:1: is not what '$binary config reference' prints"
-fi
+[ -x "$binary" ] || wrong "$binary:1: is missing; run make first"
+check_reference() { # COMMAND DOCUMENT
+    if [ -x "$binary" ] && ! difference=$("$binary" "$1" reference 2>/dev/null | diff -u "$2" - 2>&1); then
+        echo "$difference" | head -20
+        wrong "$2:1: is not what '$binary $1 reference' prints"
+    fi
+}
+check_reference config docs/configuration.md
+check_reference task-definition docs/task-definitions.md
 # ADMIN_ROUTE(ID, METHOD, "/path", ...: the method and the path stand on one line of the document.
 routes=$(sed -nE 's/^ADMIN_ROUTE\([A-Z_]+, ([A-Z]+), "([^"]*)".*/\1 \2/p' admin/admin_routes.def)
 [ -n "$routes" ] || wrong "admin/admin_routes.def:1: no ADMIN_ROUTE row was found"

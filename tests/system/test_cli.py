@@ -21,6 +21,8 @@ from conftest import run_portico
         (["check"], "portico check: missing: 'FILE'; see 'portico help'\n"),
         (["version", "7"], "portico version: one argument too many: '7'; see 'portico help'\n"),
         (["config", "hide", "x"], "portico config: 'show' or 'reference', not 'hide'; see 'portico help'\n"),
+        (["task-definition"], "portico task-definition: 'check' or 'reference', not ''; see 'portico task-definition help'\n"),
+        (["task-definition", "check"], "portico task-definition check: missing: 'FILE'; see 'portico help'\n"),
         (["control", "--config", "x"], "portico control: missing: '--state-dir'; see 'portico help'\n"),
         (["proxy", "--link-fd", "x"], "portico proxy: not a number: 'x'; see 'portico help'\n"),
     ],
@@ -48,7 +50,7 @@ def test_version_names_build_and_libraries(word):
 def test_help_shows_every_public_command(word):
     done = run_portico(word)
     assert done.returncode == 0
-    for command in ("run --config", "health --config", "check", "config show", "config reference", "proxy --snapshot", "version"):
+    for command in ("run --config", "health --config", "check", "config show", "config reference", "task-definition check FILE", "proxy --snapshot", "version"):
         assert f"portico {command}" in done.stdout
     assert "jail-test" not in done.stdout and "control" not in done.stdout.split("\n\n", 1)[1].replace("controller", "")
 
@@ -107,3 +109,51 @@ def test_a_proxy_alone_refuses_a_bad_snapshot(tmp_path):
     path.write_text('{"version": 1, "serial": 1, "listeners": [{"address": "127.0.0.1:0"}]}')
     done = run_portico("proxy", "--snapshot", str(path))
     assert done.returncode == 2 and "127.0.0.1:0" in done.stderr
+
+
+GOOD_DEFINITION = {"family": "f", "taskRoleArn": "arn:x", "containerDefinitions": [{"name": "a", "image": "i"}]}
+BAD_DEFINITION = {"family": "f", "containerDefinitions": [{"name": "a", "image": "i", "memory": "5"}, {"name": "a"}]}
+
+
+def test_a_good_task_definition_is_summed_up_with_what_has_no_effect(tmp_path):
+    path = tmp_path / "good.json"
+    path.write_text(json.dumps(GOOD_DEFINITION))
+    done = run_portico("task-definition", "check", str(path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        f"{path}: ok, family f, 1 container, 0 volumes\n{path}: taskRoleArn: ignored, there are no roles of IAM outside of AWS\n"
+    )
+
+
+def test_all_that_is_wrong_with_a_task_definition_is_said_at_once(tmp_path):
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps(BAD_DEFINITION))
+    done = run_portico("task-definition", "check", str(path))
+    assert (done.returncode, done.stdout) == (1, "")
+    lines = done.stderr.splitlines()
+    assert lines[0] == f"{path}: containerDefinitions[0].memory: invalid type: string, valid type: integer"
+    assert [line.split(": ")[1] for line in lines] == [
+        f"containerDefinitions[{field}" for field in ("0].memory", "1].image", "1].name")
+    ]
+
+
+def test_what_is_no_task_definition_at_all_is_said_of_the_document(tmp_path):
+    path = tmp_path / "none.json"
+    done = run_portico("task-definition", "check", str(path))
+    assert (done.returncode, done.stderr) == (1, f"{path}: document: cannot be read: No such file or directory\n")
+    path.write_text("{")
+    done = run_portico("task-definition", "check", str(path))
+    assert done.returncode == 1 and done.stderr.startswith(f"{path}: document: ") and done.stderr.count("\n") == 1
+    path.write_text(" " * (256 * 1024 + 1))
+    done = run_portico("task-definition", "check", str(path))
+    assert (done.returncode, done.stderr) == (1, f"{path}: document: is longer than 262144 bytes\n")
+
+
+def test_a_task_definition_is_read_from_standard_input():
+    done = run_portico("task-definition", "check", "-", input=json.dumps(GOOD_DEFINITION))
+    assert done.returncode == 0 and done.stdout.startswith("-: ok, family f")
+
+
+def test_the_command_for_task_definitions_has_a_help_page():
+    done = run_portico("task-definition", "help")
+    assert done.returncode == 0 and "portico task-definition check FILE" in done.stdout and "Exit code" in done.stdout
