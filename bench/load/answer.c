@@ -86,7 +86,7 @@ static size_t take_heads(struct answer_reader *reader, struct answer *a, const c
         case H1_DONE:
             break;
         }
-        used += r->head_bytes;
+        used += r->head.head_bytes;
         a->resume_at = 0;
         if (r->head.status >= 200 || r->head.status == 101)
             break;
@@ -95,7 +95,7 @@ static size_t take_heads(struct answer_reader *reader, struct answer *a, const c
     a->status = r->head.status;
     a->body = r->head.body;
     a->left_bytes = r->head.body == HTTP_BODY_LENGTH ? r->head.content_length : 0;
-    a->keeps_alive = r->keep_alive && r->head.status != 101;
+    a->keeps_alive = r->head.keep_alive && r->head.status != 101;
     if (r->head.body == HTTP_BODY_CHUNKED)
         h1_chunk_init(&a->chunks);
     return used;

@@ -133,7 +133,7 @@ static void refuse(struct conn *c, enum h1_error cause)
     STATS_ADD(c->worker->stats->requests_malformed, 1);
     STATS_ADD(c->worker->stats->requests_severe, 1);
     struct slice head = { buffer_at(c->side.channel.in), buffer_len(c->side.channel.in) };
-    fault_in_head(&c->worker->fault, "request-head", cause, head, c->worker->request.head_bytes);
+    fault_in_head(&c->worker->fault, "request-head", h1_error_to_str(cause), head, c->worker->request.head.head_bytes);
     conn_log_refusal(c, CONN_REFUSAL_MALFORMED, h1_error_to_status(cause));
     conn_reply(c, h1_error_to_status(cause), false, false);
 }
@@ -177,17 +177,33 @@ void conn_stop_reading(struct conn *c)
         deadline_start(&c->worker->deadlines, &c->deadline, DEADLINE_LOOK, worker_now_ms(c->worker));
 }
 
+/* Nothing may follow what others may read differently, neither here nor behind it (RFC 9112 6.1). */
+static void note_doubt(const struct worker *w, const struct h1_request *head, struct client_request *request)
+{
+    bool is_ambiguous = head->desync >= H1_AMBIGUOUS;
+    request->closes_both =
+        head->desync == H1_SEVERE || (is_ambiguous && worker_snapshot(w)->settings.desync != DESYNC_MODE_MONITOR);
+    request->doubt = h1_desync_to_str(head->desync);
+    request->doubt_reason = h1_desync_reason_to_str(head->desync_reason);
+}
+
 static void start_exchange(struct conn *c)
 {
+    struct worker *w = c->worker;
+    const struct h1_request *head = &w->request;
+    struct client_request request = { .head = &head->head,
+                                      .is_over_rate = w->limits_requests && !conn_take_request(c) };
+    if (head->desync != H1_COMPLIANT)
+        note_doubt(w, head, &request);
     conn_set_state(c, CONN_IN_EXCHANGE);
     /* The first one, or one behind another: it may be over before watching its client is worth a system call. */
     if (!c->side.channel.is_reading)
-        deadline_start(&c->worker->deadlines, &c->deadline, DEADLINE_WATCH, worker_now_ms(c->worker));
+        deadline_start(&w->deadlines, &c->deadline, DEADLINE_WATCH, worker_now_ms(w));
     c->resume_at = 0;
     c->has_served = true;
     /* Behind a body old clients send a CRLF that belongs to nothing (h1/request.c). It may still be on its way. */
-    c->is_last = !c->worker->request.keep_alive && c->worker->request.head.body == HTTP_BODY_NONE;
-    exchange_start(c->worker, &c->side, c->worker->limits_requests && !conn_take_request(c));
+    c->is_last = !head->head.keep_alive && head->head.body == HTTP_BODY_NONE;
+    exchange_start(w, &c->side, &request);
 }
 
 /* w->request is a whole head, and can be read. */

@@ -12,16 +12,16 @@ static struct conn *conn_of(struct client_side *client)
     return (struct conn *)client;
 }
 
-static bool put_head(struct client_side *client, const struct h1_response *response, const char *text,
-                     const struct forward_response *with, size_t body_bytes)
+static bool put_head(struct client_side *client, const struct http_head *response, const struct forward_response *with,
+                     size_t body_bytes)
 {
     struct buffer_pool *pool = &conn_of(client)->worker->buffers;
-    size_t head_only = response->head_bytes + FORWARD_HEAD_EXTRA_BYTES, with_body = head_only + body_bytes;
+    size_t head_only = response->text_bytes + FORWARD_HEAD_EXTRA_BYTES, with_body = head_only + body_bytes;
     struct buffer *out = buffer_take(pool, with_body < BUFFER_MEDIUM_BYTES ? with_body : head_only);
     client->channel.out = out;
     if (!out)
         return false;
-    out->end = (uint32_t)forward_response_head(response, text, with, out->data, out->size);
+    out->end = (uint32_t)forward_response_head(response, with, out->data, out->size);
     return true;
 }
 
@@ -53,6 +53,11 @@ static void leave(struct client_side *client, enum client_departure how, bool le
     conn_close(conn_of(client), reasons[how]);
 }
 
+static uint64_t acked_bytes(const struct client_side *client)
+{
+    return channel_acked_bytes(&client->channel);
+}
+
 /* From its PROXY header or else the listener. */
 static struct slice port(const struct client_side *client, char room[6])
 {
@@ -79,6 +84,7 @@ const struct client_ops conn_client_ops = {
     .finish = finish,
     .reply = reply,
     .leave = leave,
+    .acked_bytes = acked_bytes,
     .port = port,
     .destination = destination,
 };

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
-#include "proxy/h1/head.h"
+#include "proxy/http/head.h"
 #include "proxy/io/channel.h"
 #include "proxy/message/forward_head.h"
 #include "proxy/snapshot/endpoint.h"
@@ -38,11 +38,20 @@ enum client_next {
     CLIENT_STILL_SENDS    /* it ends; some of the request has not been read */
 };
 
+/* What a client asks, as its codec has read it. Borrowed, until exchange_start() has returned. */
+struct client_request {
+    const struct http_head *head; /* head_bytes: at the start of channel.in */
+    bool is_over_rate;            /* one too many (429) */
+    bool closes_both;             /* ambiguous: nothing may follow on either connection */
+    /* For the log: how doubtful it is that others read it as we do, and why. Static; null: not at all. */
+    const char *doubt, *doubt_reason;
+};
+
 struct client_ops {
     /* Puts the head of a response, final or not, in front of what channel.out will hold; it is empty. body_bytes: of the body that
      * has come with it, for which there should be room behind it. False: no buffer. */
-    bool (*head)(struct client_side *client, const struct h1_response *response, const char *text,
-                 const struct forward_response *with, size_t body_bytes);
+    bool (*head)(struct client_side *client, const struct http_head *response, const struct forward_response *with,
+                 size_t body_bytes);
     /* What may come has no use now. A client that goes away meanwhile is still noticed, a little later. */
     void (*pause)(struct client_side *client);
     /* The exchange is over, and has let go of it: the response has been queued whole, */
@@ -51,6 +60,8 @@ struct client_ops {
     void (*reply)(struct client_side *client, int status, bool keep_alive, bool is_head_request);
     /* or some of it. leaves_end_open: what was sent would be taken for whole, if the end were a clean one. */
     void (*leave)(struct client_side *client, enum client_departure how, bool leaves_end_open);
+    /* Of all that was sent to it, so many bytes have arrived at its machine. A system call. */
+    uint64_t (*acked_bytes)(const struct client_side *client);
     /* What it connected to: its port, as text in `room` or borrowed, empty if not known; and the address. False: not known. */
     struct slice (*port)(const struct client_side *client, char room[6]);
     bool (*destination)(const struct client_side *client, union endpoint_address *address);

@@ -247,20 +247,18 @@ void exchange_end_connection(struct exchange *x)
     x->client_keep_alive = x->keep_alive = false;
 }
 
-static void note_request(struct exchange *x, const struct h1_request *request)
+static void note_request(struct exchange *x, const struct client_request *request)
 {
-    bool is_ambiguous = request->desync >= H1_AMBIGUOUS;
-    x->method = request->head.method;
-    x->client_is_1_0 = request->head.version == HTTP_1_0;
-    x->client_keep_alive = request->keep_alive;
-    x->client_takes_trailers = request->head.accepts_trailers;
-    x->awaits_continue = request->head.expects_continue;
-    x->desync = request->desync;
-    x->desync_reason = request->desync_reason;
-    x->closes_both = request->desync == H1_SEVERE || /* RFC 9112 6.1 */
-                     (is_ambiguous && worker_snapshot(x->worker)->settings.desync != DESYNC_MODE_MONITOR);
-    body_init(&x->request_body, request->head.body, request->head.content_length,
-              request->head.body == HTTP_BODY_CHUNKED, true);
+    const struct http_head *head = request->head;
+    x->method = head->method;
+    x->client_is_1_0 = head->version == HTTP_1_0;
+    x->client_keep_alive = head->keep_alive;
+    x->client_takes_trailers = head->accepts_trailers;
+    x->awaits_continue = head->expects_continue;
+    x->doubt = request->doubt;
+    x->doubt_reason = request->doubt_reason;
+    x->closes_both = request->closes_both;
+    body_init(&x->request_body, head->body, head->content_length, head->body == HTTP_BODY_CHUNKED, true);
 }
 
 static struct exchange *exchange_new(struct worker *w, struct client_side *client)
@@ -278,18 +276,19 @@ static struct exchange *exchange_new(struct worker *w, struct client_side *clien
 }
 
 /* What is answered here whatever the route. MORE: go on. */
-static enum step refuse(struct exchange *x, const struct h1_request *request, bool is_over_rate)
+static enum step refuse(struct exchange *x, const struct client_request *request)
 {
-    enum forward_hops hops = forward_max_forwards(&request->head);
-    if (is_over_rate) {
+    const struct http_head *head = request->head;
+    enum forward_hops hops = forward_max_forwards(head);
+    if (request->is_over_rate) {
         STATS_ADD(x->worker->stats->requests_rate_limited, 1);
         return exchange_step_fail(x, EXCHANGE_END_RATE_LIMITED, 429);
     }
     if (x->method == HTTP_METHOD_TRACE) /* would show a client what was added for the endpoint (RFC 9110 9.3.8) */
         return exchange_step_fail(x, EXCHANGE_END_REFUSED_METHOD, 405);
-    if (request->head.has_unknown_expectation)
+    if (head->has_unknown_expectation)
         return exchange_step_fail(x, EXCHANGE_END_REFUSED_EXPECTATION, 417);
-    if (forward_request_is_loop(&request->head, x->worker->via.name))
+    if (forward_request_is_loop(head, x->worker->via.name))
         return exchange_step_fail(x, EXCHANGE_END_LOOP, 508);
     if (hops != FORWARD_HOPS_GOES_ON)
         return exchange_step_fail(x, EXCHANGE_END_FORWARDS_SPENT, hops == FORWARD_HOPS_ENDS_HERE ? 200 : 400);
@@ -298,10 +297,10 @@ static enum step refuse(struct exchange *x, const struct h1_request *request, bo
 
 /* The path could be one of another service to who takes its encoded slashes for slashes: whichever of the two was meant to
  * answer, the other could be asked in its place. */
-static bool is_path_ambiguous(const struct route_table *table, const struct h1_request *request, uint32_t slot)
+static bool is_path_ambiguous(const struct route_table *table, const struct http_head *request, uint32_t slot)
 {
-    return request->head.has_encoded_slash && slot != UINT32_MAX &&
-           route_table_match_decoded(table, request->head.host, request->head.path) != slot;
+    return request->has_encoded_slash && slot != UINT32_MAX &&
+           route_table_match_decoded(table, request->host, request->path) != slot;
 }
 
 /* The head is in its buffer, and no longer needed where it came in. */
@@ -321,19 +320,20 @@ static enum step route(struct exchange *x, uint32_t slot)
 }
 
 /* A request that is refused is taken in like any other, for the log and for what follows it on its connection. */
-static enum step begin(struct exchange *x, const struct h1_request *request, bool is_over_rate)
+static enum step begin(struct exchange *x, const struct client_request *request)
 {
+    const struct http_head *head = request->head;
     struct worker *w = x->worker;
     struct channel *client = &x->client->channel;
-    enum step refused = refuse(x, request, is_over_rate);
+    enum step refused = refuse(x, request);
     const struct snapshot *snapshot = worker_snapshot(w);
     const struct route_table *routes = snapshot->routes->table;
-    uint32_t slot = route_table_match(routes, request->head.host, request->head.path);
+    uint32_t slot = route_table_match(routes, head->host, head->path);
     const struct snapshot_service *service = slot == UINT32_MAX ? NULL : snapshot->services[slot];
-    if (refused == STEP_MORE && is_path_ambiguous(routes, request, slot))
+    if (refused == STEP_MORE && is_path_ambiguous(routes, head, slot))
         refused = exchange_step_fail(x, EXCHANGE_END_AMBIGUOUS_PATH, 400);
-    bool has_head = exchange_build_head(x, request, buffer_at(client->in), service);
-    channel_consume(client, &w->buffers, request->head_bytes);
+    bool has_head = exchange_build_head(x, head, service);
+    channel_consume(client, &w->buffers, head->head_bytes);
     x->awaits_continue = x->awaits_continue && !client->in; /* its body has begun behind the head */
     if (!has_head)
         return exchange_step_fail(x, EXCHANGE_END_NO_BUFFER, 503);
@@ -343,17 +343,16 @@ static enum step begin(struct exchange *x, const struct h1_request *request, boo
     return refused == STEP_MORE ? route(x, slot) : refused;
 }
 
-void exchange_start(struct worker *w, struct client_side *client, bool is_over_rate)
+void exchange_start(struct worker *w, struct client_side *client, const struct client_request *request)
 {
-    const struct h1_request *request = &w->request;
     struct exchange *x = exchange_new(w, client);
     if (!x) {
-        client->ops->reply(client, 503, false, request->head.method == HTTP_METHOD_HEAD);
+        client->ops->reply(client, 503, false, request->head->method == HTTP_METHOD_HEAD);
         return;
     }
     note_request(x, request);
     burn_for_a_request();
-    exchange_settle(x, begin(x, request, is_over_rate));
+    exchange_settle(x, begin(x, request));
 }
 
 /* Behind a complete request it may mean that the client only reads from now on (RFC 9112 9.6), or that it has gone: nobody

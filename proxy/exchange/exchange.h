@@ -30,8 +30,7 @@ struct worker;
 void exchange_set_up(struct worker *w);
 void exchange_tear_down(struct worker *w);
 size_t exchange_trim(struct worker *w); /* bytes that were freed */
-/* w->request holds a complete head at the start of the client's `in`. is_over_rate: it is one too many (429). */
-void exchange_start(struct worker *w, struct client_side *client, bool is_over_rate);
+void exchange_start(struct worker *w, struct client_side *client, const struct client_request *request);
 /* The client is being let go of: by itself, when `end` is COMPLETE. */
 void exchange_abort(struct exchange *x, enum exchange_end end);
 /* Broken off if it counts in one of these rows, which are called in, and no snapshot names that any more. */

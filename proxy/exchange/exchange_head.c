@@ -18,21 +18,21 @@ static void put_proxy_header(struct exchange *x, const struct snapshot_service *
 }
 
 /* Room for a body that will be kept whole, so that it can be sent again. */
-static size_t body_room(const struct exchange *x, const struct h1_request *request, size_t head_room)
+static size_t body_room(const struct exchange *x, const struct http_head *request, size_t head_room)
 {
     uint64_t most = (uint64_t)worker_snapshot(x->worker)->settings.replay_bytes;
-    bool fits = request->head.body == HTTP_BODY_LENGTH && request->head.content_length <= most &&
-                head_room + request->head.content_length <= BUFFER_LARGE_BYTES;
-    return fits ? (size_t)request->head.content_length : 0;
+    bool fits = request->body == HTTP_BODY_LENGTH && request->content_length <= most &&
+                head_room + request->content_length <= BUFFER_LARGE_BYTES;
+    return fits ? (size_t)request->content_length : 0;
 }
 
-static void note_upgrade(struct exchange *x, const struct h1_request *request)
+static void note_upgrade(struct exchange *x, const struct http_head *request)
 {
     x->upgrade_len = 0;
-    if (!request->head.upgrade || request->head.upgrade_protocol.len > sizeof x->upgrade)
+    if (!request->upgrade || request->upgrade_protocol.len > sizeof x->upgrade)
         return;
-    x->upgrade_len = (uint8_t)request->head.upgrade_protocol.len;
-    memcpy(x->upgrade, request->head.upgrade_protocol.at, request->head.upgrade_protocol.len);
+    x->upgrade_len = (uint8_t)request->upgrade_protocol.len;
+    memcpy(x->upgrade, request->upgrade_protocol.at, request->upgrade_protocol.len);
 }
 
 void exchange_name_endpoint(struct exchange *x)
@@ -45,25 +45,24 @@ void exchange_name_endpoint(struct exchange *x)
     memcpy(field + FORWARD_HOST_ROOM - len, address, len);
 }
 
-static struct forwarded_client describe_client(const struct exchange *x, const struct h1_request *request, char port[6])
+static struct forwarded_client describe_client(const struct exchange *x, const struct http_head *request, char port[6])
 {
     const struct proxy_settings *settings = &worker_snapshot(x->worker)->settings;
     return (struct forwarded_client){ .peer = { x->client->peer, x->client->peer_len },
                                       .port = x->client->ops->port(x->client, port),
-                                      .is_https = request->head.scheme == HTTP_SCHEME_HTTPS, /* then it is trusted */
+                                      .is_https = request->scheme == HTTP_SCHEME_HTTPS, /* then it is trusted */
                                       .is_trusted = x->client->is_trusted,
                                       .mode = settings->forwarded_for,
                                       .sends_forwarded = settings->sends_forwarded };
 }
 
-bool exchange_build_head(struct exchange *x, const struct h1_request *request, const char *head,
-                         const struct snapshot_service *service)
+bool exchange_build_head(struct exchange *x, const struct http_head *request, const struct snapshot_service *service)
 {
     struct worker *w = x->worker;
     char port[6];
     x->codec = &endpoint_codec_h1; /* of all services, so far */
     note_upgrade(x, request);
-    x->keeps_request_id = forward_keeps_request_id(&request->head);
+    x->keeps_request_id = forward_keeps_request_id(request);
     if (!x->keeps_request_id)
         request_id_write((const uint64_t[2]){ worker_random(w), worker_random(w) }, x->request_id);
     struct forward_request with = { .client = describe_client(x, request, port),
@@ -71,7 +70,7 @@ bool exchange_build_head(struct exchange *x, const struct h1_request *request, c
                                     .via = &w->via,
                                     .keeps_request_id = x->keeps_request_id,
                                     .upgrade = x->upgrade_len > 0,
-                                    .sends_trailers = request->head.body == HTTP_BODY_CHUNKED,
+                                    .sends_trailers = request->body == HTTP_BODY_CHUNKED,
                                     .host_at = 0 };
     size_t room = x->codec->request_room(request) + PROXY_PROTOCOL_WRITE_MAX;
     x->head = buffer_take(&w->buffers, room + body_room(x, request, room));
@@ -79,10 +78,10 @@ bool exchange_build_head(struct exchange *x, const struct h1_request *request, c
         return false;
     put_proxy_header(x, service);
     x->method_at = x->head->end;
-    x->method_len = (uint32_t)request->head.method_text.len;
-    x->target_len = (uint32_t)request->head.forward_target.len;
+    x->method_len = (uint32_t)request->method_text.len;
+    x->target_len = (uint32_t)request->forward_target.len;
     x->head->end +=
-        (uint32_t)x->codec->write_request(request, head, &with, x->head->data + x->method_at, buffer_room(x->head));
+        (uint32_t)x->codec->write_request(request, &with, x->head->data + x->method_at, buffer_room(x->head));
     x->host_at = with.host_at ? x->method_at + (uint32_t)with.host_at : 0;
     return true;
 }

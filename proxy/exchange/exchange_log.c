@@ -70,11 +70,9 @@ void exchange_log(struct exchange *x)
         .is_reused = x->is_reused,
         .request_bytes = x->request_body.relayed_bytes,
         .response_bytes = x->response_body.relayed_bytes,
+        .desync = x->doubt,
+        .desync_reason = x->doubt_reason,
     };
-    if (x->desync != H1_COMPLIANT) {
-        record.desync = h1_desync_to_str(x->desync);
-        record.desync_reason = h1_desync_reason_to_str(x->desync_reason);
-    }
     if (x->end == EXCHANGE_END_UPSTREAM_MALFORMED || x->end == EXCHANGE_END_BODY_MALFORMED)
         access_record_set_fault(&record, &x->worker->fault);
     if (x->head)

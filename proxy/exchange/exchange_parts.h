@@ -9,7 +9,7 @@
 #include "proxy/exchange/client_side.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/exchange/step.h"
-#include "proxy/h1/head.h"
+#include "proxy/http/head.h"
 #include "proxy/io/deadline.h"
 #include "proxy/io/graveyard.h"
 #include "proxy/log/termination.h"
@@ -56,7 +56,7 @@ struct exchange {
     bool was_stale;        /* the first try was, and that one was broken */
     bool keeps_request_id; /* the client's own; else it is the one below */
     char request_id[REQUEST_ID_MADE];
-    uint8_t desync, desync_reason;
+    const char *doubt, *doubt_reason; /* of the request; null: none */
     struct body request_body, response_body;
 
     struct buffer *head; /* PROXY header, request head as sent, and what has been gathered of the body */
@@ -135,8 +135,7 @@ enum step exchange_connect_failed(struct exchange *x, enum exchange_end end, int
 void exchange_blame_endpoint(struct exchange *x); /* counts a failure of the endpoint of the present try */
 
 /* exchange_head.c: builds `head`. service: null when there is no route. False: no buffer. */
-bool exchange_build_head(struct exchange *x, const struct h1_request *request, const char *head,
-                         const struct snapshot_service *service);
+bool exchange_build_head(struct exchange *x, const struct http_head *request, const struct snapshot_service *service);
 /* The present endpoint is what a request without Host is for. */
 void exchange_name_endpoint(struct exchange *x);
 
@@ -150,7 +149,7 @@ enum step exchange_send_request(struct exchange *x);
 /* exchange_response.c */
 enum step exchange_relay_response(struct exchange *x);
 
-/* exchange_tunnel.c: w->response is a 101 that fits the request; its head has been put into the client's `out`. */
+/* exchange_tunnel.c: a 101 that fits the request has come; its head has been put into the client's `out`. */
 enum step exchange_start_tunnel(struct exchange *x);
 enum step exchange_pump_to_upstream(struct exchange *x);
 enum step exchange_pump_to_client(struct exchange *x);

@@ -23,10 +23,10 @@ static enum step malformed(struct exchange *x)
     return exchange_step_fail(x, EXCHANGE_END_UPSTREAM_MALFORMED, 502);
 }
 
-static enum step malformed_head(struct exchange *x, enum h1_error cause, size_t at)
+static enum step malformed_head(struct exchange *x, const char *why)
 {
     struct buffer *in = x->upstream->channel.in;
-    fault_in_head(&x->worker->fault, "response-head", cause, (struct slice){ buffer_at(in), buffer_len(in) }, at);
+    fault_in_head(&x->worker->fault, "response-head", why, (struct slice){ buffer_at(in), buffer_len(in) }, 0);
     return malformed(x);
 }
 
@@ -39,21 +39,21 @@ static enum step malformed_body(struct exchange *x)
 
 /* A response that is not self-delimiting for this client ends with the connection. An early one does too: the rest of
  * the request would have to be read before the next. */
-static bool decide_keep_alive(const struct exchange *x, const struct h1_response *response)
+static bool decide_keep_alive(const struct exchange *x, const struct http_head *response)
 {
-    bool open_ended = response->head.body == HTTP_BODY_CHUNKED || response->head.body == HTTP_BODY_UNTIL_CLOSE;
+    bool open_ended = response->body == HTTP_BODY_CHUNKED || response->body == HTTP_BODY_UNTIL_CLOSE;
     return x->client_keep_alive && !x->closes_both && x->request_body.is_complete && !worker_is_leaving(x->worker) &&
            !(open_ended && x->client_is_1_0);
 }
 
-static void note_response(struct exchange *x, const struct h1_response *response)
+static void note_response(struct exchange *x, const struct http_head *response)
 {
-    bool open_ended = response->head.body == HTTP_BODY_CHUNKED || response->head.body == HTTP_BODY_UNTIL_CLOSE;
-    x->status = response->head.status;
+    bool open_ended = response->body == HTTP_BODY_CHUNKED || response->body == HTTP_BODY_UNTIL_CLOSE;
+    x->status = response->status;
     x->response_at_us = x->worker->now_us;
     x->upstream_keep_alive = response->keep_alive && !x->closes_both;
     x->keep_alive = decide_keep_alive(x, response);
-    body_init(&x->response_body, response->head.body, response->head.content_length, open_ended && !x->client_is_1_0,
+    body_init(&x->response_body, response->body, response->content_length, open_ended && !x->client_is_1_0,
               x->client_takes_trailers);
     deadline_stop(&x->worker->deadlines, &x->request_deadline);
     exchange_count_latency(x);
@@ -84,18 +84,18 @@ static enum step refuse_response(struct exchange *x, enum body_result why)
 }
 
 /* Into the client's `out`, and off the endpoint's `in`. False: no buffer. */
-static bool pass_head(struct exchange *x, const struct h1_response *response, const struct forward_response *with,
+static bool pass_head(struct exchange *x, const struct http_head *response, const struct forward_response *with,
                       size_t body_bytes)
 {
     struct channel *upstream = &x->upstream->channel;
-    if (!x->client->ops->head(x->client, response, buffer_at(upstream->in), with, body_bytes))
+    if (!x->client->ops->head(x->client, response, with, body_bytes))
         return false;
     channel_consume(upstream, &x->worker->buffers, response->head_bytes);
     return true;
 }
 
 /* Head and what came of the body with it leave in one send. */
-static enum step start_response(struct exchange *x, const struct h1_response *response)
+static enum step start_response(struct exchange *x, const struct http_head *response)
 {
     struct channel *upstream = &x->upstream->channel;
     note_response(x, response);
@@ -112,19 +112,18 @@ static enum step start_response(struct exchange *x, const struct h1_response *re
 
 /* Only to the protocol that was asked for: anything else would let an endpoint turn a connection into a tunnel that the
  * client takes for HTTP (RFC 9110 7.8). */
-static bool is_switch_agreed(const struct exchange *x, const struct h1_response *response)
+static bool is_switch_agreed(const struct exchange *x, const struct http_head *response)
 {
     struct slice asked = { x->upgrade, x->upgrade_len };
-    return response->head.upgrade && x->upgrade_len > 0 &&
-           slice_equals_ignoring_case(response->head.upgrade_protocol, asked);
+    return response->upgrade && x->upgrade_len > 0 && slice_equals_ignoring_case(response->upgrade_protocol, asked);
 }
 
-static enum step switch_protocol(struct exchange *x, const struct h1_response *response)
+static enum step switch_protocol(struct exchange *x, const struct http_head *response)
 {
     struct worker *w = x->worker;
     struct forward_response with = { .connection = HTTP_CONNECTION_UPGRADE };
     if (!is_switch_agreed(x, response))
-        return malformed_head(x, H1_ERR_SWITCH_UNASKED, 0);
+        return malformed_head(x, "101 for a protocol that was not asked for");
     if (!pass_head(x, response, &with, 0))
         return exchange_step_fail(x, EXCHANGE_END_NO_BUFFER, 503);
     x->status = 101;
@@ -137,13 +136,13 @@ static enum step switch_protocol(struct exchange *x, const struct h1_response *r
 }
 
 /* 1xx: passed on to who can understand it, never counted as the answer (RFC 9110 15.2). */
-static enum step relay_interim(struct exchange *x, const struct h1_response *response)
+static enum step relay_interim(struct exchange *x, const struct http_head *response)
 {
     struct channel *client = &x->client->channel;
     struct buffer_pool *pool = &x->worker->buffers;
     struct forward_response with = { .connection = HTTP_CONNECTION_NONE };
     if (++x->interim_count > INTERIM_RESPONSES_MAX)
-        return malformed_head(x, H1_ERR_INTERIM_TOO_MANY, 0);
+        return malformed_head(x, "too many interim responses");
     if (x->client_is_1_0)
         channel_consume(&x->upstream->channel, pool, response->head_bytes);
     else if (!pass_head(x, response, &with, 0))
@@ -151,7 +150,7 @@ static enum step relay_interim(struct exchange *x, const struct h1_response *res
     x->resume_at = 0;
     if (channel_flush(client, pool) == CHANNEL_BROKEN)
         return exchange_step_gone(x, EXCHANGE_END_COMPLETE, CLIENT_BROKEN);
-    if (response->head.status == 100 && x->awaits_continue) {
+    if (response->status == 100 && x->awaits_continue) {
         x->awaits_continue = false; /* now it is the client's turn */
         exchange_await(x);
     }
@@ -161,27 +160,25 @@ static enum step relay_interim(struct exchange *x, const struct h1_response *res
 /* MORE: a final head has been taken in and the body may follow. */
 static enum step read_heads(struct exchange *x)
 {
-    struct worker *w = x->worker;
     struct channel *upstream = &x->upstream->channel;
     enum step step = STEP_MORE;
     while (step == STEP_MORE && x->response_state == RESPONSE_AWAITED) {
-        enum h1_error cause = H1_OK;
-        struct h1_limits limits = w->head_limits;
-        limits.is_lenient = x->reads_leniently;
         if (!upstream->in || x->client->channel.out)
             return STEP_BLOCKED;
-        enum h1_result result = x->codec->read_response(buffer_at(upstream->in), buffer_len(upstream->in), &limits,
-                                                        &x->resume_at, x->method, &w->response, &cause);
-        if (result == H1_MORE)
+        struct slice came = { buffer_at(upstream->in), buffer_len(upstream->in) };
+        const struct http_head *head;
+        enum endpoint_reading reading =
+            x->codec->read_response(x->worker, came, x->method, x->reads_leniently, &x->resume_at, &head);
+        if (reading == ENDPOINT_HEAD_GOES_ON)
             return STEP_BLOCKED;
-        if (result == H1_BAD)
-            return malformed_head(x, cause, w->response.head_bytes);
-        if (w->response.head.status >= 200)
-            step = start_response(x, &w->response);
-        else if (w->response.head.status == 101)
-            step = switch_protocol(x, &w->response);
+        if (reading == ENDPOINT_HEAD_MALFORMED)
+            return malformed(x);
+        if (head->status >= 200)
+            step = start_response(x, head);
+        else if (head->status == 101)
+            step = switch_protocol(x, head);
         else
-            step = relay_interim(x, &w->response);
+            step = relay_interim(x, head);
     }
     return step;
 }

@@ -46,7 +46,7 @@ static uint64_t least_bytes(const struct exchange *x)
  * arrived there. */
 static uint64_t take_acked_bytes(struct exchange *x)
 {
-    uint64_t acked = channel_acked_bytes(&x->client->channel), moved = acked - x->acked_bytes;
+    uint64_t acked = x->client->ops->acked_bytes(x->client), moved = acked - x->acked_bytes;
     x->acked_bytes = acked;
     x->acked_at_ms = worker_now_ms(x->worker);
     return moved;

@@ -18,8 +18,6 @@
     X(TARGET_AUTHORITY, 400, "authority in the request target is invalid")                    \
     X(VERSION, 400, "HTTP version is malformed")                                              \
     X(VERSION_UNSUPPORTED, 505, "HTTP version is not supported")                              \
-    X(INTERIM_TOO_MANY, 502, "too many interim responses")                                    \
-    X(SWITCH_UNASKED, 502, "101 for a protocol that was not asked for")                       \
     X(STATUS, 502, "status is not three digits from 100 to 599")                              \
     X(REASON, 502, "reason phrase has a forbidden byte")                                      \
     X(HEAD_TOO_LARGE, 431, "head is too large")                                               \

@@ -1,6 +1,6 @@
 /* h1/head: strict parser of HTTP/1.0 and HTTP/1.1 heads (RFC 9110, 9112). Pure functions, any thread, no allocation.
- * What a head says goes into the neutral http/head; beside it stands what is of this version alone: how the connection goes on, how
- * doubtful the bytes were, and where they stand as text.
+ * What a head says goes into the neutral http/head; beside it stands what is of this version alone: how doubtful the bytes were, and
+ * how they stand as text.
  * What is not certain to mean the same to every recipient is refused, or, in requests, classified (h1/desync) and read
  * in the one way that the RFC gives.
  *
@@ -33,24 +33,19 @@ struct h1_limits {
 /* A line as received runs from name.at to just behind its CRLF (or LF, with has_bare_lf or rewrites_lines), which is where the next
  * line's name.at is; behind the last line is the empty line: buf + fields_end. */
 struct h1_request {
-    bool keep_alive;
     bool has_bare_lf;        /* a line ended in LF alone: send no line on as it was received */
     bool target_rewritten;   /* forward_target differs from target */
     uint8_t desync;          /* enum h1_desync: the class of desync_reason */
     uint8_t desync_reason;   /* enum h1_desync_reason: the first of the list that was seen; NONE is compliant */
     uint32_t desync_reasons; /* all that were seen: bit n for enum h1_desync_reason n */
     size_t fields_end;       /* from buf: where the empty line starts */
-    size_t
-        head_bytes; /* from buf, with a skipped leading CRLF and the empty line. H1_BAD: where what is wrong is, or its line */
-    struct http_head head;
+    struct http_head head;   /* its head_bytes: of both kinds, also when H1_BAD: where what is wrong is, or its line */
     char rewritten[HTTP_TARGET_MAX + 3]; /* scratch, with room for one more byte in encoded form */
 };
 
 struct h1_response {
-    bool keep_alive;     /* always false for UNTIL_CLOSE */
     bool rewrites_lines; /* of a lenient reading: send no line on as it was received, unfold values (RFC 9112 5.2) */
     bool rewrites_status_line; /* it is not one of HTTP/1.1 with a reason: do not send it on as it came */
-    size_t head_bytes;         /* from buf, with the empty line. H1_BAD: where what is wrong is, or its line */
     size_t fields_end;         /* from buf: where the empty line starts */
     struct slice reason;       /* can be empty */
     struct http_head head;

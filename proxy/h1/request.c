@@ -148,7 +148,7 @@ static uint32_t reasons_of_1_0(const struct h1_request *request, const struct h1
     if (request->head.authority.len == 0) {
         reasons |= 1u << H1_DESYNC_HOST_MISSING_1_0;
     }
-    if (request->keep_alive && !framing->has_content_length && method_brings_a_body(request->head.method)) {
+    if (request->head.keep_alive && !framing->has_content_length && method_brings_a_body(request->head.method)) {
         reasons |= 1u << H1_DESYNC_LENGTH_MISSING_1_0;
     }
     return reasons;
@@ -185,7 +185,7 @@ static void decide_request(struct h1_request *request, const struct h1_framing *
     request->head.body = framing->has_transfer_encoding ? HTTP_BODY_CHUNKED
                          : framing->content_length > 0  ? HTTP_BODY_LENGTH
                                                         : HTTP_BODY_NONE;
-    request->keep_alive = h1_framing_keeps_alive(framing, request->head.version);
+    request->head.keep_alive = h1_framing_keeps_alive(framing, request->head.version);
     request->head.expects_continue = framing->expects_continue && request->head.version == HTTP_1_1;
     request->head.has_unknown_expectation = framing->has_unknown_expectation;
     request->head.accepts_trailers = framing->accepts_trailers && request->head.version == HTTP_1_1;
@@ -224,6 +224,22 @@ static enum h1_result step_request(struct h1_cursor *c, struct h1_request *reque
     return H1_DONE;
 }
 
+/* May its lines go on as they came? */
+static void note_request_text(struct h1_request *request, const char *buf)
+{
+    bool is_plain = !request->has_bare_lf;
+    bool is_1_1 = request->head.version == HTTP_1_1 && !(request->desync_reasons & 1u << H1_DESYNC_VERSION_HIGHER);
+    request->head.text = (struct http_text){ .first_line = is_1_1 && is_plain ? request->head.method_text.at : NULL,
+                                             .fields_end = is_plain ? buf + request->fields_end : NULL };
+    request->head.text_bytes = request->head.head_bytes;
+    if (!is_plain) {
+        request->head.text_bytes += 2 * (size_t)request->head.field_count;
+    }
+    if (request->target_rewritten) {
+        request->head.text_bytes += request->head.forward_target.len;
+    }
+}
+
 enum h1_result h1_parse_request(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at,
                                 struct h1_request *request, enum h1_error *error)
 {
@@ -236,7 +252,10 @@ enum h1_result h1_parse_request(const char *buf, size_t len, const struct h1_lim
                            .accepts_bare_lf = limits->accepts_bare_lf };
     enum h1_result result = h1_conclude(&c, step_request(&c, request, limits), buf, len, limits, resume_at);
     *error = c.error;
-    request->head_bytes = (size_t)(c.at - buf);
-    request->fields_end = result == H1_DONE ? request->head_bytes - h1_line_end_bytes(c.at) : 0;
+    request->head.head_bytes = (size_t)(c.at - buf);
+    request->fields_end = result == H1_DONE ? request->head.head_bytes - h1_line_end_bytes(c.at) : 0;
+    if (result == H1_DONE) {
+        note_request_text(request, buf);
+    }
     return result;
 }

@@ -108,7 +108,7 @@ static void decide_response(struct h1_response *response, const struct h1_framin
     response->head.field_ids = framing->field_ids;
     response->head.content_length = framing->content_length;
     response->head.body = body_of(response, framing, request_method);
-    response->keep_alive =
+    response->head.keep_alive =
         response->head.body != HTTP_BODY_UNTIL_CLOSE && h1_framing_keeps_alive(framing, response->head.version);
     response->head.rewrites_content_length =
         h1_framing_has_doubtful_length(framing) && response->head.status >= 200 && response->head.status != 204;
@@ -142,6 +142,19 @@ static enum h1_result step_response(struct h1_cursor *c, struct h1_response *res
     return H1_DONE;
 }
 
+static void note_response_text(struct h1_response *response, const char *buf)
+{
+    bool is_1_1 = !response->rewrites_status_line && !response->rewrites_lines;
+    response->head.text =
+        (struct http_text){ .first_line = is_1_1 ? buf : NULL,
+                            .fields_end = response->rewrites_lines ? NULL : buf + response->fields_end,
+                            .reason = &response->reason };
+    response->head.text_bytes = response->head.head_bytes;
+    if (response->rewrites_lines) {
+        response->head.text_bytes += 2 * (size_t)response->head.field_count;
+    }
+}
+
 enum h1_result h1_parse_response(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at,
                                  enum http_method request_method, struct h1_response *response, enum h1_error *error)
 {
@@ -156,7 +169,10 @@ enum h1_result h1_parse_response(const char *buf, size_t len, const struct h1_li
     enum h1_result result =
         h1_conclude(&c, step_response(&c, response, limits, request_method), buf, len, limits, resume_at);
     *error = c.error;
-    response->head_bytes = (size_t)(c.at - buf);
-    response->fields_end = result == H1_DONE ? response->head_bytes - h1_line_end_bytes(c.at) : 0;
+    response->head.head_bytes = (size_t)(c.at - buf);
+    response->fields_end = result == H1_DONE ? response->head.head_bytes - h1_line_end_bytes(c.at) : 0;
+    if (result == H1_DONE) {
+        note_response_text(response, buf);
+    }
     return result;
 }

@@ -82,7 +82,7 @@ RARE static char *put_lines_anew(char *at, const char *end, const struct http_he
 }
 
 /* first_line: goes on in front of them; or null. */
-static inline char *put_lines(char *at, const char *end, const struct http_head *head, const struct h1_text *text,
+static inline char *put_lines(char *at, const char *end, const struct http_head *head, const struct http_text *text,
                               const struct http_edit *edit, const char *first_line)
 {
     if (text->fields_end == NULL) {
@@ -255,7 +255,7 @@ RARE static char *put_host(char *at, const char *end, struct slice authority)
 
 /* ---- public ---- */
 
-struct h1_written h1_write_request(const struct http_head *head, const struct h1_text *text,
+struct h1_written h1_write_request(const struct http_head *head, const struct http_text *text,
                                    const struct http_edit *edit, struct h1_hop hop, char *out, size_t size)
 {
     const char *end = out + size;
@@ -280,7 +280,7 @@ struct h1_written h1_write_request(const struct http_head *head, const struct h1
     return (struct h1_written){ (size_t)(at - out), host_at };
 }
 
-size_t h1_write_response(const struct http_head *head, const struct h1_text *text, const struct http_edit *edit,
+size_t h1_write_response(const struct http_head *head, const struct http_text *text, const struct http_edit *edit,
                          struct h1_hop hop, char *out, size_t size)
 {
     const char *end = out + size;

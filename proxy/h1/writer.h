@@ -7,32 +7,7 @@
 
 #include <stddef.h>
 
-#include "proxy/h1/head.h"
 #include "proxy/http/edit.h"
-
-/* The head as text. All zero: it is none, or none that may go on. */
-struct h1_text {
-    const char
-        *first_line; /* starts here, and may go on as it came unless the edit changes it; null: it is written anew */
-    const char *fields_end;     /* the empty line behind the lines; null: each line is written anew */
-    const struct slice *reason; /* of a status line that is written anew; borrowed; null: it has none */
-};
-
-/* Both: of what was parsed from buf. */
-static inline struct h1_text h1_request_text(const struct h1_request *request, const char *buf)
-{
-    bool is_1_1 = request->head.version == HTTP_1_1 && !(request->desync_reasons & 1u << H1_DESYNC_VERSION_HIGHER);
-    bool is_plain = !request->has_bare_lf;
-    return (struct h1_text){ .first_line = is_1_1 && is_plain ? request->head.method_text.at : NULL,
-                             .fields_end = is_plain ? buf + request->fields_end : NULL };
-}
-
-static inline struct h1_text h1_response_text(const struct h1_response *response, const char *buf)
-{
-    return (struct h1_text){ .first_line = response->rewrites_status_line || response->rewrites_lines ? NULL : buf,
-                             .fields_end = response->rewrites_lines ? NULL : buf + response->fields_end,
-                             .reason = &response->reason };
-}
 
 /* What is for the next hop alone (RFC 9110 7.6.1). Of a request beside it: TE, when the client accepts trailers. */
 struct h1_hop {
@@ -49,9 +24,9 @@ struct h1_written {
 };
 
 /* Both: `out` has room for size bytes; that they are enough is the caller's promise. */
-struct h1_written h1_write_request(const struct http_head *head, const struct h1_text *text,
+struct h1_written h1_write_request(const struct http_head *head, const struct http_text *text,
                                    const struct http_edit *edit, struct h1_hop hop, char *out, size_t size);
-size_t h1_write_response(const struct http_head *head, const struct h1_text *text, const struct http_edit *edit,
+size_t h1_write_response(const struct http_head *head, const struct http_text *text, const struct http_edit *edit,
                          struct h1_hop hop, char *out, size_t size);
 
 #endif

@@ -41,6 +41,15 @@ struct http_field_line {
     bool has_underscore; /* in the name: CGI-like backends read it as '-', so it can be an alias of a trusted field */
 };
 
+/* The head as text of HTTP/1, where it came as that, for a codec that writes it: runs of lines that go on can be copied whole. All
+ * zero: it came as something else, or as nothing that may go on. */
+struct http_text {
+    const char
+        *first_line; /* where it starts; may go on as it came unless the edit changes it; null: it is written anew */
+    const char *fields_end;     /* the empty line behind the lines; null: each line is written anew */
+    const struct slice *reason; /* of a status line that is written anew; borrowed; null: it has none */
+};
+
 /* Of a request: method, scheme, what is named so below, and the slices from method_text on. Of a response: status. What is said of
  * the other kind is not set. */
 struct http_head {
@@ -68,6 +77,12 @@ struct http_head {
     /* Of the field; 0 without it, and for a request's chunked body. Of a response also where there is no body (HEAD, 304). */
     uint64_t content_length;
     struct slice upgrade_protocol; /* value of Upgrade when `upgrade`, otherwise empty */
+
+    /* Of where it came: */
+    bool keep_alive;   /* another message may follow there; never behind UNTIL_CLOSE */
+    size_t head_bytes; /* at the start of what has come, to be taken off it, with all that ends the head */
+    size_t text_bytes; /* that are enough for it as text of HTTP/1, with forward_target in place of target */
+    struct http_text text;
 
     struct slice method_text;
     struct slice target;         /* as received */

@@ -35,9 +35,9 @@ void body_fini(struct body *body, struct buffer_pool *pool)
     body->trailers = NULL;
 }
 
-enum h1_error body_fault(const struct body *body)
+const char *body_fault(const struct body *body)
 {
-    return (enum h1_error)body->chunks.error;
+    return h1_error_to_str((enum h1_error)body->chunks.error);
 }
 
 static size_t smaller(size_t a, size_t b)

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "proxy/io/channel.h"
 #include "proxy/h1/chunk.h"
-#include "proxy/h1/head.h"
+#include "proxy/http/head.h"
+#include "proxy/io/channel.h"
 
 struct body {
     enum http_body kind;    /* how it comes in */
@@ -35,8 +35,8 @@ enum body_result {
 void body_init(struct body *body, enum http_body kind, uint64_t content_length, bool rechunks, bool passes_trailers);
 void body_fini(struct body *body, struct buffer_pool *pool); /* idempotent */
 
-/* After BODY_MALFORMED: why. */
-enum h1_error body_fault(const struct body *body);
+/* After BODY_MALFORMED: why, as a static text. */
+const char *body_fault(const struct body *body);
 
 /* Moves what is in from->in to the end of `out`, as much as fits. BLOCKED: `out` is full. */
 enum body_result body_append(struct body *body, struct channel *from, struct buffer *out, struct buffer_pool *pool);

@@ -12,17 +12,17 @@ static struct slice line_around(struct slice head, size_t at)
     return (struct slice){ head.at + start, end - start };
 }
 
-void fault_in_head(struct fault *fault, const char *place, enum h1_error cause, struct slice head, size_t at)
+void fault_in_head(struct fault *fault, const char *place, const char *why, struct slice head, size_t at)
 {
     struct slice line = line_around(head, at);
-    fault_in_body(fault, place, cause, at);
+    fault_in_body(fault, place, why, at);
     fault->line.len = line.len < FAULT_LINE_BYTES ? line.len : FAULT_LINE_BYTES;
     memcpy(fault->line_bytes, line.at, fault->line.len);
 }
 
-void fault_in_body(struct fault *fault, const char *place, enum h1_error cause, uint64_t at)
+void fault_in_body(struct fault *fault, const char *place, const char *why, uint64_t at)
 {
-    fault->why = h1_error_to_str(cause);
+    fault->why = why;
     fault->place = place;
     fault->at = at;
     fault->line = (struct slice){ fault->line_bytes, 0 };

@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "base/slice.h"
-#include "proxy/h1/error.h"
 
 #define FAULT_LINE_BYTES 48
 
@@ -18,8 +17,8 @@ struct fault {
     char line_bytes[FAULT_LINE_BYTES];
 };
 
-/* head: as received so far; at: in it. The line is copied. */
-void fault_in_head(struct fault *fault, const char *place, enum h1_error cause, struct slice head, size_t at);
-void fault_in_body(struct fault *fault, const char *place, enum h1_error cause, uint64_t at);
+/* why: static. head: as received so far; at: in it. The line is copied. */
+void fault_in_head(struct fault *fault, const char *place, const char *why, struct slice head, size_t at);
+void fault_in_body(struct fault *fault, const char *place, const char *why, uint64_t at);
 
 #endif

@@ -202,25 +202,21 @@ void forward_edit_response(const struct http_head *head, const struct forward_re
     decide_response(head, with, edit);
 }
 
-size_t forward_request_head(const struct h1_request *request, const char *buf, struct forward_request *with, char *out,
-                            size_t size)
+size_t forward_request_head(const struct http_head *head, struct forward_request *with, char *out, size_t size)
 {
     struct http_edit edit;
-    struct h1_text text = h1_request_text(request, buf);
     struct h1_hop hop = { .connection = with->upgrade ? HTTP_CONNECTION_UPGRADE : HTTP_CONNECTION_NONE,
-                          .is_chunked = request->head.body == HTTP_BODY_CHUNKED };
-    decide_request(&request->head, with, &edit);
-    struct h1_written written = h1_write_request(&request->head, &text, &edit, hop, out, size);
+                          .is_chunked = head->body == HTTP_BODY_CHUNKED };
+    decide_request(head, with, &edit);
+    struct h1_written written = h1_write_request(head, &head->text, &edit, hop, out, size);
     with->host_at = written.host_at;
     return written.len;
 }
 
-size_t forward_response_head(const struct h1_response *response, const char *buf, const struct forward_response *with,
-                             char *out, size_t size)
+size_t forward_response_head(const struct http_head *head, const struct forward_response *with, char *out, size_t size)
 {
     struct http_edit edit;
-    struct h1_text text = h1_response_text(response, buf);
     struct h1_hop hop = { .connection = with->connection, .is_chunked = with->framing != FORWARD_AS_IT_IS };
-    decide_response(&response->head, with, &edit);
-    return h1_write_response(&response->head, &text, &edit, hop, out, size);
+    decide_response(head, with, &edit);
+    return h1_write_response(head, &head->text, &edit, hop, out, size);
 }

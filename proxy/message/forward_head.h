@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 #include "base/slice.h"
-#include "proxy/h1/head.h"
 #include "proxy/h1/writer.h"
 #include "proxy/message/forwarded.h"
 
@@ -34,8 +33,8 @@ struct forward_request {
     struct slice request_id;       /* added unless keeps_request_id */
     const struct forward_via *via; /* borrowed */
     bool keeps_request_id;         /* the client's own is sound and stays */
-    bool upgrade;        /* only if request->head.upgrade: the endpoint is asked to switch to upgrade_protocol */
-    bool sends_trailers; /* a trailer section will be sent: Trailer goes on */
+    bool upgrade;                  /* only if head->upgrade: the endpoint is asked to switch to upgrade_protocol */
+    bool sends_trailers;           /* a trailer section will be sent: Trailer goes on */
     /* Out: where in `out` the address of the endpoint is to be put at the end of FORWARD_HOST_ROOM blanks, as Host of a request
      * that came without one; 0: nowhere. */
     size_t host_at;
@@ -77,24 +76,18 @@ struct forward_response {
 void forward_edit_request(const struct http_head *head, const struct forward_request *with, struct http_edit *edit);
 void forward_edit_response(const struct http_head *head, const struct forward_response *with, struct http_edit *edit);
 
-/* Decided and written at once, for a head that came as HTTP/1 and goes on as that: */
+/* Decided and written at once, for a head that goes on as HTTP/1: */
 
 /* Bytes that are enough for forward_request_head(). */
-static inline size_t forward_request_room(const struct h1_request *request)
+static inline size_t forward_request_room(const struct http_head *head)
 {
-    size_t longer_ends = request->has_bare_lf ? 2 * (size_t)request->head.field_count : 0;
-    size_t longer_target = request->target_rewritten ? request->head.forward_target.len : 0;
-    return request->head_bytes + FORWARD_HEAD_EXTRA_BYTES + 3 * request->head.authority.len + longer_ends +
-           longer_target;
+    return head->text_bytes + FORWARD_HEAD_EXTRA_BYTES + 3 * head->authority.len;
 }
 
-/* Writes to out and returns the length. buf: the bytes that the message was parsed from. size: at least
- * forward_request_room(). */
-size_t forward_request_head(const struct h1_request *request, const char *buf, struct forward_request *with, char *out,
-                            size_t size);
+/* Writes to out and returns the length. size: at least forward_request_room(). */
+size_t forward_request_head(const struct http_head *head, struct forward_request *with, char *out, size_t size);
 
-/* size: at least response->head_bytes + FORWARD_HEAD_EXTRA_BYTES. */
-size_t forward_response_head(const struct h1_response *response, const char *buf, const struct forward_response *with,
-                             char *out, size_t size);
+/* size: at least head->text_bytes + FORWARD_HEAD_EXTRA_BYTES. */
+size_t forward_response_head(const struct http_head *head, const struct forward_response *with, char *out, size_t size);
 
 #endif

@@ -66,7 +66,7 @@ static bool is_last(const struct conversation *c)
     if (c->reads_responses) {
         return c->response.head.status >= 200 || c->response.head.status == 101;
     }
-    return !c->request.keep_alive || c->request.head.upgrade;
+    return !c->request.head.keep_alive || c->request.head.upgrade;
 }
 
 /* The trailers that may go on, into c->trailers itself. */
@@ -154,7 +154,7 @@ static bool take_head(struct conversation *c)
     enum h1_result result = parse_head(c, copy, c->in.len);
     if (result == H1_DONE) {
         c->resume_at = 0;
-        buf_consume(&c->in, c->reads_responses ? c->response.head_bytes : c->request.head_bytes);
+        buf_consume(&c->in, c->reads_responses ? c->response.head.head_bytes : c->request.head.head_bytes);
         begin_body(c, c->reads_responses ? c->response.head.body : c->request.head.body,
                    c->reads_responses ? c->response.head.content_length : c->request.head.content_length);
     }

@@ -93,14 +93,14 @@ static bool read_head(struct reader *r)
         return false;
     }
     if (r->reads_responses) {
-        r->at += response.head_bytes;
-        r->goes_on = (response.keep_alive || response.head.status < 200) && response.head.status != 101;
+        r->at += response.head.head_bytes;
+        r->goes_on = (response.head.keep_alive || response.head.status < 200) && response.head.status != 101;
         say(r, response.head.upgrade ? "switches" : "response", (uint64_t)response.head.status);
         start_body(r, response.head.body, response.head.content_length);
         return true;
     }
-    r->at += request.head_bytes;
-    r->goes_on = request.keep_alive && request.desync <= H1_ACCEPTABLE && !request.head.upgrade;
+    r->at += request.head.head_bytes;
+    r->goes_on = request.head.keep_alive && request.desync <= H1_ACCEPTABLE && !request.head.upgrade;
     say(r, request.head.upgrade ? "asks to switch" : "request", request.desync_reasons);
     text_add(&r->said, request.head.forward_target);
     start_body(r, request.head.body, request.head.content_length);

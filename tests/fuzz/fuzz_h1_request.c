@@ -26,7 +26,7 @@ static bool has_reason(const struct h1_request *r, enum h1_desync_reason reason)
 /* [line, next) is the line as received. */
 static void check_line(const struct http_field_line *line, const char *next, const char *text)
 {
-    check(is_within(line->name, text, whole.head_bytes) && is_within(line->value, text, whole.head_bytes));
+    check(is_within(line->name, text, whole.head.head_bytes) && is_within(line->value, text, whole.head.head_bytes));
     check(line->name.len > 0 && line->name.at[line->name.len] == ':');
     check(next[-1] == '\n' && (whole.has_bare_lf || next[-2] == '\r'));
     check(line->value.at + line->value.len <= next - 1 - (next[-2] == '\r'));
@@ -44,8 +44,8 @@ static void check_fields(const char *text)
 {
     uint64_t ids = 0;
     check(whole.head.field_count <= limits.field_count);
-    check(whole.fields_end < whole.head_bytes && whole.head_bytes - whole.fields_end <= 2);
-    check(text[whole.head_bytes - 1] == '\n' && text[whole.fields_end - 1] == '\n');
+    check(whole.fields_end < whole.head.head_bytes && whole.head.head_bytes - whole.fields_end <= 2);
+    check(text[whole.head.head_bytes - 1] == '\n' && text[whole.fields_end - 1] == '\n');
     for (size_t i = 0; i < whole.head.field_count; i++) {
         const char *next = i + 1 < whole.head.field_count ? whole.head.fields[i + 1].name.at : text + whole.fields_end;
         check_line(&whole.head.fields[i], next, text);
@@ -138,7 +138,7 @@ static void check_rewritten(void)
     size_t resume_at = 0;
     rewrite_request(&text, &whole);
     check(h1_parse_request(text.at, text.len, &wider, &resume_at, &again, &error) == H1_DONE);
-    check(again.head_bytes == text.len && again.desync <= H1_ACCEPTABLE);
+    check(again.head.head_bytes == text.len && again.desync <= H1_ACCEPTABLE);
     check(!has_reason(&again, H1_DESYNC_PATH_NORMALISED) && !has_reason(&again, H1_DESYNC_AUTHORITY_DIFFERS));
     check(!again.target_rewritten && slice_equals(again.head.target, whole.head.forward_target));
     check(slice_equals(again.head.path, whole.head.path) && slice_equals(again.head.query, whole.head.query));
@@ -146,7 +146,7 @@ static void check_rewritten(void)
     check(whole.head.host.len == 0 || slice_equals(again.head.host, whole.head.host));
     check(again.head.method == whole.head.method && again.head.body == whole.head.body &&
           again.head.content_length == whole.head.content_length);
-    check(!again.head.rewrites_content_length && !again.head.upgrade && again.keep_alive);
+    check(!again.head.rewrites_content_length && !again.head.upgrade && again.head.keep_alive);
     check(again.head.has_unknown_expectation == whole.head.has_unknown_expectation);
 }
 
@@ -168,9 +168,9 @@ static enum h1_result parse_pieces(const char *text, size_t len, unsigned step, 
 
 static void check_same(void)
 {
-    check(whole.head_bytes == pieces.head_bytes && whole.fields_end == pieces.fields_end);
+    check(whole.head.head_bytes == pieces.head.head_bytes && whole.fields_end == pieces.fields_end);
     check(whole.head.field_count == pieces.head.field_count && whole.head.body == pieces.head.body);
-    check(whole.head.content_length == pieces.head.content_length && whole.keep_alive == pieces.keep_alive);
+    check(whole.head.content_length == pieces.head.content_length && whole.head.keep_alive == pieces.head.keep_alive);
     check(whole.desync_reasons == pieces.desync_reasons && whole.head.upgrade == pieces.head.upgrade);
     check(slice_equals(whole.head.path, pieces.head.path) && slice_equals(whole.head.host, pieces.head.host));
 }
@@ -210,7 +210,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         limits.accepts_bare_lf = lenient;
         results[lenient] = parse(bytes, len, text, 2 + (unsigned)len % 40);
         if (results[lenient] == H1_DONE) {
-            check(whole.head_bytes <= len);
+            check(whole.head.head_bytes <= len);
             check_fields((const char *)bytes);
             check_framing();
             check_class();

@@ -38,7 +38,7 @@ static void check_framing(enum http_method method)
     check(length == NULL || coding == NULL);
     check(whole.head.status >= 100 && whole.head.status <= (limits.is_lenient ? 999 : 599));
     check(!has_no_body || whole.head.body == HTTP_BODY_NONE);
-    check(whole.head.body != HTTP_BODY_UNTIL_CLOSE || (length == NULL && coding == NULL && !whole.keep_alive));
+    check(whole.head.body != HTTP_BODY_UNTIL_CLOSE || (length == NULL && coding == NULL && !whole.head.keep_alive));
     check(whole.head.body != HTTP_BODY_CHUNKED || coding != NULL);
     check(whole.head.body != HTTP_BODY_LENGTH || whole.head.content_length > 0);
     check(!whole.head.upgrade || whole.head.status == 101);
@@ -56,9 +56,10 @@ static void check_rewritten(enum http_method method)
     size_t resume_at = 0;
     rewrite_response(&text, &whole);
     check(h1_parse_response(text.at, text.len, &wider, &resume_at, method, &again, &error) == H1_DONE);
-    check(again.head_bytes == text.len && again.head.status == whole.head.status && again.head.body == whole.head.body);
+    check(again.head.head_bytes == text.len && again.head.status == whole.head.status &&
+          again.head.body == whole.head.body);
     check(whole.head.body != HTTP_BODY_LENGTH || again.head.content_length == whole.head.content_length);
-    check(again.keep_alive == (again.head.body != HTTP_BODY_UNTIL_CLOSE) && !again.head.upgrade);
+    check(again.head.keep_alive == (again.head.body != HTTP_BODY_UNTIL_CLOSE) && !again.head.upgrade);
 }
 
 static enum h1_result parse_pieces(const char *text, size_t len, unsigned step, enum http_method method,
@@ -78,9 +79,9 @@ static enum h1_result parse_pieces(const char *text, size_t len, unsigned step, 
 
 static void check_same(void)
 {
-    check(whole.head_bytes == pieces.head_bytes && whole.head.field_count == pieces.head.field_count);
+    check(whole.head.head_bytes == pieces.head.head_bytes && whole.head.field_count == pieces.head.field_count);
     check(whole.head.body == pieces.head.body && whole.head.content_length == pieces.head.content_length);
-    check(whole.keep_alive == pieces.keep_alive && whole.head.upgrade == pieces.head.upgrade);
+    check(whole.head.keep_alive == pieces.head.keep_alive && whole.head.upgrade == pieces.head.upgrade);
     check(whole.head.status == pieces.head.status && slice_equals(whole.reason, pieces.reason));
 }
 
@@ -110,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         }
     }
     if (result == H1_DONE) {
-        check(whole.head_bytes <= len);
+        check(whole.head.head_bytes <= len);
         check_fields(head);
         check_framing(method);
         check_rewritten(method);

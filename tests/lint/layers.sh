@@ -58,6 +58,9 @@ $rooms
 ROOMS
 check_includes daemon "^([^p]|proxy/stats|proxy/($doors)\$)" "daemon may include only the doors of the rooms of proxy/"
 
+# An exchange is one of any version of HTTP: what it knows of a message is http/, and what a codec makes of that is the codec's.
+check_includes proxy/exchange "^([^p]|proxy/([^h]|http/))" "proxy/exchange may include nothing of one version of HTTP"
+
 # What turns registry and configuration into frames knows nothing of the processes.
 check_includes daemon/publish "^([^d]|discovery/|daemon/publish/)" "daemon/publish may include nothing else of daemon"
 [ $status -ne 0 ] || echo "floors of proxy/:$below"

@@ -24,6 +24,7 @@ include daemon/publish/wrong.c daemon/crew.h
 include proxy/worker/wrong.c discovery/task.h
 include proxy/io/wrong.c proxy/worker/worker.h
 include proxy/exchange/wrong.c proxy/client/conn.h
+include proxy/exchange/part/wrong.c proxy/h1/head.h
 include proxy/client/wrong.c proxy/exchange/exchange_parts.h
 include proxy/process/wrong.c proxy/client/conn.h
 

@@ -23,7 +23,7 @@ static size_t parse(const char *answer, size_t len, enum http_method method, str
     size_t resume_at = 0;
     enum h1_error error = H1_OK;
     assert_int_equal(h1_parse_response(answer, len, &limits, &resume_at, method, response, &error), H1_DONE);
-    return response->head_bytes;
+    return response->head.head_bytes;
 }
 
 static bool has_field(const struct h1_response *response, const char *name, const char *value)
@@ -45,7 +45,7 @@ static void every_answer_is_a_whole_response(void **state)
         assert_in_range(len, 50, REPLY_BYTES_MAX - 1);
         size_t head_len = parse(answer, len, HTTP_METHOD_GET, &response);
         assert_int_equal(response.head.status, statuses[i]);
-        assert_true(response.keep_alive);
+        assert_true(response.head.keep_alive);
         assert_true(has_field(&response, "date", "Sun, 06 Nov 1994 08:49:37 GMT"));
         assert_int_equal(response.head.body, HTTP_BODY_LENGTH);
         assert_int_equal(response.head.content_length, len - head_len);
@@ -73,7 +73,7 @@ static void one_that_closes_says_so(void **state)
     char answer[REPLY_BYTES_MAX];
     struct h1_response response;
     parse(answer, reply_write(400, false, false, date, answer), HTTP_METHOD_GET, &response);
-    assert_false(response.keep_alive);
+    assert_false(response.head.keep_alive);
     assert_true(has_field(&response, "connection", "close"));
     parse(answer, reply_write(400, true, false, date, answer), HTTP_METHOD_GET, &response);
     assert_false(has_field(&response, "connection", NULL));

@@ -19,7 +19,8 @@ static inline void describe_request(struct buf *out, const struct h1_request *r)
         buf_printf(out, " >%.*s", SLICE_FMT(r->head.forward_target));
     }
     buf_printf(out, " @%.*s %.*s", SLICE_FMT(r->head.authority), SLICE_FMT(r->head.host));
-    buf_printf(out, " 1.%d %s %s", r->head.version, r->keep_alive ? "keep" : "close", http_body_to_str(r->head.body));
+    buf_printf(out, " 1.%d %s %s", r->head.version, r->head.keep_alive ? "keep" : "close",
+               http_body_to_str(r->head.body));
     if (r->head.content_length > 0) {
         buf_printf(out, " %llu", (unsigned long long)r->head.content_length);
     }

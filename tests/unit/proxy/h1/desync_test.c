@@ -30,7 +30,7 @@ static bool parse_and_classify(const char *buf, size_t len, size_t *resume_at, s
     }
     describe_class(outcome, &request);
     if (request.has_bare_lf) {
-        buf_printf(outcome, " fields_end %zu of %zu", request.fields_end, request.head_bytes);
+        buf_printf(outcome, " fields_end %zu of %zu", request.fields_end, request.head.head_bytes);
         describe_fields(outcome, buf, request.head.fields, request.head.field_count);
     }
     return true;

@@ -51,14 +51,14 @@ static void describe(struct buf *out, const char *text, size_t len, bool is_port
     enum h1_result result =
         (is_portable ? portable_parse_request : h1_parse_request)(text, len, &limits, &resume_at, &request, &error);
     if (describe_end(out, result, error, resume_at)) {
-        buf_printf(out, "%d %zu %.*s", request.head.method, request.head_bytes, SLICE_FMT(request.head.host));
+        buf_printf(out, "%d %zu %.*s", request.head.method, request.head.head_bytes, SLICE_FMT(request.head.host));
         describe_fields(out, text, request.head.fields, request.head.field_count);
     }
     resume_at = 0;
     result = (is_portable ? portable_parse_response : h1_parse_response)(text, len, &limits, &resume_at,
                                                                          HTTP_METHOD_GET, &response, &error);
     if (describe_end(out, result, error, resume_at)) {
-        buf_printf(out, "%d %zu %.*s", response.head.status, response.head_bytes, SLICE_FMT(response.reason));
+        buf_printf(out, "%d %zu %.*s", response.head.status, response.head.head_bytes, SLICE_FMT(response.reason));
         describe_fields(out, text, response.head.fields, response.head.field_count);
     }
 }
@@ -88,7 +88,7 @@ static bool requests_are_same(const char *text, size_t len)
     if (result != H1_DONE) {
         return wide_error == portable_error && wide_at == portable_at;
     }
-    return wide.head_bytes == portable.head_bytes && wide.fields_end == portable.fields_end &&
+    return wide.head.head_bytes == portable.head.head_bytes && wide.fields_end == portable.fields_end &&
            wide.desync_reasons == portable.desync_reasons && wide.head.field_ids == portable.head.field_ids &&
            wide.head.body == portable.head.body && wide.head.content_length == portable.head.content_length &&
            slice_equals(wide.head.authority, portable.head.authority) &&
@@ -109,7 +109,7 @@ static bool responses_are_same(const char *text, size_t len)
     if (result != H1_DONE) {
         return wide_error == portable_error && wide_at == portable_at;
     }
-    return wide.head_bytes == portable.head_bytes && wide.head.body == portable.head.body &&
+    return wide.head.head_bytes == portable.head.head_bytes && wide.head.body == portable.head.body &&
            wide.head.field_ids == portable.head.field_ids && wide.head.content_length == portable.head.content_length &&
            wide.head.field_count == portable.head.field_count &&
            lines_are_same(wide.head.fields, portable.head.fields, wide.head.field_count);

@@ -95,8 +95,8 @@ static void a_refusal_says_where(void **state)
         enum h1_error error;
         size_t resume_at = 0, len = strlen(cases[i].text);
         assert_int_equal(h1_parse_request(cases[i].text, len, &test_limits, &resume_at, &request, &error), H1_BAD);
-        assert_true(request.head_bytes < len);
-        assert_int_equal(strncmp(cases[i].text + request.head_bytes, cases[i].from, strlen(cases[i].from)), 0);
+        assert_true(request.head.head_bytes < len);
+        assert_int_equal(strncmp(cases[i].text + request.head.head_bytes, cases[i].from, strlen(cases[i].from)), 0);
     }
 }
 
@@ -313,11 +313,12 @@ static void the_head_ends_where_the_body_starts(void **state)
     enum h1_error error;
     assert_int_equal(h1_parse_request(text, sizeof(text) - 1, &test_limits, &resume_at, &request, &error), H1_DONE);
     assert_int_equal(error, H1_OK);
-    assert_string_equal(text + request.head_bytes, "abc");
+    assert_string_equal(text + request.head.head_bytes, "abc");
     assert_int_equal(request.head.field_count, 2);
     assert_int_equal(request.head.content_length, 3);
     assert_ptr_equal(request.head.fields[0].name.at + strlen("Host: a\r\n"), request.head.fields[1].name.at);
-    assert_ptr_equal(request.head.fields[1].name.at + strlen("Content-Length: 3\r\n"), text + request.head_bytes - 2);
+    assert_ptr_equal(request.head.fields[1].name.at + strlen("Content-Length: 3\r\n"),
+                     text + request.head.head_bytes - 2);
 }
 
 static void the_fields_that_are_there_are_a_set(void **state)

@@ -14,7 +14,7 @@ static bool parse_and_describe(const char *buf, size_t len, size_t *resume_at, s
         return result == H1_BAD;
     }
     buf_printf(outcome, "%d '%.*s' 1.%d %s %s", r.head.status, SLICE_FMT(r.reason), r.head.version,
-               r.keep_alive ? "keep" : "close", http_body_to_str(r.head.body));
+               r.head.keep_alive ? "keep" : "close", http_body_to_str(r.head.body));
     if (r.head.content_length > 0) {
         buf_printf(outcome, " %llu", (unsigned long long)r.head.content_length);
     }
@@ -271,8 +271,8 @@ static void a_refusal_says_where(void **state)
         size_t resume_at = 0, len = strlen(cases[i].text);
         assert_int_equal(h1_parse_response(cases[i].text, len, &limits, &resume_at, HTTP_METHOD_GET, &r, &error),
                          H1_BAD);
-        assert_true(r.head_bytes < len);
-        assert_int_equal(strncmp(cases[i].text + r.head_bytes, cases[i].from, strlen(cases[i].from)), 0);
+        assert_true(r.head.head_bytes < len);
+        assert_int_equal(strncmp(cases[i].text + r.head.head_bytes, cases[i].from, strlen(cases[i].from)), 0);
     }
 }
 

@@ -16,7 +16,7 @@
 static const struct h1_limits limits = {
     .head_bytes = 4096, .target_bytes = 1024, .field_count = 32, .is_lenient = true, .accepts_bare_lf = true
 };
-static const struct h1_text no_text;
+static const struct http_text no_text;
 static struct http_edit edit;
 static char out[ROOM + 1];
 
@@ -28,7 +28,7 @@ static void begin_request(const struct http_head *head)
     edit.authority = head->authority;
 }
 
-static struct h1_written write_request(const struct http_head *head, const struct h1_text *text, struct h1_hop hop)
+static struct h1_written write_request(const struct http_head *head, const struct http_text *text, struct h1_hop hop)
 {
     struct h1_written written = h1_write_request(head, text, &edit, hop, out, ROOM);
     out[written.len] = '\0';
@@ -42,10 +42,9 @@ static const struct h1_request *begin(const char *text)
     return request;
 }
 
-static void check_written(const struct h1_request *request, const char *from, struct h1_hop hop, const char *wanted)
+static void check_written(const struct h1_request *request, struct h1_hop hop, const char *wanted)
 {
-    struct h1_text text = h1_request_text(request, from);
-    write_request(&request->head, &text, hop);
+    write_request(&request->head, &request->head.text, hop);
     assert_string_equal(out, wanted);
 }
 
@@ -53,7 +52,7 @@ static void an_unedited_request_goes_on_as_it_came(void **state)
 {
     (void)state;
     static const char text[] = "GET /x?y HTTP/1.1\r\nhOsT:a\r\nX-Odd:   spaces \t\r\n\r\n";
-    check_written(begin(text), text, (struct h1_hop){ 0 }, text);
+    check_written(begin(text), (struct h1_hop){ 0 }, text);
 }
 
 static void dropped_lines_part_the_runs(void **state)
@@ -63,7 +62,7 @@ static void dropped_lines_part_the_runs(void **state)
         "GET / HTTP/1.1\r\nCookie: 1\r\nA:  b\r\nCookie: 2\r\nHost: a\r\nConnection: x\r\nX: 1\r\n\r\n";
     const struct h1_request *request = begin(text);
     edit.dropped |= HTTP_FIELD_BIT(COOKIE);
-    check_written(request, text, (struct h1_hop){ 0 }, "GET / HTTP/1.1\r\nA:  b\r\nHost: a\r\n\r\n");
+    check_written(request, (struct h1_hop){ 0 }, "GET / HTTP/1.1\r\nA:  b\r\nHost: a\r\n\r\n");
 }
 
 static void another_target_and_host_are_asked_for_without_a_look_at_the_text(void **state)
@@ -74,7 +73,7 @@ static void another_target_and_host_are_asked_for_without_a_look_at_the_text(voi
     edit.target = SLICE_LITERAL("/new");
     edit.authority = SLICE_LITERAL("new.example");
     edit.dropped |= HTTP_FIELD_BIT(HOST);
-    check_written(request, text, (struct h1_hop){ 0 }, "GET /new HTTP/1.1\r\nA:  b\r\nHost: new.example\r\n\r\n");
+    check_written(request, (struct h1_hop){ 0 }, "GET /new HTTP/1.1\r\nA:  b\r\nHost: new.example\r\n\r\n");
 }
 
 static void fields_are_added_in_order_ours_first(void **state)
@@ -87,7 +86,7 @@ static void fields_are_added_in_order_ours_first(void **state)
     http_edit_set(&edit, HTTP_OWN_VIA, SLICE_LITERAL("1.1 p"));
     http_edit_set(&edit, HTTP_OWN_X_FORWARDED_FOR, SLICE_LITERAL("192.0.2.7"));
     check_written(
-        request, text, (struct h1_hop){ 0 },
+        request, (struct h1_hop){ 0 },
         "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.7\r\nVia: 1.1 p\r\nX-Rule: 1\r\nx-rule: \r\n\r\n");
 }
 
@@ -103,9 +102,9 @@ static void all_fields_of_our_own_have_their_names(void **state)
         len += snprintf(wanted + len, sizeof wanted - (size_t)len, "%.*s: a value\r\n", SLICE_FMT(http_own_name(own)));
     }
     snprintf(wanted + len, sizeof wanted - (size_t)len, "\r\n");
-    check_written(request, text, (struct h1_hop){ 0 }, wanted);
+    check_written(request, (struct h1_hop){ 0 }, wanted);
     edit.joined = HTTP_OWN_BIT(FORWARDED); /* none came to be joined */
-    check_written(request, text, (struct h1_hop){ 0 }, wanted);
+    check_written(request, (struct h1_hop){ 0 }, wanted);
 }
 
 static void joined_values_stand_before_ours(void **state)
@@ -117,8 +116,7 @@ static void joined_values_stand_before_ours(void **state)
     edit.dropped |= HTTP_FIELD_BIT(X_FORWARDED_FOR);
     edit.joined |= HTTP_OWN_BIT(X_FORWARDED_FOR);
     http_edit_set(&edit, HTTP_OWN_X_FORWARDED_FOR, SLICE_LITERAL("d"));
-    check_written(request, text, (struct h1_hop){ 0 },
-                  "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: a, b, c, d\r\n\r\n");
+    check_written(request, (struct h1_hop){ 0 }, "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: a, b, c, d\r\n\r\n");
 }
 
 static void a_request_without_authority_has_room_for_one(void **state)
@@ -127,7 +125,7 @@ static void a_request_without_authority_has_room_for_one(void **state)
     static const char text[] = "GET / HTTP/1.0\r\nA: b\r\n\r\n";
     static const char start[] = "GET / HTTP/1.1\r\nA: b\r\nHost: ";
     const struct h1_request *request = begin(text);
-    struct h1_text as_came = h1_request_text(request, text);
+    struct http_text as_came = request->head.text;
     struct h1_written written = write_request(&request->head, &as_came, (struct h1_hop){ 0 });
     assert_int_equal(written.host_at, sizeof start - 1);
     assert_int_equal(written.len, sizeof start - 1 + H1_HOST_ROOM + 4);
@@ -145,21 +143,19 @@ static void what_is_for_the_next_hop_is_said_anew(void **state)
     static const char chunked[] = "POST / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\r\n";
     static const char length[] = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 07\r\n\r\n";
     struct h1_hop upgrades = { .connection = HTTP_CONNECTION_UPGRADE }, chunks = { .is_chunked = true };
-    check_written(begin(upgrade), upgrade, upgrades,
-                  "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
-    check_written(begin(both), both, upgrades,
+    check_written(begin(upgrade), upgrades, "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
+    check_written(begin(both), upgrades,
                   "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade, TE\r\nTE: trailers\r\nUpgrade: x\r\n\r\n");
-    check_written(begin(chunked), chunked, chunks,
+    check_written(begin(chunked), chunks,
                   "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: TE\r\nTE: trailers\r\n\r\n");
-    check_written(begin(length), length, (struct h1_hop){ 0 },
-                  "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n");
+    check_written(begin(length), (struct h1_hop){ 0 }, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n");
 }
 
 static void lines_that_are_not_as_they_should_be_are_written_anew(void **state)
 {
     (void)state;
     static const char text[] = "GET / HTTP/1.1\nHost:a\nConnection: close\nA:  b \n\n";
-    check_written(begin(text), text, (struct h1_hop){ 0 }, "GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n");
+    check_written(begin(text), (struct h1_hop){ 0 }, "GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n");
 }
 
 static void set_line(struct http_head *head, const char *name, const char *value)
@@ -189,7 +185,7 @@ static void a_request_that_never_was_text_is_written(void **state)
     assert_string_equal(out, "GET /x?y HTTP/1.1\r\nuser-agent: u\r\nHost: a.example\r\nX-Real-IP: 192.0.2.7\r\n\r\n");
 }
 
-static void write_response(const struct http_head *head, const struct h1_text *text, struct h1_hop hop)
+static void write_response(const struct http_head *head, const struct http_text *text, struct h1_hop hop)
 {
     size_t len = h1_write_response(head, text, &edit, hop, out, ROOM);
     out[len] = '\0';
@@ -198,9 +194,8 @@ static void write_response(const struct http_head *head, const struct h1_text *t
 static void check_response(const char *from, struct h1_hop hop, const char *wanted)
 {
     const struct h1_response *response = parse_response(from, &limits, HTTP_METHOD_GET);
-    struct h1_text text = h1_response_text(response, from);
     http_edit_init(&edit, &response->head);
-    write_response(&response->head, &text, hop);
+    write_response(&response->head, &response->head.text, hop);
     assert_string_equal(out, wanted);
 }
 
@@ -274,7 +269,7 @@ static void pairs_and_text_say_the_same(void **state)
     http_edit_set(&edit, HTTP_OWN_X_REQUEST_ID, SLICE_LITERAL("0123456789abcdef"));
     http_edit_add(&edit, SLICE_LITERAL("X-Rule"), SLICE_LITERAL("1"));
     size_t count = walk(&request->head, names, values);
-    struct h1_text as_came = h1_request_text(request, text);
+    struct http_text as_came = request->head.text;
     struct h1_written written = write_request(&request->head, &as_came, (struct h1_hop){ 0 });
     assert_int_equal(h1_parse_request(out, written.len, &limits, &resume_at, &again, &error), H1_DONE);
     assert_int_equal(again.head.field_count, count);

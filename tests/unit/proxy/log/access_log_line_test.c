@@ -7,6 +7,7 @@
 #include "proxy/log/access_log_line.h"
 
 #include "base/clock.h"
+#include "proxy/h1/error.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -322,7 +323,8 @@ static void a_json_line_says_what_was_wrong_with_a_message_and_where(void **stat
     static const char head[] = "HTTP/1.1 200 OK\r\nX-\"odd\xff\": 1\r\n\r\n";
     struct access_record record = record_of(SLICE_LITERAL("GET"), SLICE_LITERAL("/"));
     (void)state;
-    fault_in_head(&fault, "response-head", H1_ERR_FIELD_NAME, (struct slice){ head, sizeof head - 1 }, 19);
+    fault_in_head(&fault, "response-head", h1_error_to_str(H1_ERR_FIELD_NAME), (struct slice){ head, sizeof head - 1 },
+                  19);
     access_record_set_fault(&record, &fault);
     json_t *object = make_object(&record);
     check_text(object, "fault", h1_error_to_str(H1_ERR_FIELD_NAME));
@@ -330,7 +332,7 @@ static void a_json_line_says_what_was_wrong_with_a_message_and_where(void **stat
     check_number(object, "faultOffset", 19);
     check_text(object, "faultLine", "X-\"odd\xc3\xbf\": 1");
     json_decref(object);
-    fault_in_body(&fault, "request-body", H1_ERR_CHUNK_SIZE, UINT64_C(5000000000));
+    fault_in_body(&fault, "request-body", h1_error_to_str(H1_ERR_CHUNK_SIZE), UINT64_C(5000000000));
     access_record_set_fault(&record, &fault);
     object = make_object(&record);
     check_text(object, "faultPlace", "request-body");
@@ -357,7 +359,8 @@ static void the_longest_line_of_a_fault_has_room(void **state)
     (void)state;
     memset(head, '\x01', sizeof head);
     record.target = record.host = record.request_id = (struct slice){ head, sizeof head };
-    fault_in_head(&fault, "response-head", H1_ERR_FIELD_NAME, (struct slice){ head, sizeof head }, 4000);
+    fault_in_head(&fault, "response-head", h1_error_to_str(H1_ERR_FIELD_NAME), (struct slice){ head, sizeof head },
+                  4000);
     fault.at = UINT64_MAX;
     access_record_set_fault(&record, &fault);
     record.desync = "ambiguous";

@@ -6,10 +6,12 @@
 
 #include "proxy/message/fault.h"
 
+#include "proxy/h1/error.h"
+
 static void assert_line(const char *head, size_t at, const char *wanted)
 {
     struct fault fault;
-    fault_in_head(&fault, "response-head", H1_ERR_FIELD_NAME, slice_of(head), at);
+    fault_in_head(&fault, "response-head", h1_error_to_str(H1_ERR_FIELD_NAME), slice_of(head), at);
     assert_int_equal(fault.at, at);
     assert_true(slice_equals(fault.line, slice_of(wanted)));
 }
@@ -32,7 +34,8 @@ static void a_line_is_cut(void **state)
     char head[200];
     struct fault fault;
     memset(head, 'a', sizeof head);
-    fault_in_head(&fault, "request-head", H1_ERR_HEAD_TOO_LARGE, (struct slice){ head, sizeof head }, sizeof head);
+    fault_in_head(&fault, "request-head", h1_error_to_str(H1_ERR_HEAD_TOO_LARGE), (struct slice){ head, sizeof head },
+                  sizeof head);
     assert_int_equal(fault.line.len, FAULT_LINE_BYTES);
     assert_ptr_equal(fault.line.at, fault.line_bytes);
 }
@@ -41,7 +44,7 @@ static void a_fault_in_a_body_has_none(void **state)
 {
     (void)state;
     struct fault fault;
-    fault_in_body(&fault, "response-body", H1_ERR_CHUNK_SIZE, 77);
+    fault_in_body(&fault, "response-body", h1_error_to_str(H1_ERR_CHUNK_SIZE), 77);
     assert_string_equal(fault.why, "chunk size is malformed");
     assert_string_equal(fault.place, "response-body");
     assert_int_equal(fault.at, 77);

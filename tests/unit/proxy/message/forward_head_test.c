@@ -52,10 +52,10 @@ static char *forward_request(const char *text)
     if (h1_parse_request(head, len, &limits, &resume_at, &request, &error) != H1_DONE)
         fail_msg("%s: %s", text, h1_error_to_str(error));
     struct forward_request with = describe(&request);
-    size_t size = forward_request_room(&request);
+    size_t size = forward_request_room(&request.head);
     char *out = malloc(size);
     assert_non_null(out);
-    size_t out_len = forward_request_head(&request, head, &with, out, size);
+    size_t out_len = forward_request_head(&request.head, &with, out, size);
     assert_true(out_len <= size);
     free(head);
     out = realloc(out, out_len + 1);
@@ -152,8 +152,8 @@ static void what_a_trusted_proxy_says_goes_on_but_for_proxy(void **state)
         struct forward_request with = describe(&request);
         with.client.is_trusted = true;
         with.client.mode = mode;
-        assert_true(forward_request_room(&request) < sizeof out);
-        size_t len = forward_request_head(&request, head, &with, out, sizeof out - 1);
+        assert_true(forward_request_room(&request.head) < sizeof out);
+        size_t len = forward_request_head(&request.head, &with, out, sizeof out - 1);
         out[len] = '\0';
         assert_null(strstr(out, "evil"));
         assert_int_equal(strstr(out, "X-Original-URL") != NULL, mode != FORWARDED_FOR_REPLACE);
@@ -430,10 +430,10 @@ static void the_promised_room_is_enough_for_a_client_in_all_words(void **state)
                                              .is_https = true,
                                              .port = SLICE_LITERAL("65535"),
                                              .sends_forwarded = true };
-    size_t size = forward_request_room(request);
+    size_t size = forward_request_room(&request->head);
     char *out = malloc(size);
     assert_non_null(out);
-    assert_true(forward_request_head(request, text, &with, out, size) <= size);
+    assert_true(forward_request_head(&request->head, &with, out, size) <= size);
     free(out);
 }
 
@@ -450,11 +450,11 @@ static char *forward_response(const char *text, enum http_method method, enum fo
     memcpy(head, text, len);
     if (h1_parse_response(head, len, &limits, &resume_at, method, &response, &error) != H1_DONE)
         fail_msg("%s: %s", text, h1_error_to_str(error));
-    size_t size = response.head_bytes + FORWARD_HEAD_EXTRA_BYTES;
+    size_t size = response.head.head_bytes + FORWARD_HEAD_EXTRA_BYTES;
     char *out = malloc(size);
     assert_non_null(out);
     struct forward_response with = { framing, connection, date };
-    size_t out_len = forward_response_head(&response, head, &with, out, size);
+    size_t out_len = forward_response_head(&response.head, &with, out, size);
     free(head);
     out = realloc(out, out_len + 1);
     assert_non_null(out);

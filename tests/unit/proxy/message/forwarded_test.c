@@ -49,7 +49,7 @@ static char *write_lines(const struct h1_request *request, const struct forwarde
 {
     static struct http_edit edit;
     const struct http_head *head = &request->head;
-    size_t size = FORWARDED_EXTRA_BYTES + 2 * head->authority.len + request->head_bytes;
+    size_t size = FORWARDED_EXTRA_BYTES + 2 * head->authority.len + request->head.head_bytes;
     char *out = malloc(size);
     assert_non_null(out);
     struct head_writer w = { out, out + size };
