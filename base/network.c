@@ -95,3 +95,27 @@ bool network_address_of(const struct sockaddr *from, struct network_address *add
     memcpy(address->bytes + sizeof network_v4_prefix, &((const struct sockaddr_in *)from)->sin_addr, 4);
     return true;
 }
+
+static char *put_decimal(char *at, uint8_t number)
+{
+    if (number >= 100)
+        *at++ = (char)('0' + number / 100);
+    if (number >= 10)
+        *at++ = (char)('0' + number / 10 % 10);
+    *at++ = (char)('0' + number % 10);
+    return at;
+}
+
+size_t network_address_to_text(const struct network_address *address, char text[NETWORK_ADDRESS_TEXT_SIZE])
+{
+    const uint8_t *v4 = address->bytes + sizeof network_v4_prefix;
+    char *at = text;
+    if (memcmp(address->bytes, network_v4_prefix, sizeof network_v4_prefix) != 0)
+        return strlen(inet_ntop(AF_INET6, address->bytes, text, NETWORK_ADDRESS_TEXT_SIZE));
+    for (int i = 0; i < 4; i++) {
+        at = put_decimal(at, v4[i]);
+        *at++ = '.';
+    }
+    *--at = '\0';
+    return (size_t)(at - text);
+}

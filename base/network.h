@@ -19,6 +19,7 @@ struct network {
 };
 
 #define NETWORK_TEXT_SIZE 64
+#define NETWORK_ADDRESS_TEXT_SIZE 46
 
 extern const uint8_t network_v4_prefix[12]; /* of IPv4-mapped IPv6 addresses */
 
@@ -29,5 +30,8 @@ bool network_list_contains(const struct network *networks, size_t count, const s
 
 /* False for a family that is neither IPv4 nor IPv6. */
 bool network_address_of(const struct sockaddr *from, struct network_address *address);
+
+/* As inet_ntop() has it, an IPv4-mapped address as IPv4; returns the length. Cheap for IPv4: each new client's is written. */
+size_t network_address_to_text(const struct network_address *address, char text[NETWORK_ADDRESS_TEXT_SIZE]);
 
 #endif

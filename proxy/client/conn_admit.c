@@ -7,20 +7,20 @@
 #include "proxy/client/listener.h"
 #include "proxy/worker/worker.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 static void set_source(struct conn *c, const union endpoint_address *source)
 {
-    const void *bytes = source->any.sa_family == AF_INET6 ? (const void *)&source->v6.sin6_addr : &source->v4.sin_addr;
+    static const char unknown[] = "unknown";
+    struct network_address address;
     c->side.source = *source;
-    if (!inet_ntop(source->any.sa_family, bytes, c->side.peer, CLIENT_PEER_SIZE))
-        memcpy(c->side.peer, "unknown", sizeof "unknown");
-    if (strncmp(c->side.peer, "::ffff:", 7) == 0 &&
-        strchr(c->side.peer, '.')) /* an IPv4 client of a dual-stack listener */
-        memmove(c->side.peer, c->side.peer + 7, strlen(c->side.peer + 7) + 1);
-    c->side.peer_len = (uint8_t)strlen(c->side.peer);
+    if (network_address_of(&source->any, &address)) { /* as IPv4 when it is one of a dual-stack listener */
+        c->side.peer_len = (uint8_t)network_address_to_text(&address, c->side.peer);
+    } else {
+        memcpy(c->side.peer, unknown, sizeof unknown);
+        c->side.peer_len = sizeof unknown - 1;
+    }
 }
 
 static bool is_trusted(const struct worker *w, const union endpoint_address *source)

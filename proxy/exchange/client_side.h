@@ -13,13 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/network.h"
 #include "base/slice.h"
 #include "proxy/http/head.h"
 #include "proxy/io/channel.h"
 #include "proxy/message/forward_head.h"
 #include "proxy/snapshot/endpoint.h"
 
-#define CLIENT_PEER_SIZE 46
+#define CLIENT_PEER_SIZE NETWORK_ADDRESS_TEXT_SIZE
 
 struct client_side;
 struct exchange;

@@ -86,6 +86,28 @@ static void a_list_holds_what_one_of_its_networks_holds(void **state)
     assert_false(network_list_contains(networks, 0, &in));
 }
 
+/* Each byte in each place, against the C library's. */
+static void an_address_is_written_as_everybody_writes_it(void **state)
+{
+    (void)state;
+    char text[NETWORK_ADDRESS_TEXT_SIZE], expected[NETWORK_ADDRESS_TEXT_SIZE];
+    for (uint32_t i = 0; i < 4 * 256; i++) {
+        struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl((i & 255) << (i >> 8) * 8) };
+        struct network_address address;
+        assert_true(network_address_of((struct sockaddr *)&v4, &address));
+        inet_ntop(AF_INET, &v4.sin_addr, expected, sizeof expected);
+        assert_int_equal(network_address_to_text(&address, text), strlen(expected));
+        assert_string_equal(text, expected);
+    }
+    static const char *const others[] = { "::", "::1", "2001:db8::10:0:1", "1111:2222:3333:4444:5555:6666:7777:8888",
+                                          "::fffe:102:304" };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct network_address address = address_of(others[i]);
+        assert_int_equal(network_address_to_text(&address, text), strlen(others[i]));
+        assert_string_equal(text, others[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +116,7 @@ int main(void)
         cmocka_unit_test(what_is_no_prefix_is_refused),
         cmocka_unit_test(other_families_have_no_address),
         cmocka_unit_test(a_list_holds_what_one_of_its_networks_holds),
+        cmocka_unit_test(an_address_is_written_as_everybody_writes_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
