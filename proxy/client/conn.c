@@ -386,7 +386,7 @@ static void conn_on_event(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Who connects mostly has something to say, and it is there. What is answered before the end of this turn is never watched;
- * a request that is under way is when the next tick comes. */
+ * a request that is under way is when it has lasted for a tick. */
 static void begin_reading(struct conn *c)
 {
     on_readable(c);

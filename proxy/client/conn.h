@@ -11,7 +11,7 @@
  *
  * It is read as soon as it is accepted, and watched by the loop only if it then waits: a connection that brings one request with
  * it, and says that it is the last, costs a receive, a send and no change of what the loop watches. Who is in an exchange and
- * not watched is from the next tick on (DEADLINE_WATCH), so that a client that leaves is noticed then. After its last answer a
+ * not watched is when it has lasted for a tick (DEADLINE_WATCH), so that a client that leaves is noticed then. After its last answer a
  * client that said "close" in a request without a body is closed at once; all others are lingered for. */
 #ifndef PROXY_CLIENT_CONN_H
 #define PROXY_CLIENT_CONN_H

@@ -32,7 +32,8 @@ static void apply_settings(struct worker *w, const struct proxy_settings *settin
     span[DEADLINE_STREAM] = settings->stream_ms;
     span[DEADLINE_TUNNEL] = settings->tunnel_ms;
     span[DEADLINE_REQUEST] = settings->request_ms;
-    span[DEADLINE_THROTTLE] = span[DEADLINE_WATCH] = 1; /* the next tick */
+    span[DEADLINE_THROTTLE] = 1; /* the next tick */
+    span[DEADLINE_WATCH] = DEADLINE_TICK_MS;
     span[DEADLINE_UPSTREAM_IDLE] = settings->upstream_idle_ms;
     w->buffers.limit_bytes = (uint64_t)settings->buffer_bytes_per_worker;
     w->head_limits = (struct h1_limits){ .head_bytes = (size_t)settings->head_bytes,

@@ -100,13 +100,15 @@ static void a_malformed_one_is_refused_at_once(void **state)
 
 /* ---- watched when it is worth it ---- */
 
-static void a_client_that_waits_for_longer_is_watched_from_the_next_tick(void **state)
+static void a_client_is_watched_when_its_request_has_lasted_for_a_tick(void **state)
 {
     struct rig *rig = begin(DOCUMENT(""));
     struct rig_peer *client = rig_open_client_with(rig, GET);
     (void)state;
     rig_settle(rig);
-    rig_pass_time(rig, TICK_MS);
+    rig_pass_time(rig, TICK_MS - 1);
+    assert_false(is_watched(rig)); /* a tick came, but it has hardly waited */
+    rig_pass_time(rig, 1);
     assert_true(is_watched(rig));
     assert_int_equal(in_flight(rig), 1);
     rig_half_close(client);
@@ -243,7 +245,7 @@ int main(void)
         cmocka_unit_test(the_rest_of_one_is_waited_for),
         cmocka_unit_test(so_is_the_rest_of_its_body),
         cmocka_unit_test(a_malformed_one_is_refused_at_once),
-        cmocka_unit_test(a_client_that_waits_for_longer_is_watched_from_the_next_tick),
+        cmocka_unit_test(a_client_is_watched_when_its_request_has_lasted_for_a_tick),
         cmocka_unit_test(one_that_has_gone_before_is_given_up_then),
         cmocka_unit_test(one_that_has_asked_on_is_looked_for),
         cmocka_unit_test(the_answer_to_the_last_request_is_the_end),
