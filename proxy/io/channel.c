@@ -16,10 +16,19 @@ enum channel_result channel_broken(struct channel *ch, int cause)
     return CHANNEL_BROKEN;
 }
 
+void channel_send_at_once(int fd)
+{
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* only speed depends on it */
+}
+
 int channel_dial(const struct sockaddr *to, socklen_t len)
 {
     int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, to, len) == 0 || errno == EINPROGRESS)
+    if (fd < 0)
+        return -1;
+    channel_send_at_once(fd);
+    if (connect(fd, to, len) == 0 || errno == EINPROGRESS)
         return fd;
     int cause = errno;
     close(fd);
@@ -140,8 +149,6 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 void channel_open(struct channel *ch, struct event_base *base, int fd, struct transport *transport,
                   event_callback_fn on_event, void *owner)
 {
-    int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* only speed depends on it */
     ch->fd = fd;
     ch->broken_by = 0;
     ch->is_reading = ch->is_writing = ch->is_watched = ch->has_failed = ch->has_more = false;

@@ -8,6 +8,7 @@
 #include "tests/unit/proxy/process/fleet_bench.h"
 
 #include <fcntl.h>
+#include <netinet/tcp.h>
 
 static void requests_reach_the_endpoint_of_their_route(void **state)
 {
@@ -32,6 +33,35 @@ static void a_connection_made_before_the_first_snapshot_waits_for_it(void **stat
     ask(fd, "/early");
     serve(b, b->a.port, 0);
     check_answer(fd, 200, "a /early");
+    close(fd);
+}
+
+/* The worker's end of a connection of this process to itself. */
+static int other_end(int fd)
+{
+    struct sockaddr_in here, peer;
+    socklen_t len = sizeof here;
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&here, &len), 0);
+    for (int other = 0; other < 1024; other++) {
+        len = sizeof peer;
+        if (getpeername(other, (struct sockaddr *)&peer, &len) == 0 && len == sizeof peer &&
+            peer.sin_family == AF_INET && peer.sin_port == here.sin_port)
+            return other;
+    }
+    fail_msg("nobody has accepted it");
+    return -1;
+}
+
+static void what_is_sent_to_a_client_leaves_at_once(void **state)
+{
+    struct bench *b = *state;
+    serve(b, b->a.port, 0);
+    int fd = client_connect(b), is_at_once = 0;
+    socklen_t len = sizeof is_at_once;
+    ask(fd, "/");
+    check_answer(fd, 200, "a /"); /* by now it has been accepted */
+    assert_int_equal(getsockopt(other_end(fd), IPPROTO_TCP, TCP_NODELAY, &is_at_once, &len), 0);
+    assert_true(is_at_once);
     close(fd);
 }
 
@@ -260,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(requests_reach_the_endpoint_of_their_route),
         TEST(a_connection_made_before_the_first_snapshot_waits_for_it),
+        TEST(what_is_sent_to_a_client_leaves_at_once),
         TEST(pipelined_requests_are_answered_in_order),
         TEST(a_new_snapshot_holds_for_connections_that_are_open_already),
         TEST(a_refused_document_leaves_the_running_snapshot),
