@@ -19,10 +19,11 @@ HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 FLAGS_release := -O2 -g $(HARDENING)
 FLAGS_debug := -O0 -g
 # Both say what they find apart, and one run of the suites is enough for the two; ubsan alone is for who looks for one thing.
-FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-FLAGS_ubsan := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
-FLAGS_tsan := -O1 -g -fsanitize=thread
-FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+# -g1: functions and lines, which is what a report names, for three quarters of the time of the compiler. EXTRA_CFLAGS=-g for gdb.
+FLAGS_asan := -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS_ubsan := -O1 -g1 -fsanitize=undefined -fno-sanitize-recover=all
+FLAGS_tsan := -O1 -g1 -fsanitize=thread
+FLAGS_fuzz := -O1 -g1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FLAGS_coverage := -O0 -g -fprofile-instr-generate -fcoverage-mapping
 LINK_release := -pie -Wl,-z,relro,-z,now
 

@@ -1,21 +1,23 @@
 #!/bin/sh
-# Every test there is, set-up included; one line a stage, the output of a failing one, and at the end "N passed, N failed"
-# (unit tests, system tests and Docker tests summed; a stage that is no test and fails counts as one). The logs stay in
-# build/everything/. Fails when anything does.
-#   STAGES="unit system" run_everything.sh    only the stages whose names contain one of these words
+# Every test there is, set-up included; one line a stage when it has ended, the output of a failing one, a line each minute about
+# those that run, and at the end "N passed, N failed" (unit tests, system tests and Docker tests summed; a stage that is no test
+# and fails counts as one). The logs stay in build/everything/. Fails when anything does.
+#   STAGES="unit system-tsan" run_everything.sh    only the stages whose names, with - for a blank, contain one of these words
+#
+# There are two lanes: this process runs what waits (system and Docker tests), and a second one, at a lower priority, what computes
+# (compilers, unit tests under sanitizers, fuzz drivers). What both need is made under a lock by whichever comes first.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 export CI=1
 logs=build/everything
-passed=0 failed=0 began=$(date +%s)
 system_runners=3 # on two processors: most of these tests wait, for a process that starts or for a time-out of the product
-mkdir -p "$logs"
-rm -f "$logs"/*.log
+docker_runners=2 # each with an engine of its own
+tick_s=60        # between two lines about what runs
 
 is_wanted() { # STAGE
     [ -z "${STAGES:-}" ] && return 0
     for word in $STAGES; do
-        case $1 in *"$word"*) return 0 ;; esac
+        case $(echo "$1" | tr ' ' '-') in *"$word"*) return 0 ;; esac
     done
     return 1
 }
@@ -30,10 +32,13 @@ stage() { # NAME COMMAND...
     name=$1
     shift
     is_wanted "$name" || return 0
-    log=$logs/$(echo "$name" | tr ' ' '-').log
+    file=$logs/$(echo "$name" | tr ' ' '-')
+    log=$file.log
     from=$(date +%s)
+    echo "$name" >"$file.running"
     "$@" >"$log" 2>&1
     status=$?
+    rm -f "$file.running"
     if [ ! -f "$log" ]; then
         mkdir -p "$logs"
         echo "the log is gone: somebody has removed build/ meanwhile" >"$log"
@@ -43,72 +48,97 @@ stage() { # NAME COMMAND...
     stage_failed=$(($(count "$log" failed) + $(count "$log" 'errors?')))
     stage_skipped=$(count "$log" skipped)
     [ $status -ne 0 ] && [ "$stage_failed" -eq 0 ] && stage_failed=1
-    passed=$((passed + stage_passed))
-    failed=$((failed + stage_failed))
+    echo "$stage_passed $stage_failed" >"$file.counts"
     verdict=ok
     [ "$stage_failed" -eq 0 ] || verdict=FAILED
-    printf '%-24s %-6s %4d s  %s\n' "$name" "$verdict" $(($(date +%s) - from)) \
-        "$([ $((stage_passed + stage_failed)) -eq 0 ] || echo "$stage_passed passed, $stage_failed failed, $stage_skipped skipped")"
-    if [ "$verdict" = FAILED ]; then
-        tail -100 "$log"
-        echo "-- the end of $log; rerun: STAGES='$name' tests/setup/run_everything.sh"
-    fi
+    # In one piece: the other lane prints too.
+    printf '%s\n' "$(
+        printf '%-24s %-6s %4d s  %s\n' "$name" "$verdict" $(($(date +%s) - from)) \
+            "$([ $((stage_passed + stage_failed)) -eq 0 ] || echo "$stage_passed passed, $stage_failed failed, $stage_skipped skipped")"
+        if [ "$verdict" = FAILED ]; then
+            tail -100 "$log"
+            echo "-- the end of $log; rerun: STAGES=$(echo "$name" | tr ' ' '-') tests/setup/run_everything.sh"
+        fi
+    )"
     [ "$verdict" = ok ]
+}
+
+# "  3 min: system release 45 %, unit tsan"
+tell_what_runs() {
+    while sleep $tick_s >/dev/null 2>&1; do # which may outlive this, and is not to hold the pipe
+        told=
+        for file in "$logs"/*.running; do
+            running=$(cat "$file" 2>/dev/null)
+            [ -n "$running" ] || continue
+            percent=$(grep -aoE '\[ *[0-9]+%\]$' "${file%.running}.log" 2>/dev/null | tail -1 | tr -cd '0-9')
+            told="$told${told:+, }$running${percent:+ $percent %}"
+        done
+        [ -z "$told" ] || echo "  $((($(date +%s) - began) / 60)) min: $told"
+    done
 }
 
 build() { # KIND CC OUT
     make --no-print-directory -j2 KIND="$1" CC="$2" OUT="$3" all
 }
 
+# One of the lanes at a time makes things of a KIND, and the other finds them made.
+make_locked() { # KIND TARGET
+    flock "build/$1.lock" make --no-print-directory -j2 KIND="$1" "$2"
+}
+
 unit() { # KIND
-    make --no-print-directory -j2 KIND="$1" unit
+    make_locked "$1" programs && make --no-print-directory -j2 KIND="$1" unit
 }
 
-pytest_many() { # RUNNERS OUT FOLDER [pytest options]
-    runners=$1
-    shift
-    [ -x "$1/portico" ] || { echo "$1/portico was not built"; return 1; }
-    tests/setup/run_pytest.sh "$@" -n "$runners" --dist loadgroup
+pytest_many() { # RUNNERS KIND FOLDER [pytest options]
+    runners=$1 kind=$2
+    shift 2
+    make_locked "$kind" all && tests/setup/run_pytest.sh "build/$kind" "$@" --durations=30 -n "$runners" --dist loadgroup
 }
 
-# Those that measure time, or load the whole machine, run one after the other when the rest is done.
-pytest_release() { # RUNNERS FOLDER
-    pytest_many "$1" build/release "$2" -m "not alone"
-    many=$?
-    wait # for what is compiled ahead
-    tests/setup/run_pytest.sh build/release "$2" -m alone && [ $many -eq 0 ]
+# What is wrong at a glance first, then in the order in which the other lane needs it.
+compute() {
+    stage "build release clang" build release clang build/clang
+    [ ! -x tests/lint/run.sh ] || stage "lint" tests/lint/run.sh build/release/portico
+    stage "unit asan+ubsan" unit asan
+    stage "unit tsan" unit tsan
+    [ ! -x tests/fuzz/replay.sh ] || stage "fuzz replay" tests/fuzz/replay.sh
+    stage "coverage h1" tests/setup/coverage.sh
 }
 
-# What the stages after it need. Each makes what is missing or broken again, and says so.
-compile_ahead() {
-    for kind in asan tsan; do
-        nice make --no-print-directory -j2 KIND=$kind programs
-    done
-    nice make --no-print-directory -j2 KIND=fuzz CC=clang build/fuzz/libportico.a
-}
+if [ "${1:-}" = compute ]; then
+    compute
+    exit 0
+fi
 
-# An engine for each runner. They mostly wait for containers.
-docker_release() {
-    [ -n "${STAGES:-}" ] || compile_ahead >"$logs/compile-ahead.log" 2>&1 &
-    pytest_release 2 tests/docker
-}
+began=$(date +%s)
+mkdir -p "$logs"
+rm -f "$logs"/*.log "$logs"/*.counts "$logs"/*.running
+lane=
+tell_what_runs &
+ticker=$!
+trap 'kill $ticker; [ -z "$lane" ] || kill -- "-$lane" 2>/dev/null' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 stage "packages" tests/setup/install_packages.sh
 stage "build release gcc" build release gcc build/release
-stage "build release clang" build release clang build/clang
+setsid nice tests/setup/run_everything.sh compute & # a group of its own: ended with what it started
+lane=$!
 stage "unit release" unit release
-stage "coverage h1" tests/setup/coverage.sh
-[ ! -x tests/lint/run.sh ] || stage "lint" tests/lint/run.sh build/release/portico
-stage "system release" pytest_release $system_runners tests/system
-[ ! -d tests/docker ] || stage "docker release" docker_release
-# Two builds, three sanitizers. Nothing is measured under them: no test has to be alone.
+stage "system release" pytest_many $system_runners release tests/system
+[ ! -d tests/docker ] || stage "docker release" pytest_many $docker_runners release tests/docker -m "not alone"
+# Two builds, three sanitizers.
 for build in asan+ubsan tsan; do
-    kind=${build%+ubsan}
-    stage "unit $build" unit "$kind"
-    stage "system $build" pytest_many $system_runners "build/$kind" tests/system
+    stage "system $build" pytest_many $system_runners "${build%+ubsan}" tests/system
 done
-[ ! -x tests/fuzz/replay.sh ] || stage "fuzz replay" tests/fuzz/replay.sh
+wait $lane
+lane=
+# What would measure the other tests beside it.
+[ ! -d tests/docker ] || stage "docker alone" tests/setup/run_pytest.sh build/release tests/docker -m alone
 
 echo "everything: $(($(date +%s) - began)) s"
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ] && [ $passed -gt 0 ]
+# shellcheck disable=SC2046 # words on purpose
+set -- $(cat "$logs"/*.counts 2>/dev/null | awk '{ passed += $1; failed += $2 } END { print passed + 0, failed + 0 }')
+echo "$1 passed, $2 failed"
+[ "$2" -eq 0 ] && [ "$1" -gt 0 ]

@@ -257,6 +257,11 @@ class Load:
             thread.join(60)
 
 
+def pytest_collection_modifyitems(items):
+    """A group is for one runner. Begun last, it or what is long would leave the others without work."""
+    items.sort(key=lambda item: not (item.get_closest_marker("xdist_group") or item.get_closest_marker("long")))
+
+
 @pytest.fixture
 def backend():
     with contextlib.ExitStack() as stack:

@@ -726,9 +726,11 @@ def test_a_run_writes_what_a_reader_of_the_results_needs(run_bench, tmp_path):
     assert "| portico |" in next(tmp_path.glob("*.md")).read_text()
 
 
+@pytest.mark.long
 def test_a_stopped_run_leaves_no_process_and_no_folder(tmp_path):
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    process = subprocess.Popen(command_line(tmp_path, "small-keepalive", "--proxies", "relay,portico", "--rounds", "50"),
+    process = subprocess.Popen(command_line(tmp_path, "small-keepalive", "--proxies", "relay,portico", "--rounds", "50",
+                                            "--seconds", "1", "--skip", "syscalls,instructions"),
                                env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if "round 1/" in line:

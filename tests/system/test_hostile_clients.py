@@ -1,6 +1,6 @@
 """Thousands of clients that misbehave, beside legitimate traffic of 200 requests a second that must not notice. Every
 figure is printed (pytest -s); what is asserted is 10 times the p99 without them and 50 ms, since the machine that runs
-this may have other things to do."""
+this has other things to do: other tests run meanwhile."""
 import contextlib
 import json
 import os
@@ -25,6 +25,7 @@ BUFFER_CEILING_MIB = 64
 RSS_GROWTH_MAX_MIB = 96  # what all of these may make the process grow by: buffers and connection objects
 CONNECTION_BYTES_MAX = 512
 STAGES = 5  # in which idle connections come
+one_runner = pytest.mark.xdist_group("crowds")  # each of them is enough for a machine
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def grown_mib(p, before_kib):
     return (p.rss_kib() - before_kib) / 1024
 
 
-@pytest.mark.alone
+@one_runner
 def test_slow_heads_and_stalled_bodies_of_5000_clients_are_cut_and_nobody_else_notices(proxy, endpoint, undisturbed):
     p = start(proxy, endpoint, timeouts={"headMs": FOR_LONG_MS, "bodyMs": FOR_LONG_MS})  # until all have been looked at
     before, half = p.rss_kib(), 2500 // SHARE
@@ -94,7 +95,7 @@ def test_slow_heads_and_stalled_bodies_of_5000_clients_are_cut_and_nobody_else_n
         assert SANITIZED or grown < RSS_GROWTH_MAX_MIB
 
 
-@pytest.mark.alone
+@one_runner
 def test_slow_readers_of_large_bodies_take_no_memory_and_nobody_else_notices(proxy, endpoint, undisturbed):
     p = start(proxy, endpoint)
     before, count = p.rss_kib(), 200 // SHARE
@@ -129,6 +130,7 @@ def test_a_body_below_the_least_rate_is_cut(proxy, endpoint, tmp_path, mode, pat
         wait_until(lambda: descriptor_count(p) < before + 20, "their connections are closed")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode,path", [("slow-bodies", "/echo"), ("slow-readers", "/?size=104857600")])
 def test_a_slow_body_above_the_least_rate_is_not_cut(proxy, endpoint, mode, path):
     """8 KiB/s where 1000 bytes/s are asked for, looked at over more than twice the time-out. That one is so long that the
@@ -145,7 +147,7 @@ def test_a_slow_body_above_the_least_rate_is_not_cut(proxy, endpoint, mode, path
         assert flood.state["open"] == 20
 
 
-@pytest.mark.alone
+@one_runner
 def test_ten_thousand_idle_connections_cost_little_and_nobody_else_notices(proxy, endpoint, undisturbed):
     p = start(proxy, endpoint, timeouts={"idleMs": FOR_LONG_MS})
     count = 10000 // SHARE // STAGES
@@ -165,7 +167,7 @@ def test_ten_thousand_idle_connections_cost_little_and_nobody_else_notices(proxy
         assert SANITIZED or sorted(each)[STAGES // 2] <= CONNECTION_BYTES_MAX
 
 
-@pytest.mark.alone
+@one_runner
 def test_connections_reset_in_every_phase_hurt_nobody_else(proxy, endpoint, undisturbed):
     p = start(proxy, endpoint)
     with Flood(p.port, "resets", 100, again=True, per_second=1500, path="/?size=60000") as flood:
@@ -178,7 +180,7 @@ def test_connections_reset_in_every_phase_hurt_nobody_else(proxy, endpoint, undi
     assert status(peer.take_head()) == 200
 
 
-@pytest.mark.alone
+@one_runner
 def test_at_256_descriptors_idle_connections_are_shed_and_nobody_else_notices(proxy, endpoint, undisturbed):
     p = proxy([endpoint.port], preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)))
     with Flood(p.port, "idle", 400, again=True, per_second=500) as flood:
@@ -203,22 +205,41 @@ def take_status(peer):
         return None
 
 
-@pytest.mark.alone
+def ask_each(p, count):
+    """(so many clients of which each has asked as soon as it was there, the longest of these times in ms)"""
+    peers, longest_ms = [], 0.0
+    for _ in range(count):
+        began = time.monotonic()
+        peers.append(send_get(p))
+        longest_ms = max(longest_ms, (time.monotonic() - began) * 1000)
+    return peers, longest_ms
+
+
+@one_runner
 def test_at_the_descriptor_limit_idle_connections_are_shed_before_those_with_a_request(proxy, upstream):
     p = proxy([upstream(answer_with(OK)).port], preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
-    for _ in range(3):
-        # Each asks as soon as it is there: one that has not within 200 ms may be shed too.
-        idle = []
+    rounds = 0
+    for _ in range(MEASUREMENTS_MAX):
+        idle, new, was_slow_ms = [], [], 0.0
         for _ in range(30):
-            idle.append(send_get(p))
-            assert status(idle[-1].take_head()) == 200 and idle[-1].take(2) == b"ok"
-        new = [send_get(p) for _ in range(24)]
-        assert [take_status(peer) for peer in new] == [200] * len(new)
+            (peer,), took_ms = ask_each(p, 1)
+            idle.append(peer)
+            was_slow_ms = max(was_slow_ms, took_ms)
+            is_answered = take_status(peer) == 200 and peer.take(2) == b"ok"
+            assert is_answered or was_slow_ms > DISTURBED_MS
+        new, took_ms = ask_each(p, 24)
+        answers = [take_status(peer) for peer in new]
         for peer in idle + new:
             peer.close()
+        # Who has not asked within 200 ms may be shed too, and this test may have stood still for so long.
+        assert answers == [200] * len(new) or max(was_slow_ms, took_ms) > DISTURBED_MS
+        rounds += answers == [200] * len(new)
+        if rounds == 3:
+            return
+    raise AssertionError(f"only {rounds} rounds of {MEASUREMENTS_MAX} were not disturbed")
 
 
-@pytest.mark.alone
+@one_runner
 def test_at_256_descriptors_a_new_client_gets_its_answer_while_idle_ones_are_shed(proxy, endpoint, undisturbed):
     p = proxy([endpoint.port], preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)))
     with Flood(p.port, "idle", 400) as flood:

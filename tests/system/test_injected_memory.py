@@ -25,6 +25,7 @@ def is_answering(proxy):
     return answer == (200, b"nothing")
 
 
+@pytest.mark.long
 def test_an_allocation_that_fails_costs_one_request_at_most_and_never_the_process(tmp_path, upstream, start):
     port, faults, problems = upstream(answer_all_kinds).port, Faults(tmp_path), []
     for number in range(1, MOST_ALLOCATIONS):

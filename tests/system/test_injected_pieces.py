@@ -59,6 +59,7 @@ def weather(request, tmp_path):
     return faults, begin
 
 
+@pytest.mark.long
 def test_a_conversation_of_all_kinds_is_the_same(tmp_path, upstream, start, weather):
     faults, begin = weather
     proxy = start(upstream(answer_all_kinds).port, faults, settings=PATIENT)
@@ -90,6 +91,7 @@ def test_pipelined_requests_are_answered_in_order(tmp_path, upstream, start, wea
         assert peer.take(4) == b"/%03d" % i
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("weather", MILD, indirect=True)
 def test_a_mebibyte_passes_both_ways(tmp_path, upstream, start, weather):
     faults, begin = weather

@@ -69,6 +69,7 @@ def repository(git, nginx, server, proxy, tmp_path):
         wrapper.stop()
 
 
+@pytest.mark.long
 def test_push_clone_and_fetch(git, repository, tmp_path):
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     git("init", "-q", ours)

@@ -250,6 +250,7 @@ def test_readyz_fails_while_the_proxy_stands_still(make_portico):
     wait_until(p.is_ready, "ready again")
 
 
+@pytest.mark.long
 def test_processes_that_stand_still_are_started_again(make_portico, backend):
     p = make_portico(proxy={"workers": 1, "timeouts": {"watchdog": "10s"}})
     p.write_endpoints([("web", backend.address)])

@@ -9,6 +9,8 @@ import time
 import urllib.error
 import urllib.request
 
+import pytest
+
 from conftest import Load, get, try_get, wait_until
 
 
@@ -156,6 +158,7 @@ def test_a_dead_endpoint_is_kept_out_by_its_health_check(portico, backends):
     assert load.failures == []
 
 
+@pytest.mark.long
 def test_without_a_healthy_task_requests_go_to_those_that_were(portico, backend):
     """The only task is away for longer than its checks put up with; when it is back it serves, whatever they say by then."""
     backend.stop()
