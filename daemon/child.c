@@ -14,7 +14,6 @@
 
 #define RESTART_FIRST_MS 100
 #define RESTART_SLOWEST_MS 250
-#define RESTART_FAILING_SLOWEST_MS 5000
 
 void child_command_add(struct child_command *command, const char *format, ...)
 {
@@ -151,7 +150,7 @@ int64_t child_restart_delay_ms(struct child *child, enum child_end end, int64_t 
     if (now_ms - child->started_at_ms >= CHILD_STABLE_MS)
         child->quick_deaths = 0;
     if (end == CHILD_FAILED)
-        return growing_delay_ms(child->failed_starts++, RESTART_FAILING_SLOWEST_MS);
+        return growing_delay_ms(child->failed_starts++, CHILD_RESTART_SLOWEST_MS);
     if (end == CHILD_SERVED)
         child->failed_starts = 0;
     return growing_delay_ms(child->quick_deaths++, RESTART_SLOWEST_MS);

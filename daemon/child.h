@@ -35,9 +35,11 @@ struct child {
     bool was_ready;         /* at any time, any of its lives */
     bool is_ready;          /* in its present, or last, life */
     bool was_stuck;         /* likewise: a watchdog has killed it */
+    int start_error;        /* why the last try came to no process; 0: it did */
     struct timer restart;
 };
 
+#define CHILD_RESTART_SLOWEST_MS 5000 /* between two starts that fail */
 #define CHILD_STABLE_MS 10000
 
 /* Forks and executes, with the child's end of a new channel appended to the command line ("--supervisor-fd N"). False

@@ -83,22 +83,30 @@ static void schedule_restart(struct child *child, enum child_end end)
     timer_start(&child->restart, delay_ms);
 }
 
+/* Said once, and again when the reason is another: it is tried for as long as it takes. */
+static void note_try(struct child *child, bool is_started)
+{
+    int error = is_started ? 0 : errno != 0 ? errno : EAGAIN;
+    if (error != 0 && error != child->start_error)
+        log_error("%s: cannot be started: %s; tried again and again, at last every %d s", child->name, strerror(error),
+                  CHILD_RESTART_SLOWEST_MS / 1000);
+    else if (error == 0 && child->start_error != 0)
+        log_info("%s: can be started again", child->name);
+    child->start_error = error;
+    if (error != 0)
+        timer_start(&child->restart, child_restart_delay_ms(child, CHILD_FAILED, clock_now_ms()));
+}
+
 static void supervisor_on_control_restart(void *owner)
 {
     struct supervisor *s = owner;
-    if (crew_start_control(&s->crew))
-        return;
-    log_error("control: cannot be started: %s", strerror(errno));
-    schedule_restart(&s->crew.control, CHILD_FAILED);
+    note_try(&s->crew.control, crew_start_control(&s->crew));
 }
 
 static void supervisor_on_proxy_restart(void *owner)
 {
     struct supervisor *s = owner;
-    if (crew_start_proxy(&s->crew))
-        return;
-    log_error("proxy: cannot be started: %s", strerror(errno));
-    schedule_restart(&s->crew.proxy, CHILD_FAILED);
+    note_try(&s->crew.proxy, crew_start_proxy(&s->crew));
 }
 
 /* ---- stopping ---- */
