@@ -124,6 +124,7 @@ void connections_init(struct connections *c, struct loop *loop, struct evhttp *h
 {
     *c = (struct connections){ .loop = loop, .listener = listener };
     LIST_INIT(&c->open);
+    evhttp_set_timeout(http, CONNECTIONS_SILENCE_S);
     evhttp_set_bevcb(http, connections_on_accept, c);
     evconnlistener_set_error_cb(listener, connections_on_accept_error);
     timer_init(&c->sweep, loop, connections_on_sweep, c);
@@ -143,12 +144,32 @@ void connections_fini(struct connections *c)
     evconnlistener_disable(c->listener);
 }
 
-void connections_touch(struct connections *c, struct evhttp_connection *evcon, int64_t now_ms)
+/* evhttp goes on reading while it writes, to learn of the client's end: its time-out for silence would end an answer that
+ * is on its way. */
+static void expect_silence(struct evhttp_connection *evcon, bool on)
 {
+    const struct timeval silence = { .tv_sec = CONNECTIONS_SILENCE_S };
+    bufferevent_set_timeouts(evhttp_connection_get_bufferevent(evcon), on ? NULL : &silence, on ? NULL : &silence);
+}
+
+static void connection_on_answered(struct evhttp_request *request, void *arg)
+{
+    struct connection *connection = arg;
+    connection->deadline_at_ms = clock_now_ms() + CONNECTIONS_DEADLINE_MS;
+    expect_silence(evhttp_request_get_connection(request), false);
+}
+
+void connections_begin_answer(struct connections *c, struct evhttp_request *request, size_t bytes, int64_t now_ms)
+{
+    struct evhttp_connection *evcon = evhttp_request_get_connection(request);
     struct connection *connection;
     LIST_FOREACH (connection, &c->open, link) {
-        if (connection->evcon == evcon)
-            connection->deadline_at_ms = now_ms + CONNECTIONS_DEADLINE_MS;
+        if (connection->evcon != evcon)
+            continue;
+        int64_t reading_ms = (int64_t)bytes * 1000 / CONNECTIONS_READER_BYTES_PER_S;
+        connection->deadline_at_ms = now_ms + CONNECTIONS_DEADLINE_MS + reading_ms;
+        expect_silence(evcon, true);
+        evhttp_request_set_on_complete_cb(request, connection_on_answered, connection);
     }
 }
 

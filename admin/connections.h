@@ -1,10 +1,11 @@
 /* connections: how many clients an evhttp server holds and for how long. evhttp has a timeout between two reads only,
- * so that a client that sends a byte now and then keeps its place for ever; here each connection has a deadline, moved
- * on by complete requests, and where all places are taken the one that was without a request for longest makes room: idle
+ * so that a client that sends a byte now and then keeps its place for ever, and one that reads a long answer for longer than
+ * that is cut off; here each connection has a deadline, moved on by complete requests and by answers according to their
+ * length, and where all places are taken the one that was without a request for longest makes room: idle
  * or dripping clients keep nobody waiting. Control thread only; embedded in its owner.
  *
- *   accept -> adopted (deadline set) -> request complete (deadline moved) -> closed by the peer, by evhttp, or by the
- * deadline */
+ *   accept -> adopted (deadline set) -> request complete (deadline moved) -> answered (deadline moved) -> closed by the peer,
+ * by evhttp, or by the deadline */
 #ifndef ADMIN_CONNECTIONS_H
 #define ADMIN_CONNECTIONS_H
 
@@ -19,6 +20,8 @@
 
 #define CONNECTIONS_MAX 64
 #define CONNECTIONS_DEADLINE_MS 10000
+#define CONNECTIONS_SILENCE_S 10                  /* between two reads of a request */
+#define CONNECTIONS_READER_BYTES_PER_S (64 << 10) /* whoever reads an answer more slowly than this is cut off */
 
 struct connection;
 
@@ -36,9 +39,9 @@ void connections_init(struct connections *c, struct loop *loop, struct evhttp *h
 /* Before evhttp_free(); open connections are closed. */
 void connections_fini(struct connections *c);
 
-/* A request of this connection is complete: CONNECTIONS_DEADLINE_MS from now to read the answer and to send the next
- * one. */
-void connections_touch(struct connections *c, struct evhttp_connection *evcon, int64_t now_ms);
+/* Right before the answer to a complete request is handed to evhttp, with how many bytes of body: they have
+ * CONNECTIONS_DEADLINE_MS and what their length needs to leave, and then the next request has CONNECTIONS_DEADLINE_MS. */
+void connections_begin_answer(struct connections *c, struct evhttp_request *request, size_t bytes, int64_t now_ms);
 
 /* Closes what is past its deadline; what the timer calls. */
 void connections_sweep(struct connections *c, int64_t now_ms);

@@ -142,13 +142,15 @@ static void add_fields(struct evkeyvalq *fields, const struct admin_reply *reply
         evhttp_add_header(fields, "Connection", "close");
 }
 
-static void send_reply(struct evhttp_request *http_request, const struct admin_reply *reply)
+static void send_reply(struct admin_server *server, struct evhttp_request *http_request,
+                       const struct admin_reply *reply)
 {
     struct evbuffer *body = evbuffer_new();
     check(body != NULL);
     add_fields(evhttp_request_get_output_headers(http_request), reply);
     if (evhttp_request_get_command(http_request) != EVHTTP_REQ_HEAD)
         check(evbuffer_add(body, reply->body.at, reply->body.len) == 0);
+    connections_begin_answer(&server->connections, http_request, evbuffer_get_length(body), clock_now_ms());
     evhttp_send_reply(http_request, reply->status, NULL, body);
     evbuffer_free(body);
 }
@@ -157,10 +159,9 @@ static void server_on_request(struct evhttp_request *http_request, void *arg)
 {
     struct admin_server *server = arg;
     struct admin_reply reply;
-    connections_touch(&server->connections, evhttp_request_get_connection(http_request), clock_now_ms());
     admin_reply_init(&reply);
     answer(server, http_request, &reply);
-    send_reply(http_request, &reply);
+    send_reply(server, http_request, &reply);
     admin_reply_fini(&reply);
 }
 
@@ -264,7 +265,6 @@ static void start_http(struct admin_server *server, int fd)
     check(server->http != NULL);
     evhttp_set_max_headers_size(server->http, ADMIN_HEAD_BYTES_MAX);
     evhttp_set_max_body_size(server->http, ADMIN_BODY_BYTES_MAX);
-    evhttp_set_timeout(server->http, ADMIN_IO_TIMEOUT_S);
     /* So that the client of a refused long body reads the answer instead of a reset. */
     evhttp_set_flags(server->http, EVHTTP_SERVER_LINGERING_CLOSE);
     evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_PATCH | EVHTTP_REQ_POST |

@@ -15,6 +15,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+
 #include "base/clock.h"
 
 static struct {
@@ -25,11 +28,19 @@ static struct {
     struct sockaddr_in address;
 } fixture;
 
+#define LONG_ANSWER_BYTES (16 << 20) /* more than a socket takes in */
+
+/* "/" is answered with nothing, all else with a long answer. */
 static void on_request(struct evhttp_request *request, void *arg)
 {
+    static char piece[1 << 16];
+    struct evbuffer *body = evbuffer_new();
     (void)arg;
-    connections_touch(&fixture.connections, evhttp_request_get_connection(request), clock_now_ms());
-    evhttp_send_reply(request, 200, "OK", NULL);
+    while (strcmp(evhttp_request_get_uri(request), "/") != 0 && evbuffer_get_length(body) < LONG_ANSWER_BYTES)
+        evbuffer_add_reference(body, piece, sizeof piece, NULL, NULL);
+    connections_begin_answer(&fixture.connections, request, evbuffer_get_length(body), clock_now_ms());
+    evhttp_send_reply(request, 200, "OK", body);
+    evbuffer_free(body);
 }
 
 static int set_up(void **state)
@@ -142,6 +153,61 @@ static void a_complete_request_moves_the_deadline(void **state)
     close(fd);
 }
 
+/* As many bytes as there are until the end, or until `most` are there. */
+static size_t read_until(int fd, size_t most)
+{
+    static char bytes[1 << 16];
+    size_t sum = 0;
+    while (sum < most && turn_until_seen(fd)) {
+        ssize_t count = recv(fd, bytes, sizeof bytes, 0);
+        if (count <= 0)
+            break;
+        sum += (size_t)count;
+    }
+    return sum;
+}
+
+static void a_long_answer_has_time_by_its_length(void **state)
+{
+    (void)state;
+    int64_t start_us = clock_now_us(), reading_ms = (int64_t)LONG_ANSWER_BYTES * 1000 / CONNECTIONS_READER_BYTES_PER_S;
+    clock_set_fake(start_us);
+    int fd = connect_client(), other = connect_client();
+    turn_until_open(2);
+    assert_true(send(fd, "GET /long HTTP/1.1\r\nHost: a\r\n\r\n", 31, 0) == 31);
+    assert_true(send(other, "GET /long HTTP/1.1\r\nHost: a\r\n\r\n", 31, 0) == 31);
+    assert_true(turn_until_seen(fd) && turn_until_seen(other));
+    connections_sweep(&fixture.connections, start_us / 1000 + reading_ms + CONNECTIONS_DEADLINE_MS - 1);
+    assert_int_equal(fixture.connections.open_count, 2);
+    assert_true(read_until(fd, LONG_ANSWER_BYTES) >= LONG_ANSWER_BYTES);
+    /* When the last of it has left, the place is that of an idle one again. */
+    for (int i = 0; i < TURNS_MAX && fixture.connections.open_count > 1; i++) {
+        turn();
+        connections_sweep(&fixture.connections, start_us / 1000 + CONNECTIONS_DEADLINE_MS + 1);
+        poll(NULL, 0, 1);
+    }
+    assert_int_equal(fixture.connections.open_count, 1);
+    connections_sweep(&fixture.connections, start_us / 1000 + reading_ms + CONNECTIONS_DEADLINE_MS + 1);
+    assert_int_equal(fixture.connections.open_count, 0);
+    clock_set_fake(-1);
+    close(fd);
+    close(other);
+}
+
+/* evhttp's own time-out is for requests. */
+static void a_reader_that_pauses_gets_the_whole_answer(void **state)
+{
+    (void)state;
+    evhttp_set_timeout(fixture.http, 1);
+    int fd = connect_client();
+    turn_until_open(1);
+    assert_true(send(fd, "GET /long HTTP/1.1\r\nHost: a\r\n\r\n", 31, 0) == 31);
+    for (int64_t end_ms = clock_now_ms() + 1500; clock_now_ms() < end_ms; poll(NULL, 0, 10))
+        turn();
+    assert_true(read_until(fd, LONG_ANSWER_BYTES) >= LONG_ANSWER_BYTES);
+    close(fd);
+}
+
 static void a_client_that_leaves_gives_its_place_back(void **state)
 {
     (void)state;
@@ -192,6 +258,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_silent_client_is_closed_at_its_deadline),
         TEST(a_complete_request_moves_the_deadline),
+        TEST(a_long_answer_has_time_by_its_length),
+        TEST(a_reader_that_pauses_gets_the_whole_answer),
         TEST(a_client_that_leaves_gives_its_place_back),
         TEST(where_all_places_are_taken_whoever_asked_nothing_for_longest_makes_room),
         TEST(what_is_open_at_the_end_is_closed),
