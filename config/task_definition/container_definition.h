@@ -115,7 +115,7 @@ struct linux_parameters {
 struct container_definition {
     char *name, *image;
     bool is_essential;
-    int64_t cpu;                                /* units, 1024 a processor; 0: none */
+    int64_t cpu;                                /* units, 1024 a processor */
     int64_t memory_mib, memory_reservation_mib; /* may be unset */
     struct port_mapping *port_mappings;
     size_t port_mapping_count;

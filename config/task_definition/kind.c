@@ -87,9 +87,15 @@ static bool is_path(const char *text)
     return text[0] == '/' && strlen(text) <= 4095 && !has_control(text);
 }
 
+/* The Engine takes a mount as "source:path:options". */
+static bool is_mount_path(const char *text)
+{
+    return is_path(text) && strchr(text, ':') == NULL;
+}
+
 static bool is_host_path(const char *text)
 {
-    return text[0] == '\0' || is_path(text);
+    return text[0] == '\0' || is_mount_path(text);
 }
 
 static bool is_dotted(const char *text, size_t len_max)
@@ -157,7 +163,8 @@ static bool is_operating_system(const char *text)
     X(LABEL, is_label, "1 to 255 bytes without control characters that do not start with `portico.`")                 \
     X(TAG_KEY, is_tag_key, "1 to 512 bytes without control characters")                                               \
     X(PATH, is_path, "absolute path of up to 4095 bytes without control characters")                                  \
-    X(HOST_PATH, is_host_path, "absolute path of up to 4095 bytes without control characters, or empty")              \
+    X(MOUNT_PATH, is_mount_path, "absolute path of up to 4095 bytes without `:` and control characters")              \
+    X(HOST_PATH, is_host_path, "absolute path of up to 4095 bytes without `:` and control characters, or empty")      \
     X(HOSTNAME, is_hostname, "host name of up to 63 letters, digits, `-`, `_` and `.`")                               \
     X(DOMAIN, is_domain, "domain name of up to 253 characters, or `.`")                                               \
     X(ADDRESS, is_address, "IPv4 or IPv6 address")                                                                    \

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "controller/runtime/create_body.h"
 #include "controller/runtime/log_tail.h"
 #include "discovery/docker/engine.h"
 #include "discovery/docker/labels.h"
@@ -73,47 +74,52 @@ static json_t *labels_of(const struct task_order *order, const char *cluster, co
     return labels;
 }
 
-static json_t *host_config_of(const struct config_service *service, const char *network, bool publish)
+/* A service of the configuration as a definition of one container. Its texts are borrowed. */
+struct service_container {
+    struct task_definition definition;
+    struct container_definition container;
+    struct port_mapping port;
+    struct name_value *environment; /* owned */
+};
+
+static void service_container_init(struct service_container *s, const struct config_service *service)
 {
-    json_t *host = json_object();
-    if (service->cpu > 0)
-        json_object_set_new(host, "CpuShares", json_integer(service->cpu < 2 ? 2 : service->cpu));
-    if (service->memory_mib > 0)
-        json_object_set_new(host, "Memory", json_integer(service->memory_mib << 20));
-    if (network != NULL)
-        json_object_set_new(host, "NetworkMode", json_string(network));
-    if (publish)
-        json_object_set_new(host, "PublishAllPorts", json_true());
-    /* We are the ones who restart: the Engine doing it too would bring back what we count as gone. */
-    json_object_set_new(host, "RestartPolicy", json_pack("{s:s}", "Name", "no"));
-    return host;
+    *s = (struct service_container){ .definition = { .containers = &s->container, .container_count = 1 } };
+    s->port = (struct port_mapping){ .container_port = service->port };
+    s->environment = mem_alloc_array(service->environment_count, sizeof *s->environment);
+    for (size_t i = 0; i < service->environment_count; i++)
+        s->environment[i] = (struct name_value){ service->environment[i].name, service->environment[i].value };
+    s->container = (struct container_definition){
+        .cpu = service->cpu > 0 ? service->cpu : DEFINITION_UNSET,
+        .memory_mib = service->memory_mib > 0 ? service->memory_mib : DEFINITION_UNSET,
+        .memory_reservation_mib = DEFINITION_UNSET,
+        .command = service->command,
+        .command_count = service->command_count,
+        .environment = s->environment,
+        .environment_count = service->environment_count,
+        .port_mappings = &s->port,
+        .port_mapping_count = 1,
+        .stop_timeout_s = (service->stop_timeout_ms + 999) / 1000,
+    };
 }
 
 char *docker_runtime_body(const struct task_order *order, const char *cluster, const struct ownership *ownership,
                           const char *network, bool publish)
 {
-    const struct config_service *service = order->service;
-    json_t *body = json_object();
-    json_object_set_new(body, "Image", json_string(order->image_id[0] != '\0' ? order->image_id : service->image));
-    if (service->command_count > 0) {
-        json_t *command = json_array();
-        for (size_t i = 0; i < service->command_count; i++)
-            json_array_append_new(command, json_string(service->command[i]));
-        json_object_set_new(body, "Cmd", command);
-    }
-    json_t *environment = json_array();
-    for (size_t i = 0; i < service->environment_count; i++)
-        json_array_append_new(environment,
-                              json_sprintf("%s=%s", service->environment[i].name, service->environment[i].value));
-    json_object_set_new(body, "Env", environment);
-    json_object_set_new(body, "Labels", labels_of(order, cluster, ownership));
-    char port[16];
-    snprintf(port, sizeof port, "%u/tcp", (unsigned)(uint16_t)service->port);
-    json_object_set_new(body, "ExposedPorts", json_pack("{s:{}}", port));
-    json_object_set_new(body, "StopTimeout", json_integer((service->stop_timeout_ms + 999) / 1000));
-    json_object_set_new(body, "HostConfig", host_config_of(service, network, publish));
+    struct service_container s;
+    json_t *labels = labels_of(order, cluster, ownership);
+    service_container_init(&s, order->service);
+    json_t *body = create_body_write(
+        &(struct create_order){ .definition = &s.definition,
+                                .image = order->image_id[0] != '\0' ? order->image_id : order->service->image,
+                                .labels = labels,
+                                .network = network,
+                                .ports = publish ? CREATE_PORTS_PUBLISHED : CREATE_PORTS_EXPOSED,
+                                .keeps_image_health = true });
     char *text = json_to_text(body);
     json_decref(body);
+    json_decref(labels);
+    free(s.environment);
     return text;
 }
 

@@ -134,6 +134,9 @@ static void what_is_out_of_range_or_not_a_word_says_what_is_allowed(void **state
     assert_definition_wrong(
         CONTAINER("'restartPolicy':{'enabled':true,'ignoredExitCodes':[256]}"),
         "containerDefinitions[0].restartPolicy.ignoredExitCodes[0]: invalid value: 256, valid range: 0-255");
+    assert_definition_wrong(TASK("'volumes':[{'name':'v','host':{'sourcePath':'/a:ro'}}]"),
+                            "volumes[0].host.sourcePath: invalid value: '/a:ro', allowed: absolute path of up to 4095 "
+                            "bytes without `:` and control characters, or empty");
 }
 
 static void forms_are_checked(void **state)
