@@ -64,6 +64,12 @@ struct config_admin {
     size_t allowed_host_count;
 };
 
+struct config_registry {
+    char *name; /* "registry.example:5000"; "docker.io" */
+    char *username;
+    char *password, *password_file; /* one of the two, the other is null */
+};
+
 struct config_docker {
     bool enabled;
     char *endpoint;                    /* "unix:///var/run/docker.sock" or "tcp://host:2376" */
@@ -71,6 +77,10 @@ struct config_docker {
     char *tls_ca, *tls_cert, *tls_key; /* file paths */
     char *adopt_created_before;        /* "2026-11-28T06:00:00Z"; null: none */
     char *network; /* prefer the container's address on this Docker network; null: any that is reachable */
+    struct config_registry *registries;
+    size_t registry_count;
+    char *registry_config;   /* file in the format of Docker's config.json; null: none */
+    int64_t pull_timeout_ms; /* of a pull, without progress */
 };
 
 struct config_env {
@@ -104,6 +114,7 @@ struct config_service {
     char *host; /* exact host name, "*.example.com", or "*" for any; several with commas between (config/form.h) */
     char *path; /* path prefix on segment boundaries; "/" by default */
     char *image;
+    char *pull; /* "missing", "always" or "never" */
     char **command;
     size_t command_count;
     struct config_env *environment;
@@ -131,9 +142,10 @@ struct config_discovery {
 struct config {
     char *state_dir; /* durable state; created when missing */
     char *cluster; /* name; part of the labels of our containers, so that two installations do not touch each other's */
-    char *log_level;       /* error warn info debug */
-    bool strict;           /* refuse what is otherwise only warned of */
-    bool is_token_exposed; /* of the file, not in it: admin.token is written there, and everybody may read it */
+    char *log_level; /* error warn info debug */
+    bool strict;     /* refuse what is otherwise only warned of */
+    /* Of the file, not in it: admin.token or the password of a registry is written there, and everybody may read it. */
+    bool is_token_exposed, is_password_exposed;
     struct config_listener *listeners;
     size_t listener_count;
     struct config_proxy proxy;

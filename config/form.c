@@ -102,6 +102,25 @@ char *form_accept_secret(const char *text)
     return copy_if(len >= FORM_SECRET_BYTES_MIN && len <= FORM_SECRET_BYTES_MAX && is_visible_ascii(text), text);
 }
 
+char *form_accept_password(const char *text)
+{
+    size_t len = strlen(text);
+    return copy_if(len >= 1 && len <= FORM_PASSWORD_BYTES_MAX && !has_control(text), text);
+}
+
+char *form_accept_registry_name(const char *text)
+{
+    char host[FORM_HOST_BYTES_MAX + 1];
+    struct listen_address address;
+    const char *colon = strrchr(text, ':');
+    size_t len = colon ? (size_t)(colon - text) : strlen(text);
+    if (text[0] == '[' || len >= sizeof host || (colon && listen_address_parse_port(colon + 1) == 0))
+        return copy_lower_if(text[0] == '[' && listen_address_parse(text, &address), text);
+    memcpy(host, text, len);
+    host[len] = '\0';
+    return copy_lower_if(is_host_name(host), text);
+}
+
 char *form_accept_name(const char *text)
 {
     bool accepted =

@@ -11,16 +11,19 @@
 #define FORM_PATH_SEGMENTS_MAX 64
 #define FORM_SECRET_BYTES_MIN 16
 #define FORM_SECRET_BYTES_MAX 512
+#define FORM_PASSWORD_BYTES_MAX 4096
 #define FORM_TEXT_BYTES_MAX (32u << 10)
 #define FORM_FILE_BYTES_MAX 1023
 #define FORM_FIELD_VALUE_BYTES_MAX 1024
 
 char *form_accept_text(const char *text);
 char *form_accept_secret(const char *text);
-char *form_accept_name(const char *text);    /* [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])? */
-char *form_accept_cluster(const char *text); /* [a-z0-9-]{1,32} */
-char *form_accept_account(const char *text); /* [A-Za-z0-9_][A-Za-z0-9_.-]{0,63} */
-char *form_accept_image(const char *text);   /* characters of a Docker reference, up to 255 */
+char *form_accept_password(const char *text);      /* somebody else's: 1 to 4096 bytes without control characters */
+char *form_accept_registry_name(const char *text); /* host or host:port, lower case; [IPv6]:port; "docker.io" */
+char *form_accept_name(const char *text);          /* [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])? */
+char *form_accept_cluster(const char *text);       /* [a-z0-9-]{1,32} */
+char *form_accept_account(const char *text);       /* [A-Za-z0-9_][A-Za-z0-9_.-]{0,63} */
+char *form_accept_image(const char *text);         /* characters of a Docker reference, up to 255 */
 char *form_accept_file(const char *text);
 char *form_accept_access_log(const char *text); /* "off", "stdout", or an absolute path */
 char *form_accept_listen_address(const char *text);

@@ -359,14 +359,25 @@ static char *read_file(const char *path, size_t bytes_max, size_t *len, bool *is
     return NULL;
 }
 
-/* A token that comes from the environment is not in the file. */
-static void check_exposure(struct config *config, struct node *root, bool is_public, struct problems *problems)
+/* One that comes from the environment is not in the file. */
+static bool find_written(const struct config *config, struct node *root, const char *path, struct problems *problems)
 {
     bool whole;
-    struct node *token = node_locate(root, "admin.token", &whole);
-    config->is_token_exposed = is_public && whole && !token->is_null && !token->is_substituted;
-    if (config->is_token_exposed && config->strict)
-        refuse(problems, token, CONFIG_TOKEN_EXPOSED);
+    struct node *secret = node_locate(root, path, &whole);
+    bool is_written = whole && !secret->is_null && !secret->is_substituted;
+    if (is_written && config->strict)
+        refuse(problems, secret, CONFIG_SECRET_EXPOSED);
+    return is_written;
+}
+
+static void check_exposure(struct config *config, struct node *root, struct problems *problems)
+{
+    config->is_token_exposed = find_written(config, root, "admin.token", problems);
+    for (size_t i = 0; i < config->docker.registry_count; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "docker.registries[%zu].password", i);
+        config->is_password_exposed |= find_written(config, root, path, problems);
+    }
 }
 
 static struct config *load_document(const char *name, const char *text, size_t len, size_t bytes_max, bool is_public,
@@ -381,8 +392,8 @@ static struct config *load_document(const char *name, const char *text, size_t l
         struct node *root = node_read(text, len, &problems);
         if (root)
             config = load_tree(root, &problems);
-        if (config)
-            check_exposure(config, root, is_public, &problems);
+        if (config && is_public)
+            check_exposure(config, root, &problems);
         node_free(root);
     }
     problems_hand_over(&problems, out);

@@ -18,8 +18,8 @@ struct config_problems {
     size_t count;
 };
 
-/* A problem where `strict` is set, else a warning (is_token_exposed). */
-#define CONFIG_TOKEN_EXPOSED                                                                                           \
+/* A problem where `strict` is set, else a warning (is_token_exposed, is_password_exposed). */
+#define CONFIG_SECRET_EXPOSED                                                                                          \
     "is written in a file that everybody may read, take that right away (chmod o-r) or write \"${NAME}\" and set the " \
     "variable"
 

@@ -17,6 +17,7 @@
     X(ADMIN, struct config_admin, "admin", SIZE_MAX)                                                  \
     X(DOCKER, struct config_docker, "docker", SIZE_MAX)                                               \
     X(DOCKER_TLS, struct config_docker, "docker.tls", SIZE_MAX)                                       \
+    X(REGISTRY, struct config_registry, "docker.registries[]", SIZE_MAX)                              \
     X(DISCOVERY, struct config_discovery, "discovery", SIZE_MAX)                                      \
     X(SERVICE, struct config_service, "services[]", SIZE_MAX)                                         \
     X(HEALTH_CHECK, struct config_health_check, "services[].healthCheck", SIZE_MAX)                   \
@@ -27,6 +28,9 @@
 #define SCHEMA_TYPE_LIST(X)    \
     X(TEXT, char *)            \
     X(SECRET, char *)          \
+    X(PASSWORD, char *)        \
+    X(REGISTRY_NAME, char *)   \
+    X(PULL_POLICY, char *)     \
     X(NAME, char *)            \
     X(CLUSTER, char *)         \
     X(ACCOUNT, char *)         \

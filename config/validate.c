@@ -141,6 +141,25 @@ static void check_docker(const struct validation *v)
     }
 }
 
+static void check_registry(const struct validation *v, size_t index)
+{
+    const struct config_registry *registries = v->config->docker.registries, *mine = &registries[index];
+    char path[FIELD_PATH_SIZE], other[FIELD_PATH_SIZE];
+    path_of(path, "docker.registries", index, "password");
+    path_of(other, "docker.registries", index, "passwordFile");
+    if (is_sound(v, path) && is_sound(v, other) && (mine->password == NULL) == (mine->password_file == NULL))
+        refuse(v, path, "%s, write exactly one of password and passwordFile",
+               mine->password ? "is not the only one" : "is missing");
+    for (size_t i = 0; mine->name && i < index; i++) {
+        if (!registries[i].name || strcmp(registries[i].name, mine->name) != 0)
+            continue;
+        refuse(v, path_of(path, "docker.registries", index, "name"),
+               "'%s' is the name of docker.registries[%zu] too (line %u), write each once", mine->name, i,
+               line_of(v, path_of(other, "docker.registries", i, "name")));
+        return;
+    }
+}
+
 static bool has_sound_route(const struct validation *v, size_t index)
 {
     char host[FIELD_PATH_SIZE], path[FIELD_PATH_SIZE];
@@ -237,6 +256,8 @@ void validate_config(const struct config *config, struct node *root, struct prob
     }
     check_admin(&v);
     check_docker(&v);
+    for (size_t i = 0; i < config->docker.registry_count; i++)
+        check_registry(&v, i);
     for (size_t i = 0; i < config->service_count; i++) {
         check_service_name(&v, i);
         check_service_route(&v, i);

@@ -39,6 +39,9 @@ struct value_type {
 static const struct value_type types[] = {
     [SCHEMA_TYPE_TEXT] = WORDS("a text", "a text of up to 32 KiB", form_accept_text),
     [SCHEMA_TYPE_SECRET] = WORDS("a secret", "16 to 512 visible ASCII characters without spaces", form_accept_secret),
+    [SCHEMA_TYPE_PASSWORD] = WORDS("a password", "1 to 4096 bytes without control characters", form_accept_password),
+    [SCHEMA_TYPE_REGISTRY_NAME] = WORDS(
+        "a registry", "a host such as registry.example.com or registry.example.com:5000", form_accept_registry_name),
     [SCHEMA_TYPE_NAME] = WORDS("a name", "1 to 63 of a-z, 0-9 and '-', with '-' not first or last", form_accept_name),
     [SCHEMA_TYPE_CLUSTER] = WORDS("a cluster name", "1 to 32 of a-z, 0-9 and '-'", form_accept_cluster),
     [SCHEMA_TYPE_ACCOUNT] =
@@ -276,7 +279,7 @@ bool value_is_bare(const struct schema_row *row)
 
 bool value_is_secret(const struct schema_row *row)
 {
-    return row->type == SCHEMA_TYPE_SECRET || row->shape == SCHEMA_MAP;
+    return row->type == SCHEMA_TYPE_SECRET || row->type == SCHEMA_TYPE_PASSWORD || row->shape == SCHEMA_MAP;
 }
 
 bool value_is_unset(const struct schema_row *row, const void *field)

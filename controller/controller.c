@@ -146,7 +146,7 @@ struct controller *controller_new(const struct controller_parts *parts)
     c->book = record_book_new(parts->store);
     if (parts->runtime != NULL) {
         c->actuator = actuator_new(parts->runtime, on_outcome, c);
-        c->images = image_desk_new(parts->runtime, c->book, on_image, c);
+        c->images = image_desk_new(parts->runtime, c->book, c->events, on_image, c);
     }
     if (parts->loop != NULL) {
         timer_init(&c->tick, parts->loop, on_tick, c);
@@ -465,13 +465,13 @@ void controller_tick(struct controller *c, int64_t now_ms)
             s->is_adopted = s->watch.is_taken_over = true;
             decide(c, s);
             if (c->images != NULL)
-                image_desk_follow(c->images, s, c->events, c->now_ms);
+                image_desk_follow(c->images, s, c->now_ms);
         }
         if (s->is_looked_at)
             act(c, s, &plan);
     }
     if (c->images != NULL)
-        image_desk_save_refused(c->images, c->services);
+        image_desk_end_turn(c->images, c->services);
     run_drains(c);
     drop_gone_services(c);
     record_book_forget_rest(c->book);

@@ -2,37 +2,38 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/choices.h"
+#include "controller/image_pulls.h"
+
+enum question_stage { QUESTION_LOOKING = 0, QUESTION_PULLING };
 
 struct question {
     struct image_desk *desk;
     struct question *next;
     char service[TASK_NAME_SIZE];
+    char *image; /* owned; its name */
     uint64_t number;
+    enum pull_policy policy;
+    enum question_stage stage;
 };
 
 struct image_desk {
     struct runtime *runtime;  /* borrowed */
     struct record_book *book; /* borrowed */
+    struct event_log *events; /* borrowed */
     image_desk_cb on_answer;
     void *owner;
+    struct image_pulls *pulls;  /* owned */
     struct question *questions; /* owned */
-    size_t question_count;
+    size_t looking_count;
+    int64_t resumes_at_ms;
     uint64_t last_number;
 };
-
-struct image_desk *image_desk_new(struct runtime *runtime, struct record_book *book, image_desk_cb on_answer,
-                                  void *owner)
-{
-    struct image_desk *desk = mem_alloc(sizeof *desk);
-    desk->runtime = runtime;
-    desk->book = book;
-    desk->on_answer = on_answer;
-    desk->owner = owner;
-    return desk;
-}
 
 static void question_free(struct question *question)
 {
@@ -41,38 +42,158 @@ static void question_free(struct question *question)
     while (*link != question)
         link = &(*link)->next;
     *link = question->next;
-    desk->question_count--;
+    desk->looking_count -= question->stage == QUESTION_LOOKING;
+    free(question->image);
     free(question);
+}
+
+/* ---- its pulls ---- */
+
+static struct question *find_pulling(const struct image_desk *desk, const char *image)
+{
+    struct question *question = desk->questions;
+    while (question != NULL && (question->stage != QUESTION_PULLING || strcmp(question->image, image) != 0))
+        question = question->next;
+    return question;
+}
+
+static bool is_wanted(void *owner, const char *image)
+{
+    return find_pulling(owner, image) != NULL;
+}
+
+static void on_pull_news(void *owner, const char *image, const char *text)
+{
+    struct image_desk *desk = owner;
+    for (const struct question *question = desk->questions; question != NULL; question = question->next)
+        if (question->stage == QUESTION_PULLING && strcmp(question->image, image) == 0)
+            event_log_keep(desk->events, question->service, text);
+}
+
+static void answer_question(struct question *question, enum runtime_result result, const char *id, const char *text)
+{
+    struct image_desk *desk = question->desk;
+    char service[TASK_NAME_SIZE];
+    struct image_answer answer = { .question = question->number, .result = result, .id = id, .text = text };
+    snprintf(service, sizeof service, "%s", question->service);
+    question_free(question);
+    desk->on_answer(desk->owner, service, &answer);
+}
+
+/* Whoever is answered asks again in a later turn only. */
+static void on_pull_end(void *owner, const char *image, const struct image_pull_end *end)
+{
+    struct image_desk *desk = owner;
+    struct question *question;
+    if (end->result == RUNTIME_UNREACHABLE)
+        desk->resumes_at_ms = clock_now_ms() + IMAGE_DESK_PAUSE_MS;
+    while ((question = find_pulling(desk, image)) != NULL)
+        answer_question(question, end->result, end->id, end->text);
+}
+
+struct image_desk *image_desk_new(struct runtime *runtime, struct record_book *book, struct event_log *events,
+                                  image_desk_cb on_answer, void *owner)
+{
+    struct image_desk *desk = mem_alloc(sizeof *desk);
+    desk->runtime = runtime;
+    desk->book = book;
+    desk->events = events;
+    desk->on_answer = on_answer;
+    desk->owner = owner;
+    desk->pulls = image_pulls_new(
+        runtime, &(struct image_pulls_listener){
+                     .on_news = on_pull_news, .on_end = on_pull_end, .is_wanted = is_wanted, .owner = desk });
+    return desk;
 }
 
 void image_desk_free(struct image_desk *desk)
 {
     while (desk->questions != NULL)
         question_free(desk->questions);
+    image_pulls_free(desk->pulls);
     free(desk);
+}
+
+/* ---- questions ---- */
+
+/* The question may be answered, and gone, when this returns. */
+static void begin_pull(struct question *question)
+{
+    struct image_desk *desk = question->desk;
+    desk->looking_count -= question->stage == QUESTION_LOOKING;
+    question->stage = QUESTION_PULLING;
+    image_pulls_want(desk->pulls, question->image);
 }
 
 static void on_resolved(void *owner, enum runtime_result result, const char *id, const char *text)
 {
     struct question *question = owner;
-    struct image_desk *desk = question->desk;
-    struct question last = *question;
-    struct image_answer answer = { .question = last.number, .result = result, .id = id, .text = text };
-    question_free(question);
-    desk->on_answer(desk->owner, last.service, &answer);
+    if (result == RUNTIME_IMAGE_MISSING && question->policy == PULL_MISSING)
+        begin_pull(question);
+    else
+        answer_question(question, result, id, text);
+}
+
+static enum pull_policy policy_of(const struct config_service *config)
+{
+    size_t count;
+    const char *const *words = choices_of(CHOICES_PULL_POLICY, &count);
+    for (size_t i = 0; i < count; i++)
+        if (config->pull != NULL && strcmp(words[i], config->pull) == 0)
+            return (enum pull_policy)i;
+    return PULL_MISSING;
+}
+
+/* The pull that an earlier question of the service waits for is what this one would wait for too. */
+static bool take_over_pull(struct image_desk *desk, const struct service *s, enum pull_policy policy)
+{
+    for (struct question *question = desk->questions; question != NULL; question = question->next)
+        if (question->stage == QUESTION_PULLING && policy != PULL_NEVER && strcmp(question->service, s->name) == 0 &&
+            strcmp(question->image, s->config->image) == 0) {
+            question->number = desk->last_number;
+            question->policy = policy;
+            return true;
+        }
+    return false;
 }
 
 static void ask(struct image_desk *desk, struct service *s)
 {
+    enum pull_policy policy = policy_of(s->config);
+    image_pin_ask(&s->image, ++desk->last_number);
+    if (take_over_pull(desk, s, policy))
+        return;
     struct question *question = mem_alloc(sizeof *question);
     question->desk = desk;
     question->next = desk->questions;
     desk->questions = question;
-    desk->question_count++;
     snprintf(question->service, sizeof question->service, "%s", s->name);
-    question->number = ++desk->last_number;
-    image_pin_ask(&s->image, question->number);
-    desk->runtime->ops->resolve(desk->runtime, s->config->image, on_resolved, question);
+    question->image = mem_strdup(s->config->image);
+    question->number = desk->last_number;
+    question->policy = policy;
+    desk->looking_count++;
+    if (policy == PULL_ALWAYS)
+        begin_pull(question);
+    else
+        desk->runtime->ops->resolve(desk->runtime, question->image, on_resolved, question);
+}
+
+static void drop_outdated(struct image_desk *desk, struct service *services)
+{
+    struct question *next;
+    for (struct question *question = desk->questions; question != NULL; question = next) {
+        struct service *s;
+        next = question->next;
+        if (question->stage != QUESTION_PULLING)
+            continue;
+        HASH_FIND_STR(services, question->service, s);
+        bool is_asked = s != NULL && service_is_managed(s) && image_pin_awaits(&s->image, question->number);
+        if (is_asked && image_pin_is_open(&s->image, s->scaler.state.desired))
+            continue;
+        if (is_asked)
+            image_pin_doubt(&s->image); /* asked again once a task is wanted */
+        question_free(question);
+    }
 }
 
 /* A refusal is told of once for each image. The store may hold an id of before, which a restart would roll back to. */
@@ -90,16 +211,17 @@ static void save(struct image_desk *desk, struct service *s)
     image_pin_note_saved(&s->image, is_put);
 }
 
-void image_desk_follow(struct image_desk *desk, struct service *s, struct event_log *events, int64_t now_ms)
+void image_desk_follow(struct image_desk *desk, struct service *s, int64_t now_ms)
 {
     bool is_reachable = desk->runtime->ops->is_reachable(desk->runtime);
-    if (service_follow_image(s, events, now_ms) && is_reachable && desk->question_count < IMAGE_DESK_MAX)
+    bool has_room = desk->looking_count < IMAGE_DESK_MAX && now_ms >= desk->resumes_at_ms;
+    if (service_follow_image(s, desk->events, now_ms) && is_reachable && has_room)
         ask(desk, s);
     if (s->image.memory == IMAGE_UNSAVED && record_book_has_time(desk->book))
         save(desk, s);
 }
 
-void image_desk_save_refused(struct image_desk *desk, struct service *services)
+static void save_refused(struct image_desk *desk, struct service *services)
 {
     for (struct service *s = services; s != NULL && record_book_has_time(desk->book); s = s->hh.next) {
         if (!service_is_managed(s) || s->image.memory != IMAGE_REFUSED)
@@ -108,4 +230,16 @@ void image_desk_save_refused(struct image_desk *desk, struct service *services)
         if (s->image.memory == IMAGE_REFUSED)
             return;
     }
+}
+
+void image_desk_end_turn(struct image_desk *desk, struct service *services)
+{
+    drop_outdated(desk, services);
+    image_pulls_drop_unwanted(desk->pulls);
+    save_refused(desk, services);
+}
+
+size_t image_desk_pull_count(const struct image_desk *desk)
+{
+    return image_pulls_count(desk->pulls);
 }

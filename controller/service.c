@@ -187,11 +187,14 @@ void service_note_failed_start(struct service *s, const char *what, struct event
                    (double)(s->backoff.next_start_at_ms - now_ms) / 1000, what);
 }
 
-static void note_missing_image(struct service *s, const char *text, struct event_log *events, int64_t now_ms)
+/* result: RUNTIME_IMAGE_MISSING or RUNTIME_PULL_FAILED. */
+static void note_missing_image(struct service *s, enum runtime_result result, const char *text,
+                               struct event_log *events, int64_t now_ms)
 {
     char what[480];
     s->backoff.is_image_missing = true;
-    snprintf(what, sizeof what, "the image is missing: %s", text);
+    snprintf(what, sizeof what, "the image %s: %s",
+             result == RUNTIME_PULL_FAILED ? "could not be pulled" : "is missing", text);
     service_note_failed_start(s, what, events, now_ms);
 }
 
@@ -297,7 +300,9 @@ bool service_follow_image(struct service *s, struct event_log *events, int64_t n
 /* No answer is no reason to replace a task, nor to have none. */
 static void keep_image(struct service *s, const struct image_answer *answer, struct event_log *events)
 {
-    bool is_missing = answer->result == RUNTIME_IMAGE_MISSING, is_told = is_missing && s->backoff.is_image_missing;
+    bool is_missing = answer->result == RUNTIME_IMAGE_MISSING,
+         is_known = is_missing || answer->result == RUNTIME_PULL_FAILED,
+         is_told = is_known && s->backoff.is_image_missing;
     image_pin_settle(&s->image, "");
     if (is_told) /* by the creation that failed */
         return;
@@ -305,9 +310,12 @@ static void keep_image(struct service *s, const struct image_answer *answer, str
         event_log_warn(events, s->name, "cannot tell which image %s is, tasks are created by its name: %s",
                        s->config->image, answer->text);
     else
-        event_log_warn(events, s->name, "%s %s%s, tasks are created from " IMAGE_SHOWN " as before: %s",
-                       is_missing ? "image" : "cannot tell whether image", s->config->image,
-                       is_missing ? " is missing" : " has moved", s->image.id, answer->text);
+        event_log_warn(events, s->name, "%s %s %s, tasks are created from " IMAGE_SHOWN " as before: %s",
+                       is_known ? "image" : "cannot tell whether image", s->config->image,
+                       is_missing ? "is missing"
+                       : is_known ? "could not be pulled"
+                                  : "has moved",
+                       s->image.id, answer->text);
 }
 
 void service_note_image(struct service *s, const struct image_answer *answer, struct event_log *events,
@@ -316,14 +324,15 @@ void service_note_image(struct service *s, const struct image_answer *answer, st
     if (s->config == NULL || !image_pin_awaits(&s->image, answer->question))
         return;
     bool is_untried = answer->result == RUNTIME_UNREACHABLE;
+    bool is_missing = answer->result == RUNTIME_IMAGE_MISSING || answer->result == RUNTIME_PULL_FAILED;
     if (answer->result == RUNTIME_OK) {
         settle_image(s, answer->id, events);
-    } else if (is_untried || (answer->result == RUNTIME_IMAGE_MISSING && s->image.id[0] == '\0')) {
+    } else if (is_untried || (is_missing && s->image.id[0] == '\0')) {
         image_pin_doubt(&s->image); /* and is asked again */
         if (is_untried)
             return;
         stopped_book_note_failed_start(stopped, s->name, "", "", s->revision, answer->text);
-        note_missing_image(s, answer->text, events, now_ms);
+        note_missing_image(s, answer->result, answer->text, events, now_ms);
     } else {
         keep_image(s, answer, events);
     }
@@ -416,7 +425,7 @@ void service_note_outcome(struct service *s, const struct actuator_outcome *outc
         return;
     }
     if (outcome->result == RUNTIME_IMAGE_MISSING) {
-        note_missing_image(s, outcome->text, events, now_ms);
+        note_missing_image(s, outcome->result, outcome->text, events, now_ms);
         image_pin_doubt(&s->image); /* the name may stand for one that is there */
         return;
     }

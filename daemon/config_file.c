@@ -50,7 +50,9 @@ struct config *config_file_load_or_complain(const char *path)
         fprintf(stderr, "%s\n", problems.lines[i]);
     config_problems_fini(&problems);
     if (config && config->is_token_exposed)
-        fprintf(stderr, "%s: warning: admin.token: %s\n", path, CONFIG_TOKEN_EXPOSED);
+        fprintf(stderr, "%s: warning: admin.token: %s\n", path, CONFIG_SECRET_EXPOSED);
+    if (config && config->is_password_exposed)
+        fprintf(stderr, "%s: warning: docker.registries[].password: %s\n", path, CONFIG_SECRET_EXPOSED);
     return config;
 }
 

@@ -186,6 +186,8 @@ static void take_over(struct control *c, struct config *wanted)
     c->config = wanted;
     configure_checks(c, before);
     adopt_claims(c);
+    if (c->runtime)
+        docker_runtime_reconfigure(c->runtime, &wanted->docker);
     controller_apply_config(c->controller, wanted);
     publisher_apply_config(c->publisher, wanted);
     reload_providers(c);
@@ -204,7 +206,9 @@ static void reload(struct control *c)
     struct config *wanted = config_load_file(c->options->config_path, &problems);
     config_file_log_problems(&problems);
     if (wanted && wanted->is_token_exposed)
-        log_warn("admin.token: %s", CONFIG_TOKEN_EXPOSED);
+        log_warn("admin.token: %s", CONFIG_SECRET_EXPOSED);
+    if (wanted && wanted->is_password_exposed)
+        log_warn("docker.registries[].password: %s", CONFIG_SECRET_EXPOSED);
     if (wanted) {
         take_over(c, wanted);
     } else {
@@ -377,8 +381,7 @@ static bool open_store(struct control *c, struct error *error)
 static void start_controller(struct control *c)
 {
     if (c->engine && c->store)
-        c->runtime =
-            docker_runtime_new(c->loop, c->engine, c->config->cluster, &c->ownership, c->config->docker.network);
+        c->runtime = docker_runtime_new(c->loop, c->engine, c->config->cluster, &c->ownership, &c->config->docker);
     c->controller = controller_new(&(struct controller_parts){ .loop = c->loop,
                                                                .registry = c->registry,
                                                                .runtime_provider = c->docker ? c->docker->index : 0,

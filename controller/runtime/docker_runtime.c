@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "controller/runtime/create_body.h"
+#include "controller/runtime/docker_pull.h"
 #include "controller/runtime/log_tail.h"
 #include "discovery/docker/engine.h"
 #include "discovery/docker/labels.h"
@@ -50,6 +51,7 @@ struct docker_runtime {
     char *cluster, *network;           /* owned; network may be null */
     const struct ownership *ownership; /* borrowed */
     struct flight *flights;            /* owned */
+    struct docker_pulls pulls;
 };
 
 static json_t *labels_of(const struct task_order *order, const char *cluster, const struct ownership *ownership)
@@ -278,6 +280,17 @@ static void docker_resolve(struct runtime *runtime, const char *image, runtime_s
     f->call = docker_engine_inspect_image(f->runtime->engine, image, on_image, f);
 }
 
+static void docker_pull(struct runtime *runtime, const char *image, runtime_pull_cb on_progress, runtime_start_cb done,
+                        void *owner)
+{
+    docker_pulls_begin(&((struct docker_runtime *)runtime)->pulls, image, on_progress, done, owner);
+}
+
+static void docker_cancel_pull(struct runtime *runtime, const void *owner)
+{
+    docker_pulls_cancel(&((struct docker_runtime *)runtime)->pulls, owner);
+}
+
 static void docker_cancel_start(struct runtime *runtime, const void *owner)
 {
     for (struct flight *f = ((struct docker_runtime *)runtime)->flights; f != NULL; f = f->next)
@@ -400,6 +413,7 @@ static void docker_abandon(struct runtime *runtime)
 {
     struct docker_runtime *d = (struct docker_runtime *)runtime;
     struct flight *f = d->flights, *next;
+    docker_pulls_abandon(&d->pulls);
     d->flights = NULL;
     for (; f != NULL; f = next) {
         next = f->next;
@@ -425,6 +439,8 @@ const struct runtime_ops runtime_ops_docker = {
     .summary = "containers of one Docker Engine",
     .create_and_start = docker_create_and_start,
     .resolve = docker_resolve,
+    .pull = docker_pull,
+    .cancel_pull = docker_cancel_pull,
     .cancel_start = docker_cancel_start,
     .stop = docker_stop,
     .remove = docker_remove,
@@ -434,7 +450,7 @@ const struct runtime_ops runtime_ops_docker = {
 };
 
 struct runtime *docker_runtime_new(struct loop *loop, struct docker_engine *engine, const char *cluster,
-                                   const struct ownership *ownership, const char *network)
+                                   const struct ownership *ownership, const struct config_docker *config)
 {
     check(loop != NULL && engine != NULL && cluster != NULL && ownership != NULL);
     struct docker_runtime *d = mem_alloc(sizeof *d);
@@ -443,6 +459,12 @@ struct runtime *docker_runtime_new(struct loop *loop, struct docker_engine *engi
     d->engine = engine;
     d->cluster = mem_strdup(cluster);
     d->ownership = ownership;
-    d->network = network != NULL ? mem_strdup(network) : NULL;
+    d->network = config->network != NULL ? mem_strdup(config->network) : NULL;
+    d->pulls = (struct docker_pulls){ .engine = engine, .config = config };
     return &d->base;
+}
+
+void docker_runtime_reconfigure(struct runtime *runtime, const struct config_docker *config)
+{
+    ((struct docker_runtime *)runtime)->pulls.config = config;
 }

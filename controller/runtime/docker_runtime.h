@@ -12,10 +12,11 @@
 struct docker_engine; /* discovery/docker/engine.h */
 struct loop;          /* base/loop.h */
 
-/* loop, engine and ownership are borrowed and must outlive the runtime; cluster and network (null: the Engine's default) are
- * copied. Freed with ops->close(). */
+/* loop, engine and ownership are borrowed and must outlive the runtime, config until the next docker_runtime_reconfigure();
+ * cluster and the network (null: the Engine's default) are copied. Freed with ops->close(). */
 struct runtime *docker_runtime_new(struct loop *loop, struct docker_engine *engine, const char *cluster,
-                                   const struct ownership *ownership, const char *network);
+                                   const struct ownership *ownership, const struct config_docker *config);
+void docker_runtime_reconfigure(struct runtime *runtime, const struct config_docker *config); /* for pulls to come */
 
 /* The body of POST /containers/create as JSON text, the caller's to free(). Pure. publish: map the port to a free one
  * of the host, because containers of another host have no address that we could reach. */

@@ -10,8 +10,8 @@ const struct runtime_ops *const runtime_list[] = { RUNTIME_LIST(RUNTIME_ENTRY) }
 #undef RUNTIME_ENTRY
 const size_t runtime_list_count = sizeof runtime_list / sizeof runtime_list[0];
 
-static const char *const result_names[] = { "ok",      "image missing", "refused",  "failed",
-                                            "unknown", "unreachable",   "cancelled" };
+static const char *const result_names[] = { "ok",     "image missing", "pull failed", "refused",
+                                            "failed", "unknown",       "unreachable", "cancelled" };
 static_assert(sizeof result_names / sizeof result_names[0] == RUNTIME_RESULT_COUNT, "one name each");
 
 const char *runtime_result_to_str(enum runtime_result result)

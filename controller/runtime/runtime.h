@@ -18,6 +18,7 @@
 enum runtime_result {
     RUNTIME_OK = 0,
     RUNTIME_IMAGE_MISSING, /* trying again helps only once somebody has brought the image */
+    RUNTIME_PULL_FAILED,   /* the image could not be pulled (controller/image_pulls.h) */
     RUNTIME_REFUSED,       /* the engine, or the runtime itself, will not do this */
     RUNTIME_FAILED,        /* the engine tried and could not, or its answer made no sense */
     RUNTIME_UNKNOWN,       /* no answer: it may or may not have happened */
@@ -42,6 +43,13 @@ typedef void (*runtime_start_cb)(void *owner, enum runtime_result result, const 
 typedef void (*runtime_done_cb)(void *owner, enum runtime_result result, const char *text,
                                 const struct last_words *last_words);
 
+/* How far a pull is. Bytes of layers whose size the engine has told; both grow. */
+struct runtime_pull {
+    size_t layer_count, done_count;
+    int64_t downloaded_bytes, size_bytes;
+};
+typedef void (*runtime_pull_cb)(void *owner, const struct runtime_pull *progress);
+
 struct runtime {
     const struct runtime_ops *ops;
 };
@@ -53,6 +61,12 @@ struct runtime_ops {
                              void *owner);
     /* Which image this name stands for now: "sha256:<64 digits>". Not there: RUNTIME_IMAGE_MISSING. */
     void (*resolve)(struct runtime *runtime, const char *image, runtime_start_cb done, void *owner);
+    /* Brings the image from its registry, however long that takes while there is progress; resolve says what came.
+     * on_progress: with each step, before `done`. */
+    void (*pull)(struct runtime *runtime, const char *image, runtime_pull_cb on_progress, runtime_start_cb done,
+                 void *owner);
+    /* The pull with this owner, if there is one, does not answer any more; the engine gives it up too. */
+    void (*cancel_pull)(struct runtime *runtime, const void *owner);
     /* The creation whose callback has this owner. What has not been started yet will not be: it answers
      * RUNTIME_CANCELLED when it is gone. Otherwise it goes on as if nothing had been said. */
     void (*cancel_start)(struct runtime *runtime, const void *owner);

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 
 #define CONNECT_TIMEOUT_MS 3000
@@ -22,9 +23,10 @@ static const struct {
     size_t places, share; /* share: of one party */
 } lane_limits[DOCKER_LANE_COUNT] = {
     /* Containers in three lanes, images and a list: as many as can be asked for at once, so that none waits here. */
-    [DOCKER_LANE_LOOK] = { 40, 40 },   [DOCKER_LANE_CREATE] = { 64, 48 }, [DOCKER_LANE_STOP] = { 256, 64 },
-    [DOCKER_LANE_REMOVE] = { 64, 48 }, [DOCKER_LANE_ENDING] = { 64, 64 }, [DOCKER_LANE_LOGS] = { 16, 12 },
-    [DOCKER_LANE_STREAM] = { 4, 4 },
+    [DOCKER_LANE_LOOK] = { 40, 40 },   [DOCKER_LANE_CREATE] = { 64, 48 },
+    [DOCKER_LANE_STOP] = { 256, 64 },  [DOCKER_LANE_REMOVE] = { 64, 48 },
+    [DOCKER_LANE_ENDING] = { 64, 64 }, [DOCKER_LANE_LOGS] = { 16, 12 },
+    [DOCKER_LANE_STREAM] = { 4, 4 },   [DOCKER_LANE_PULL] = { DOCKER_PULLS_MAX, DOCKER_PULLS_MAX / 2 },
 };
 
 enum call_state {
@@ -89,6 +91,9 @@ static void call_free(struct docker_call *call)
     free(call->spec.path);
     free(call->spec.what);
     free((char *)call->spec.body.at);
+    if (call->spec.header)
+        explicit_bzero(call->spec.header, strlen(call->spec.header));
+    free(call->spec.header);
     free(call->refused_text);
     free(call);
 }
@@ -233,14 +238,19 @@ static void engine_set_transport(const struct docker_engine *engine, struct http
 
 static void call_send(struct docker_call *call)
 {
-    static const char *const json_body[] = { "Content-Type: application/json" };
     struct docker_engine *engine = call->engine;
+    const char *headers[2];
+    size_t header_count = 0;
+    if (call->spec.body.len)
+        headers[header_count++] = "Content-Type: application/json";
+    if (call->spec.header)
+        headers[header_count++] = call->spec.header;
     char *url = mem_printf("%s/v%s%s", engine->base_url, engine->version, call->spec.path);
     struct http_request request = {
         .method = call->spec.method,
         .url = url,
-        .headers = json_body,
-        .header_count = call->spec.body.len ? 1 : 0,
+        .headers = headers,
+        .header_count = header_count,
         .body = call->spec.body,
         .total_timeout_ms = call->spec.deadline_ms,
         .idle_timeout_ms = call->spec.idle_ms,

@@ -3,7 +3,7 @@
  * time, because an engine refuses versions below its own minimum and may be upgraded under us.
  *
  * Calls wait until the version is known; they fail at once, with the last error, while the engine is unreachable. Every
- * call has a deadline and a response limit. Looks, creations, stops, removals, looks before these two, and logs have lanes
+ * call has a deadline and a response limit. Looks, creations, stops, removals, looks before these two, logs and pulls have lanes
  * of their own, so that what hangs in one holds up nothing else; in a lane the services (the `party` of a call; null:
  * nobody's) take turns. When DOCKER_CALLS_MAX calls wait in a lane, a new one is refused. Callbacks come from the loop,
  * never from inside the function that made the call; they may call and cancel. */
@@ -25,6 +25,7 @@
 #define DOCKER_ANSWER_BYTES_MAX (1u << 20)
 #define DOCKER_CALLS_MAX 4096
 #define DOCKER_ID_SIZE 72
+#define DOCKER_PULLS_MAX 4               /* at once, half of them of one registry: one that hangs holds up no other */
 #define DOCKER_INSPECT_DEADLINE_MS 10000 /* far beyond what a healthy engine needs, so that only a stuck one meets it */
 
 enum docker_engine_state {
@@ -59,6 +60,8 @@ struct docker_answer {
 typedef void (*docker_answer_cb)(void *owner, const struct docker_answer *answer);
 
 bool docker_answer_is_ok(const struct docker_answer *answer); /* OK or ALREADY */
+/* The engine's message, of a long one without its middle: the point is at its end. The caller's, to free(). */
+char *docker_shorten_message(const char *message);
 /* The container id in the answer to a create; false when there is none. */
 bool docker_answer_find_id(const struct docker_answer *answer, char id[DOCKER_ID_SIZE]);
 
@@ -124,6 +127,13 @@ struct docker_call *docker_engine_logs(struct docker_engine *e, const char *part
                                        http_piece_cb on_piece, docker_answer_cb done, void *owner);
 struct docker_call *docker_engine_inspect_image(struct docker_engine *e, const char *image, docker_answer_cb done,
                                                 void *owner);
+/* The engine's words about the pull as they come, lines of JSON, in pieces of any size and of no limited length in all; an
+ * OK says only that it was begun and came to an end. image: discovery/docker/image_reference.h. auth: value of
+ * X-Registry-Auth, copied; "" for none. silence_ms: without a byte it is given up; there is no other deadline. Cancelling
+ * ends it. */
+struct image_reference;
+struct docker_call *docker_engine_pull(struct docker_engine *e, const struct image_reference *image, const char *auth,
+                                       int64_t silence_ms, http_piece_cb on_piece, docker_answer_cb done, void *owner);
 void docker_engine_cancel(struct docker_engine *e, struct docker_call *call);
 
 /* The event stream of containers and networks. since: "" or "seconds.nanoseconds". Not queued: fails at once when the

@@ -16,6 +16,7 @@ enum docker_lane {
     DOCKER_LANE_REMOVE,
     DOCKER_LANE_ENDING, /* looks before a stop or a removal */
     DOCKER_LANE_LOGS,   /* as slow as a logging driver */
+    DOCKER_LANE_PULL,   /* as slow as a registry */
     DOCKER_LANE_STREAM, /* never waits, never ends by itself */
     DOCKER_LANE_COUNT
 };
@@ -27,6 +28,7 @@ struct docker_call_spec {
     char *path;          /* ownership passes; without the version: "/containers/json?all=1" */
     char *what;          /* ownership passes; for messages: "inspect 3f2a..." */
     struct slice body;   /* copied */
+    char *header;        /* ownership passes; one more line of the head, a secret; null: none */
     int64_t deadline_ms; /* 0: none (stream) */
     int64_t idle_ms;     /* 0: none */
     size_t answer_bytes_max;

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "discovery/docker/image_reference.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -130,6 +131,7 @@ enum docker_result docker_result_of(enum http_outcome outcome, int status)
     case HTTP_OUTCOME_NOT_SENT:
         return DOCKER_REFUSED;
     case HTTP_OUTCOME_TIMEOUT:
+    case HTTP_OUTCOME_SILENT:
         return DOCKER_TIMEOUT;
     case HTTP_OUTCOME_BAD_ANSWER:
     case HTTP_OUTCOME_TOO_LARGE:
@@ -156,8 +158,7 @@ bool docker_ping_says_nothing(enum http_outcome outcome, int64_t pinged_at_ms, i
     return outcome == HTTP_OUTCOME_TIMEOUT && answered_at_ms >= pinged_at_ms;
 }
 
-/* The point of an engine's message is at its end: of a long one the middle goes. Owned by the caller. */
-static char *shorten(const char *message)
+char *docker_shorten_message(const char *message)
 {
     size_t len = strlen(message), half = MESSAGE_LEN_MAX / 2;
     if (len <= MESSAGE_LEN_MAX)
@@ -173,7 +174,7 @@ char *docker_answer_describe(const char *what, const struct http_response *respo
         return mem_printf("%s: %d", what, response->status);
     json_t *body = json_parse_bounded(response->body, &json_limits_default, NULL);
     const char *message = json_find_string(body, "message");
-    char *words = message ? shorten(message) : NULL;
+    char *words = message ? docker_shorten_message(message) : NULL;
     char *text = words ? mem_printf("%s: %d: %s", what, response->status, words)
                        : mem_printf("%s: %d without a message", what, response->status);
     free(words);
@@ -343,6 +344,27 @@ struct docker_call *docker_engine_inspect_image(struct docker_engine *e, const c
                                      .refusal = refuse_image(image),
                                      .done = done,
                                      .owner = owner };
+    return docker_engine_submit(e, &spec);
+}
+
+struct docker_call *docker_engine_pull(struct docker_engine *e, const struct image_reference *image, const char *auth,
+                                       int64_t silence_ms, http_piece_cb on_piece, docker_answer_cb done, void *owner)
+{
+    char *name = percent_encode(image->name), *tag = percent_encode(image->tag);
+    struct docker_call_spec spec = { .lane = DOCKER_LANE_PULL,
+                                     .party = image->registry,
+                                     .method = "POST",
+                                     .path = mem_printf("/images/create?fromImage=%s&tag=%s", name, tag),
+                                     .what = mem_printf("pull %s%s%s", image->name, strchr(image->tag, ':') ? "@" : ":",
+                                                        image->tag),
+                                     .header = auth[0] ? mem_printf("X-Registry-Auth: %s", auth) : NULL,
+                                     .idle_ms = silence_ms,
+                                     .answer_bytes_max = DOCKER_ANSWER_BYTES_MAX,
+                                     .on_piece = on_piece,
+                                     .done = done,
+                                     .owner = owner };
+    free(name);
+    free(tag);
     return docker_engine_submit(e, &spec);
 }
 

@@ -47,7 +47,7 @@ def _import_image(docker_socket, digest):
 
 
 class Portico:
-    def __init__(self, directory, cluster, docker_socket, services, workers=2, endpoints_file=None):
+    def __init__(self, directory, cluster, docker_socket, services, workers=2, endpoints_file=None, docker=None):
         self.directory = str(directory)
         self.cluster = cluster
         self.port, self.admin_port = free_port(), free_port()
@@ -57,7 +57,7 @@ class Portico:
             "listeners": [{"name": "http", "address": f"127.0.0.1:{self.port}"}],
             "proxy": {"workers": workers, "accessLog": os.path.join(self.directory, "access.log")},
             "admin": {"address": f"127.0.0.1:{self.admin_port}"},
-            "docker": {"endpoint": f"unix://{docker_socket}"},
+            "docker": {"endpoint": f"unix://{docker_socket}", **(docker or {})},
             "services": services,
         }
         if endpoints_file:

@@ -64,7 +64,7 @@ def test_a_reload_rolls_to_where_the_tag_points_and_nothing_else_does(tag, porti
 
 def test_the_tasks_keep_running_when_their_tag_is_gone(tag, portico, client, cluster):
     first = tag(1)
-    p = portico([{"name": "web", "image": tag.name, "port": 8080, "desiredCount": 1, "stopTimeout": "1s"}])
+    p = portico([{"name": "web", "image": tag.name, "pull": "never", "port": 8080, "desiredCount": 1, "stopTimeout": "1s"}])
     p.wait_routable(1)
     client.images.remove(tag.name, noprune=True, force=True)  # the name; the image stays with its container
     os.kill(p.process.pid, signal.SIGHUP)

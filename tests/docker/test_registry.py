@@ -1,35 +1,14 @@
-"""docker push and pull against Debian's docker-registry behind the proxy alone. An engine allows a registry on loopback to
-speak clear text."""
+"""docker push and pull against Debian's docker-registry behind the proxy alone."""
 import json
 import os
 import subprocess
 
 import pytest
 
-from proxy_alone import free_port
 from proxy_fixtures import proxy  # noqa: F401 (fixture)
-from real_programs import Server, environment, require
+from registry import Docker, Registry
 
 LAYER_BYTES = 50 << 20
-
-CONFIG = """
-version: 0.1
-log: {{level: info, accesslog: {{disabled: false}}}}
-storage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}
-http: {{addr: "127.0.0.1:{port}"}}
-"""
-
-
-class Registry(Server):
-    def __init__(self, folder):
-        program = require("docker-registry", "docker-registry")
-        self.port = free_port()
-        self.blobs = folder / "registry" / "docker" / "registry" / "v2" / "blobs"
-        config = folder / "registry.yml"
-        config.write_text(CONFIG.format(root=folder / "registry", port=self.port))
-        super().__init__([program, "serve", config], folder / "registry.log",
-                         env=environment(OTEL_TRACES_EXPORTER="none"))
-        self.wait_for_port(self.port)
 
 
 @pytest.fixture
@@ -37,19 +16,6 @@ def registry(tmp_path):
     one = Registry(tmp_path)
     yield one
     one.stop()
-
-
-class Docker:
-    def __init__(self, socket):
-        self.base = ["docker", "-H", f"unix://{socket}"]
-
-    def __call__(self, *arguments, **options):
-        done = subprocess.run([*self.base, *arguments], capture_output=True, timeout=600, env=environment(), **options)
-        assert done.returncode == 0, done.stderr.decode()
-        return done.stdout.decode().strip()
-
-    def image(self, name):
-        return json.loads(self("image", "inspect", name))[0]
 
 
 @pytest.fixture

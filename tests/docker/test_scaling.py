@@ -25,7 +25,7 @@ def test_tasks_follow_the_traffic_out_and_in_without_a_failed_request(portico, l
 
 
 def test_a_missing_image_is_an_event_with_the_engines_words_and_a_growing_delay(portico):
-    p = portico([{"name": "web", "image": "no-such-image:latest", "port": 8080}])
+    p = portico([{"name": "web", "image": "no-such-image:latest", "pull": "never", "port": 8080}])
 
     def failures():
         events = (p.api("/v1/services/web/events") or {}).get("events", [])

@@ -57,7 +57,7 @@ def test_every_end_is_kept_with_its_reason_and_last_lines(portico, client, shell
         shell("garbage", "head -c 100000 /dev/urandom; exit 5"),
         {**shell("hungry", "", memory="16MiB"), "command": ["tail", "/dev/zero"]},
         shell("polite", "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.1; done", stopTimeout="60s"),
-        {**shell("absent", ""), "image": "portico-test-no-such-image:1"},
+        {**shell("absent", ""), "image": "portico-test-no-such-image:1", "pull": "never"},
     ])
     crash = wait_stopped(p, "crash")
     assert crash["lastLines"] == ["to stdout", "to stderr"]

@@ -72,7 +72,7 @@ static bool has_op(const struct world *w, size_t container)
 {
     for (size_t i = 0; i < w->op_count; i++)
         if (w->ops[i].is_live && w->ops[i].kind != OP_CREATE && w->ops[i].kind != OP_RESOLVE &&
-            w->ops[i].container == container)
+            w->ops[i].kind != OP_PULL && w->ops[i].container == container)
             return true;
     return false;
 }
@@ -175,6 +175,29 @@ static void world_resolve(struct runtime *runtime, const char *image, runtime_st
     op->owner = owner;
 }
 
+static void world_pull(struct runtime *runtime, const char *image, runtime_pull_cb on_progress, runtime_start_cb done,
+                       void *owner)
+{
+    struct world *w = world_of(runtime);
+    (void)image;
+    (void)on_progress;
+    world_check_reachable(w);
+    struct world_op *op = add_op(w, OP_PULL, w->pull_ms);
+    w->pull_calls++;
+    op->started = done;
+    op->owner = owner;
+}
+
+static void world_cancel_pull(struct runtime *runtime, const void *owner)
+{
+    struct world *w = world_of(runtime);
+    for (size_t i = 0; i < w->op_count; i++)
+        if (w->ops[i].is_live && w->ops[i].kind == OP_PULL && w->ops[i].owner == owner) {
+            w->ops[i].is_live = false;
+            w->pull_cancels++;
+        }
+}
+
 /* What must never happen: a container that is not ours, or is still in a worker's rotation, or has requests in flight
  * before the deadline, is signalled; or one is signalled twice. */
 static void world_on_stop(struct world *w, struct world_container *c)
@@ -259,6 +282,8 @@ static const struct runtime_ops world_runtime_ops = {
     .summary = "a fake engine",
     .create_and_start = world_create_and_start,
     .resolve = world_resolve,
+    .pull = world_pull,
+    .cancel_pull = world_cancel_pull,
     .cancel_start = world_cancel_start,
     .is_reachable = world_is_reachable,
     .stop = world_stop,
@@ -281,6 +306,17 @@ static void finish_resolve(struct world *w, struct world_op *op)
         answer_start(op, RUNTIME_IMAGE_MISSING, "", "inspect image web:2: 404: No such image: web:2");
     else
         answer_start(op, w->resolve_result, w->resolve_result == RUNTIME_OK ? w->image_id : "", "inspect image web:2");
+}
+
+static void finish_pull(struct world *w, struct world_op *op)
+{
+    if (w->registry_digit == 0) {
+        answer_start(op, RUNTIME_IMAGE_MISSING, "", "pull web:1: 404: manifest unknown");
+        return;
+    }
+    w->is_image_missing = false;
+    world_move_image(w, w->registry_digit);
+    answer_start(op, RUNTIME_OK, "", "");
 }
 
 static void finish_create(struct world *w, struct world_op *op)
@@ -348,6 +384,10 @@ static void finish_op(struct world *w, struct world_op *op)
 {
     if (op->kind == OP_RESOLVE) {
         finish_resolve(w, op);
+        return;
+    }
+    if (op->kind == OP_PULL) {
+        finish_pull(w, op);
         return;
     }
     if (op->kind == OP_CREATE || op->kind == OP_START) {
@@ -460,6 +500,7 @@ void world_init(struct world *w)
         .start_ms = 300,
         .stop_ms = 200,
         .ready_ms = 200,
+        .pull_ms = 5000,
         .lifetime_ms = -1,
         .is_fresh = true,
         .has_service_traffic = true,
@@ -472,6 +513,7 @@ void world_init(struct world *w)
                      .host = (char *)"*",
                      .path = (char *)"/",
                      .image = (char *)"web:1",
+                     .pull = (char *)"never",
                      .port = 8080,
                      .desired_count = 1,
                      .stop_timeout_ms = 10000,

@@ -57,7 +57,7 @@ enum trouble {
     TROUBLE_COUNT
 };
 
-enum op_kind { OP_CREATE = 0, OP_START, OP_STOP, OP_REMOVE, OP_RESOLVE };
+enum op_kind { OP_CREATE = 0, OP_START, OP_STOP, OP_REMOVE, OP_RESOLVE, OP_PULL };
 
 struct world_op {
     bool is_live, is_cancelled;
@@ -81,14 +81,16 @@ struct world {
     bool is_image_missing, is_never_healthy, is_engine_hung;
     char image_id[TASK_IMAGE_ID_SIZE];  /* what every image's name stands for */
     enum runtime_result resolve_result; /* OK: it can be asked */
-    bool is_engine_away;                /* cannot be reached */
-    int64_t lifetime_ms;                /* of new containers; -1: for ever */
+    int64_t pull_ms;
+    char registry_digit; /* the image that a pull brings, of 64 such digits; 0: there is none */
+    bool is_engine_away; /* cannot be reached */
+    int64_t lifetime_ms; /* of new containers; -1: for ever */
     struct world_container containers[WORLD_CONTAINERS_MAX];
     size_t container_count;
     struct world_op ops[WORLD_OPS_MAX];
     size_t op_count;        /* places that were ever used: the live ones are among them */
     struct runtime runtime; /* the engine is reached from it by container_of */
-    uint64_t create_calls, stop_calls, remove_calls, resolve_calls, made_count;
+    uint64_t create_calls, stop_calls, remove_calls, resolve_calls, pull_calls, pull_cancels, made_count;
     bool hides_unusable;     /* a planted fault: the registry is not told of UNUSABLE containers */
     bool forgets_unanswered; /* a planted fault: a create without answer is told as one that failed */
     /* data plane */

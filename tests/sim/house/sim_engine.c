@@ -185,6 +185,20 @@ static void on_resolve(struct runtime *runtime, const char *image, runtime_start
     order->owner = owner;
 }
 
+static void on_pull(struct runtime *runtime, const char *image, runtime_pull_cb on_progress, runtime_start_cb done,
+                    void *owner)
+{
+    (void)on_progress;
+    on_resolve(runtime, image, done, owner);
+}
+
+static void on_cancel_pull(struct runtime *runtime, const void *owner)
+{
+    (void)runtime;
+    for (size_t i = 0; i < ORDERS_MAX; i++)
+        engine.orders[i].is_live &= engine.orders[i].kind != ORDER_RESOLVE || engine.orders[i].owner != owner;
+}
+
 static void on_cancel(struct runtime *runtime, const void *owner)
 {
     (void)runtime;
@@ -256,6 +270,8 @@ static const struct runtime_ops ops = {
     .summary = "a fake engine",
     .create_and_start = on_create,
     .resolve = on_resolve,
+    .pull = on_pull,
+    .cancel_pull = on_cancel_pull,
     .cancel_start = on_cancel,
     .is_reachable = is_reachable,
     .stop = on_stop,

@@ -50,6 +50,9 @@ static void what_can_be_reloaded_needs_no_restart(void **state)
                       "listeners: [{name: a, requestsPerSecondPerWorker: 1},"
                       "{name: b, address: '*:81', connectionsPerWorker: 2, bodyBytesPerSecondPerWorker: 3}]",
                       100, NULL);
+    assert_difference(
+        "{}", "docker: {registries: [{name: r, username: u, password: p}], registryConfig: /x, pullTimeout: 1s}", 100,
+        NULL);
     assert_difference("admin: {allowedHosts: [a]}", "admin: {allowedHosts: [b], token: sixteen-or-more-x}", 100, NULL);
 }
 

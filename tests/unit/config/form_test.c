@@ -194,6 +194,19 @@ static void secrets_images_and_logs_have_their_forms(void **state)
     assert_repeated(form_accept_secret, 'x', 512, true);
     assert_repeated(form_accept_secret, 'x', 513, false);
     assert_form(form_accept_secret, "0123456789 abcdef", NULL);
+    assert_form(form_accept_password, "a b:\xc3\xa4", "a b:\xc3\xa4");
+    assert_form(form_accept_password, "", NULL);
+    assert_form(form_accept_password, "a\nb", NULL);
+    assert_repeated(form_accept_password, 'x', 4096, true);
+    assert_repeated(form_accept_password, 'x', 4097, false);
+    assert_form(form_accept_registry_name, "Registry.Example:5000", "registry.example:5000");
+    assert_form(form_accept_registry_name, "docker.io", "docker.io");
+    assert_form(form_accept_registry_name, "[::1]:5000", "[::1]:5000");
+    static const char *const no_registries[] = {
+        "", "https://r.example", "r.example/", "r.example:", "r.example:0", ":1", "[::1]", "u@h"
+    };
+    for (size_t i = 0; i < sizeof no_registries / sizeof no_registries[0]; i++)
+        assert_form(form_accept_registry_name, no_registries[i], NULL);
     assert_form(form_accept_image, "r.example.com:5000/a/b_c:1.2@sha256:0", "r.example.com:5000/a/b_c:1.2@sha256:0");
     assert_form(form_accept_image, "-x", NULL);
     assert_form(form_accept_image, "a?b", NULL);

@@ -187,7 +187,7 @@ static void all_problems_are_named_at_once_with_line_and_column(void **state)
         "t.yaml:8:11: proxy.limits: is a list, write a map with the keys of proxy.limits",
         "t.yaml:10:5: services[0].port: is missing, write an integer: a whole number between 1 and 65535",
         "t.yaml:12:5: services[0].desiredCuont: unknown key, allowed keys are name, host, path, allowLabels, "
-        "allowTaskRoutes, image, command, environment, "
+        "allowTaskRoutes, image, pull, command, environment, "
         "port, cpu, memory, desiredCount, proxyProtocol, responses, stopTimeout, deregistrationDelay, "
         "tunnelDeregistrationDelay, "
         "healthCheck, scaling; did "
@@ -351,6 +351,9 @@ static void no_problem_shows_a_secret(void **state)
         "admin: {token: {hunter2: 1}}",
         "admin: {token: hunter2, token: 'hunter2hunter2hunter2'}",
         "admin: hunter2",
+        "docker: {registries: [{name: r, username: hunter2, password: \"hunter2\\n\"}]}",
+        "docker: {registries: [{name: r, username: hunter2, password: hunter2, passwordFile: /x}]}",
+        "docker: {registries: [{name: r, username: hunter2}]}",
         "admin: {tokn: hunter2}",
         "admin: {token: \"hunter2hunter2hunter2\\e\"}",
         "admin: {token: hunter2$hunter2}",
@@ -488,6 +491,44 @@ static void check_exposure(const char *text, mode_t mode, bool is_accepted, bool
     config_problems_fini(&problems);
 }
 
+static void a_password_in_a_file_that_everybody_may_read_is_too(void **state)
+{
+    static const struct {
+        const char *registry;
+        bool is_exposed;
+    } cases[] = { { "password: pw", true },
+                  { "password: '${PORTICO_TEST_TOKEN}'", false },
+                  { "passwordFile: /x", false } };
+    (void)state;
+    setenv("PORTICO_TEST_TOKEN", "0123456789abcdef", 1);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct config_problems problems;
+        char path[] = "/tmp/portico-load-test-XXXXXX";
+        int fd = mkstemp(path);
+        assert_true(fd >= 0);
+        dprintf(fd,
+                "docker: {registries: [{name: a, username: u, password: '${PORTICO_TEST_TOKEN}'}, {name: b, username: "
+                "u, %s}]}",
+                cases[i].registry);
+        assert_int_equal(fchmod(fd, 0644), 0);
+        struct config *c = config_load_file(path, &problems);
+        assert_non_null(c);
+        assert_int_equal(c->is_password_exposed, cases[i].is_exposed);
+        config_free(c);
+        config_problems_fini(&problems);
+        dprintf(fd, "\nstrict: true");
+        c = config_load_file(path, &problems);
+        assert_int_equal(c == NULL, cases[i].is_exposed);
+        if (c == NULL)
+            assert_non_null(
+                strstr(problems.lines[0], "docker.registries[1].password: is written in a file that everybody"));
+        config_free(c);
+        config_problems_fini(&problems);
+        close(fd);
+        unlink(path);
+    }
+}
+
 static void a_token_in_a_file_that_everybody_may_read_is_a_warning_or_a_problem(void **state)
 {
     (void)state;
@@ -538,6 +579,7 @@ int main(void)
         cmocka_unit_test(lists_and_maps_are_bounded),
         cmocka_unit_test(balancers_are_those_that_were_named),
         cmocka_unit_test(files_are_read_and_their_errors_are_problems),
+        cmocka_unit_test(a_password_in_a_file_that_everybody_may_read_is_too),
         cmocka_unit_test(a_token_in_a_file_that_everybody_may_read_is_a_warning_or_a_problem),
         cmocka_unit_test(the_examples_are_accepted),
     };

@@ -87,11 +87,13 @@ static void secrets_are_hidden_unless_asked_for(void **state)
 {
     (void)state;
     struct config *config = load("admin: {token: hunter2hunter2hunter2}\n"
+                                 "docker: {registries: [{name: r.example, username: hunter2, password: hunter2}]}\n"
                                  "services: [{name: a, image: b, port: 1, environment: {PASSWORD: hunter2}}]\n");
     char *hidden = print(config, false), *shown = print(config, true);
     assert_null(strstr(hidden, "hunter2"));
     assert_non_null(strstr(hidden, "  token: \"********\"\n"));
     assert_non_null(strstr(hidden, "      \"PASSWORD\": \"********\"\n"));
+    assert_non_null(strstr(shown, "      password: \"hunter2\"\n"));
     assert_non_null(strstr(shown, "  token: \"hunter2hunter2hunter2\"\n"));
     assert_non_null(strstr(shown, "      \"PASSWORD\": \"hunter2\"\n"));
     free(hidden);

@@ -102,6 +102,25 @@ static void two_listeners_may_not_share_an_address(void **state)
         "listeners: [{address: '1.2.3.4:80'}, {name: b, address: '1.2.3.5:80'}, {name: c, address: '[::]:80'}]");
 }
 
+static void a_registry_has_one_password_and_is_named_once(void **state)
+{
+    (void)state;
+    assert_accepted(
+        "docker: {registries: [{name: a, username: u, password: p}, {name: 'a:5', username: u, passwordFile: /p}]}");
+    assert_problem(
+        "docker: {registries: [{name: a, username: u}]}",
+        "t.yaml:1:23: docker.registries[0].password: is missing, write exactly one of password and passwordFile");
+    assert_problem("docker: {registries: [{name: a, username: u, password: p, passwordFile: /p}]}",
+                   "t.yaml:1:56: docker.registries[0].password: is not the only one, write exactly one of password and "
+                   "passwordFile");
+    assert_problem(
+        "docker: {registries: [{name: a, username: u, password: p}, {name: A, username: u, password: p}]}",
+        "t.yaml:1:67: docker.registries[1].name: 'a' is the name of docker.registries[0] too (line 1), write each "
+        "once");
+    assert_problem_start("docker: {registries: [{username: u, password: p}]}",
+                         "t.yaml:1:23: docker.registries[0].name: is missing");
+}
+
 static void a_tcp_engine_needs_all_three_tls_files(void **state)
 {
     (void)state;
@@ -139,6 +158,7 @@ int main(void)
         cmocka_unit_test(a_wrong_field_does_not_cause_further_problems),
         cmocka_unit_test(a_token_is_required_beyond_loopback),
         cmocka_unit_test(two_listeners_may_not_share_an_address),
+        cmocka_unit_test(a_registry_has_one_password_and_is_named_once),
         cmocka_unit_test(a_tcp_engine_needs_all_three_tls_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

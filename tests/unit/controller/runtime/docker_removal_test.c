@@ -49,7 +49,7 @@ static int set_up(void **state)
     snprintf(endpoint, sizeof endpoint, "unix://%s", b->fake.server.path);
     const struct config_docker config = { .enabled = true, .endpoint = endpoint };
     b->engine = docker_engine_new(b->loop, b->http, &config, NULL);
-    b->runtime = docker_runtime_new(b->loop, b->engine, "prod", &ownership, NULL);
+    b->runtime = docker_runtime_new(b->loop, b->engine, "prod", &ownership, &config);
     ownership_prove(&ownership,
                     &(struct ownership_claim){
                         .cluster = "prod", .name = "c1", .service = "web", .revision = "abc", .port = "8080" },
