@@ -123,6 +123,8 @@ $(UNIT_TESTS): $(OUT)/%: $(OUT)/%.o $(OUT)/libtestsupport.a $(LIBRARY)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TESTED) $(OUT)/libtestsupport.a $(LIBRARY) $(LDLIBS) -lcmocka
 
+$(OUT)/tests/unit/controller/store/power_cut_test: LDFLAGS += -Wl,--wrap=fsync
+
 # The task image of the demo and the tests, and the floor of the benchmarks: no library at all, linked statically.
 $(OUT)/bench/backend: $(BACKEND_SOURCES) $(wildcard bench/backend/*.h)
 $(OUT)/bench/relay: bench/relay.c

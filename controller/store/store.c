@@ -1,5 +1,7 @@
 #include "controller/store/store.h"
 
+#include "base/check.h"
+
 #define STORE_ENTRY(name) &store_ops_##name,
 const struct store_ops *const store_list[] = { STORE_LIST(STORE_ENTRY) };
 #undef STORE_ENTRY
@@ -69,6 +71,41 @@ static bool refuse_load_ownership(struct store *store, struct ownership *out, st
     return refuse(error);
 }
 
+static bool refuse_load_resources(struct store *store, store_resource_cb each, void *owner, int64_t *newest_version,
+                                  struct error *error)
+{
+    (void)store;
+    (void)each;
+    (void)owner;
+    (void)newest_version;
+    return refuse(error);
+}
+
+static bool refuse_load_history(struct store *store, const char *kind, const char *name, store_resource_cb each,
+                                void *owner, struct error *error)
+{
+    (void)store;
+    (void)kind;
+    (void)name;
+    (void)each;
+    (void)owner;
+    return refuse(error);
+}
+
+/* There is no loop to answer on: who could not load anything orders no change. */
+static void refuse_submit(struct store *store, struct store_change *change)
+{
+    (void)store;
+    (void)change;
+    check(!"a change for a store that could not be opened");
+}
+
+static void ignore_loop(struct store *store, struct loop *loop)
+{
+    (void)store;
+    (void)loop;
+}
+
 static const char *tell_problem(struct store *store)
 {
     (void)store;
@@ -93,6 +130,10 @@ struct store *store_unavailable(void)
         .load_drains = refuse_load_drains,
         .put_drain = refuse_put_drain,
         .remove_drain = refuse_remove,
+        .load_resources = refuse_load_resources,
+        .load_history = refuse_load_history,
+        .answer_on = ignore_loop,
+        .submit = refuse_submit,
         .load_ownership = refuse_load_ownership,
         .find_problem = tell_problem,
         .close = ignore_close,

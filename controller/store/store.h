@@ -1,7 +1,7 @@
 /* store: what must survive a restart: for each service, the desired count and the limits that someone or a scaling
- * policy set, and the image that its tasks are created from; the tasks that an operator took out of rotation; and the
- * key that proves which containers are ours. Control thread only; calls may wait for the disk. A put or remove that
- * returned true is durable.
+ * policy set, and the image that its tasks are created from; the tasks that an operator took out of rotation; the key
+ * that proves which containers are ours; and the resources with their history. Control thread only. Calls may wait for
+ * the disk, and a put or remove that returned true is durable; only submit() never waits.
  *
  * To add one: write store/store_<name>.c with `const struct store_ops store_ops_<name>`, add one X() below; the
  * conformance test (tests/unit/controller/store_all_test.c) then runs it. */
@@ -13,6 +13,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/loop.h"
+#include "controller/store/store_change.h"
 #include "discovery/docker/ownership.h"
 #include "discovery/task_registry.h"
 
@@ -45,6 +47,21 @@ struct store_drain {
 
 typedef void (*store_drain_cb)(void *owner, const struct store_drain *drain);
 
+/* What a resource is, or once was: controller/resource/resource.h. Borrowed strings. */
+struct store_resource {
+    const char *kind, *name;
+    int64_t version;
+    const char *body;        /* null, in a history alone: it was removed */
+    const char *request_key; /* null: none */
+    const char *who;
+    int64_t at_wall_us;
+};
+
+typedef void (*store_resource_cb)(void *owner, const struct store_resource *resource);
+
+#define STORE_HISTORY_OF_ONE_MAX 10 /* versions of one resource, the present one and its removal among them */
+#define STORE_HISTORY_MAX 100000    /* of all */
+
 struct store {
     const struct store_ops *ops;
 };
@@ -64,6 +81,16 @@ struct store_ops {
     bool (*load_drains)(struct store *store, store_drain_cb each, void *owner, struct error *error);
     bool (*put_drain)(struct store *store, const struct store_drain *drain, struct error *error); /* by task_id */
     bool (*remove_drain)(struct store *store, const char *task_id, struct error *error);
+    /* By kind and name. newest_version: the greatest that was ever given, 0 if none. */
+    bool (*load_resources)(struct store *store, store_resource_cb each, void *owner, int64_t *newest_version,
+                           struct error *error);
+    bool (*load_history)(struct store *store, const char *kind, const char *name, store_resource_cb each, void *owner,
+                         struct error *error); /* newest first */
+    /* Before the first submit(): the loop that changes are answered on. It outlives the store. */
+    void (*answer_on)(struct store *store, struct loop *loop);
+    /* Takes the change. It is answered in the order of submission, each once it is durable or is sure not to be; close()
+     * answers the rest. */
+    void (*submit)(struct store *store, struct store_change *change);
     /* Made with the place, and the same for ever. A place of an earlier version, which gave no proofs, holds the claims
      * of all containers that are older than the key. */
     bool (*load_ownership)(struct store *store, struct ownership *out, struct error *error);

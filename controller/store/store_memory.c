@@ -6,6 +6,12 @@
 
 #include "base/mem.h"
 
+/* One version of a resource; they stand as they were written. */
+struct memory_resource {
+    struct store_resource is; /* its strings are owned */
+    bool is_newest;
+};
+
 struct store_memory {
     struct store base;            /* first */
     struct store_record *records; /* owned */
@@ -14,6 +20,10 @@ struct store_memory {
     size_t image_count;
     struct store_drain *drains; /* owned */
     size_t drain_count, drain_size;
+    struct memory_resource *resources; /* owned */
+    size_t resource_count;
+    int64_t newest_version;
+    struct mailbox *answers; /* owned; null: nobody asks for changes */
 };
 
 static struct store *memory_open(const char *state_dir, struct error *error)
@@ -157,9 +167,121 @@ static const char *memory_find_problem(struct store *store)
     return NULL;
 }
 
+static bool memory_load_resources(struct store *store, store_resource_cb each, void *owner, int64_t *newest_version,
+                                  struct error *error)
+{
+    (void)error;
+    struct store_memory *m = (struct store_memory *)store;
+    *newest_version = m->newest_version;
+    for (size_t i = 0; i < m->resource_count; i++)
+        if (m->resources[i].is_newest && m->resources[i].is.body != NULL)
+            each(owner, &m->resources[i].is);
+    return true;
+}
+
+static bool is_of(const struct store_resource *resource, const char *kind, const char *name)
+{
+    return strcmp(resource->kind, kind) == 0 && strcmp(resource->name, name) == 0;
+}
+
+static bool memory_load_history(struct store *store, const char *kind, const char *name, store_resource_cb each,
+                                void *owner, struct error *error)
+{
+    (void)error;
+    struct store_memory *m = (struct store_memory *)store;
+    size_t told_count = 0;
+    for (size_t i = m->resource_count; i-- > 0 && told_count < STORE_HISTORY_OF_ONE_MAX;)
+        if (is_of(&m->resources[i].is, kind, name)) {
+            struct store_resource then = m->resources[i].is;
+            then.request_key = NULL;
+            each(owner, &then);
+            told_count++;
+        }
+    return true;
+}
+
+static struct memory_resource *find_newest(const struct store_memory *m, const struct store_change_row *row)
+{
+    for (size_t i = 0; i < m->resource_count; i++)
+        if (m->resources[i].is_newest && is_of(&m->resources[i].is, row->kind, row->name))
+            return &m->resources[i];
+    return NULL;
+}
+
+static bool is_current(const struct store_memory *m, const struct store_change *change)
+{
+    for (size_t i = 0; i < change->row_count; i++) {
+        const struct memory_resource *newest = find_newest(m, &change->rows[i]);
+        int64_t version = newest != NULL && newest->is.body != NULL ? newest->is.version : 0;
+        if (version != change->rows[i].expected_version)
+            return false;
+    }
+    return true;
+}
+
+static void write_version(struct store_memory *m, const struct store_change *change, const struct store_change_row *row)
+{
+    struct memory_resource *before = find_newest(m, row);
+    if (before != NULL)
+        before->is_newest = false;
+    m->resources = mem_grow_array(m->resources, m->resource_count + 1, sizeof *m->resources);
+    m->resources[m->resource_count++] =
+        (struct memory_resource){ .is = { .kind = mem_strdup(row->kind),
+                                          .name = mem_strdup(row->name),
+                                          .version = row->version,
+                                          .body = row->body != NULL ? mem_strdup(row->body) : NULL,
+                                          .request_key = row->request_key != NULL ? mem_strdup(row->request_key) : NULL,
+                                          .who = mem_strdup(change->who),
+                                          .at_wall_us = change->at_wall_us },
+                                  .is_newest = true };
+    if (row->version > m->newest_version)
+        m->newest_version = row->version;
+}
+
+static void memory_submit(struct store *store, struct store_change *change)
+{
+    static const struct error stale = { "it was changed meanwhile" };
+    struct store_memory *m = (struct store_memory *)store;
+    if (is_current(m, change)) {
+        for (size_t i = 0; i < change->row_count; i++)
+            write_version(m, change, &change->rows[i]);
+        store_change_settle(change, STORE_CHANGE_DURABLE, NULL);
+    } else {
+        store_change_settle(change, STORE_CHANGE_STALE, &stale);
+    }
+    mailbox_post(m->answers, &change->mail);
+}
+
+static void on_answer(void *owner, struct mail *mail)
+{
+    (void)owner;
+    struct store_change *change = (struct store_change *)mail;
+    change->done(change);
+}
+
+static void memory_answer_on(struct store *store, struct loop *loop)
+{
+    struct store_memory *m = (struct store_memory *)store;
+    m->answers = mailbox_new(loop, on_answer, m);
+}
+
+static void free_resource(struct store_resource *resource)
+{
+    free((char *)resource->kind);
+    free((char *)resource->name);
+    free((char *)resource->body);
+    free((char *)resource->request_key);
+    free((char *)resource->who);
+}
+
 static void memory_close(struct store *store)
 {
     struct store_memory *m = (struct store_memory *)store;
+    if (m->answers != NULL)
+        mailbox_free(m->answers);
+    for (size_t i = 0; i < m->resource_count; i++)
+        free_resource(&m->resources[i].is);
+    free(m->resources);
     free(m->drains);
     free(m->images);
     free(m->records);
@@ -178,6 +300,10 @@ const struct store_ops store_ops_memory = {
     .load_drains = memory_load_drains,
     .put_drain = memory_put_drain,
     .remove_drain = memory_remove_drain,
+    .load_resources = memory_load_resources,
+    .load_history = memory_load_history,
+    .answer_on = memory_answer_on,
+    .submit = memory_submit,
     .load_ownership = memory_load_ownership,
     .find_problem = memory_find_problem,
     .close = memory_close,

@@ -4,13 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "controller/store/resource_table.h"
+#include "controller/store/schema.h"
 #include "controller/store/state_folder.h"
 #include "controller/store/store.h"
+#include "controller/store/turn_lock.h"
+#include "controller/store/write_thread.h"
 #include "discovery/revision.h"
 
 struct store_sqlite {
@@ -20,23 +23,12 @@ struct store_sqlite {
     sqlite3 *db;
     enum { MIGRATION_AT_ONCE = 0, MIGRATION_HOLDS, MIGRATION_HELD } migration; /* held: its transaction is open */
     sqlite3_stmt *put, *remove, *put_image, *remove_image, *put_drain, *remove_drain;
-    struct error problem; /* of find_problem */
+    struct resource_table resources;
+    struct turn_lock turn;       /* of db and all that hangs on it, once there is a writer */
+    struct write_thread *writer; /* owned; null: no change was asked for yet */
+    bool is_sound;               /* all that was checked at the start */
+    struct error problem;        /* of find_problem */
 };
-
-/* migrations[n] makes a file of version n one of version n + 1; a new file is of version 0. Never changed, only added
- * to. */
-static const char *const migrations[] = {
-    ("CREATE TABLE services (service TEXT PRIMARY KEY NOT NULL, desired INTEGER NOT NULL, min INTEGER NOT NULL,"
-     " max INTEGER NOT NULL, config_desired INTEGER NOT NULL, config_min INTEGER NOT NULL, config_max INTEGER NOT NULL,"
-     " updated INTEGER NOT NULL) WITHOUT ROWID; PRAGMA user_version = 1;"),
-    ("CREATE TABLE drains (task TEXT PRIMARY KEY NOT NULL, provider TEXT NOT NULL, ordered INTEGER NOT NULL)"
-     " WITHOUT ROWID; PRAGMA user_version = 2;"),
-    "CREATE TABLE ownership (key BLOB NOT NULL, claims_hold_before INTEGER NOT NULL); PRAGMA user_version = 3;",
-    ("CREATE TABLE images (service TEXT PRIMARY KEY NOT NULL, definition TEXT NOT NULL, image TEXT NOT NULL)"
-     " WITHOUT ROWID; PRAGMA user_version = 4;"),
-};
-#define VERSION_OF_OWNERSHIP 3
-_Static_assert(sizeof migrations / sizeof migrations[0] == STORE_SQLITE_VERSION, "one for each version");
 
 static bool refuse(const struct store_sqlite *s, struct error *error, const char *what)
 {
@@ -44,7 +36,8 @@ static bool refuse(const struct store_sqlite *s, struct error *error, const char
                      s->db != NULL ? sqlite3_errmsg(s->db) : "out of memory");
 }
 
-/* SQLite removes its log by name when it closes: under that name there may be another controller's by now. */
+/* SQLite writes its log into the file and removes it by name when it closes: under that name there may be another
+ * controller's by now, and what was refused is left as it was. */
 static void leave_log_alone(struct store_sqlite *s)
 {
     int on = 1;
@@ -55,7 +48,9 @@ static void leave_log_alone(struct store_sqlite *s)
 static void sqlite_close(struct store *store)
 {
     struct store_sqlite *s = (struct store_sqlite *)store;
-    if (s->db != NULL && !state_folder_check(&s->folder, &s->problem))
+    if (s->writer != NULL)
+        write_thread_free(s->writer);
+    if (s->db != NULL && (!s->is_sound || !state_folder_check(&s->folder, &s->problem)))
         leave_log_alone(s);
     sqlite3_finalize(s->put);
     sqlite3_finalize(s->remove);
@@ -63,6 +58,8 @@ static void sqlite_close(struct store *store)
     sqlite3_finalize(s->remove_image);
     sqlite3_finalize(s->put_drain);
     sqlite3_finalize(s->remove_drain);
+    resource_table_fini(&s->resources);
+    turn_lock_fini(&s->turn);
     sqlite3_close(s->db);
     state_folder_close(&s->folder);
     free(s->file);
@@ -72,7 +69,7 @@ static void sqlite_close(struct store *store)
 static bool run(struct store_sqlite *s, const char *sql, struct error *error)
 {
     if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        return refuse(s, error, "cannot be prepared");
+        return refuse(s, error, "cannot be written");
     return true;
 }
 
@@ -106,37 +103,17 @@ static bool prepare(struct store_sqlite *s, struct error *error)
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
         if (sqlite3_prepare_v2(s->db, statements[i].text, -1, statements[i].out, NULL) != SQLITE_OK)
             return refuse(s, error, "is damaged or was not written by portico");
-    return true;
-}
-
-/* claims_hold_before: see struct ownership. */
-static bool make_ownership(struct store_sqlite *s, int64_t claims_hold_before, struct error *error)
-{
-    unsigned char key[OWNERSHIP_KEY_BYTES];
-    sqlite3_stmt *statement = NULL;
-    if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key)
-        return error_set_errno(error, "no random bytes for a key");
-    bool done = sqlite3_prepare_v2(s->db, "INSERT INTO ownership VALUES (?1, ?2)", -1, &statement, NULL) == SQLITE_OK &&
-                sqlite3_bind_blob(statement, 1, key, sizeof key, SQLITE_TRANSIENT) == SQLITE_OK &&
-                sqlite3_bind_int64(statement, 2, claims_hold_before) == SQLITE_OK &&
-                sqlite3_step(statement) == SQLITE_DONE;
-    if (!done)
-        refuse(s, error, "cannot be written");
-    sqlite3_finalize(statement);
-    explicit_bzero(key, sizeof key);
-    return done;
+    return resource_table_init(&s->resources, s->db) || refuse(s, error, "is damaged or was not written by portico");
 }
 
 /* One transaction, with the check that the result is ours: killed or refused in between, the file is as it was. */
 static bool migrate(struct store_sqlite *s, int64_t version, struct error *error)
 {
-    int64_t now_us = clock_wall_us(), claims_hold_before = version == 0 || now_us < 0 ? 0 : now_us;
+    struct error key_error = { "" };
     if (!run(s, "BEGIN EXCLUSIVE", error))
         return false;
-    for (; version < STORE_SQLITE_VERSION; version++)
-        if (!run(s, migrations[version], error) ||
-            (version + 1 == VERSION_OF_OWNERSHIP && !make_ownership(s, claims_hold_before, error)))
-            return false;
+    if (!schema_migrate(s->db, version, clock_wall_us(), &key_error))
+        return *key_error.text != '\0' ? error_set(error, "%s", key_error.text) : refuse(s, error, "cannot be written");
     if (!prepare(s, error))
         return false;
     if (s->migration == MIGRATION_AT_ONCE)
@@ -145,17 +122,17 @@ static bool migrate(struct store_sqlite *s, int64_t version, struct error *error
     return true;
 }
 
-static bool take_tables(struct store_sqlite *s, struct error *error)
+/* Before anything is written to the file. */
+static bool check_version(struct store_sqlite *s, int64_t *version, struct error *error)
 {
-    int64_t version = 0;
-    if (!read_version(s, &version, error))
+    if (!read_version(s, version, error))
         return false;
-    if (version < 0 || version > STORE_SQLITE_VERSION)
+    if (*version < 0 || *version > SCHEMA_VERSION)
         return error_set(error,
                          "state file %s has version %lld, this portico reads version %d: run the portico that wrote it,"
                          " or use another state_dir",
-                         s->file, (long long)version, STORE_SQLITE_VERSION);
-    return version == STORE_SQLITE_VERSION ? prepare(s, error) : migrate(s, version, error);
+                         s->file, (long long)*version, SCHEMA_VERSION);
+    return true;
 }
 
 /* A damaged page is found now, not in the middle of a decision. */
@@ -163,7 +140,7 @@ static bool check_pages(struct store_sqlite *s, struct error *error)
 {
     sqlite3_stmt *statement = NULL;
     bool sound = false;
-    if (sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &statement, NULL) == SQLITE_OK &&
+    if (sqlite3_prepare_v2(s->db, "PRAGMA integrity_check(1)", -1, &statement, NULL) == SQLITE_OK &&
         sqlite3_step(statement) == SQLITE_ROW) {
         const char *answer = (const char *)sqlite3_column_text(statement, 0);
         sound = answer != NULL && strcmp(answer, "ok") == 0;
@@ -182,10 +159,15 @@ static bool open_file(struct store_sqlite *s, const char *state_dir, struct erro
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
     if (sqlite3_open_v2(s->file, &s->db, flags, NULL) != SQLITE_OK)
         return refuse(s, error, "cannot be opened");
+    if (sqlite3_db_readonly(s->db, NULL) != 0)
+        return error_set(error, "state file %s cannot be written", s->file);
+    int64_t version = 0;
+    if (!check_version(s, &version, error) || !check_pages(s, error))
+        return false;
     if (chmod(s->file, 0600) != 0)
         return error_set_errno(error, "cannot set the mode of state file %s", s->file);
-    return check_pages(s, error) && run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", error) &&
-           take_tables(s, error);
+    return run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", error) &&
+           (version == SCHEMA_VERSION ? prepare(s, error) : migrate(s, version, error));
 }
 
 static bool read_text(sqlite3_stmt *row, int column, char *out, size_t size)
@@ -213,23 +195,28 @@ static bool read_record(sqlite3_stmt *row, struct store_record *out)
     return true;
 }
 
+static bool refuse_foreign(const struct store_sqlite *s, struct error *error)
+{
+    return error_set(error, "state file %s holds a record that portico did not write", s->file);
+}
+
 /* take_row says whether the row is one that portico writes. */
 static bool read_rows(struct store_sqlite *s, const char *sql, bool (*take_row)(sqlite3_stmt *row, void *reader),
                       void *reader, struct error *error)
 {
     sqlite3_stmt *row = NULL;
-    if (sqlite3_prepare_v2(s->db, sql, -1, &row, NULL) != SQLITE_OK)
-        return refuse(s, error, "cannot be read");
-    int step;
+    int step = SQLITE_ERROR;
     bool sound = true;
-    while (sound && (step = sqlite3_step(row)) == SQLITE_ROW) {
-        sound = take_row(row, reader);
-        if (!sound)
-            error_set(error, "state file %s holds a record that portico did not write", s->file);
-    }
-    if (sound && step != SQLITE_DONE)
+    turn_lock_take(&s->turn);
+    if (sqlite3_prepare_v2(s->db, sql, -1, &row, NULL) == SQLITE_OK)
+        while (sound && (step = sqlite3_step(row)) == SQLITE_ROW)
+            sound = take_row(row, reader);
+    if (!sound)
+        refuse_foreign(s, error);
+    else if (step != SQLITE_DONE)
         sound = refuse(s, error, "cannot be read");
     sqlite3_finalize(row);
+    turn_lock_give_back(&s->turn);
     return sound;
 }
 
@@ -310,16 +297,24 @@ static const char *sqlite_find_problem(struct store *store)
     return state_folder_check(&s->folder, &s->problem) ? NULL : s->problem.text;
 }
 
-/* One statement is one transaction: it is on disk when step says DONE, and of use when the next start finds it there. */
-static bool finish(struct store_sqlite *s, sqlite3_stmt *statement, const char *what, struct error *error)
+static bool refuse_held(const struct store_sqlite *s, struct error *error)
 {
-    bool is_held = s->migration == MIGRATION_HELD, done = !is_held && sqlite3_step(statement) == SQLITE_DONE;
+    return error_set(error, "state file %s: the upgrade is not final yet, try again in a moment", s->file);
+}
+
+/* Ends the turn in which the statement was bound. One statement is one transaction: it is on disk when step says DONE,
+ * and of use when the next start finds it there. */
+static bool finish(struct store_sqlite *s, sqlite3_stmt *statement, bool is_bound, struct error *error)
+{
+    bool is_held = s->migration == MIGRATION_HELD;
+    bool done = is_bound && !is_held && sqlite3_step(statement) == SQLITE_DONE;
     if (is_held)
-        error_set(error, "state file %s: the upgrade is not final yet, try again in a moment", s->file);
+        refuse_held(s, error);
     else if (!done)
-        refuse(s, error, what);
+        refuse(s, error, "cannot be written");
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
+    turn_lock_give_back(&s->turn);
     return done && state_folder_check(&s->folder, error);
 }
 
@@ -343,6 +338,29 @@ static bool sqlite_load_ownership(struct store *store, struct ownership *out, st
     return out->claims_hold_before_wall_us >= 0 || error_set(error, "state file %s has lost its key", s->file);
 }
 
+static bool sqlite_load_resources(struct store *store, store_resource_cb each, void *owner, int64_t *newest_version,
+                                  struct error *error)
+{
+    struct store_sqlite *s = (struct store_sqlite *)store;
+    bool is_foreign;
+    turn_lock_take(&s->turn);
+    bool done = resource_table_load(&s->resources, each, owner, newest_version, &is_foreign) ||
+                (is_foreign ? refuse_foreign(s, error) : refuse(s, error, "cannot be read"));
+    turn_lock_give_back(&s->turn);
+    return done;
+}
+
+static bool sqlite_load_history(struct store *store, const char *kind, const char *name, store_resource_cb each,
+                                void *owner, struct error *error)
+{
+    struct store_sqlite *s = (struct store_sqlite *)store;
+    turn_lock_take(&s->turn);
+    bool done =
+        resource_table_load_history(&s->resources, kind, name, each, owner) || refuse(s, error, "cannot be read");
+    turn_lock_give_back(&s->turn);
+    return done;
+}
+
 static void ignore_record(void *owner, const struct store_record *record)
 {
     (void)owner;
@@ -361,11 +379,19 @@ static void ignore_drain(void *owner, const struct store_drain *drain)
     (void)drain;
 }
 
+static void ignore_resource(void *owner, const struct store_resource *resource)
+{
+    (void)owner;
+    (void)resource;
+}
+
 /* Like a damaged page: found now. Without it a controller would come up that may not act on what it cannot read. */
 static bool check_rows(struct store_sqlite *s, struct error *error)
 {
     struct ownership ownership;
-    return sqlite_load(&s->base, ignore_record, NULL, error) &&
+    int64_t newest_version;
+    return sqlite_load_resources(&s->base, ignore_resource, NULL, &newest_version, error) &&
+           sqlite_load(&s->base, ignore_record, NULL, error) &&
            sqlite_load_images(&s->base, ignore_image, NULL, error) &&
            sqlite_load_drains(&s->base, ignore_drain, NULL, error) &&
            sqlite_load_ownership(&s->base, &ownership, error);
@@ -376,9 +402,12 @@ static struct store *open_store(const char *state_dir, bool holds, struct error 
     struct store_sqlite *s = mem_alloc(sizeof *s);
     s->base.ops = &store_ops_sqlite;
     s->migration = holds ? MIGRATION_HOLDS : MIGRATION_AT_ONCE;
-    if (state_folder_open(&s->folder, state_dir, error) && open_file(s, state_dir, error) && check_rows(s, error) &&
-        state_folder_watch(&s->folder, STORE_SQLITE_FILE, error) &&
-        state_folder_watch(&s->folder, STORE_SQLITE_FILE "-wal", error) && state_folder_sync(&s->folder, error))
+    turn_lock_init(&s->turn);
+    s->is_sound = state_folder_open(&s->folder, state_dir, error) && open_file(s, state_dir, error) &&
+                  check_rows(s, error) && state_folder_watch(&s->folder, STORE_SQLITE_FILE, error) &&
+                  state_folder_watch(&s->folder, STORE_SQLITE_FILE "-wal", error) &&
+                  state_folder_sync(&s->folder, error);
+    if (s->is_sound)
         return &s->base;
     sqlite_close(&s->base);
     return NULL;
@@ -402,10 +431,12 @@ bool store_sqlite_is_held(const struct store *store)
 bool store_sqlite_settle(struct store *store, struct error *error)
 {
     struct store_sqlite *s = (struct store_sqlite *)store;
-    if (s->migration == MIGRATION_HELD && !run(s, "COMMIT", error))
-        return false;
-    s->migration = MIGRATION_AT_ONCE;
-    return true;
+    turn_lock_take(&s->turn);
+    bool done = s->migration != MIGRATION_HELD || run(s, "COMMIT", error);
+    if (done)
+        s->migration = MIGRATION_AT_ONCE;
+    turn_lock_give_back(&s->turn);
+    return done;
 }
 
 static bool sqlite_put(struct store *store, const struct store_record *r, struct error *error)
@@ -415,17 +446,18 @@ static bool sqlite_put(struct store *store, const struct store_record *r, struct
         return error_set(error, "a record needs a service");
     const int64_t values[] = { r->desired,        r->min, r->max, r->config_desired, r->config_min, r->config_max,
                                r->updated_wall_us };
+    turn_lock_take(&s->turn);
     bool bound = sqlite3_bind_text(s->put, 1, r->service, -1, SQLITE_TRANSIENT) == SQLITE_OK;
     for (int i = 0; i < 7; i++)
         bound = bound && sqlite3_bind_int64(s->put, i + 2, values[i]) == SQLITE_OK;
-    return bound ? finish(s, s->put, "cannot be written", error) : refuse(s, error, "cannot be written");
+    return finish(s, s->put, bound, error);
 }
 
 static bool remove_by_key(struct store_sqlite *s, sqlite3_stmt *statement, const char *key, struct error *error)
 {
-    if (sqlite3_bind_text(statement, 1, key, -1, SQLITE_TRANSIENT) != SQLITE_OK)
-        return refuse(s, error, "cannot be written");
-    return finish(s, statement, "cannot be written", error);
+    turn_lock_take(&s->turn);
+    bool bound = sqlite3_bind_text(statement, 1, key, -1, SQLITE_TRANSIENT) == SQLITE_OK;
+    return finish(s, statement, bound, error);
 }
 
 static bool sqlite_put_image(struct store *store, const struct store_image *image, struct error *error)
@@ -433,10 +465,11 @@ static bool sqlite_put_image(struct store *store, const struct store_image *imag
     struct store_sqlite *s = (struct store_sqlite *)store;
     if (image->service[0] == '\0' || image->definition[0] == '\0' || image->image_id[0] == '\0')
         return error_set(error, "an image needs a service, its definition and an id");
+    turn_lock_take(&s->turn);
     bool bound = sqlite3_bind_text(s->put_image, 1, image->service, -1, SQLITE_TRANSIENT) == SQLITE_OK &&
                  sqlite3_bind_text(s->put_image, 2, image->definition, -1, SQLITE_TRANSIENT) == SQLITE_OK &&
                  sqlite3_bind_text(s->put_image, 3, image->image_id, -1, SQLITE_TRANSIENT) == SQLITE_OK;
-    return bound ? finish(s, s->put_image, "cannot be written", error) : refuse(s, error, "cannot be written");
+    return finish(s, s->put_image, bound, error);
 }
 
 /* Killed in between, what is left is of a service that is in no configuration: the next start removes it. */
@@ -451,16 +484,63 @@ static bool sqlite_put_drain(struct store *store, const struct store_drain *d, s
     struct store_sqlite *s = (struct store_sqlite *)store;
     if (d->task_id[0] == '\0' || d->provider[0] == '\0')
         return error_set(error, "a drain needs a task and its provider");
+    turn_lock_take(&s->turn);
     bool bound = sqlite3_bind_text(s->put_drain, 1, d->task_id, -1, SQLITE_TRANSIENT) == SQLITE_OK &&
                  sqlite3_bind_text(s->put_drain, 2, d->provider, -1, SQLITE_TRANSIENT) == SQLITE_OK &&
                  sqlite3_bind_int64(s->put_drain, 3, d->ordered_wall_us) == SQLITE_OK;
-    return bound ? finish(s, s->put_drain, "cannot be written", error) : refuse(s, error, "cannot be written");
+    return finish(s, s->put_drain, bound, error);
 }
 
 static bool sqlite_remove_drain(struct store *store, const char *task_id, struct error *error)
 {
     struct store_sqlite *s = (struct store_sqlite *)store;
     return remove_by_key(s, s->remove_drain, task_id, error);
+}
+
+/* On the writer's thread. True: each change of the batch that is not stale is in the open transaction. */
+static bool write_batch(struct store_sqlite *s, struct store_change *const *changes, size_t count, struct error *error)
+{
+    static const struct error stale = { "it was changed meanwhile" };
+    if (s->migration == MIGRATION_HELD)
+        return refuse_held(s, error);
+    if (!run(s, "BEGIN IMMEDIATE", error))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        enum store_change_outcome outcome = resource_table_apply(&s->resources, changes[i]);
+        if (outcome == STORE_CHANGE_STALE)
+            store_change_settle(changes[i], outcome, &stale);
+        else if (outcome != STORE_CHANGE_DURABLE)
+            return refuse(s, error, "cannot be written");
+    }
+    return true;
+}
+
+/* One transaction for all of them: a change that is out of date is left out, and what the disk refuses it refuses to
+ * all. Of use when the next start finds it. */
+static void apply_batch(void *owner, struct store_change *const *changes, size_t count)
+{
+    struct store_sqlite *s = owner;
+    struct error error = { "" };
+    turn_lock_take(&s->turn);
+    bool done = write_batch(s, changes, count, &error) && run(s, "COMMIT", &error);
+    if (!done && s->migration != MIGRATION_HELD && sqlite3_get_autocommit(s->db) == 0)
+        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    turn_lock_give_back(&s->turn);
+    done = done && state_folder_check(&s->folder, &error);
+    for (size_t i = 0; i < count; i++)
+        if (!done || changes[i]->outcome == STORE_CHANGE_WAITS)
+            store_change_settle(changes[i], done ? STORE_CHANGE_DURABLE : STORE_CHANGE_REFUSED, &error);
+}
+
+static void sqlite_answer_on(struct store *store, struct loop *loop)
+{
+    struct store_sqlite *s = (struct store_sqlite *)store;
+    s->writer = write_thread_new(loop, apply_batch, s);
+}
+
+static void sqlite_submit(struct store *store, struct store_change *change)
+{
+    write_thread_post(((struct store_sqlite *)store)->writer, change);
 }
 
 const struct store_ops store_ops_sqlite = {
@@ -476,6 +556,10 @@ const struct store_ops store_ops_sqlite = {
     .load_drains = sqlite_load_drains,
     .put_drain = sqlite_put_drain,
     .remove_drain = sqlite_remove_drain,
+    .load_resources = sqlite_load_resources,
+    .load_history = sqlite_load_history,
+    .answer_on = sqlite_answer_on,
+    .submit = sqlite_submit,
     .load_ownership = sqlite_load_ownership,
     .find_problem = sqlite_find_problem,
     .close = sqlite_close,

@@ -2,7 +2,8 @@
  * (https://www.sqlite.org/pragma.html#pragma_synchronous), so a commit is on disk before put() returns. A lock on the
  * directory refuses a second controller. Files that were removed or replaced under us hold nothing that the next start
  * would read: from then on every write is refused. Opened through store_ops_sqlite (controller/store/store.h), or below
- * while an upgrade has a way back. Control thread only. */
+ * while an upgrade has a way back. Control thread only; resources are written on a thread of the store's own, which takes
+ * turns with the calls. */
 #ifndef CONTROLLER_STORE_STORE_SQLITE_H
 #define CONTROLLER_STORE_STORE_SQLITE_H
 
@@ -12,7 +13,6 @@
 #include "controller/store/store.h"
 
 #define STORE_SQLITE_FILE "portico.db"
-#define STORE_SQLITE_VERSION 4 /* PRAGMA user_version; an older file is migrated, a newer one refused */
 
 /* Like store_ops_sqlite.open, but an older file stays what it is on disk: it is migrated in a transaction that is open
  * until store_sqlite_settle(). Until then it is read as migrated, and every write is refused. Closed or killed before,

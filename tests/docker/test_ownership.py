@@ -42,6 +42,8 @@ def downgrade_state(p):
     db = sqlite3.connect(os.path.join(p.config["stateDir"], "portico.db"))
     db.execute("DROP TABLE ownership")
     db.execute("DROP TABLE images")
+    db.execute("DROP TABLE resources")
+    db.execute("DROP TABLE resource_history")
     db.execute("PRAGMA user_version = 2")
     db.commit()
     db.close()

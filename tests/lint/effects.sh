@@ -6,7 +6,7 @@ set -u
 owners='proxy/log/access_log.c proxy/log/access_log_opener.c proxy/io/channel.c proxy/io/transport_plain.c proxy/client/listener.c proxy/process/snapshot_file.c proxy/process/proxy.c
 proxy/process/fleet.c proxy/process/worker_thread.c proxy/process/jail.c proxy/process/jail_self_test.c admin/server.c admin/connections.c daemon/child.c
 daemon/listen_sockets.c daemon/signals.c daemon/supervisor.c daemon/crew.c daemon/predecessors.c daemon/succession.c daemon/upgrade.c
-daemon/upgrade_order.c daemon/watchdog.c daemon/control.c daemon/main.c'
+daemon/upgrade_order.c daemon/watchdog.c daemon/control.c daemon/main.c controller/store/write_thread.c'
 calls='time|gettimeofday|clock_gettime|sleep|usleep|nanosleep|socket|socketpair|accept4?|connect|bind|listen|recv|recvfrom'
 calls="$calls|recvmsg|shutdown|[gs]etsockopt|getsockname|getpeername|splice|sendfile|send|sendto|sendmsg|poll|select|epoll_[a-z0-9]+|fork|vfork|execv[pe]*"
 calls="$calls|execl[pe]*|posix_spawnp?|system|popen|pthread_create|kill|signal|sigaction|timerfd_[a-z]+|curl_easy_perform"

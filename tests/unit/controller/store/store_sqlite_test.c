@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "controller/store/schema.h"
 #include "controller/store/state_folder.h"
 #include "controller/store/store.h"
 
@@ -84,7 +85,7 @@ static void a_file_of_a_newer_version_is_refused_and_left_alone(void **state)
 {
     (void)state;
     run_sql("CREATE TABLE things (a); PRAGMA user_version = 7;");
-    check_refused("has version 7, this portico reads version 4");
+    check_refused("has version 7, this portico reads version 5");
     run_sql("INSERT INTO things VALUES (1);");
 }
 
@@ -193,7 +194,7 @@ static void a_migration_that_is_held_is_kept_once_it_is_final(void **state)
     assert_false(store_sqlite_is_held(store));
     assert_true(store->ops->put(store, &record, &error));
     store->ops->close(store);
-    assert_int_equal(read_file_version(), STORE_SQLITE_VERSION);
+    assert_int_equal(read_file_version(), SCHEMA_VERSION);
     store = open_held();
     assert_false(store_sqlite_is_held(store)); /* nothing is to be migrated */
     assert_true(store->ops->load(store, read_desired, &desired, &error));
