@@ -28,11 +28,15 @@ struct connection {
     struct event *adopt;             /* owned; runs once, right after evhttp has taken the stream */
     struct evhttp_connection *evcon; /* borrowed; null until adopted */
     int64_t deadline_at_ms;
+    connections_gone_cb on_gone; /* null: nobody waits */
+    void *owner;                 /* borrowed; of on_gone */
 };
 
 static void connection_free(struct connection *connection)
 {
     struct connections *all = connection->all;
+    if (connection->on_gone)
+        connection->on_gone(connection->owner);
     LIST_REMOVE(connection, link);
     all->open_count--;
     event_free(connection->adopt);
@@ -170,6 +174,18 @@ void connections_begin_answer(struct connections *c, struct evhttp_request *requ
         connection->deadline_at_ms = now_ms + CONNECTIONS_DEADLINE_MS + reading_ms;
         expect_silence(evcon, true);
         evhttp_request_set_on_complete_cb(request, connection_on_answered, connection);
+    }
+}
+
+void connections_watch(struct connections *c, struct evhttp_connection *evcon, connections_gone_cb on_gone, void *owner)
+{
+    struct connection *connection;
+    LIST_FOREACH (connection, &c->open, link) {
+        if (connection->evcon == evcon) {
+            connection->on_gone = on_gone;
+            connection->owner = owner;
+            connection->deadline_at_ms = clock_now_ms() + CONNECTIONS_DEADLINE_MS;
+        }
     }
 }
 

@@ -25,6 +25,8 @@
 
 struct connection;
 
+typedef void (*connections_gone_cb)(void *owner);
+
 struct connections {
     struct loop *loop;               /* borrowed */
     struct evconnlistener *listener; /* borrowed */
@@ -42,6 +44,10 @@ void connections_fini(struct connections *c);
 /* Right before the answer to a complete request is handed to evhttp, with how many bytes of body: they have
  * CONNECTIONS_DEADLINE_MS and what their length needs to leave, and then the next request has CONNECTIONS_DEADLINE_MS. */
 void connections_begin_answer(struct connections *c, struct evhttp_request *request, size_t bytes, int64_t now_ms);
+
+/* Who has not answered its request yet hears when the connection goes; null: nobody. */
+void connections_watch(struct connections *c, struct evhttp_connection *evcon, connections_gone_cb on_gone,
+                       void *owner);
 
 /* Closes what is past its deadline; what the timer calls. */
 void connections_sweep(struct connections *c, int64_t now_ms);

@@ -150,6 +150,9 @@ void guard_claims_add(struct guard_claims *claims, const char *name, const char 
         { "Content-Type", &claims->content_type },
         { "Content-Length", &claims->content_length },
         { "Transfer-Encoding", &claims->transfer_encoding },
+        { "If-Match", &claims->if_match },
+        { "If-None-Match", &claims->if_none_match },
+        { "Idempotency-Key", &claims->idempotency_key },
     };
     if (strcasecmp(name, "Via") == 0 || strcasecmp(name, "Forwarded") == 0 ||
         strncasecmp(name, "X-Forwarded-", 12) == 0)

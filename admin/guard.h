@@ -25,8 +25,9 @@ struct guard_policy {
 /* What a request says of itself; zeroed before the first guard_claims_add(). Borrowed strings, null when absent. */
 struct guard_claims {
     const char *host, *origin, *sec_fetch_site, *authorization, *content_type, *content_length, *transfer_encoding;
-    const char *repeated;  /* a field above that came twice; null: none did */
-    const char *forwarded; /* name of a field that a proxy adds; null: there is none */
+    const char *if_match, *if_none_match, *idempotency_key; /* not for the guard: that they come once */
+    const char *repeated;                                   /* a field above that came twice; null: none did */
+    const char *forwarded;                                  /* name of a field that a proxy adds; null: there is none */
 };
 
 struct guard_verdict {

@@ -2,6 +2,7 @@
 
 #include "admin/json_field.h"
 #include "admin/patch_body.h"
+#include "admin/query.h"
 #include "admin/router.h"
 #include "base/check.h"
 
@@ -140,6 +141,29 @@ static void add_index_schema(json_t *schemas)
     json_object_set_new(schemas, "Index", schema);
 }
 
+/* A definition has ECS's fields and some of ours; docs/task-definitions.md has them all. */
+static void add_task_definition_schemas(json_t *schemas)
+{
+    json_t *row = new_object_schema(), *list = new_object_schema(), *definition = new_object_schema();
+    static const char *const texts[] = { "name", "family", "status", "registeredBy" };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        add_property(row, texts[i], describe_text(), true);
+    add_property(row, "revision", describe_count(), true);
+    add_property(row, "registeredAt", describe_time_or_null(), true);
+    add_property(list, "taskDefinitions", json_pack("{s:s,s:o}", "type", "array", "items", row), true);
+    add_property(list, "nextAfter", describe_text_or_null(), true);
+    json_object_set_new(schemas, "TaskDefinitionList", list);
+    for (size_t i = 1; i < sizeof texts / sizeof *texts; i++)
+        add_property(definition, texts[i], describe_text(), true);
+    add_property(definition, "revision", describe_count(), true);
+    json_t *answer = new_object_schema();
+    add_property(answer, "taskDefinition", definition, false);
+    add_property(answer, "dryRun", describe_flag(), false);
+    add_property(answer, "name", describe_text(), false);
+    json_object_set_new(schemas, "TaskDefinitionAnswer", answer);
+    json_object_set_new(schemas, "TaskDefinition", json_pack("{s:s}", "type", "object"));
+}
+
 static json_t *new_schemas(void)
 {
     json_t *schemas = json_object();
@@ -150,6 +174,7 @@ static json_t *new_schemas(void)
     add_list_schema(schemas, "EventList", "events", "Event");
     add_list_schema(schemas, "RouteList", "routes", "Route");
     add_patch_schema(schemas);
+    add_task_definition_schemas(schemas);
     add_error_schema(schemas);
     add_index_schema(schemas);
     json_t *health = new_object_schema();
@@ -171,9 +196,21 @@ static json_t *new_answer(const char *description, const char *schema)
     return json_pack("{s:s,s:o}", "description", description, "content", new_content(media_type, schema));
 }
 
-static json_t *new_parameters(const char *path)
+static json_t *describe_query(enum query_kind kind)
+{
+    if (kind == QUERY_COUNT)
+        return json_pack("{s:s,s:i,s:i}", "type", "integer", "minimum", 1, "maximum", QUERY_COUNT_MAX);
+    return kind == QUERY_FLAG ? describe_flag() : describe_text();
+}
+
+static json_t *new_parameters(enum admin_route_id id, const char *path)
 {
     json_t *parameters = json_array();
+    for (size_t i = 0; i < query_row_count; i++)
+        if (query_rows[i].route == id)
+            json_array_append_new(parameters, json_pack("{s:s,s:s,s:s,s:o}", "name", query_rows[i].name, "in", "query",
+                                                        "description", query_rows[i].help, "schema",
+                                                        describe_query(query_rows[i].kind)));
     const char *open = strchr(path, '{');
     if (open)
         json_array_append_new(parameters, json_pack("{s:s#,s:s,s:b,s:o}", "name", open + 1, (int)strcspn(open + 1, "}"),
@@ -186,6 +223,8 @@ static json_t *new_answers(enum admin_route_id id, const struct admin_route *rou
     json_t *answers = json_object();
     const char *good = id == ADMIN_ROUTE_DRAIN_TASK ? "202" : "200";
     json_object_set_new(answers, good, new_answer(route->summary, route->schema));
+    if (id == ADMIN_ROUTE_REGISTER_TASK_DEFINITION)
+        json_object_set_new(answers, "201", new_answer("Registered", route->schema));
     if (id == ADMIN_ROUTE_READYZ)
         json_object_set_new(answers, "503", new_answer("Not ready", route->schema));
     json_object_set_new(answers, "default", new_answer("Refused or failed", "Error"));
@@ -195,11 +234,15 @@ static json_t *new_answers(enum admin_route_id id, const struct admin_route *rou
 static json_t *new_operation(enum admin_route_id id, const struct admin_route *route)
 {
     json_t *operation = json_pack("{s:s,s:s,s:o,s:o}", "operationId", route->handler_name, "summary", route->summary,
-                                  "parameters", new_parameters(route->path), "responses", new_answers(id, route));
+                                  "parameters", new_parameters(id, route->path), "responses", new_answers(id, route));
     if (id == ADMIN_ROUTE_PATCH_SERVICE)
         json_object_set_new(
             operation, "requestBody",
             json_pack("{s:b,s:o}", "required", 1, "content", new_content("application/json", "ServicePatch")));
+    if (id == ADMIN_ROUTE_REGISTER_TASK_DEFINITION)
+        json_object_set_new(
+            operation, "requestBody",
+            json_pack("{s:b,s:o}", "required", 1, "content", new_content("application/json", "TaskDefinition")));
     if (route->is_open)
         json_object_set_new(operation, "security", json_array());
     return operation;

@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "controller/controller.h"
 #include "controller/traffic.h"
+#include "controller/resource/resource_desk.h"
 #include "discovery/task_registry.h"
 
 struct admin_readiness {
@@ -47,6 +48,7 @@ struct admin_parts {
     const struct config_admin *config;
     struct controller *controller;
     struct task_registry *registry;
+    struct resource_desk *resources; /* null: the durable state could not be opened */
     struct data_plane data_plane;
     const struct admin_daemon_ops *daemon; /* null: as if every function were */
     void *daemon_owner;

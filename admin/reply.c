@@ -38,6 +38,25 @@ void admin_reply_json(struct admin_reply *reply, int status, json_t *document)
     json_decref(document);
 }
 
+void admin_reply_not_modified(struct admin_reply *reply)
+{
+    reply->status = 304;
+    buf_clear(&reply->body);
+}
+
+void admin_reply_wait(struct admin_reply *reply)
+{
+    check(reply->on_finish != NULL && !reply->waits);
+    reply->waits = true;
+}
+
+void admin_reply_finish(struct admin_reply *reply)
+{
+    check(reply->waits);
+    reply->waits = false;
+    reply->on_finish(reply);
+}
+
 void admin_reply_error(struct admin_reply *reply, int status, const char *code, const char *field, const char *format,
                        ...)
 {

@@ -1,5 +1,6 @@
 #include "admin/router.h"
 
+#include "admin/query.h"
 #include "base/check.h"
 
 #include <assert.h>
@@ -25,7 +26,7 @@ static const struct admin_route routes[] = {
 #include "admin/admin_routes.def"
 };
 
-static const char *const method_names[] = { "GET", "PATCH", "POST", "OTHER" };
+static const char *const method_names[] = { "GET", "PATCH", "POST", "DELETE", "OTHER" };
 static_assert(sizeof method_names / sizeof *method_names == ADMIN_METHOD_COUNT, "a name for each method");
 
 static const char *const outcome_names[] = { "found", "not-found", "method-not-allowed", "has-query" };
@@ -113,11 +114,27 @@ static bool is_service_name(struct slice s)
     return is_name_part((struct slice){ s.at, len }) && is_name_part((struct slice){ percent + 3, s.len - len - 3 });
 }
 
+/* "web" or "web:7", as ECS has them: letters, digits, - and _, 255 at most. */
+static bool is_definition(struct slice s)
+{
+    const char *colon = memchr(s.at, ':', s.len);
+    size_t len = colon ? (size_t)(colon - s.at) : s.len, digits = s.len - len;
+    for (size_t i = 0; i < len; i++)
+        if (!isalnum((unsigned char)s.at[i]) && !strchr("-_", s.at[i]))
+            return false;
+    for (size_t i = len + 1; i < s.len; i++)
+        if (!isdigit((unsigned char)s.at[i]))
+            return false;
+    return len > 0 && len <= 255 && (!colon || (digits > 1 && digits <= 10));
+}
+
 /* How many segments of `path` from `at` on make a parameter of this kind; 0: they do not. */
 static size_t measure_parameter(struct slice kind, const struct segments *path, size_t at)
 {
     if (slice_equals(kind, SLICE_LITERAL("{name}")))
         return is_service_name(path->at[at]) ? 1 : 0;
+    if (slice_equals(kind, SLICE_LITERAL("{definition}")))
+        return is_definition(path->at[at]) ? 1 : 0;
     check(slice_equals(kind, SLICE_LITERAL("{id}")));
     if (is_hex_id(path->at[at]))
         return 1;
@@ -198,12 +215,21 @@ const struct admin_route *router_route(enum admin_route_id id)
     return &routes[id];
 }
 
+static bool takes_query(const char *path)
+{
+    for (int id = 0; id < ADMIN_ROUTE_COUNT; id++)
+        if (strcmp(routes[id].path, path) == 0 && query_is_taken((enum admin_route_id)id))
+            return true;
+    return false;
+}
+
 void router_find(enum admin_method method, struct slice target, struct router_match *out)
 {
     struct segments path, wanted;
     char parameter[ROUTER_PARAMETER_SIZE];
     *out = (struct router_match){ .outcome = ROUTER_NOT_FOUND, .route = ADMIN_ROUTE_COUNT };
     const char *query = target.len ? memchr(target.at, '?', target.len) : NULL;
+    const char *end = target.at + target.len;
     if (query)
         target.len = (size_t)(query - target.at);
     if (!split_path(target, &path))
@@ -212,7 +238,8 @@ void router_find(enum admin_method method, struct slice target, struct router_ma
         split_template(routes[id].path, &wanted);
         if (!matches_template(&wanted, &path, parameter))
             continue;
-        if (query) {
+        if (query &&
+            (routes[id].method == method ? !query_is_taken((enum admin_route_id)id) : !takes_query(routes[id].path))) {
             out->outcome = ROUTER_HAS_QUERY;
             return;
         }
@@ -220,6 +247,7 @@ void router_find(enum admin_method method, struct slice target, struct router_ma
             out->outcome = ROUTER_FOUND;
             out->route = (enum admin_route_id)id;
             out->allow[0] = '\0';
+            out->query = query ? (struct slice){ query + 1, (size_t)(end - query - 1) } : (struct slice){ "", 0 };
             memcpy(out->parameter, parameter, sizeof parameter);
             return;
         }

@@ -10,12 +10,13 @@
 #include "base/slice.h"
 
 #define ROUTER_TARGET_BYTES_MAX 1024
-#define ROUTER_PARAMETER_SIZE 192
+#define ROUTER_PARAMETER_SIZE 272
 
 enum admin_method {
     ADMIN_METHOD_GET = 0,
     ADMIN_METHOD_PATCH,
     ADMIN_METHOD_POST,
+    ADMIN_METHOD_DELETE,
     ADMIN_METHOD_OTHER,
     ADMIN_METHOD_COUNT
 };
@@ -36,14 +37,15 @@ enum router_outcome {
     ROUTER_FOUND = 0,
     ROUTER_NOT_FOUND,
     ROUTER_METHOD_NOT_ALLOWED, /* `allow` says which are */
-    ROUTER_HAS_QUERY,          /* the path exists; no route takes a query */
+    ROUTER_HAS_QUERY,          /* the path exists, and takes no query with any method, or with this one */
     ROUTER_OUTCOME_COUNT
 };
 
 struct router_match {
     enum router_outcome outcome;
     enum admin_route_id route;             /* when found */
-    char parameter[ROUTER_PARAMETER_SIZE]; /* {name} or {id}; empty when the route has none */
+    char parameter[ROUTER_PARAMETER_SIZE]; /* {name}, {id} or {definition}; empty when the route has none */
+    struct slice query;                    /* behind the question mark; of the target */
     char allow[64];                        /* "GET, HEAD, PATCH" */
 };
 

@@ -40,6 +40,14 @@ static const admin_handler_cb handlers[] = {
 #include "admin/admin_routes.def"
 };
 
+/* A request and its answer, until that is sent: at once, or when the store has answered. */
+struct admin_exchange {
+    struct admin_reply reply;            /* first */
+    struct admin_server *server;         /* borrowed; null: the client is gone, and perhaps the server */
+    struct evhttp_request *http_request; /* evhttp's */
+    bool is_order;                       /* it was let in, and changes something: for the log */
+};
+
 /* ---- what arrives ---- */
 
 static enum admin_method method_of(struct evhttp_request *http_request)
@@ -52,6 +60,8 @@ static enum admin_method method_of(struct evhttp_request *http_request)
         return ADMIN_METHOD_PATCH;
     case EVHTTP_REQ_POST:
         return ADMIN_METHOD_POST;
+    case EVHTTP_REQ_DELETE:
+        return ADMIN_METHOD_DELETE;
     default:
         return ADMIN_METHOD_OTHER;
     }
@@ -76,27 +86,67 @@ static void reply_unmatched(struct admin_reply *reply, const struct router_match
         admin_reply_error(reply, 405, "method_not_allowed", NULL, "allowed are %s", match->allow);
         memcpy(reply->allow, match->allow, sizeof reply->allow);
     } else if (match->outcome == ROUTER_HAS_QUERY) {
-        admin_reply_error(reply, 400, "invalid_request", NULL, "no call takes a query");
+        admin_reply_error(reply, 400, "invalid_request", NULL, "this call takes no query");
     } else {
         admin_reply_error(reply, 404, "not_found", NULL, "no such path; GET / names those that exist");
     }
 }
 
-static void run_handler(struct admin_server *server, const struct router_match *match,
-                        struct evhttp_request *http_request, struct admin_reply *reply)
+/* For histories: where the order came from. */
+static void write_who(struct evhttp_request *http_request, char out[64])
 {
+    char *address = NULL;
+    ev_uint16_t port = 0;
+    evhttp_connection_get_peer(evhttp_request_get_connection(http_request), &address, &port);
+    snprintf(out, 64, "admin API, %.45s", address != NULL ? address : "?");
+}
+
+static bool is_key(const char *key)
+{
+    size_t len = strlen(key);
+    for (size_t i = 0; i < len; i++)
+        if (key[i] <= ' ' || key[i] > '~')
+            return false;
+    return len >= 1 && len <= IDEMPOTENCY_KEY_BYTES_MAX;
+}
+
+/* What of the request is not the handler's to refuse. */
+static bool read_request(const struct router_match *match, const struct guard_claims *claims,
+                         struct admin_request *request, struct admin_reply *reply)
+{
+    char field[64];
+    struct error error = { .text = "" };
+    request->if_match = claims->if_match;
+    request->if_none_match = claims->if_none_match;
+    request->idempotency_key = claims->idempotency_key;
+    if (!query_read(match->route, match->query, &request->query, field, &error))
+        admin_reply_error(reply, 400, "invalid_request", *field ? field : NULL, "%s", error.text);
+    else if (claims->idempotency_key && !is_key(claims->idempotency_key))
+        admin_reply_error(reply, 400, "invalid_request", "Idempotency-Key", "must be 1 to %d printable characters",
+                          IDEMPOTENCY_KEY_BYTES_MAX);
+    else
+        return true;
+    return false;
+}
+
+static void run_handler(struct admin_server *server, const struct router_match *match,
+                        const struct guard_claims *claims, struct evhttp_request *http_request,
+                        struct admin_reply *reply)
+{
+    char who[64];
     struct evbuffer *input = evhttp_request_get_input_buffer(http_request);
     size_t len = evbuffer_get_length(input);
     struct admin_request request = {
         .route = match->route,
         .parameter = match->parameter,
         .body = { len ? (const char *)evbuffer_pullup(input, -1) : "", len },
+        .who = who,
     };
     check(request.body.at != NULL);
-    handlers[match->route](&server->parts, &request, reply);
-    if (router_route(match->route)->method != ADMIN_METHOD_GET)
-        log_info("admin: %s %s: %d", admin_method_to_str(router_route(match->route)->method),
-                 evhttp_request_get_uri(http_request), reply->status);
+    write_who(http_request, who);
+    ((struct admin_exchange *)reply)->is_order = router_route(match->route)->method != ADMIN_METHOD_GET;
+    if (read_request(match, claims, &request, reply))
+        handlers[match->route](&server->parts, &request, reply);
 }
 
 static void answer(struct admin_server *server, struct evhttp_request *http_request, struct admin_reply *reply)
@@ -119,7 +169,7 @@ static void answer(struct admin_server *server, struct evhttp_request *http_requ
     if (verdict.is_allowed && router_route(match.route)->method != ADMIN_METHOD_GET)
         verdict = guard_check_media_type(&claims);
     if (verdict.is_allowed)
-        run_handler(server, &match, http_request, reply);
+        run_handler(server, &match, &claims, http_request, reply);
     else
         reply_refusal(reply, &verdict);
 }
@@ -136,6 +186,8 @@ static void add_fields(struct evkeyvalq *fields, const struct admin_reply *reply
     evhttp_add_header(fields, "X-Content-Type-Options", "nosniff");
     if (reply->status == 401)
         evhttp_add_header(fields, "WWW-Authenticate", "Bearer realm=\"portico\"");
+    if (reply->etag[0])
+        evhttp_add_header(fields, "ETag", reply->etag);
     if (reply->allow[0])
         evhttp_add_header(fields, "Allow", reply->allow);
     if (reply->must_close)
@@ -155,14 +207,55 @@ static void send_reply(struct admin_server *server, struct evhttp_request *http_
     evbuffer_free(body);
 }
 
+static void exchange_free(struct admin_exchange *exchange)
+{
+    admin_reply_fini(&exchange->reply);
+    free(exchange);
+}
+
+static void exchange_send(struct admin_exchange *exchange)
+{
+    if (exchange->is_order)
+        log_info("admin: %s %s: %d", admin_method_to_str(method_of(exchange->http_request)),
+                 evhttp_request_get_uri(exchange->http_request), exchange->reply.status);
+    send_reply(exchange->server, exchange->http_request, &exchange->reply);
+}
+
+/* The client does not wait any more: what it ordered is done all the same, and the answer goes nowhere. */
+static void exchange_on_gone(void *owner)
+{
+    struct admin_exchange *exchange = owner;
+    exchange->server = NULL;
+    exchange->http_request = NULL; /* evhttp frees it with its connection */
+}
+
+static void exchange_on_finish(struct admin_reply *reply)
+{
+    struct admin_exchange *exchange = (struct admin_exchange *)reply;
+    if (exchange->server) {
+        struct evhttp_connection *evcon = evhttp_request_get_connection(exchange->http_request);
+        connections_watch(&exchange->server->connections, evcon, NULL, NULL);
+        exchange_send(exchange);
+    }
+    exchange_free(exchange);
+}
+
 static void server_on_request(struct evhttp_request *http_request, void *arg)
 {
     struct admin_server *server = arg;
-    struct admin_reply reply;
-    admin_reply_init(&reply);
-    answer(server, http_request, &reply);
-    send_reply(server, http_request, &reply);
-    admin_reply_fini(&reply);
+    struct admin_exchange *exchange = mem_alloc(sizeof *exchange);
+    exchange->server = server;
+    exchange->http_request = http_request;
+    admin_reply_init(&exchange->reply);
+    exchange->reply.on_finish = exchange_on_finish;
+    answer(server, http_request, &exchange->reply);
+    if (exchange->reply.waits) {
+        connections_watch(&server->connections, evhttp_request_get_connection(http_request), exchange_on_gone,
+                          exchange);
+        return;
+    }
+    exchange_send(exchange);
+    exchange_free(exchange);
 }
 
 /* ---- listening ---- */

@@ -1,8 +1,8 @@
 /* server: the admin API's HTTP server, evhttp on the control loop. It parses nothing itself beyond what evhttp gives
  * it: the request goes through admin/router.h and admin/guard.h, then to a handler of admin/handlers.h. Control thread
  * only. Bounds: 8 KiB of head, 1 MiB of body, 64 connections, 10 s to send a whole request or to read its answer (and
- * what its length needs). What evhttp itself cannot read (a malformed or oversized head, a body past 1 MiB, an unknown method) gets its short HTML
- * error page. */
+ * what its length needs). What evhttp itself cannot read (a malformed or oversized head, a body past 1 MiB, an unknown
+ * method) gets its short HTML error page. */
 #ifndef ADMIN_SERVER_H
 #define ADMIN_SERVER_H
 
@@ -15,6 +15,7 @@
 
 #define ADMIN_HEAD_BYTES_MAX 8192
 #define ADMIN_BODY_BYTES_MAX (1u << 20)
+#define IDEMPOTENCY_KEY_BYTES_MAX 128
 
 struct admin_server;
 

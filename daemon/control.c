@@ -10,6 +10,7 @@
 #include "config/diff.h"
 #include "config/load.h"
 #include "controller/controller.h"
+#include "controller/resource/resource_desk.h"
 #include "controller/runtime/docker_runtime.h"
 #include "controller/store/store.h"
 #include "controller/store/store_sqlite.h"
@@ -68,6 +69,8 @@ struct control {
     struct publisher *publisher;
     struct proxy_view view;
     struct controller *controller;
+    struct resource_book *resources;
+    struct resource_desk *desk; /* null: the store cannot be opened or read */
     struct admin_server *admin; /* null: refused at a restart */
     struct status status;
     struct own_sockets own_sockets;
@@ -395,12 +398,23 @@ static void start_controller(struct control *c)
     controller_start(c->controller);
 }
 
+static void start_resources(struct control *c)
+{
+    struct error error = { "" };
+    c->resources = resource_book_new(&resource_limits_default);
+    if (c->store)
+        c->desk = resource_desk_new(c->resources, c->store, c->loop, &error);
+    if (c->store && !c->desk)
+        log_error("durable state: %s", error.text);
+}
+
 static bool start_admin(struct control *c, struct error *error)
 {
     c->admin = admin_server_new(&(struct admin_parts){ .loop = c->loop,
                                                        .config = &c->config->admin,
                                                        .controller = c->controller,
                                                        .registry = c->registry,
+                                                       .resources = c->desk,
                                                        .data_plane = proxy_view_data_plane(&c->view),
                                                        .daemon = &status_admin_ops,
                                                        .daemon_owner = &c->status,
@@ -422,6 +436,7 @@ static void fill_status(struct control *c)
     c->status.providers = c->providers;
     c->status.provider_count = c->provider_count;
     c->status.checker = c->checker;
+    c->status.desk = c->desk;
     c->status.store = c->engine ? c->store : NULL;
     c->status.control_restart_count = (uint64_t)c->options->control_restarts;
     c->status.upgrade_count = (uint64_t)c->options->upgrades;
@@ -475,6 +490,7 @@ static bool start_parts(struct control *c, struct error *error)
     if (!start_docker(c, error) || !open_store(c, error) || !start_providers(c, error))
         return false;
     start_controller(c);
+    start_resources(c);
     fill_status(c);
     return start_admin(c, error);
 }
@@ -504,7 +520,11 @@ static void stop_parts(struct control *c)
     if (c->runtime)
         c->runtime->ops->close(c->runtime);
     if (c->store)
-        c->store->ops->close(c->store);
+        c->store->ops->close(c->store); /* answers what waits */
+    if (c->desk)
+        resource_desk_free(c->desk);
+    if (c->resources)
+        resource_book_free(c->resources);
     for (size_t i = 0; i < c->provider_count; i++)
         c->providers[i].ops->stop(&c->providers[i]);
     if (c->checker)

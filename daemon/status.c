@@ -198,6 +198,22 @@ static void put_checks(const struct metric_sink *sink, const struct health_check
     PUT_GAUGE("health_checks_waiting", s.waiting_count, "health checks that wait for their turn");
 }
 
+static void put_resources(const struct metric_sink *sink, const struct resource_desk *desk)
+{
+    struct resource_desk_counts counts = resource_desk_counts(desk);
+    const struct resource_book *book = resource_desk_book(desk);
+    put(sink, ADMIN_METRIC_GAUGE, "portico_resources", (double)resource_book_count(book),
+        "Resources that are kept; resource_limits_default says how many can be.");
+    put(sink, ADMIN_METRIC_GAUGE, "portico_resource_bytes", (double)resource_book_bytes(book),
+        "Bytes of their bodies.");
+    put(sink, ADMIN_METRIC_COUNTER, "portico_resource_changes_total", (double)counts.change_count,
+        "Changes of resources that were made durable.");
+    put(sink, ADMIN_METRIC_COUNTER, "portico_resource_refusals_total", (double)counts.refusal_count,
+        "Changes of resources that were refused.");
+    put(sink, ADMIN_METRIC_GAUGE, "portico_resource_changes_waiting", (double)counts.waiting_count,
+        "Changes that wait for the disk.");
+}
+
 static void status_each_metric(void *owner, admin_metric_cb each, void *each_owner)
 {
     const struct status *s = owner;
@@ -218,6 +234,8 @@ static void status_each_metric(void *owner, admin_metric_cb each, void *each_own
     PUT_COUNTER("config_reload_failures", s->reload_failure_count, "configurations refused while running");
     PUT_GAUGE("config_fallback", s->is_config_fallback, "1 while the last good copy stands in for a bad file, else 0");
     PUT_GAUGE("store_missing", find_store_problem(s) != NULL, "1 while the durable state is not usable, else 0");
+    if (s->desk)
+        put_resources(sink, s->desk);
 }
 
 /* ---- /v1/routes ---- */

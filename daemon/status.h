@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "admin/parts.h"
+#include "controller/resource/resource_desk.h"
 #include "controller/store/store.h"
 #include "daemon/publish/publisher.h"
 #include "daemon/proxy_view.h"
@@ -27,9 +28,10 @@ struct status {
     const struct health_checker *checker;
     uint64_t reload_count, reload_failure_count;
     uint64_t control_restart_count, proxy_restart_count, upgrade_count;
-    bool is_config_fallback; /* the file was bad at the start: the last good copy is in force */
-    bool is_store_missing;   /* nothing may be created or stopped */
-    struct store *store;     /* null: it is missing, or Docker is off */
+    bool is_config_fallback;          /* the file was bad at the start: the last good copy is in force */
+    bool is_store_missing;            /* nothing may be created or stopped */
+    struct store *store;              /* null: it is missing, or Docker is off */
+    const struct resource_desk *desk; /* null: the store cannot be opened or read */
 };
 
 extern const struct admin_daemon_ops status_admin_ops; /* owner: struct status */
