@@ -71,7 +71,10 @@ void exchange_await(struct exchange *x)
             return; /* the window goes on */
         begin_window(x, moved);
     }
-    deadline_start(&w->deadlines, &x->deadline, kind, worker_now_ms(w));
+    if (kind == DEADLINE_RESPONSE)
+        deadline_start_in_lane(&w->deadlines, &x->deadline, kind, x->service_slot, worker_now_ms(w));
+    else
+        deadline_start(&w->deadlines, &x->deadline, kind, worker_now_ms(w));
 }
 
 void exchange_on_throttle(struct exchange *x, bool is_throttled)
@@ -149,6 +152,16 @@ static void on_request_deadline(struct deadline *d, enum deadline_kind kind)
     exchange_settle(x, timed_out(x, EXCHANGE_END_REQUEST_TIMEOUT, exchange_waits_for_client(x)));
 }
 
+/* By the newest snapshot, also for those that wait already; one that has left it has what all have. */
+static int64_t response_span_ms(void *owner, uint32_t lane)
+{
+    static const struct service_settings of_none;
+    _Static_assert(STATS_SERVICES_MAX <= DEADLINE_LANES, "each service has a lane");
+    const struct snapshot *snapshot = worker_snapshot(owner);
+    const struct snapshot_service *service = snapshot->services[lane];
+    return settings_response_ms(&snapshot->settings, service ? &service->settings : &of_none);
+}
+
 void exchange_set_up_deadlines(struct worker *w)
 {
     static const enum deadline_kind kinds[] = { DEADLINE_CONNECT, DEADLINE_RESPONSE, DEADLINE_BODY,
@@ -156,4 +169,5 @@ void exchange_set_up_deadlines(struct worker *w)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         deadline_table_on(&w->deadlines, kinds[i], on_deadline);
     deadline_table_on(&w->deadlines, DEADLINE_REQUEST, on_request_deadline);
+    deadline_table_on_lanes(&w->deadlines, response_span_ms, w);
 }

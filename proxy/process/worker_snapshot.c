@@ -27,7 +27,6 @@ static void apply_settings(struct worker *w, const struct proxy_settings *settin
     span[DEADLINE_LINGER] = LINGER_MS;
     span[DEADLINE_LOOK] = LOOK_MS;
     span[DEADLINE_CONNECT] = settings->connect_ms;
-    span[DEADLINE_RESPONSE] = settings->response_ms;
     span[DEADLINE_BODY] = span[DEADLINE_UPLOAD] = settings->body_ms;
     span[DEADLINE_STREAM] = settings->stream_ms;
     span[DEADLINE_TUNNEL] = settings->tunnel_ms;

@@ -4,7 +4,7 @@ import selectors
 import threading
 import time
 
-from proxy_alone import DEADLINE_S, OK, answer_with, closed_port, fields, status
+from proxy_alone import DEADLINE_S, OK, answer_with, closed_port, endpoints, fields, status
 from proxy_fixtures import proxy, upstream  # noqa: F401 (fixtures)
 from real_programs import wait_until
 
@@ -118,6 +118,35 @@ def test_all_tries_together_end_with_the_request_time_out(proxy, upstream):
     up = upstream(dies_after_the_request(1))  # waits for a byte that never comes
     p = proxy([up.port], settings={"timeouts": {"requestMs": 200, "responseMs": 60_000}})
     assert p.get()[0] == 504
+
+
+def test_a_service_may_have_a_response_time_out_of_its_own(proxy, upstream):
+    """One service has less time than all, the other what all have. A reload then gives that one less too, which the request that
+    waits hears of."""
+    def script(peer, up):
+        if peer.take_head().startswith(b"GET /patient/answered "):
+            up.wait_for(lambda u: b"go on" in u.heads)
+            peer.send(OK)
+        else:
+            up.record(b"silent")
+            peer.take_rest()
+
+    up = upstream(script)
+    quick, patient = ({"name": name, "endpoints": endpoints([up.port])} for name in ("quick", "patient"))
+    quick["responseTimeoutMs"] = 100
+    p = proxy([], settings={"retries": 0, "timeouts": {"responseMs": 3_600_000}}, services=[quick, patient],
+              routes=[{"host": "*", "path": f"/{s['name']}", "service": s["name"]} for s in (quick, patient)])
+    answered, silent = p.connect(), p.connect()
+    answered.send(b"GET /patient/answered HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert p.get("/quick")[0] == 504
+    up.record(b"go on")
+    assert status(answered.take_head()) == 200
+    before = up.heads.count(b"silent")
+    silent.send(b"GET /patient HTTP/1.1\r\nHost: a\r\n\r\n")
+    up.wait_for(lambda u: u.heads.count(b"silent") > before)
+    patient["responseTimeoutMs"] = 100
+    p.reload()
+    assert status(silent.take_head()) == 504
 
 
 def test_the_request_time_out_does_not_cut_a_response_that_has_begun(proxy, upstream):

@@ -163,15 +163,18 @@ bool __wrap_http_method_is_idempotent(enum http_method method)
     return planted == HOUSE_FAULT_ALL_ARE_IDEMPOTENT || __real_http_method_is_idempotent(method);
 }
 
-void __real_deadline_start(struct deadline_table *table, struct deadline *d, enum deadline_kind kind, int64_t now_ms);
-void __wrap_deadline_start(struct deadline_table *table, struct deadline *d, enum deadline_kind kind, int64_t now_ms);
+void __real_deadline_start_in_lane(struct deadline_table *table, struct deadline *d, enum deadline_kind kind,
+                                   uint32_t lane, int64_t now_ms);
+void __wrap_deadline_start_in_lane(struct deadline_table *table, struct deadline *d, enum deadline_kind kind,
+                                   uint32_t lane, int64_t now_ms);
 
-void __wrap_deadline_start(struct deadline_table *table, struct deadline *d, enum deadline_kind kind, int64_t now_ms)
+void __wrap_deadline_start_in_lane(struct deadline_table *table, struct deadline *d, enum deadline_kind kind,
+                                   uint32_t lane, int64_t now_ms)
 {
     if (planted == HOUSE_FAULT_NO_RESPONSE_DEADLINE && kind == DEADLINE_RESPONSE)
         deadline_stop(table, d);
     else
-        __real_deadline_start(table, d, kind, now_ms);
+        __real_deadline_start_in_lane(table, d, kind, lane, now_ms);
 }
 
 void __real_upstream_give_back(struct upstream *u, bool is_reusable);

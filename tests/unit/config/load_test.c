@@ -188,7 +188,7 @@ static void all_problems_are_named_at_once_with_line_and_column(void **state)
         "t.yaml:10:5: services[0].port: is missing, write an integer: a whole number between 1 and 65535",
         "t.yaml:12:5: services[0].desiredCuont: unknown key, allowed keys are name, host, path, allowLabels, "
         "allowTaskRoutes, image, pull, command, environment, "
-        "port, cpu, memory, desiredCount, proxyProtocol, responses, stopTimeout, deregistrationDelay, "
+        "port, cpu, memory, desiredCount, proxyProtocol, responses, responseTimeout, stopTimeout, deregistrationDelay, "
         "tunnelDeregistrationDelay, "
         "healthCheck, scaling; did "
         "you mean "

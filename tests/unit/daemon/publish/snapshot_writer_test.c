@@ -20,12 +20,12 @@
 
 struct place {
     enum schema_section section;
-    const char *key;
+    const char *key, *field;
     size_t offset, size; /* in the data plane's struct */
 };
 
-#define PLACE(section, key, settings, field)                                       \
-    { SCHEMA_SECTION_##section, #key, offsetof(struct settings##_settings, field), \
+#define PLACE(section, key, settings, field)                                               \
+    { SCHEMA_SECTION_##section, #key, #field, offsetof(struct settings##_settings, field), \
       sizeof(((struct settings##_settings *)0)->field) },
 static const struct place places[] = {
 #define SETTING_OF_PROXY(key, field, ...) PLACE(PROXY, key, proxy, field)
@@ -314,11 +314,22 @@ static void an_unknown_name_is_refused_with_it(void **state)
     each_place(check_wrong_name);
 }
 
+/* Of the section that has it for all services. */
+static const struct schema_row *row_of_all(const char *field)
+{
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        bool is_of_all = places[i].section == SCHEMA_SECTION_PROXY || places[i].section == SCHEMA_SECTION_TIMEOUTS;
+        if (is_of_all && strcmp(places[i].field, field) == 0)
+            return schema_find(places[i].section, places[i].key);
+    }
+    return NULL;
+}
+
 static void check_that_the_settings_have_it_too(const struct place *place, const struct schema_row *row)
 {
     if (place->section != SCHEMA_SECTION_SERVICE)
         return;
-    const struct schema_row *of_all = schema_find(SCHEMA_SECTION_PROXY, place->key);
+    const struct schema_row *of_all = row_of_all(place->field);
     assert_non_null(of_all);
     assert_non_null(of_all->sent_as);
     assert_int_equal(of_all->type, row->type);

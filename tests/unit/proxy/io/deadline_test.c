@@ -146,6 +146,67 @@ static void a_span_may_change_while_they_wait(void **state)
     assert_int_equal(room->expired_count, 1);
 }
 
+static int64_t span_of_lane(void *owner, uint32_t lane)
+{
+    const int64_t *spans = owner;
+    return spans[lane];
+}
+
+static void start_in_lane(struct room *room, int waiter, uint32_t lane, int64_t now_ms)
+{
+    deadline_start_in_lane(&room->table, &room->waiters[waiter].deadline, DEADLINE_RESPONSE, lane, now_ms);
+}
+
+static void each_lane_of_a_kind_has_a_span_of_its_own(void **state)
+{
+    struct room *room = *state;
+    int64_t spans[] = { 100, 0, 1000 };
+    deadline_table_on_lanes(&room->table, span_of_lane, spans);
+    start_in_lane(room, 0, 2, 0);
+    start_in_lane(room, 1, 1, 0); /* its lane has none: for ever */
+    start_in_lane(room, 2, 0, 10);
+    start_in_lane(room, 3, 0, 20);
+    deadline_stop(&room->table, &room->waiters[3].deadline);
+    expire(room, 109);
+    assert_int_equal(room->expired_count, 0);
+    expire(room, 110);
+    assert_int_equal(room->waiters[2].expired_count, 1);
+    assert_int_equal(room->waiters[2].kind, DEADLINE_RESPONSE);
+    expire(room, 1000000);
+    assert_int_equal(room->waiters[0].expired_count, 1);
+    assert_int_equal(room->expired_count, 2);
+}
+
+static void the_span_of_a_lane_may_change_while_they_wait(void **state)
+{
+    struct room *room = *state;
+    int64_t spans[] = { 100, 100 };
+    deadline_table_on_lanes(&room->table, span_of_lane, spans);
+    start_in_lane(room, 0, 0, 0);
+    start_in_lane(room, 1, 1, 0);
+    spans[0] = 10;
+    spans[1] = 10000;
+    expire(room, 10);
+    assert_int_equal(room->waiters[0].expired_count, 1);
+    expire(room, 9999);
+    assert_int_equal(room->waiters[1].expired_count, 0);
+}
+
+static void the_last_lane_is_one_like_the_first(void **state)
+{
+    struct room *room = *state;
+    static int64_t spans[DEADLINE_LANES];
+    spans[DEADLINE_LANES - 1] = 5;
+    deadline_table_on_lanes(&room->table, span_of_lane, spans);
+    start_in_lane(room, 0, DEADLINE_LANES - 1, 0);
+    start(room, 0, DEADLINE_HEAD, 0); /* and is left for a kind without lanes */
+    expire(room, 50);
+    assert_int_equal(room->expired_count, 0);
+    start_in_lane(room, 0, DEADLINE_LANES - 1, 50);
+    expire(room, 55);
+    assert_int_equal(room->waiters[0].expired_count, 1);
+}
+
 static void a_callback_may_start_its_own_and_stop_another(void **state)
 {
     struct room *room = *state;
@@ -198,6 +259,9 @@ int main(void)
         TEST(all_that_are_due_expire_in_the_order_in_which_they_began),
         TEST(a_span_of_zero_is_none),
         TEST(a_span_may_change_while_they_wait),
+        TEST(each_lane_of_a_kind_has_a_span_of_its_own),
+        TEST(the_span_of_a_lane_may_change_while_they_wait),
+        TEST(the_last_lane_is_one_like_the_first),
         TEST(a_callback_may_start_its_own_and_stop_another),
         TEST(one_that_a_callback_stops_does_not_expire_any_more),
         TEST(without_a_span_nothing_ever_expires),
