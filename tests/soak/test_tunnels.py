@@ -3,11 +3,11 @@ is taken, each tunnel goes on, and the proxy's memory is that of the tunnels. Th
 tests/unit/proxy/process/fleet_rows_test.c. SOAK_TUNNELS is how many."""
 import os
 import pathlib
+import signal
 import socket
-import threading
 
 from conftest import wait_until
-from proxy_alone import Peer, status
+from proxy_alone import Peer, Upstream, status
 from test_proxy_tunnels import SWITCHING, UPGRADE
 
 TUNNELS = int(os.environ.get("SOAK_TUNNELS", "1000"))
@@ -17,34 +17,14 @@ WARM = 100               # tunnels, until memory is first looked at
 BYTES_OF_A_TUNNEL = 32 << 10  # at most; a snapshot of a thousand endpoints that is held costs ten times as much
 
 
-class Tasks:
-    """One socket for all addresses of 127.1.0.0/16: switches to what was asked for, and echoes."""
-
-    def __init__(self):
-        self.listener = socket.create_server(("0.0.0.0", 0), backlog=64)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock):
-        with sock:
-            peer = Peer(sock)
-            sock.settimeout(None)
-            if not peer.take_head():
-                return
-            peer.send(SWITCHING + sock.getsockname()[0].encode() + b"\n")
-            while data := sock.recv(4096):
-                sock.sendall(data)
-
-    def close(self):
-        self.listener.close()
+def switch_and_echo(peer, _):
+    """Says first which address it was asked at."""
+    peer.sock.settimeout(None)
+    if not peer.take_head():
+        return
+    peer.send(SWITCHING + peer.sock.getsockname()[0].encode() + b"\n")
+    while data := peer.sock.recv(4096):
+        peer.send(data)
 
 
 def address_of(number):
@@ -56,6 +36,7 @@ def replace_all(p, number, port):
     others = [{"service": "web", "address": f"127.2.{number >> 8}.{number & 255}:{i + 1}", "host": "b", "path": "/"}
               for i in range(OTHERS)]
     p.write_endpoints([tunnelled, *others])
+    p.send(signal.SIGHUP)  # at once, and not when control looks at the file the next time but one
 
 
 def open_tunnel(p, number):
@@ -78,7 +59,7 @@ def resident_bytes(pid):
 
 
 def test_a_thousand_tunnels_over_a_thousand_changes_hold_nothing_but_themselves(make_portico):
-    tasks, tunnels, warm_bytes = Tasks(), [], 0
+    tasks, tunnels, warm_bytes = Upstream(switch_and_echo, "0.0.0.0"), [], 0  # all of 127.0.0.0/8
     p = make_portico()
     p.start_and_wait()
     proxy = p.child("proxy")

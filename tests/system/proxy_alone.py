@@ -114,11 +114,11 @@ def status(head):
 
 
 class Upstream:
-    """Accepts on a loopback port; each connection runs `script(peer, self)` in its own thread. Records heads."""
+    """Accepts on a port of that address; each connection runs `script(peer, self)` in its own thread. Records heads."""
 
-    def __init__(self, script):
+    def __init__(self, script, address="127.0.0.1"):
         self.script = script
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.listener = socket.create_server((address, 0), backlog=128)
         self.port = self.listener.getsockname()[1]
         self.heads = []
         self.connections = 0
