@@ -103,7 +103,7 @@ HOUSE_WRAPPED := event_config_new event_config_set_flag event_config_free event_
 # Between which files faults are planted: house_faults.c.
 HOUSE_WRAPPED += publication_acknowledge publisher_is_out_of_rotation stats_read_endpoint publisher_serial_base \
                  task_is_routable snapshot_write_routes exchange_release_upstream buffer_give_back worker_notify worker_notify_row \
-                 http_method_is_idempotent deadline_start_in_lane upstream_give_back record_book_take reconciler_plan
+                 http_method_is_idempotent h1_parse_request deadline_start_in_lane upstream_give_back record_book_take reconciler_plan
 HOUSE_TESTS := $(OUT)/tests/sim/house/house_walk_test $(OUT)/tests/sim/house/house_scenario_test
 $(HOUSE_TESTS): LDFLAGS += $(HOUSE_WRAPPED:%=-Wl,--wrap=%)
 $(HOUSE_TESTS): $(HOUSE_SUPPORT)

@@ -86,9 +86,10 @@ static void write_service(const struct house_config *config, size_t i, struct bu
 {
     buf_printf(out,
                "  - name: s%zu\n    host: s%zu.sim\n    image: web:%lld\n    port: 8080\n    desiredCount: %lld\n"
-               "    deregistrationDelay: %dms\n    stopTimeout: 1s\n    healthCheck: { startPeriod: 60s }\n",
+               "    deregistrationDelay: %dms\n    tunnelDeregistrationDelay: %dms\n    stopTimeout: 1s\n    "
+               "healthCheck: { startPeriod: 60s }\n",
                i, i, (long long)config->services[i].image, (long long)config->services[i].desired,
-               HOUSE_DEREGISTRATION_MS);
+               HOUSE_DEREGISTRATION_MS, HOUSE_TUNNEL_DEREGISTRATION_MS);
     if (i == HOUSE_SCALED)
         buf_printf(out,
                    "    scaling: { min: %d, max: %d, target: { requestsPerSecondPerTask: 1 }, scaleInCooldown: 1s }\n",

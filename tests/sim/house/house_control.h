@@ -8,8 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HOUSE_DEREGISTRATION_MS 2000 /* of every service */
-#define HOUSE_TICK_MS 250            /* of the controller */
+#define HOUSE_DEREGISTRATION_MS 2000        /* of every service */
+#define HOUSE_TUNNEL_DEREGISTRATION_MS 5000 /* likewise */
+#define HOUSE_TICK_MS 250                   /* of the controller */
 
 struct publisher;
 struct task_registry;

@@ -61,6 +61,8 @@ bool __wrap_stats_read_endpoint(const struct stats_region *region, const char *i
     bool found = __real_stats_read_endpoint(region, id, sum);
     if (planted == HOUSE_FAULT_IN_FLIGHT_IS_ZERO)
         sum->in_flight = 0;
+    if (planted == HOUSE_FAULT_TUNNELS_ARE_REQUESTS)
+        sum->tunnels = 0;
     return found;
 }
 
@@ -161,6 +163,20 @@ bool __wrap_http_method_is_idempotent(enum http_method method);
 bool __wrap_http_method_is_idempotent(enum http_method method)
 {
     return planted == HOUSE_FAULT_ALL_ARE_IDEMPOTENT || __real_http_method_is_idempotent(method);
+}
+
+enum h1_result __real_h1_parse_request(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at,
+                                       struct h1_request *request, enum h1_error *error);
+enum h1_result __wrap_h1_parse_request(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at,
+                                       struct h1_request *request, enum h1_error *error);
+
+enum h1_result __wrap_h1_parse_request(const char *buf, size_t len, const struct h1_limits *limits, size_t *resume_at,
+                                       struct h1_request *request, enum h1_error *error)
+{
+    enum h1_result result = __real_h1_parse_request(buf, len, limits, resume_at, request, error);
+    if (planted == HOUSE_FAULT_OLD_CLIENTS_ARE_NEW)
+        request->head.version = HTTP_1_1;
+    return result;
 }
 
 void __real_deadline_start_in_lane(struct deadline_table *table, struct deadline *d, enum deadline_kind kind,

@@ -18,6 +18,8 @@
     X(NO_RESPONSE_DEADLINE, "nobody ends the wait for an answer")                     \
     X(SERIALS_BEGIN_AGAIN, "a new control counts its frames from the beginning")      \
     X(REUSED_TOO_EARLY, "a connection is used again before its answer has ended")     \
+    X(TUNNELS_ARE_REQUESTS, "control takes tunnels for requests")                     \
+    X(OLD_CLIENTS_ARE_NEW, "a client of HTTP/1.0 is taken for one of 1.1")            \
     X(NO_FLOOR, "a task goes before the one that replaces it is healthy")             \
     X(SURGE_OF_TWO, "two tasks more than desired are created")                        \
     X(ROTATION_IS_A_GUESS, "control takes every task for out of rotation")

@@ -30,6 +30,7 @@
 
 struct entry {
     uint32_t id, seen_count;
+    uint32_t address; /* of the task that saw it last */
 };
 
 /* Endpoints of a worker's present snapshot. */
@@ -89,6 +90,7 @@ void rules_on_request(const struct wish *wish, const struct container *container
     uint32_t most = wish->is_post ? 1 : 2;
     if (entry->id != wish->id)
         *entry = (struct entry){ .id = wish->id };
+    entry->address = container->address;
     if (++entry->seen_count > most)
         house_violated("request %u was sent %u times, the last time to %s", wish->id, entry->seen_count,
                        container->name);
@@ -126,6 +128,15 @@ void rules_on_cut(const struct request *request, int64_t idle_since_ms)
     bool was_idle = idle_since_ms != 0 && house_now_ms() - idle_since_ms > OLD_MS;
     if (!was_idle && !rules_excuse_of(request))
         house_violated("request %u to s%zu was cut off without a reason", request->wish.id, request->wish.service);
+}
+
+void rules_on_tunnel_cut(const struct request *request)
+{
+    const struct entry *entry = &rules.ledger[request->wish.id % LEDGER_MAX];
+    const struct container *c = engine_find_address(entry->address);
+    bool was_stopped = entry->id != request->wish.id || !c || c->state != CONTAINER_RUNNING;
+    if (!was_stopped && rules.trouble_at_ms <= request->started_at_ms - TROUBLE_MS)
+        house_violated("tunnel %u to s%zu was cut off without a reason", request->wish.id, request->wish.service);
 }
 
 /* ---- what control believes and what workers do ---- */
@@ -219,30 +230,40 @@ void rules_on_create(size_t service)
 
 void rules_on_stop(const struct container *c)
 {
-    size_t open = tasks_open_requests(c);
+    size_t open = tasks_open_requests(c), tunnels = tasks_open_tunnels(c);
     int64_t drained_ms = c->draining_since_ms ? house_now_ms() - c->draining_since_ms : 0;
     if (house_proxy_serves_by(c->id))
         house_violated("%s is stopped, and a worker may still send it requests", c->name);
     if (open > 0 && drained_ms < HOUSE_DEREGISTRATION_MS - HOUSE_TICK_MS)
         house_violated("%s is stopped after %lld ms, with %zu requests under way", c->name, (long long)drained_ms,
                        open);
+    if (tunnels > 0 && drained_ms < HOUSE_TUNNEL_DEREGISTRATION_MS - HOUSE_TICK_MS)
+        house_violated("%s is stopped after %lld ms, with %zu tunnels open", c->name, (long long)drained_ms, tunnels);
 }
 
 /* ---- counters ---- */
 
-static size_t exchanges_at(const struct worker *w, uint32_t slot)
+/* In flight, and those of them that are tunnels. */
+static size_t exchanges_at(const struct worker *w, uint32_t slot, size_t *tunnels)
 {
     size_t count = 0;
+    *tunnels = 0;
     const struct conn *c;
-    TAILQ_FOREACH (c, &w->clients->conns, link)
-        count += c->side.exchange && c->side.exchange->upstream && c->side.exchange->upstream->slot == slot;
+    TAILQ_FOREACH (c, &w->clients->conns, link) {
+        bool is_there = c->side.exchange && c->side.exchange->upstream && c->side.exchange->upstream->slot == slot;
+        count += is_there;
+        *tunnels += is_there && exchange_is_tunnel(c->side.exchange);
+    }
     return count;
 }
 
 static void check_endpoint_counter(const struct worker *w, uint32_t slot)
 {
     uint64_t counted = w->endpoints[slot].in_flight;
-    size_t there = exchanges_at(w, slot);
+    size_t tunnels = 0, there = exchanges_at(w, slot, &tunnels);
+    if (w->endpoints[slot].tunnels != tunnels)
+        house_violated("worker %u counts %llu tunnels at an endpoint, there are %zu", w->index,
+                       (unsigned long long)w->endpoints[slot].tunnels, tunnels);
     if (counted != there)
         house_violated("worker %u counts %llu requests in flight at an endpoint, there are %zu", w->index,
                        (unsigned long long)counted, there);

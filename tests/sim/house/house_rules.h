@@ -5,17 +5,19 @@
  *  - It is refused or cut off only where there is a reason outside of the house: it asked for an answer that goes wrong, or
  *    took its time; a proxy was killed, or tasks died, just before or meanwhile; its service was not configured, or had no
  *    task that has been healthy for a while. Reloads, restarts of control, deployments and scaling are no such reason.
+ *  - A tunnel goes on until its client or its task ends it, and nothing is lost in it; it is cut off only where its task was
+ *    stopped, or there was trouble.
  *  - One that must not be repeated reaches one task, once; any other two at most.
  *
  *  Of orders to the engine:
- *  - No container is stopped before it has left every worker's rotation, and its requests have ended or the deregistration
- *    delay is over. None is removed while it runs.
+ *  - No container is stopped before it has left every worker's rotation, and its requests and tunnels have ended, or their
+ *    deregistration delay is over. None is removed while it runs.
  *  - Nothing is created beyond desired + RECONCILER_SURGE, and no turn of control takes the routable tasks below
  *    min(desired, those that were before it).
  *
  *  At every step:
  *  - What control counts as out of rotation is in no worker's snapshot.
- *  - The counters of each worker are those of its open exchanges; it has no descriptor open but for its connections.
+ *  - The counters of each worker are those of its open exchanges and tunnels; it has no descriptor open but for its connections.
  *  - A proxy has few snapshots, and refuses none.
  *
  *  When all is quiet:
@@ -46,6 +48,7 @@ const char *rules_excuse_of(const struct request *request); /* why it need not b
 void rules_on_refusal(const struct request *request, int status);
 /* idle_since_ms: 0: the connection was in use before. */
 void rules_on_cut(const struct request *request, int64_t idle_since_ms);
+void rules_on_tunnel_cut(const struct request *request); /* behind its 101 */
 
 void rules_on_create(size_t service);
 void rules_on_stop(const struct container *container);

@@ -15,6 +15,7 @@
 #include "tests/sim/house/house_walk.h"
 #include "tests/sim/house/sim_clients.h"
 #include "tests/sim/house/sim_engine.h"
+#include "tests/sim/house/sim_tasks.h"
 
 #define SEED 1
 #define WORDS_MAX 4
@@ -91,7 +92,7 @@ static bool read_service(const struct command *command, size_t at, size_t *servi
 static bool read_answer(const struct command *command, size_t at, enum wish_answer *answer)
 {
     static const char *const names[] = { "length",      "chunked", "none",   "interim", "last",
-                                         "until-close", "breaks",  "resets", "hangs" };
+                                         "until-close", "switch",  "breaks", "resets",  "hangs" };
     _Static_assert(sizeof names / sizeof *names == WISH_COUNT, "a name for each");
     for (size_t i = 0; i < WISH_COUNT; i++) {
         if (!is_word(command, at, names[i]))
@@ -203,6 +204,14 @@ static void run_load(const struct command *command)
     clients_set_quiet(is_word(command, 1, "off"));
 }
 
+static void run_tunnels(const struct command *command)
+{
+    if (!is_word(command, 1, "stay") && !is_word(command, 1, "end"))
+        complain("tunnels stay or end?");
+    clients_hold_tunnels(is_word(command, 1, "stay"));
+    tasks_hold_tunnels(is_word(command, 1, "stay"));
+}
+
 static void run_time(const struct command *command)
 {
     house_life_run(command->number);
@@ -230,7 +239,9 @@ static void run_expect(const struct command *command)
     struct clients_sum sum = clients_sum();
     size_t service;
     int64_t found = -1;
-    if (is_word(command, 1, "answered"))
+    if (is_word(command, 1, "tunnels"))
+        found = (int64_t)sum.tunnels;
+    else if (is_word(command, 1, "answered"))
         found = (int64_t)sum.answered;
     else if (is_word(command, 1, "refused"))
         found = (int64_t)sum.refused;
@@ -252,7 +263,7 @@ static const struct {
     { "reload", 4, true, run_reload }, { "reload", 3, false, run_reload }, { "scale", 3, true, run_scale },
     { "drain", 2, false, run_drain },  { "kill", 2, false, run_kill },     { "die", 2, false, run_harm },
     { "sick", 2, false, run_harm },    { "well", 1, false, run_well },     { "run", 2, true, run_time },
-    { "rest", 1, false, run_rest },    { "expect", 3, true, run_expect },
+    { "rest", 1, false, run_rest },    { "expect", 3, true, run_expect },  { "tunnels", 2, false, run_tunnels },
 };
 
 static void run_command(const struct command *command)

@@ -217,6 +217,7 @@ const char *house_walk(uint64_t seed, uint64_t steps, struct house_sum *sum)
     struct clients_sum clients = clients_sum();
     sum->requests += clients.asked;
     sum->answered += clients.answered;
+    sum->tunnels += clients.tunnels;
     sum->refused += clients.refused;
     sum->cut += clients.cut;
     sum->owed += clients.owed;

@@ -13,7 +13,7 @@
 #define HOUSE_PEACE_MS 180000 /* longer than every back-off, grace and time-out together */
 
 struct house_sum {
-    uint64_t steps, turns, requests, answered, owed, refused, cut, reloads, kills, fake_ms;
+    uint64_t steps, turns, requests, answered, owed, tunnels, refused, cut, reloads, kills, fake_ms;
 };
 
 /* Null, or what was violated; valid until the next walk. Adds to sum. */

@@ -198,11 +198,8 @@ int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 
 int __wrap_shutdown(int fd, int how)
 {
-    struct socket *s = net_socket_of(fd);
     check(how == SHUT_WR);
-    s->has_shut = true;
-    if (s->peer)
-        s->peer->has_end = true;
+    net_shut(fd);
     return 0;
 }
 

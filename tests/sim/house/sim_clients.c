@@ -14,6 +14,8 @@
 #define RECEIVE_BYTES 16384
 #define RESTS_PERCENT 60 /* of the clients that have nothing to do; of the others, so many go away: */
 #define GOES_PERCENT 3
+#define HTTP_1_0_PERCENT 10
+#define TUNNEL_MS_MAX 8000 /* until the client ends it */
 
 struct client {
     int fd; /* -1: not connected */
@@ -23,6 +25,8 @@ struct client {
     size_t request_count;
     bool has_head; /* of the answer to the oldest */
     bool is_last;  /* the connection ends behind it */
+    bool is_tunnel, has_shut;
+    int64_t shuts_at_ms; /* a tunnel */
     bool has_bytes;
     int status;
     struct body_reader body;
@@ -32,7 +36,7 @@ struct client {
 
 static struct {
     struct client clients[CLIENTS_MAX];
-    bool is_quiet, are_hostile;
+    bool is_quiet, are_hostile, hold_tunnels;
     uint32_t last_id;
     struct clients_sum sum;
 } all;
@@ -52,7 +56,7 @@ static void forget_connection(struct client *c)
 {
     c->fd = -1;
     c->request_count = c->request_number = c->sent = 0;
-    c->has_head = c->is_last = c->has_bytes = false;
+    c->has_head = c->is_last = c->has_bytes = c->is_tunnel = c->has_shut = false;
     c->in.len = c->out.len = 0;
 }
 
@@ -86,6 +90,11 @@ static struct wish make_wish(size_t service)
     wish.is_post = wish.upload != UPLOAD_NONE && house_chance(50);
     wish.upload_bytes = some_bytes();
     wish.answer_bytes = some_bytes();
+    wish.is_1_0 = wish.answer != WISH_SWITCH && house_chance(HTTP_1_0_PERCENT);
+    wish.keeps_alive = house_chance(50);
+    if (wish.answer == WISH_SWITCH || (wish.is_1_0 && wish.upload == UPLOAD_CHUNKED))
+        wish.upload = UPLOAD_NONE;
+    wish.is_post = wish.is_post && wish.upload != UPLOAD_NONE;
     return wish;
 }
 
@@ -146,13 +155,14 @@ static bool send_piece(struct client *c)
 
 /* ---- answers ---- */
 
-/* A body that ends with its connection is whole wherever its task ends. */
+/* A body that ends with its connection is whole wherever its task ends; and for a client of HTTP/1.0, wherever a proxy that is
+ * killed does. */
 static void check_length(const struct client *c)
 {
     const struct request *request = &c->requests[0];
     if (c->body.at == (request->wish.answer == WISH_NONE ? 0 : request->wish.answer_bytes))
         return;
-    if (request->wish.answer == WISH_UNTIL_CLOSE)
+    if (request->wish.answer == WISH_UNTIL_CLOSE || c->body.kind == BODY_UNTIL_CLOSE)
         rules_on_cut(request, 0);
     else
         house_violated("request %u got %llu bytes that end as if they were whole", request->wish.id,
@@ -164,7 +174,7 @@ static void finish_answer(struct client *c)
     const struct request *request = &c->requests[0];
     log_info("client %zu has its answer to request %u: %d", (size_t)(c - all.clients), request->wish.id, c->status);
     all.sum.owed += !rules_excuse_of(request);
-    if (c->status / 100 == 2) {
+    if (c->status / 100 == 2 || c->is_tunnel) {
         all.sum.answered++;
         check_length(c);
     } else {
@@ -182,26 +192,49 @@ static bool is_closing(const char *head, size_t len)
     return connection && strncasecmp(connection, "close", 5) == 0;
 }
 
+/* What it asked for itself, and the answer agrees to. */
+static bool is_kept(const struct client *c, const char *head, size_t len)
+{
+    const char *connection = head_field(head, len, "Connection");
+    return c->requests[0].wish.keeps_alive && connection && strncasecmp(connection, "keep-alive", 10) == 0;
+}
+
+static void begin_tunnel(struct client *c, size_t head_len)
+{
+    const struct wish *wish = &c->requests[0].wish;
+    c->is_tunnel = c->has_head = c->is_last = true;
+    c->shuts_at_ms = house_now_ms() + (int64_t)house_random(TUNNEL_MS_MAX);
+    body_reader_init_tunnel(&c->body, wish->id);
+    buf_consume(&c->in, head_len);
+    wish_write_upload(wish, &c->out);
+}
+
 /* Its own, and not what became of another's. */
 static void take_head(struct client *c, size_t len)
 {
     const struct request *request = &c->requests[0];
     const char *head = buf_text(&c->in), *id = head_field(head, len, "X-Id");
     c->status = atoi(head + 9);
+    if ((c->status / 100 == 2 || c->status == 101) && (!id || (uint32_t)atoi(id) != request->wish.id))
+        house_violated("request %u got the answer of %d", request->wish.id, id ? atoi(id) : 0);
     if (strncmp(head, "HTTP/1.1 ", 9) != 0) {
         house_violated("request %u got no answer, but: %.40s", request->wish.id, head);
+    } else if (c->status == 101 && request->wish.answer == WISH_SWITCH) {
+        begin_tunnel(c, len);
+        return;
     } else if (c->status / 100 == 1) {
+        if (request->wish.is_1_0)
+            house_violated("request %u is of HTTP/1.0, and got %d", request->wish.id, c->status);
         buf_consume(&c->in, len);
         return;
     }
-    if (c->status / 100 == 2 && (!id || (uint32_t)atoi(id) != request->wish.id))
-        house_violated("request %u got the answer of %d", request->wish.id, id ? atoi(id) : 0);
     bool has_body = c->status != 204;
-    c->is_last = is_closing(head, len);
+    c->is_last = request->wish.is_1_0 ? !is_kept(c, head, len) : is_closing(head, len);
     body_reader_init(&c->body, head, len, c->status / 100 == 2 ? request->wish.id : 0,
                      has_body ? BODY_UNTIL_CLOSE : BODY_NONE);
-    if (c->body.kind == BODY_UNTIL_CLOSE)
-        house_violated("the answer to request %u has no end", request->wish.id);
+    bool is_open_ended = c->body.kind == BODY_UNTIL_CLOSE && !request->wish.is_1_0;
+    if (is_open_ended || (c->body.kind == BODY_CHUNKED && request->wish.is_1_0))
+        house_violated("the end of the answer to request %u cannot be told", request->wish.id);
     c->has_head = true;
     buf_consume(&c->in, len);
 }
@@ -230,6 +263,12 @@ static void take_answers(struct client *c)
         house_violated("a client got an answer that it did not ask for: %.40s", buf_text(&c->in));
 }
 
+/* All of both directions: it does not end before the task has what was sent into it (sim_tasks.c). */
+static bool is_tunnel_over(const struct client *c)
+{
+    return c->body.at == c->requests[0].wish.answer_bytes && c->out.len == 0;
+}
+
 /* Requests behind the first have not been looked at: they may be asked again. So may that one, where the answer before it
  * said that it would be the last. */
 static void note_end(struct client *c, bool is_reset)
@@ -237,8 +276,16 @@ static void note_end(struct client *c, bool is_reset)
     bool was_idle = c->request_number > 0 && !c->has_bytes;
     log_info("client %zu %s, %zu requests wait", (size_t)(c - all.clients), is_reset ? "is reset" : "sees the end",
              c->request_count);
+    if (c->is_tunnel && !is_reset && is_tunnel_over(c)) {
+        all.sum.tunnels++;
+        finish_answer(c);
+    } else if (!is_reset && c->has_head && c->body.kind == BODY_UNTIL_CLOSE && !c->is_tunnel) {
+        finish_answer(c); /* to a client of HTTP/1.0 */
+    }
     all.sum.cut += c->request_count;
-    if (c->request_count > 0 && !c->is_last)
+    if (c->is_tunnel && c->request_count > 0)
+        rules_on_tunnel_cut(&c->requests[0]);
+    else if (c->request_count > 0 && (c->has_head || !c->is_last))
         rules_on_cut(&c->requests[0], was_idle ? c->idle_since_ms : 0);
     hang_up(c, is_reset);
 }
@@ -277,6 +324,22 @@ static bool go_on_idle(struct client *c)
     return ask_something(c);
 }
 
+static bool go_on_tunnel(struct client *c)
+{
+    if (c->has_shut || c->out.len > 0 || all.hold_tunnels || (!all.is_quiet && house_now_ms() < c->shuts_at_ms))
+        return false;
+    net_shut(c->fd);
+    c->has_shut = true;
+    return true;
+}
+
+/* Behind the last request nothing may be asked before its answer has come. */
+static bool asks_alone(const struct client *c)
+{
+    const struct wish *last = &c->requests[c->request_count - 1].wish;
+    return last->is_1_0 || last->answer == WISH_SWITCH;
+}
+
 static bool go_on(struct client *c)
 {
     if (c->fd >= 0 && net_is_readable(c->fd)) {
@@ -285,9 +348,12 @@ static bool go_on(struct client *c)
     }
     if (c->fd >= 0 && c->out.len > c->sent && send_piece(c))
         return true;
+    if (c->is_tunnel)
+        return go_on_tunnel(c);
     if (c->request_count == 0)
         return house_chance(RESTS_PERCENT) ? false : go_on_idle(c);
-    return c->request_count < PIPELINED_MAX && !c->is_last && !all.is_quiet && house_chance(10) && ask_something(c);
+    return c->request_count < PIPELINED_MAX && !c->is_last && !asks_alone(c) && !all.is_quiet && house_chance(10) &&
+           ask_something(c);
 }
 
 bool clients_step(void)
@@ -313,6 +379,11 @@ bool clients_give_up(void)
 void clients_set_quiet(bool is_quiet)
 {
     all.is_quiet = is_quiet;
+}
+
+void clients_hold_tunnels(bool hold)
+{
+    all.hold_tunnels = hold;
 }
 
 void clients_set_hostile(bool are_hostile)

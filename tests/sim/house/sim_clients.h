@@ -18,9 +18,9 @@ struct request {
 };
 
 /* Requests: answered: 2xx; refused: another status; cut: without a whole answer; given up: by their client; owed: of the
- * answered, those that had to be. */
+ * answered, those that had to be; tunnels: of the answered, those that were one. */
 struct clients_sum {
-    uint64_t asked, answered, refused, cut, given_up, owed;
+    uint64_t asked, answered, refused, cut, given_up, owed, tunnels;
 };
 
 void clients_reset(void);
@@ -36,5 +36,6 @@ struct clients_sum clients_sum(void);
 /* For scenarios: a client that has nothing to do asks this service for something. False: none is free. */
 bool clients_ask(const struct wish *wish);
 uint32_t clients_next_id(void);
+void clients_hold_tunnels(bool hold); /* they do not end them */
 
 #endif

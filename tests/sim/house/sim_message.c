@@ -53,20 +53,41 @@ static const char *method_of(const struct wish *wish)
 void wish_write_request(const struct wish *wish, struct buf *out)
 {
     char head[256];
-    char length[48] = "";
-    if (wish->upload == UPLOAD_LENGTH)
+    char length[80] = "";
+    if (wish->answer == WISH_SWITCH)
+        snprintf(length, sizeof length, "Connection: Upgrade\r\nUpgrade: sim\r\nX-Bytes: %u\r\n", wish->upload_bytes);
+    else if (wish->upload == UPLOAD_LENGTH)
         snprintf(length, sizeof length, "Content-Length: %u\r\n", wish->upload_bytes);
     else if (wish->upload == UPLOAD_CHUNKED)
         snprintf(length, sizeof length, "Transfer-Encoding: chunked\r\n");
-    snprintf(head, sizeof head, "%s /%u/%d/%u HTTP/1.1\r\nHost: s%zu.sim\r\n%s\r\n", method_of(wish), wish->id,
-             (int)wish->answer, wish->answer_bytes, wish->service, length);
+    snprintf(head, sizeof head, "%s /%u/%d/%u HTTP/1.%d\r\nHost: s%zu.sim\r\n%s%s\r\n", method_of(wish), wish->id,
+             (int)wish->answer, wish->answer_bytes, wish->is_1_0 ? 0 : 1, wish->service, length,
+             wish->is_1_0 && wish->keeps_alive ? "Connection: keep-alive\r\n" : "");
     put_text(out, head);
     if (wish->upload != UPLOAD_NONE)
         put_body(out, wish->id, wish->upload_bytes, wish->upload == UPLOAD_CHUNKED);
 }
 
+void wish_write_upload(const struct wish *wish, struct buf *out)
+{
+    put_body(out, wish->id, wish->upload_bytes, false);
+}
+
+static void write_switch(const struct wish *wish, struct buf *out)
+{
+    char head[256];
+    snprintf(head, sizeof head,
+             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: sim\r\nX-Id: %u\r\n\r\n", wish->id);
+    put_text(out, head);
+    put_body(out, wish->id, wish->answer_bytes, false);
+}
+
 void wish_write_answer(const struct wish *wish, struct buf *out)
 {
+    if (wish->answer == WISH_SWITCH) {
+        write_switch(wish, out);
+        return;
+    }
     char head[256], length[48] = "";
     if (wish->answer == WISH_NONE) {
         snprintf(head, sizeof head, "HTTP/1.1 204 No Content\r\nX-Id: %u\r\n\r\n", wish->id);
@@ -127,6 +148,8 @@ bool wish_read(const char *head, struct wish *wish)
     if (!read_number(&at, &wish->id) || !read_number(&at, &answer) || !read_number(&at, &wish->answer_bytes))
         return false;
     wish->answer = (enum wish_answer)answer;
+    const char *bytes = head_field(head, strlen(head), "X-Bytes");
+    wish->upload_bytes = bytes ? (uint32_t)strtoul(bytes, NULL, 10) : 0;
     return wish->id != 0 && answer < WISH_COUNT && strncmp(at, " HTTP/1.1\r\n", 11) == 0;
 }
 
@@ -141,6 +164,11 @@ void body_reader_init(struct body_reader *body, const char *head, size_t len, ui
         body->left = strtoull(length, NULL, 10);
     }
     body->is_done = body->kind == BODY_NONE || (body->kind == BODY_LENGTH && body->left == 0);
+}
+
+void body_reader_init_tunnel(struct body_reader *body, uint32_t id)
+{
+    *body = (struct body_reader){ .kind = BODY_UNTIL_CLOSE, .id = id };
 }
 
 static size_t take_content(struct body_reader *body, const char *bytes, size_t len)

@@ -17,6 +17,7 @@ enum wish_answer {
     WISH_INTERIM,     /* 103 first */
     WISH_LAST,        /* Connection: close */
     WISH_UNTIL_CLOSE, /* a body that ends with its connection */
+    WISH_SWITCH,      /* 101, and then bytes both ways, at once */
     WISH_HARMLESS_COUNT,
     WISH_BREAKS = WISH_HARMLESS_COUNT, /* the task ends in the middle of it */
     WISH_RESETS,                       /* before it */
@@ -31,11 +32,13 @@ struct wish {
     size_t service;
     enum wish_answer answer;
     enum wish_upload upload;
-    bool is_post; /* must not be acted on twice */
-    uint32_t upload_bytes, answer_bytes;
+    bool is_post;                        /* must not be acted on twice */
+    bool is_1_0, keeps_alive;            /* its client speaks HTTP/1.0, and would like to keep its connection */
+    uint32_t upload_bytes, answer_bytes; /* of a switch: what goes through the tunnel, to the task and back */
 };
 
 void wish_write_request(const struct wish *wish, struct buf *out);
+void wish_write_upload(const struct wish *wish, struct buf *out); /* into the tunnel */
 void wish_write_answer(const struct wish *wish, struct buf *out);
 /* Of a request's head (text) as a task gets it. False: it is none of ours. */
 bool wish_read(const char *head, struct wish *wish);
@@ -61,6 +64,7 @@ size_t head_length(const char *bytes, size_t len);
 const char *head_field(const char *head, size_t len, const char *name);
 /* By the fields of the head. */
 void body_reader_init(struct body_reader *body, const char *head, size_t len, uint32_t id, enum body_kind otherwise);
+void body_reader_init_tunnel(struct body_reader *body, uint32_t id);
 size_t body_reader_take(struct body_reader *body, const char *bytes, size_t len); /* how many of them are of the body */
 
 #endif

@@ -321,6 +321,19 @@ ssize_t net_receive(int fd, void *bytes, size_t len)
     return got >= 0 ? got : errno == EAGAIN ? NET_BLOCKED : NET_BROKEN;
 }
 
+bool net_has_peer(int fd)
+{
+    return net_socket_of(fd)->peer != NULL;
+}
+
+void net_shut(int fd)
+{
+    struct socket *s = net_socket_of(fd);
+    s->has_shut = true;
+    if (s->peer)
+        s->peer->has_end = true;
+}
+
 void net_close(int fd, bool resets)
 {
     net_socket_close(net_socket_of(fd), resets);

@@ -47,6 +47,8 @@ int net_dial(size_t port, uint32_t address); /* as a client with this address; -
 #define NET_BROKEN (-2)
 ssize_t net_send(int fd, const void *bytes, size_t len);
 ssize_t net_receive(int fd, void *bytes, size_t len);
+bool net_has_peer(int fd); /* the other side has not closed */
+void net_shut(int fd);     /* says its last, and still receives */
 void net_close(int fd, bool resets);
 
 #endif

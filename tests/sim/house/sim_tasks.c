@@ -14,7 +14,18 @@
 #define LINES_MAX 256
 #define RECEIVE_BYTES 8192
 
-enum line_state { LINE_FREE = 0, LINE_FRESH, LINE_IDLE, LINE_HEAD, LINE_BODY, LINE_ANSWERING, LINE_HANGING };
+#define TUNNEL_MS_MAX 24000 /* until the task ends it, if its client has not */
+
+enum line_state {
+    LINE_FREE = 0,
+    LINE_FRESH,
+    LINE_IDLE,
+    LINE_HEAD,
+    LINE_BODY,
+    LINE_ANSWERING,
+    LINE_HANGING,
+    LINE_TUNNEL
+};
 
 /* A connection to a task. */
 struct line {
@@ -25,12 +36,14 @@ struct line {
     size_t sent;
     struct wish wish;
     struct body_reader body;
+    bool has_end, has_shut; /* of a tunnel: the client has said its last; we have */
+    int64_t shuts_at_ms;
 };
 
 static struct {
     struct line lines[LINES_MAX];
     size_t used; /* those beyond are free */
-    bool is_silent;
+    bool is_silent, hold_tunnels;
 } tasks;
 
 static void hang_up(struct line *line, bool resets)
@@ -69,13 +82,18 @@ void tasks_reset(void)
         tasks.lines[i] = (struct line){ .state = LINE_FREE };
     }
     tasks.used = 0;
-    tasks.is_silent = false;
+    tasks.is_silent = tasks.hold_tunnels = false;
     net_set_dialled(on_dialled);
 }
 
 void tasks_set_silent(bool is_silent)
 {
     tasks.is_silent = is_silent;
+}
+
+void tasks_hold_tunnels(bool hold)
+{
+    tasks.hold_tunnels = hold;
 }
 
 /* ---- requests come ---- */
@@ -90,6 +108,12 @@ static void begin_answer(struct line *line)
         break;
     case WISH_RESETS:
         hang_up(line, true);
+        break;
+    case WISH_SWITCH:
+        line->state = LINE_TUNNEL;
+        line->shuts_at_ms = house_now_ms() + (int64_t)house_random(TUNNEL_MS_MAX);
+        body_reader_init_tunnel(&line->body, line->wish.id);
+        wish_write_answer(&line->wish, &line->out);
         break;
     default:
         wish_write_answer(&line->wish, &line->out);
@@ -123,6 +147,27 @@ static void take_body(struct line *line)
         begin_answer(line);
 }
 
+static bool is_readable(const struct line *line)
+{
+    return !line->has_end && net_is_readable(line->fd);
+}
+
+/* Who ends before everything has come has gone away, or was cut off. */
+static void take_end(struct line *line)
+{
+    if (line->state == LINE_TUNNEL && line->body.at == line->wish.upload_bytes)
+        line->has_end = true;
+    else
+        hang_up(line, false);
+}
+
+static void take_tunnelled(struct line *line, const char *bytes, size_t len)
+{
+    body_reader_take(&line->body, bytes, len);
+    if (line->body.is_wrong || line->body.at > line->wish.upload_bytes)
+        house_violated("other bytes came through tunnel %u than were sent", line->wish.id);
+}
+
 /* False: there was nothing. */
 static bool receive(struct line *line)
 {
@@ -130,8 +175,16 @@ static bool receive(struct line *line)
     ssize_t got = net_receive(line->fd, piece, sizeof piece);
     if (got == NET_BLOCKED)
         return false;
-    if (got <= 0) {
+    if (got == 0) {
+        take_end(line);
+        return true;
+    }
+    if (got < 0) {
         hang_up(line, false);
+        return true;
+    }
+    if (line->state == LINE_TUNNEL) {
+        take_tunnelled(line, piece, (size_t)got);
         return true;
     }
     if (line->state == LINE_ANSWERING || line->state == LINE_HANGING) {
@@ -176,8 +229,27 @@ static bool send_piece(struct line *line)
     if (put < 0)
         return put == NET_BROKEN;
     line->sent += (size_t)put;
-    if (line->sent == line->out.len)
+    if (line->sent == line->out.len && line->state == LINE_ANSWERING)
         finish_answer(line);
+    return true;
+}
+
+/* Whoever ends first, the other hears of it and ends too. */
+static bool go_on_tunnel(struct line *line)
+{
+    if (is_readable(line))
+        return receive(line);
+    if (line->sent < line->out.len)
+        return send_piece(line);
+    if (line->has_end) {
+        hang_up(line, false);
+        return true;
+    }
+    if (line->has_shut || line->body.at < line->wish.upload_bytes || tasks.hold_tunnels ||
+        house_now_ms() < line->shuts_at_ms)
+        return false;
+    line->has_shut = true;
+    net_shut(line->fd);
     return true;
 }
 
@@ -185,7 +257,9 @@ static bool go_on(struct line *line)
 {
     if (line->state == LINE_FREE)
         return false;
-    if (net_is_readable(line->fd))
+    if (line->state == LINE_TUNNEL)
+        return go_on_tunnel(line);
+    if (is_readable(line))
         return receive(line);
     return line->state == LINE_ANSWERING && send_piece(line);
 }
@@ -222,8 +296,10 @@ static bool is_open(struct line *line, const struct container *c)
 {
     if (line->state == LINE_FREE || line->container != c)
         return false;
-    while (line->state != LINE_FREE && net_is_readable(line->fd) && receive(line))
+    while (line->state != LINE_FREE && is_readable(line) && receive(line))
         ;
+    if (line->state == LINE_TUNNEL && line->has_end)
+        return net_has_peer(line->fd); /* half closed */
     return line->state != LINE_FREE && line->state != LINE_IDLE;
 }
 
@@ -232,6 +308,14 @@ size_t tasks_open_requests(const struct container *c)
     size_t count = 0;
     for (size_t i = 0; i < LINES_MAX; i++)
         count += is_open(&tasks.lines[i], c);
+    return count;
+}
+
+size_t tasks_open_tunnels(const struct container *c)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < LINES_MAX; i++)
+        count += is_open(&tasks.lines[i], c) && tasks.lines[i].state == LINE_TUNNEL;
     return count;
 }
 
