@@ -1,5 +1,6 @@
 import contextlib
 import os
+import subprocess
 import sys
 
 import docker
@@ -10,6 +11,8 @@ sys.path.append(os.path.join(os.path.dirname(os.path.dirname(__file__)), "system
 
 from engine import Engine, wait_until  # noqa: E402
 from portico_run import IMAGE, Load, Portico, build_image  # noqa: E402
+
+SHELL = "portico-test-shell:latest"
 
 
 def pytest_collection_modifyitems(items):
@@ -31,6 +34,16 @@ def engine():
     """One for all tests of this runner."""
     with running(Engine()) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def shell_image(engine):
+    """SHELL: busybox alone."""
+    tar = subprocess.Popen(["tar", "-C", "/usr/bin", "-c", "busybox"], stdout=subprocess.PIPE)
+    done = subprocess.run(["docker", "-H", f"unix://{engine.socket}", "import", "--change", 'ENTRYPOINT ["/busybox"]', "-", SHELL],
+                          stdin=tar.stdout, capture_output=True, text=True)
+    tar.wait()
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture

@@ -2,27 +2,11 @@
 import os
 import re
 import signal
-import subprocess
 import urllib.request
 
-import pytest
-
-from conftest import own_containers
+from conftest import SHELL, own_containers
 from engine import wait_until
 from portico_run import IMAGE
-
-SHELL = "portico-test-shell:latest"
-
-
-@pytest.fixture(scope="module")
-def shell_image(engine):
-    """busybox alone."""
-    tar = subprocess.Popen(["tar", "-C", "/usr/bin", "-c", "busybox"], stdout=subprocess.PIPE)
-    done = subprocess.run(["docker", "-H", f"unix://{engine.socket}", "import", "--change", 'ENTRYPOINT ["/busybox"]', "-", SHELL],
-                          stdin=tar.stdout, capture_output=True, text=True)
-    tar.wait()
-    assert done.returncode == 0, done.stderr
-
 
 def shell(name, script, **more):
     return {"name": name, "host": f"{name}.test", "image": SHELL, "port": 8080, "command": ["sh", "-c", script], "stopTimeout": "5s",
