@@ -57,13 +57,21 @@ void clients_end_tunnels(struct worker *w)
     }
 }
 
+static struct conn *first_in_exchange(struct conn *c)
+{
+    while (c && !c->side.exchange)
+        c = TAILQ_NEXT(c, link);
+    return c;
+}
+
+/* Who hears at once that its request is broken off may have its next one begun, and for that another connection may be closed that
+ * is idle. None that is in an exchange ever is. */
 void clients_leave_rows(struct worker *w, const struct row_set *rows)
 {
     struct conn *c, *next;
-    for (c = TAILQ_FIRST(&w->clients->conns); c; c = next) {
-        next = TAILQ_NEXT(c, link);
-        if (c->side.exchange)
-            exchange_leave_rows(c->side.exchange, rows);
+    for (c = first_in_exchange(TAILQ_FIRST(&w->clients->conns)); c; c = next) {
+        next = first_in_exchange(TAILQ_NEXT(c, link));
+        exchange_leave_rows(c->side.exchange, rows);
     }
 }
 

@@ -311,6 +311,27 @@ static void a_change_that_finds_no_row_is_taken_when_what_has_left_made_room(voi
     end(rig);
 }
 
+/* The next request of whoever was broken off takes the descriptor of an idle client, which stands in front of the tunnel. */
+static void all_that_is_called_in_ends_though_a_next_request_sheds_an_idle_client(void **state)
+{
+    struct rig *rig = begin(DOCUMENT(""));
+    struct rig_peer *asking = open_client(rig), *idle = open_client(rig), *tunnel = open_client(rig);
+    (void)state;
+    say(rig, asking, GET GET);
+    say(rig, tunnel, ASK_TO_SWITCH);
+    say(rig, &rig->upstreams[1], SWITCH);
+    rig_publish(rig, OTHER_ENDPOINT);
+    claim_all_rows(rig);
+    assert_refused_for_want_of_a_row(rig, THIRD_ENDPOINT);
+    rig->connect = RIG_CONNECT_NO_DESCRIPTOR;
+    rig_call_rows_in(rig);
+    assert_true(idle->worker_fd < 0 && tunnel->worker_fd < 0);
+    assert_int_equal(rig->worker->stats->requests_without_row, 2);
+    assert_int_equal(rig->kept_rows, 0);
+    assert_int_equal(times_received(asking, "HTTP/1.1 503"), 2);
+    end(rig);
+}
+
 static void what_came_back_meanwhile_is_not_broken_off(void **state)
 {
     struct rig *rig = begin(DOCUMENT(""));
@@ -367,6 +388,7 @@ int main(void)
         cmocka_unit_test(it_is_tried_again_by_the_newest),
         cmocka_unit_test(a_service_that_is_gone_takes_its_rows_along_when_its_last_request_ends),
         cmocka_unit_test(a_change_that_finds_no_row_is_taken_when_what_has_left_made_room),
+        cmocka_unit_test(all_that_is_called_in_ends_though_a_next_request_sheds_an_idle_client),
         cmocka_unit_test(what_came_back_meanwhile_is_not_broken_off),
         cmocka_unit_test(services_that_left_make_room_as_endpoints_do),
     };
