@@ -517,7 +517,7 @@ void stats_read_worker_totals(const struct stats_region *region, struct worker_s
     memset(sum, 0, sizeof *sum);
     for (uint32_t worker = 0; worker < region->workers; worker++) {
         const struct worker_stats *one = worker_block(region, worker);
-#define X(name, kind, help) sum->name += one->name;
+#define X(name, kind, help) sum->name += STATS_GET(one->name);
 #include "proxy/stats.def"
 #undef X
     }
