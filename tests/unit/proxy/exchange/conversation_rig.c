@@ -375,6 +375,8 @@ static void check_nothing_is_left(struct rig *rig)
     }
     for (enum deadline_kind kind = DEADLINE_HEAD; kind < DEADLINE_KIND_COUNT; kind++)
         promise(TAILQ_EMPTY(&w->deadlines.lists[kind]), "no deadline is left");
+    for (uint32_t lane = 0; lane < w->deadlines.lane_count; lane++)
+        promise(TAILQ_EMPTY(&w->deadlines.lists[DEADLINE_KIND_COUNT + lane]), "no deadline is left in a lane");
     for (size_t i = 0; i < rig->client_count; i++)
         promise(rig->clients[i].worker_fd < 0, "no client's socket is left");
     for (size_t i = 0; i < rig->upstream_count; i++)
