@@ -35,9 +35,17 @@ void kept_rows_free(struct kept_rows *kept)
     free(kept);
 }
 
+static void forget_call(struct kept_rows *kept, struct kept_row *one)
+{
+    kept->called_in_count -= one->is_called_in;
+    one->is_called_in = false;
+}
+
+/* Whoever keeps it now has not been called: it had come back meanwhile, and another worker has not got that far yet. */
 void kept_rows_keep(struct kept_rows *kept, uint32_t row)
 {
     struct kept_row *one = &kept->rows[row];
+    forget_call(kept, one);
     if (one->workers++ == 0)
         TAILQ_INSERT_TAIL(&kept->list, one, link);
 }
@@ -49,8 +57,7 @@ void kept_rows_return(struct kept_rows *kept, uint32_t row)
     if (--one->workers > 0)
         return;
     TAILQ_REMOVE(&kept->list, one, link);
-    kept->called_in_count -= one->is_called_in;
-    one->is_called_in = false;
+    forget_call(kept, one);
 }
 
 size_t kept_rows_call_in(struct kept_rows *kept, size_t free_count, size_t wanted, uint64_t *set)

@@ -35,7 +35,7 @@ void kept_rows_keep(struct kept_rows *kept, uint32_t row);
 void kept_rows_return(struct kept_rows *kept, uint32_t row);
 
 /* Calls rows in until `wanted` are free or on their way to it, of `free_count` that are: adds them to the set, and returns how many. Each is
- * called in once while it is kept. */
+ * called in once while it is kept by the same workers. */
 size_t kept_rows_call_in(struct kept_rows *kept, size_t free_count, size_t wanted, uint64_t *set);
 
 #endif

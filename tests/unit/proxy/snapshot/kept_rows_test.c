@@ -98,6 +98,20 @@ static void a_row_that_is_kept_again_is_called_in_like_a_new_one(void **state)
     ends(kept, rows, 2);
 }
 
+/* That worker was not among those that were called, or had nothing there. */
+static void a_row_that_a_further_worker_keeps_is_called_in_again(void **state)
+{
+    static const uint32_t rows[] = { 1, 1 };
+    struct kept_rows *kept = keeps(rows, 1);
+    (void)state;
+    assert_int_equal(call_in(kept, 0, 1), 1);
+    kept_rows_keep(kept, 1);
+    assert_int_equal(call_in(kept, 0, 1), 1);
+    assert_true(row_set_has(called_in, 1));
+    assert_int_equal(call_in(kept, 0, 1), 0);
+    ends(kept, rows, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +120,7 @@ int main(void)
         cmocka_unit_test(what_is_on_its_way_is_counted_and_not_called_in_again),
         cmocka_unit_test(a_row_is_kept_until_the_last_worker_has_returned_it),
         cmocka_unit_test(a_row_that_is_kept_again_is_called_in_like_a_new_one),
+        cmocka_unit_test(a_row_that_a_further_worker_keeps_is_called_in_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
