@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <event2/util.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -35,13 +36,14 @@ static bool set_flag(int fd, int level, int option)
     return setsockopt(fd, level, option, &on, sizeof on) == 0;
 }
 
-/* SO_REUSEADDR lets us bind while old connections of the port are in TIME_WAIT; a listening socket still conflicts. */
+/* SO_REUSEADDR lets us bind while old connections of the port are in TIME_WAIT; a listening socket still conflicts. TCP_NODELAY is for
+ * the connections, those too that are made before there is a proxy to accept them: each has what the socket had when it was made. */
 static int bind_one(const struct address *address, bool shares_port, bool listens, struct error *error)
 {
     int family = address->storage.ss_family;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0 && set_flag(fd, SOL_SOCKET, SO_REUSEADDR) && (!shares_port || set_flag(fd, SOL_SOCKET, SO_REUSEPORT)) &&
-        (family != AF_INET6 || set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY)) &&
+        set_flag(fd, IPPROTO_TCP, TCP_NODELAY) && (family != AF_INET6 || set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY)) &&
         bind(fd, (const struct sockaddr *)&address->storage, address->len) == 0 &&
         (!listens || listen(fd, BACKLOG) == 0))
         return fd;

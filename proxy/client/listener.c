@@ -109,7 +109,7 @@ void listener_init(struct listener *l, struct worker *worker, int fd, uint32_t i
 {
     *l = (struct listener){ .worker = worker, .fd = fd, .index = index, .first = first };
     name_port(l);
-    channel_send_at_once(fd);
+    channel_send_at_once(fd); /* it may be of a program that did not */
 }
 
 void listener_open(struct listener *l)

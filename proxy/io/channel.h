@@ -50,8 +50,8 @@ int channel_dial(const struct sockaddr *to, socklen_t len);
 /* What came of it, when the channel opened on it has become writable: 0 or an errno. */
 int channel_connect_error(struct channel *ch);
 
-/* What is sent leaves at once, whatever has not been acknowledged yet. Of a listening socket: on all that it accepts from then on
- * (they are copies of it), which saves a system call for each. */
+/* What is sent leaves at once, whatever has not been acknowledged yet. Of a listening socket: on all connections that are made to it
+ * from then on (they are copies of it; those in its queue are already), which saves a system call for each. */
 void channel_send_at_once(int fd);
 
 /* Takes fd and transport over. on_event: hears EV_READ or EV_WRITE, never both at once, with the owner. The channel must still

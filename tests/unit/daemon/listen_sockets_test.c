@@ -10,6 +10,8 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,6 +55,29 @@ static void a_port_in_use_is_refused_even_when_it_could_be_shared(void **state)
     listen_sockets_close(first, 1);
 }
 
+/* Connections are copies of the socket that listens, of the moment when they were made. */
+static void what_waits_in_the_queue_sends_at_once_too(void **state)
+{
+    char address[64];
+    struct error error = { "" };
+    struct sockaddr_in where;
+    socklen_t len = sizeof where;
+    int listening, client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), is_at_once = 0;
+    (void)state;
+    find_free_address(address);
+    assert_true(listen_sockets_open(address, LISTEN_ALONE, 1, &listening, &error));
+    assert_int_equal(getsockname(listening, (struct sockaddr *)&where, &len), 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&where, len), 0);
+    assert_int_equal(poll(&(struct pollfd){ .fd = listening, .events = POLLIN }, 1, -1), 1);
+    int accepted = accept(listening, NULL, NULL);
+    len = sizeof is_at_once;
+    assert_int_equal(getsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &is_at_once, &len), 0);
+    assert_true(is_at_once);
+    close(accepted);
+    close(client);
+    listen_sockets_close(&listening, 1);
+}
+
 static void both_families_may_have_the_same_port(void **state)
 {
     char v4[64], v6[64];
@@ -84,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(several_sockets_share_one_port),
         cmocka_unit_test(a_port_in_use_is_refused_even_when_it_could_be_shared),
+        cmocka_unit_test(what_waits_in_the_queue_sends_at_once_too),
         cmocka_unit_test(both_families_may_have_the_same_port),
         cmocka_unit_test(what_is_no_address_is_refused),
     };
