@@ -30,7 +30,8 @@
 
 struct entry {
     uint32_t id, seen_count;
-    uint32_t address; /* of the task that saw it last */
+    uint32_t address;      /* of the task that saw it last */
+    bool has_whole_upload; /* of a tunnel */
 };
 
 /* Endpoints of a worker's present snapshot. */
@@ -43,7 +44,7 @@ struct rotation_list {
 };
 
 static struct {
-    int64_t trouble_at_ms;
+    int64_t trouble_at_ms, proxy_killed_at_ms;
     struct {
         int64_t configured_at_ms; /* 0: it is not */
         int64_t asked;
@@ -62,6 +63,12 @@ void rules_reset(void)
 void rules_note_trouble(void)
 {
     rules.trouble_at_ms = house_now_ms();
+}
+
+void rules_note_killed_proxy(void)
+{
+    rules_note_trouble();
+    rules.proxy_killed_at_ms = house_now_ms();
 }
 
 void rules_note_configured(size_t service, bool is_configured)
@@ -128,6 +135,25 @@ void rules_on_cut(const struct request *request, int64_t idle_since_ms)
     bool was_idle = idle_since_ms != 0 && house_now_ms() - idle_since_ms > OLD_MS;
     if (!was_idle && !rules_excuse_of(request))
         house_violated("request %u to s%zu was cut off without a reason", request->wish.id, request->wish.service);
+}
+
+void rules_on_short_end(const struct request *request)
+{
+    if (rules.proxy_killed_at_ms < request->started_at_ms)
+        house_violated("request %u to s%zu got a part of its answer that ends as if it were the whole",
+                       request->wish.id, request->wish.service);
+}
+
+void rules_on_tunnel_upload(const struct wish *wish)
+{
+    struct entry *entry = &rules.ledger[wish->id % LEDGER_MAX];
+    entry->has_whole_upload |= entry->id == wish->id;
+}
+
+bool rules_has_tunnel_upload(const struct wish *wish)
+{
+    const struct entry *entry = &rules.ledger[wish->id % LEDGER_MAX];
+    return entry->id != wish->id || entry->has_whole_upload;
 }
 
 void rules_on_tunnel_cut(const struct request *request)

@@ -39,6 +39,7 @@ void rules_reset(void);
 
 /* Something went wrong outside of the house: for a while, requests may fail. */
 void rules_note_trouble(void);
+void rules_note_killed_proxy(void); /* which is trouble too */
 void rules_note_configured(size_t service, bool is_configured);
 bool rules_is_configured(size_t service);
 void rules_note_asked(size_t service, int64_t desired); /* somebody wants so many */
@@ -48,7 +49,13 @@ const char *rules_excuse_of(const struct request *request); /* why it need not b
 void rules_on_refusal(const struct request *request, int status);
 /* idle_since_ms: 0: the connection was in use before. */
 void rules_on_cut(const struct request *request, int64_t idle_since_ms);
+/* An answer that only the end of its connection ends, to a client of HTTP/1.0, from a task that said its length: whatever goes wrong,
+ * the client must see a reset. Only who is killed cannot see to that. */
+void rules_on_short_end(const struct request *request);
 void rules_on_tunnel_cut(const struct request *request); /* behind its 101 */
+/* All that was sent into a tunnel has come to its task; has it? True also of those that are not remembered. */
+void rules_on_tunnel_upload(const struct wish *wish);
+bool rules_has_tunnel_upload(const struct wish *wish);
 
 void rules_on_create(size_t service);
 void rules_on_stop(const struct container *container);

@@ -190,7 +190,7 @@ static void run_kill(const struct command *command)
         house_control_kill();
         house_life_restart_control_in(DEAD_MS);
     } else if (is_word(command, 1, "proxy")) {
-        rules_note_trouble();
+        rules_note_killed_proxy();
         house_proxy_kill();
     } else {
         complain("what is killed?");

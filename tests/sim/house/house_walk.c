@@ -71,7 +71,7 @@ static bool kill_proxy(void)
 {
     if (!house_proxy_is_alive())
         return false;
-    rules_note_trouble();
+    rules_note_killed_proxy();
     house_proxy_kill();
     walk.sum->kills++;
     return true;

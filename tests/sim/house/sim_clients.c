@@ -155,15 +155,17 @@ static bool send_piece(struct client *c)
 
 /* ---- answers ---- */
 
-/* A body that ends with its connection is whole wherever its task ends; and for a client of HTTP/1.0, wherever a proxy that is
- * killed does. */
+/* A body that ends with its connection is whole wherever its task ends; one that only does so for a client of HTTP/1.0, where the task
+ * has ended it. */
 static void check_length(const struct client *c)
 {
     const struct request *request = &c->requests[0];
     if (c->body.at == (request->wish.answer == WISH_NONE ? 0 : request->wish.answer_bytes))
         return;
-    if (request->wish.answer == WISH_UNTIL_CLOSE || c->body.kind == BODY_UNTIL_CLOSE)
+    if (request->wish.answer == WISH_UNTIL_CLOSE)
         rules_on_cut(request, 0);
+    else if (c->body.kind == BODY_UNTIL_CLOSE)
+        rules_on_short_end(request);
     else
         house_violated("request %u got %llu bytes that end as if they were whole", request->wish.id,
                        (unsigned long long)c->body.at);
@@ -263,10 +265,11 @@ static void take_answers(struct client *c)
         house_violated("a client got an answer that it did not ask for: %.40s", buf_text(&c->in));
 }
 
-/* All of both directions: it does not end before the task has what was sent into it (sim_tasks.c). */
+/* All of both directions has come. */
 static bool is_tunnel_over(const struct client *c)
 {
-    return c->body.at == c->requests[0].wish.answer_bytes && c->out.len == 0;
+    const struct wish *wish = &c->requests[0].wish;
+    return c->body.at == wish->answer_bytes && c->out.len == 0 && rules_has_tunnel_upload(wish);
 }
 
 /* Requests behind the first have not been looked at: they may be asked again. So may that one, where the answer before it

@@ -98,6 +98,12 @@ void tasks_hold_tunnels(bool hold)
 
 /* ---- requests come ---- */
 
+static void note_upload(const struct line *line)
+{
+    if (line->body.at == line->wish.upload_bytes)
+        rules_on_tunnel_upload(&line->wish);
+}
+
 static void begin_answer(struct line *line)
 {
     line->state = LINE_ANSWERING;
@@ -113,6 +119,7 @@ static void begin_answer(struct line *line)
         line->state = LINE_TUNNEL;
         line->shuts_at_ms = house_now_ms() + (int64_t)house_random(TUNNEL_MS_MAX);
         body_reader_init_tunnel(&line->body, line->wish.id);
+        note_upload(line);
         wish_write_answer(&line->wish, &line->out);
         break;
     default:
@@ -166,6 +173,7 @@ static void take_tunnelled(struct line *line, const char *bytes, size_t len)
     body_reader_take(&line->body, bytes, len);
     if (line->body.is_wrong || line->body.at > line->wish.upload_bytes)
         house_violated("other bytes came through tunnel %u than were sent", line->wish.id);
+    note_upload(line);
 }
 
 /* False: there was nothing. */
