@@ -177,9 +177,13 @@ void connections_begin_answer(struct connections *c, struct evhttp_request *requ
     }
 }
 
+/* While an answer waits, evhttp ends the program when the client sends more (evhttp_read_cb() knows no such state), and
+ * lets go of the request, which is then nobody's, when the client ends. Sending the answer reads again. */
 void connections_watch(struct connections *c, struct evhttp_connection *evcon, connections_gone_cb on_gone, void *owner)
 {
     struct connection *connection;
+    if (on_gone)
+        bufferevent_disable(evhttp_connection_get_bufferevent(evcon), EV_READ);
     LIST_FOREACH (connection, &c->open, link) {
         if (connection->evcon == evcon) {
             connection->on_gone = on_gone;

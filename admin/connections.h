@@ -45,7 +45,8 @@ void connections_fini(struct connections *c);
  * CONNECTIONS_DEADLINE_MS and what their length needs to leave, and then the next request has CONNECTIONS_DEADLINE_MS. */
 void connections_begin_answer(struct connections *c, struct evhttp_request *request, size_t bytes, int64_t now_ms);
 
-/* Who will answer its request later hears when the connection goes, CONNECTIONS_DEADLINE_MS from now at the latest; null: nobody. */
+/* Who will answer its request later hears when the connection goes, CONNECTIONS_DEADLINE_MS from now at the latest; null: nobody.
+ * Until it is answered nothing is read from it: a client that ends is seen by the answer, or by that deadline. */
 void connections_watch(struct connections *c, struct evhttp_connection *evcon, connections_gone_cb on_gone,
                        void *owner);
 

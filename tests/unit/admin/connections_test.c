@@ -26,16 +26,30 @@ static struct {
     struct evconnlistener *listener;
     struct connections connections;
     struct sockaddr_in address;
+    struct evhttp_request *waiting; /* evhttp's; of "/later" */
+    size_t gone_count;
 } fixture;
 
 #define LONG_ANSWER_BYTES (16 << 20) /* more than a socket takes in */
 
-/* "/" is answered with nothing, all else with a long answer. */
+static void on_gone(void *owner)
+{
+    (void)owner;
+    fixture.waiting = NULL;
+    fixture.gone_count++;
+}
+
+/* "/" is answered with nothing, "/later" when the test does, all else with a long answer. */
 static void on_request(struct evhttp_request *request, void *arg)
 {
     static char piece[1 << 16];
-    struct evbuffer *body = evbuffer_new();
     (void)arg;
+    if (strcmp(evhttp_request_get_uri(request), "/later") == 0) {
+        fixture.waiting = request;
+        connections_watch(&fixture.connections, evhttp_request_get_connection(request), on_gone, NULL);
+        return;
+    }
+    struct evbuffer *body = evbuffer_new();
     while (strcmp(evhttp_request_get_uri(request), "/") != 0 && evbuffer_get_length(body) < LONG_ANSWER_BYTES)
         evbuffer_add_reference(body, piece, sizeof piece, NULL, NULL);
     connections_begin_answer(&fixture.connections, request, evbuffer_get_length(body), clock_now_ms());
@@ -47,6 +61,8 @@ static int set_up(void **state)
 {
     (void)state;
     socklen_t len = sizeof fixture.address;
+    fixture.waiting = NULL;
+    fixture.gone_count = 0;
     fixture.loop = loop_new();
     fixture.http = evhttp_new(loop_base(fixture.loop));
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -217,6 +233,80 @@ static void a_client_that_leaves_gives_its_place_back(void **state)
     turn_until_open(0);
 }
 
+static int ask_for_later(void)
+{
+    int fd = connect_client();
+    turn_until_open(1);
+    assert_true(send(fd, "DELETE /later HTTP/1.1\r\nHost: a\r\n\r\n", 35, 0) == 35);
+    for (int i = 0; i < TURNS_MAX && !fixture.waiting; i++) {
+        turn();
+        poll(NULL, 0, 1);
+    }
+    assert_non_null(fixture.waiting);
+    return fd;
+}
+
+/* What the client did last has reached the server; nothing shows it. */
+static void turn_a_while(void)
+{
+    for (int i = 0; i < 50; i++) {
+        turn();
+        poll(NULL, 0, 1);
+    }
+}
+
+static void answer_what_waits(void)
+{
+    struct evhttp_connection *evcon = evhttp_request_get_connection(fixture.waiting);
+    connections_watch(&fixture.connections, evcon, NULL, NULL);
+    connections_begin_answer(&fixture.connections, fixture.waiting, 0, clock_now_ms());
+    evhttp_send_reply(fixture.waiting, 204, "Done", NULL);
+    fixture.waiting = NULL;
+}
+
+static void a_request_that_comes_before_the_answer_to_the_one_before_waits_for_it(void **state)
+{
+    (void)state;
+    char bytes[4096] = "";
+    size_t len = 0;
+    int fd = ask_for_later();
+    assert_true(send(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 27, 0) == 27);
+    turn_a_while();
+    assert_int_equal(fixture.gone_count, 0);
+    answer_what_waits();
+    while (!strstr(bytes, "HTTP/1.1 200")) {
+        assert_true(turn_until_seen(fd));
+        ssize_t got = recv(fd, bytes + len, sizeof bytes - len - 1, 0);
+        assert_true(got > 0);
+        len += (size_t)got;
+        bytes[len] = '\0';
+    }
+    assert_true(strncmp(bytes, "HTTP/1.1 204", 12) == 0);
+    close(fd);
+}
+
+/* The request is evhttp's all the while: a leak checker sees it. */
+static void a_client_that_leaves_before_its_answer_is_forgotten_at_the_deadline(void **state)
+{
+    (void)state;
+    close(ask_for_later());
+    turn_a_while();
+    connections_sweep(&fixture.connections, INT64_MAX);
+    assert_int_equal(fixture.gone_count, 1);
+    assert_int_equal(fixture.connections.open_count, 0);
+}
+
+static void a_client_that_leaves_before_its_answer_can_be_answered(void **state)
+{
+    (void)state;
+    close(ask_for_later());
+    turn_a_while();
+    assert_non_null(fixture.waiting);
+    answer_what_waits();
+    turn_until_open(0);
+    assert_int_equal(fixture.gone_count, 0);
+}
+
 static void where_all_places_are_taken_whoever_asked_nothing_for_longest_makes_room(void **state)
 {
     (void)state;
@@ -261,6 +351,9 @@ int main(void)
         TEST(a_long_answer_has_time_by_its_length),
         TEST(a_reader_that_pauses_gets_the_whole_answer),
         TEST(a_client_that_leaves_gives_its_place_back),
+        TEST(a_request_that_comes_before_the_answer_to_the_one_before_waits_for_it),
+        TEST(a_client_that_leaves_before_its_answer_is_forgotten_at_the_deadline),
+        TEST(a_client_that_leaves_before_its_answer_can_be_answered),
         TEST(where_all_places_are_taken_whoever_asked_nothing_for_longest_makes_room),
         TEST(what_is_open_at_the_end_is_closed),
     };
