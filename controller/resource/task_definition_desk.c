@@ -48,7 +48,11 @@ static bool was_asked_before(const struct resource_desk *desk, const json_t *doc
     resource_book_each(resource_desk_book(desk), KIND, look_for_key, &search);
     if (search.found == NULL)
         return false;
-    if (json_equal(json_object_get(search.found->body, "definition"), document)) {
+    if (search.found->spec == NULL) {
+        resource_refuse(refusal, RESOURCE_CONFLICT, "",
+                        "this Idempotency-Key has registered %s, which this version cannot read: %s",
+                        search.found->name, search.found->problem);
+    } else if (json_equal(json_object_get(search.found->body, "definition"), document)) {
         snprintf(name, RESOURCE_NAME_SIZE, "%s", search.found->name);
         *already = true;
     } else {
@@ -143,7 +147,8 @@ bool task_definition_desk_delete(struct resource_desk *desk, const char *name, c
     const json_t *body = find_next(desk, name, refusal);
     if (body == NULL)
         return false;
-    if (is_active(body))
+    bool can_be_read = resource_book_find(resource_desk_book(desk), KIND, name)->spec != NULL;
+    if (is_active(body) && can_be_read)
         return resource_refuse(refusal, RESOURCE_CONFLICT, "", "%s is ACTIVE: deregister it first", name);
     return submit_one(desk, name, NULL, order, refusal);
 }

@@ -28,6 +28,7 @@ bool task_definition_desk_register(struct resource_desk *desk, const json_t *doc
 /* name: "family:revision". */
 bool task_definition_desk_deregister(struct resource_desk *desk, const char *name, const struct definition_order *order,
                                      struct resource_refusal *refusal);
+/* An INACTIVE one, or one that this version cannot read, which it cannot make INACTIVE either. */
 bool task_definition_desk_delete(struct resource_desk *desk, const char *name, const struct definition_order *order,
                                  struct resource_refusal *refusal);
 
