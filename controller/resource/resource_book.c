@@ -249,10 +249,14 @@ void resource_book_add_stored(struct resource_book *book, const struct resource_
     set_now(book, find_or_add_entry(book, kind, name), r);
 }
 
+/* What is there may grow into an eighth more than new ones get: where there is no room left, a body must still be
+ * replaced by the one that lets it be removed. */
 static bool has_room(const struct resource_book *book, const struct entry *entry, size_t bytes,
                      struct resource_refusal *refusal)
 {
     bool is_new = entry == NULL || (entry->now == NULL && entry->waiting_count == 0);
+    size_t given_back = entry != NULL && entry->now != NULL ? entry->now->body_bytes : 0;
+    size_t bytes_max = book->limits.bytes_max + (is_new ? 0 : book->limits.bytes_max / 8);
     if (bytes > book->limits.body_bytes_max)
         return resource_refuse(refusal, RESOURCE_INVALID, "", "%zu bytes: at most %zu are allowed", bytes,
                                book->limits.body_bytes_max);
@@ -260,11 +264,11 @@ static bool has_room(const struct resource_book *book, const struct entry *entry
         return resource_refuse(refusal, RESOURCE_NO_ROOM, "",
                                "there are %zu resources, and no more are kept: delete some that are not needed",
                                book->limits.count_max);
-    if (book->bytes + book->waiting_bytes + bytes > book->limits.bytes_max)
+    if (book->bytes + book->waiting_bytes + bytes - given_back > bytes_max)
         return resource_refuse(refusal, RESOURCE_NO_ROOM, "",
                                "all resources together have %zu bytes, and no more than %zu are kept: delete some that"
                                " are not needed",
-                               book->bytes, book->limits.bytes_max);
+                               book->bytes + book->waiting_bytes, book->limits.bytes_max);
     return true;
 }
 

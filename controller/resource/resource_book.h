@@ -33,7 +33,7 @@ struct resource {
 };
 
 struct resource_limits {
-    size_t count_max, bytes_max; /* of all of them */
+    size_t count_max, bytes_max; /* of all of them; what replaces one that is there may take an eighth more bytes */
     size_t body_bytes_max;       /* of one */
 };
 extern const struct resource_limits resource_limits_default;

@@ -175,6 +175,27 @@ static void there_is_room_for_so_many_and_no_more(void **state)
     json_decref(long_body);
 }
 
+static json_t *body_with(const char *rest)
+{
+    return json_pack("{s:i,s:s}", "size", 1, "rest", rest);
+}
+
+/* A definition is made INACTIVE before it can be deleted: its body grows first. */
+static void what_is_there_can_be_replaced_where_nothing_new_has_room(void **state)
+{
+    (void)state;
+    assert_true(change(&thing, "a", 0, body_with("1234567890"), 1));
+    assert_true(change(&thing, "b", 0, body_with("1234567890"), 2));
+    assert_int_equal(resource_book_bytes(book), limits.bytes_max);
+    assert_false(change(&thing, "c", 0, body_of(1), 3));
+    assert_int_equal(refusal.verdict, RESOURCE_NO_ROOM);
+    assert_true(change(&thing, "a", 1, body_with("12345678901234567"), 3));
+    assert_false(change(&thing, "b", 2, body_with("1234567890123"), 4)); /* an eighth more, and no more than that */
+    assert_int_equal(refusal.verdict, RESOURCE_NO_ROOM);
+    assert_true(change(&thing, "a", 3, NULL, 4));
+    assert_true(change(&thing, "b", 2, body_with("1234567890123"), 5));
+}
+
 static int heard[4];
 
 static void hear(void *owner, const struct resource *before, const struct resource *after)
@@ -225,6 +246,7 @@ int main(void)
         TEST(what_waits_is_not_seen_but_gone_by),
         TEST(a_name_belongs_to_one_origin_and_the_refusal_says_which),
         TEST(there_is_room_for_so_many_and_no_more),
+        TEST(what_is_there_can_be_replaced_where_nothing_new_has_room),
         TEST(subscribers_hear_of_their_kind),
         TEST(a_stored_body_that_cannot_be_read_is_kept_and_said),
     };
