@@ -267,7 +267,7 @@ void admin_post_task_definitions(const struct admin_parts *parts, const struct a
 static bool read_etag(const char *text, int64_t *version)
 {
     size_t digits = text[0] == '"' ? strspn(text + 1, "0123456789") : 0;
-    if (digits == 0 || digits > 18 || text[1 + digits] != '"' || text[2 + digits] != '\0')
+    if (digits == 0 || digits > 18 || text[1] == '0' || text[1 + digits] != '"' || text[2 + digits] != '\0')
         return false;
     *version = strtoll(text + 1, NULL, 10);
     return true;
