@@ -104,8 +104,9 @@ enum store_change_outcome resource_table_apply(struct resource_table *table, con
     if (outcome == STORE_CHANGE_DURABLE)
         return sqlite3_exec(table->db, "RELEASE change", NULL, NULL, NULL) == SQLITE_OK ? outcome
                                                                                         : STORE_CHANGE_REFUSED;
-    if (outcome == STORE_CHANGE_STALE)
-        sqlite3_exec(table->db, "ROLLBACK TO change; RELEASE change", NULL, NULL, NULL);
+    if (outcome == STORE_CHANGE_STALE &&
+        sqlite3_exec(table->db, "ROLLBACK TO change; RELEASE change", NULL, NULL, NULL) != SQLITE_OK)
+        return STORE_CHANGE_REFUSED; /* half of it is still in the transaction */
     return outcome; /* refused: the caller rolls the batch back, with SQLite's words still there to be told */
 }
 
