@@ -1,6 +1,6 @@
 /* control: the process that decides: configuration, discovery, health checks, controller, admin API, and the snapshots
- * for the proxy. One loop, one thread. This module only wires the others together. It may open the Docker socket; no
- * client's byte reaches it but through the admin API. */
+ * for the proxy. One loop, one thread; the store has another (controller/store/write_thread.h). This module only wires
+ * the others together. It may open the Docker socket; no client's byte reaches it but through the admin API. */
 #ifndef DAEMON_CONTROL_H
 #define DAEMON_CONTROL_H
 
