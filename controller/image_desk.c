@@ -144,26 +144,32 @@ static enum pull_policy policy_of(const struct config_service *config)
     return PULL_MISSING;
 }
 
-/* The pull that an earlier question of the service waits for is what this one would wait for too. */
-static bool take_over_pull(struct image_desk *desk, const struct service *s, enum pull_policy policy)
+/* The pull that an earlier question of the service waits for is what another one would wait for too. */
+static bool has_pull_for(const struct question *question, const struct service *s)
 {
-    for (struct question *question = desk->questions; question != NULL; question = question->next)
-        if (question->stage == QUESTION_PULLING && policy != PULL_NEVER && strcmp(question->service, s->name) == 0 &&
-            strcmp(question->image, s->config->image) == 0) {
-            question->number = desk->last_number;
-            question->policy = policy;
-            return true;
-        }
-    return false;
+    return question->stage == QUESTION_PULLING && strcmp(question->service, s->name) == 0 &&
+           strcmp(question->image, s->config->image) == 0 && policy_of(s->config) != PULL_NEVER;
+}
+
+static struct question *find_pull_for(const struct image_desk *desk, const struct service *s)
+{
+    struct question *question = desk->questions;
+    while (question != NULL && !has_pull_for(question, s))
+        question = question->next;
+    return question;
 }
 
 static void ask(struct image_desk *desk, struct service *s)
 {
+    struct question *question = find_pull_for(desk, s);
     enum pull_policy policy = policy_of(s->config);
     image_pin_ask(&s->image, ++desk->last_number);
-    if (take_over_pull(desk, s, policy))
+    if (question != NULL) {
+        question->number = desk->last_number;
+        question->policy = policy;
         return;
-    struct question *question = mem_alloc(sizeof *question);
+    }
+    question = mem_alloc(sizeof *question);
     question->desk = desk;
     question->next = desk->questions;
     desk->questions = question;
@@ -178,17 +184,32 @@ static void ask(struct image_desk *desk, struct service *s)
         desk->runtime->ops->resolve(desk->runtime, question->image, on_resolved, question);
 }
 
+static bool is_asked_by(const struct question *question, const struct service *s)
+{
+    return s != NULL && service_is_managed(s) && image_pin_awaits(&s->image, question->number);
+}
+
+/* Doubted, as by a reload, and not asked anew yet: there was no room, or the engine is in doubt itself. */
+static bool will_be_asked_by(const struct question *question, const struct service *s)
+{
+    return s != NULL && service_is_managed(s) && s->image.phase == IMAGE_DUE && has_pull_for(question, s);
+}
+
+/* A look cannot be called back; what it finds missing is pulled for those only who still ask. */
 static void drop_outdated(struct image_desk *desk, struct service *services)
 {
     struct question *next;
     for (struct question *question = desk->questions; question != NULL; question = next) {
         struct service *s;
         next = question->next;
-        if (question->stage != QUESTION_PULLING)
-            continue;
         HASH_FIND_STR(services, question->service, s);
-        bool is_asked = s != NULL && service_is_managed(s) && image_pin_awaits(&s->image, question->number);
-        if (is_asked && image_pin_is_open(&s->image, s->scaler.state.desired))
+        bool is_asked = is_asked_by(question, s);
+        if (question->stage == QUESTION_LOOKING) {
+            question->policy = is_asked ? question->policy : PULL_NEVER;
+            continue;
+        }
+        bool is_wanted = is_asked || will_be_asked_by(question, s);
+        if (is_wanted && image_pin_is_open(&s->image, s->scaler.state.desired))
             continue;
         if (is_asked)
             image_pin_doubt(&s->image); /* asked again once a task is wanted */

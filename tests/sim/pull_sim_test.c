@@ -221,6 +221,43 @@ static void a_reload_in_the_middle_of_a_pull_does_not_begin_it_anew(void **state
     assert_int_equal(w->pull_cancels, 0);
 }
 
+/* The last service has to wait until the others have been looked for; what it waits for is the pull that is under way. */
+static void a_reload_of_more_services_than_may_look_at_once_ends_no_pull(void **state)
+{
+    (void)state;
+    struct world *w = &world;
+    world_add_services(w, 12);
+    w->services[11].pull = (char *)"always";
+    w->registry_digit = 'a';
+    w->pull_ms = 60000;
+    world_begin(w);
+    world_run(w, 10000);
+    assert_int_equal(running_of(w, 'a'), 11);
+    read_configuration_again(w);
+    world_run(w, 120000);
+    assert_int_equal(w->pull_calls, 1);
+    assert_int_equal(w->pull_cancels, 0);
+    assert_int_equal(running_of(w, 'a'), 12);
+}
+
+static void what_is_missing_is_not_pulled_once_the_configuration_forbids_it(void **state)
+{
+    (void)state;
+    struct world *w = &world;
+    set_up_pull(w, "missing", true, 'b');
+    w->is_engine_hung = true;
+    world_begin(w);
+    world_run(w, 1000);
+    assert_int_equal(w->resolve_calls, 1);
+    w->service.pull = (char *)"never";
+    read_configuration_again(w);
+    world_run(w, 1000);
+    w->is_engine_hung = false;
+    world_run(w, 60000);
+    assert_int_equal(w->pull_calls, 0);
+    assert_true(world_has_event(w, "the image is missing"));
+}
+
 static void an_engine_that_goes_during_a_pull_has_not_failed(void **state)
 {
     (void)state;
@@ -272,6 +309,8 @@ int main(void)
         TEST(a_pull_that_nobody_wants_any_more_is_ended),
         TEST(a_service_that_leaves_the_configuration_ends_its_pull),
         TEST(a_reload_in_the_middle_of_a_pull_does_not_begin_it_anew),
+        TEST(a_reload_of_more_services_than_may_look_at_once_ends_no_pull),
+        TEST(what_is_missing_is_not_pulled_once_the_configuration_forbids_it),
         TEST(an_engine_that_goes_during_a_pull_has_not_failed),
         TEST(killed_at_any_moment_of_a_pull_it_converges),
     };
