@@ -101,14 +101,13 @@ static char *read_secret(const char *path, struct error *error)
     return secret;
 }
 
-static bool use_entry(const struct config_registry *entry, char **out, struct error *error)
+static bool use_entry(const struct config_registry *entry, const char *registry, char **out, struct error *error)
 {
     char *secret =
         entry->password_file != NULL ? read_secret(entry->password_file, error) : mem_strdup(entry->password);
     if (secret == NULL)
         return false;
-    bool ok =
-        make_auth(entry->name, json_pack("{s:s,s:s}", "username", entry->username, "password", secret), out, error);
+    bool ok = make_auth(registry, json_pack("{s:s,s:s}", "username", entry->username, "password", secret), out, error);
     free_secret(secret);
     return ok;
 }
@@ -226,8 +225,8 @@ bool registry_login_find(const struct config_docker *config, const char *registr
     *out = (struct registry_login){ .note = "" };
     for (size_t i = 0; i < config->registry_count; i++) {
         const struct config_registry *entry = &config->registries[i];
-        if (strcmp(entry->name, registry) == 0)
-            return use_entry(entry, &out->auth, &problem) ||
+        if (is_about(entry->name, registry))
+            return use_entry(entry, registry, &out->auth, &problem) ||
                    error_set(error, "docker.registries[%zu]: %s", i, problem.text);
     }
     if (config->registry_config != NULL)

@@ -6,10 +6,13 @@
 
 #include "discovery/revision.h"
 
-/* The first part is a registry when it cannot be a user's name. */
+/* The first part is a registry when it cannot be a user's name, which has no capitals either. */
 static bool names_registry(const char *first, size_t len)
 {
-    return memchr(first, '.', len) || memchr(first, ':', len) || (len == 9 && memcmp(first, "localhost", len) == 0);
+    for (size_t i = 0; i < len; i++)
+        if (first[i] == '.' || first[i] == ':' || isupper((unsigned char)first[i]))
+            return true;
+    return len == 9 && memcmp(first, "localhost", len) == 0;
 }
 
 static void find_registry(const char *name, char out[IMAGE_REFERENCE_SIZE])

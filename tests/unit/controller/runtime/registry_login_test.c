@@ -141,6 +141,20 @@ static void the_configuration_comes_before_the_file_and_files_are_read_each_time
     unlink(file);
 }
 
+static void docker_hub_goes_by_its_old_name_too(void **state)
+{
+    (void)state;
+    struct config_registry registry = { .name = (char *)"index." IMAGE_REGISTRY_HUB,
+                                        .username = (char *)"u",
+                                        .password = (char *)"p" };
+    struct config_docker config = { .registries = &registry, .registry_count = 1 };
+    assert_found(&config, "docker.io",
+                 "{\"username\":\"u\",\"password\":\"p\",\"serveraddress\":\"https://index." IMAGE_REGISTRY_HUB
+                 "/v1/\"}");
+    assert_found(&config, "docker.example", "");
+    assert_found(&config, "index.docker.io:5000", "");
+}
+
 static void a_file_that_cannot_be_read_is_named(void **state)
 {
     (void)state;
@@ -181,6 +195,7 @@ int main(void)
         cmocka_unit_test(a_credential_helper_is_not_run_and_that_is_said),
         cmocka_unit_test(what_is_wrong_with_the_file_is_said_without_its_secrets),
         cmocka_unit_test(the_configuration_comes_before_the_file_and_files_are_read_each_time),
+        cmocka_unit_test(docker_hub_goes_by_its_old_name_too),
         cmocka_unit_test(a_file_that_cannot_be_read_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

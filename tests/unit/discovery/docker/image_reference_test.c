@@ -23,6 +23,7 @@ static void a_name_is_taken_apart_as_docker_does_it(void **state)
         { "registry.example/web", "registry.example", "registry.example/web", "latest" },
         { "Registry.Example:5000/a/b/web:2", "registry.example:5000", "Registry.Example:5000/a/b/web", "2" },
         { "localhost/web", "localhost", "localhost/web", "latest" },
+        { "Intern/web", "intern", "Intern/web", "latest" }, /* nobody is called so on Docker Hub */
         { "127.0.0.1:5000/web", "127.0.0.1:5000", "127.0.0.1:5000/web", "latest" },
         { "web@" DIGEST, "docker.io", "web", DIGEST },
         { "h:1/web:3@" DIGEST, "h:1", "h:1/web", DIGEST },
