@@ -16,6 +16,8 @@ void place_write(const struct place *place, struct buf *out)
 
 void place_refuse(struct problems *problems, const struct place *place, const char *field, const char *format, ...)
 {
+    if (problems->more_found) /* nothing further is told */
+        return;
     struct buf path;
     buf_init(&path, 0);
     struct place whole = field ? place_of(place, field) : (struct place){ 0 };

@@ -169,6 +169,8 @@ static void read_row(const struct definition_reader *r, const struct definition_
 static void refuse_unknown(const struct definition_reader *r, enum definition_section section,
                            const struct place *place)
 {
+    if (r->problems->more_found) /* the nearest word is dear, and there may be 20,000 unknown ones */
+        return;
     const char *keys[DEFINITION_KEYS_MAX];
     size_t count = definition_keys(section, keys);
     const char *nearest = choices_nearest(keys, count, place->key);

@@ -75,7 +75,7 @@ static void check_against_earlier(const struct definition_reader *r, size_t cont
         size_t count = i == container ? mapping : d->containers[i].port_mapping_count;
         for (size_t k = 0; k < count; k++) {
             check_pair(r, m, &d->containers[i].port_mappings[k], i == container, place);
-            if (r->problems->count != before)
+            if (r->problems->count != before || r->problems->more_found)
                 return;
         }
     }

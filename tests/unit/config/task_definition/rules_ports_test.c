@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "base/buf.h"
+#include "config/load.h"
+
 #define PORTS(mappings) "{'name':'a','image':'i','portMappings':[" mappings "]}"
 #define MORE_PORTS(mappings) "{'name':'b','image':'i','portMappings':[" mappings "]}"
 #define MAPPING "containerDefinitions[0].portMappings[0]"
@@ -80,6 +83,33 @@ static void a_ports_name_is_its_own_and_its_protocol_over_tcp(void **state)
                             MAPPING ".appProtocol: is only for protocol tcp");
 }
 
+/* A thousand mappings are half a million pairs: none is looked at once as many problems are known as are told. */
+static void a_thousand_mappings_of_one_port_are_told_of_once_each_up_to_the_limit(void **state)
+{
+    (void)state;
+    const char *last = "containerDefinitions[1].portMappings[0].containerPort: a port can only be in one port mapping";
+    struct buf text;
+    struct problems problems;
+    struct config_problems lines;
+    buf_init(&text, 0);
+    buf_append_text(&text, "{\"family\":\"f\",\"networkMode\":\"awsvpc\",\"containerDefinitions\":[");
+    for (int i = 0; i < TASK_CONTAINERS_MAX; i++) {
+        buf_printf(&text, "%s{\"name\":\"c%d\",\"image\":\"i\",\"portMappings\":[", i > 0 ? "," : "", i);
+        for (int k = 0; k < 100; k++)
+            buf_printf(&text, "%s{\"containerPort\":80}", k > 0 ? "," : "");
+        buf_append_text(&text, "]}");
+    }
+    buf_append_text(&text, "]}");
+    problems_init(&problems, NULL);
+    assert_null(task_definition_read_text((struct slice){ text.at, text.len }, &problems));
+    problems_hand_over(&problems, &lines);
+    assert_int_equal(lines.count, CONFIG_PROBLEMS_MAX + 1);
+    assert_string_equal(lines.lines[CONFIG_PROBLEMS_MAX - 1], last);
+    assert_string_equal(lines.lines[CONFIG_PROBLEMS_MAX], "... and more");
+    config_problems_fini(&lines);
+    buf_fini(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -89,6 +119,7 @@ int main(void)
         cmocka_unit_test(a_port_is_in_one_mapping),
         cmocka_unit_test(a_port_of_the_host_is_taken_once),
         cmocka_unit_test(a_ports_name_is_its_own_and_its_protocol_over_tcp),
+        cmocka_unit_test(a_thousand_mappings_of_one_port_are_told_of_once_each_up_to_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
