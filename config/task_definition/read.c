@@ -223,10 +223,17 @@ static void read_section(const struct definition_reader *r, enum definition_sect
     }
 }
 
+/* Null: it is not there, or null, which is as good. */
+static const json_t *find_written(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return json_is_null(value) ? NULL : value;
+}
+
 /* {"taskDefinition": {...}, "tags": [...]}: what AWS answers. */
 static const json_t *unwrap(const json_t *body, const struct definition_reader *r)
 {
-    const json_t *inner = json_find_object(body, "taskDefinition"), *tags = json_object_get(body, "tags");
+    const json_t *inner = json_find_object(body, "taskDefinition"), *tags = find_written(body, "tags");
     if (!inner)
         return body;
     for (void *at = json_object_iter((json_t *)body); at; at = json_object_iter_next((json_t *)body, at)) {
@@ -236,11 +243,10 @@ static const json_t *unwrap(const json_t *body, const struct definition_reader *
             place_refuse(r->problems, &place, NULL, "unknown parameter, must be one of: taskDefinition, tags");
     }
     struct place place = place_of(NULL, "tags");
-    if (tags && json_object_get(inner, "tags")) {
+    if (tags && find_written(inner, "tags"))
         place_refuse(r->problems, &place, NULL, "is written in taskDefinition too");
-    } else if (tags && !json_is_null(tags)) {
+    else if (tags)
         read_row(r, definition_find(DEFINITION_SECTION_TASK, "tags"), tags, r->definition, &place);
-    }
     return inner;
 }
 
@@ -267,6 +273,7 @@ struct task_definition *task_definition_read(const json_t *body, struct problems
     const json_t *inner = unwrap(body, &reader);
     struct place top = place_of(NULL, "taskDefinition");
     reader.top = inner != body ? &top : NULL;
+    reader.tags_in = find_written(inner, "tags") ? reader.top : NULL;
     read_section(&reader, DEFINITION_SECTION_TASK, inner, definition, reader.top);
     reader.is_sound = problems->count == problems_before && !problems->more_found;
     rules_check(&reader);

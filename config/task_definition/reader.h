@@ -8,8 +8,9 @@
 struct definition_reader {
     struct task_definition *definition;
     struct problems *problems;
-    const struct place *top; /* null, or where the definition is in what was given */
-    bool is_sound;           /* nothing was wrong with what was read: what is absent has not been written */
+    const struct place *top;     /* null, or where the definition is in what was given */
+    const struct place *tags_in; /* the same of its tags, which AWS answers beside it */
+    bool is_sound;               /* nothing was wrong with what was read: what is absent has not been written */
 };
 
 /* Notes a field that has no effect; `why` is a literal. Beyond the limit it notes that there are more. */

@@ -60,7 +60,7 @@ static void check_tags(const struct definition_reader *r)
     const struct task_definition *d = r->definition;
     for (size_t i = 1; i < d->tag_count; i++) {
         for (size_t k = 0; k < i; k++) {
-            struct place place = place_at(r->top, "tags", i);
+            struct place place = place_at(r->tags_in, "tags", i);
             if (is_same(d->tags[k].name, d->tags[i].name)) {
                 place_refuse(r->problems, &place, "key", "is the key of tags[%zu] too, tag keys must be unique", k);
                 break;
