@@ -50,7 +50,7 @@ static void check_volume(const struct definition_reader *r, size_t index)
         return;
     if (v->host && v->host->source_path)
         place_refuse(r->problems, &place, NULL, "only one of host and dockerVolumeConfiguration may be specified");
-    if (v->docker->is_autoprovisioned && v->docker->scope == VOLUME_SCOPE_TASK)
+    if (v->docker->is_autoprovisioned && v->docker->scope == VOLUME_SCOPE_TASK && r->is_sound)
         place_refuse(r->problems, &place, "dockerVolumeConfiguration.autoprovision",
                      "is only for volumes with `scope: shared`, leave it out");
 }

@@ -57,7 +57,7 @@ static void check_dependency(const struct subject *s, size_t index)
     if (dependency->condition == CONDITION_HEALTHY && !other->health_check)
         place_refuse(problems, &place, "condition", "HEALTHY needs a healthCheck of container '%s'", name);
     if ((dependency->condition == CONDITION_COMPLETE || dependency->condition == CONDITION_SUCCESS) &&
-        other->is_essential)
+        other->is_essential && s->reader->is_sound)
         place_refuse(problems, &place, "condition",
                      "a dependency with SUCCESS or COMPLETE cannot be an essential container, and '%s' is", name);
 }
@@ -163,7 +163,8 @@ static void check_ulimits(const struct subject *s)
             if (is_same(c->ulimits[k].name, u->name))
                 place_refuse(s->reader->problems, &place, "name", "'%s' is set by ulimits[%zu] too", u->name, k);
         }
-        if (u->hard_limit != -1 && (u->soft_limit > u->hard_limit || u->soft_limit == -1))
+        bool is_none = u->soft_limit == -1 && s->reader->is_sound; /* or it could not be read */
+        if (u->hard_limit != -1 && (u->soft_limit > u->hard_limit || is_none))
             place_refuse(s->reader->problems, &place, "softLimit", "%" PRId64 " is more than hardLimit, %" PRId64,
                          u->soft_limit, u->hard_limit);
     }

@@ -221,6 +221,18 @@ static void a_wrong_name_does_not_cause_further_problems(void **state)
         "and `-`");
 }
 
+static void a_value_that_cannot_be_read_does_not_cause_further_problems(void **state)
+{
+    (void)state;
+    assert_definition_wrong(CONTAINER("'ulimits':[{'name':'core','softLimit':'1','hardLimit':1}]"),
+                            "containerDefinitions[0].ulimits[0].softLimit: invalid type: string, valid type: integer");
+    assert_definition_wrong(TWO(",'essential':'false'", ",'dependsOn':[{'containerName':'a','condition':'COMPLETE'}]"),
+                            "containerDefinitions[0].essential: invalid type: string, valid type: boolean");
+    assert_definition_wrong(
+        TASK("'volumes':[{'name':'v','dockerVolumeConfiguration':{'autoprovision':true,'scope':'all'}}]"),
+        "volumes[0].dockerVolumeConfiguration.scope: invalid value: 'all', must be one of: task, shared");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +252,7 @@ int main(void)
         cmocka_unit_test(kernel_parameters_are_the_containers_own_and_set_once),
         cmocka_unit_test(containers_of_one_namespace_have_no_names_of_their_own),
         cmocka_unit_test(a_wrong_name_does_not_cause_further_problems),
+        cmocka_unit_test(a_value_that_cannot_be_read_does_not_cause_further_problems),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
