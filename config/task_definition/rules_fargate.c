@@ -115,6 +115,9 @@ static void check_container(const struct definition_reader *r, size_t index)
     if (c->stop_timeout_s > 120)
         place_refuse(r->problems, &place, "stopTimeout", "%" PRId64 " is more than Fargate's 120 seconds",
                      c->stop_timeout_s);
+    if (c->start_timeout_s != DEFINITION_UNSET && (c->start_timeout_s < 2 || c->start_timeout_s > 120))
+        place_refuse(r->problems, &place, "startTimeout", "%" PRId64 " is not from 2 to 120 seconds, as Fargate's are",
+                     c->start_timeout_s);
     check_linux(r, c->linux_parameters, &place);
     check_log_driver(r, c->log_configuration, &place);
 }

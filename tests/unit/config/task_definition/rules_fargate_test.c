@@ -73,6 +73,11 @@ static void what_fargate_does_not_do_is_refused(void **state)
                             "containerDefinitions[0].dockerSecurityOptions" NOT);
     assert_definition_wrong(FARGATE("'stopTimeout':121"),
                             "containerDefinitions[0].stopTimeout: 121 is more than Fargate's 120 seconds");
+    assert_definition_wrong(FARGATE("'startTimeout':121"),
+                            "containerDefinitions[0].startTimeout: 121 is not from 2 to 120 seconds, as Fargate's are");
+    assert_definition_wrong(FARGATE("'startTimeout':1"),
+                            "containerDefinitions[0].startTimeout: 1 is not from 2 to 120 seconds, as Fargate's are");
+    assert_definition_good(FARGATE("'startTimeout':2"));
     assert_definition_wrong(FARGATE("'linuxParameters':{'devices':[{'hostPath':'/dev/x'}]}"), LINUX "devices" NOT);
     assert_definition_wrong(FARGATE("'linuxParameters':{'sharedMemorySize':1}"), LINUX "sharedMemorySize" NOT);
     assert_definition_wrong(FARGATE("'linuxParameters':{'swappiness':1}"), LINUX "swappiness" NOT);
