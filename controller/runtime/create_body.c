@@ -7,6 +7,8 @@
 #include "base/buf.h"
 
 #define NANOSECONDS INT64_C(1000000000)
+/* Of 0 the Engine makes the image's own start period, in which failures would not count; less than this it refuses. */
+#define NO_START_PERIOD_NS INT64_C(1000000)
 #define PORT_KEY_SIZE 16
 
 static const struct container_definition *container_of(const struct create_order *order)
@@ -92,11 +94,12 @@ static void set_health(json_t *body, const struct create_order *order)
     const struct container_health_check *check = container_of(order)->health_check;
     json_t *health = json_object();
     if (check != NULL) {
+        int64_t start_ns = check->start_period_s > 0 ? check->start_period_s * NANOSECONDS : NO_START_PERIOD_NS;
         set_texts(health, "Test", check->command, check->command_count);
         json_object_set_new(health, "Interval", json_integer(check->interval_s * NANOSECONDS));
         json_object_set_new(health, "Timeout", json_integer(check->timeout_s * NANOSECONDS));
         json_object_set_new(health, "Retries", json_integer(check->retries));
-        json_object_set_new(health, "StartPeriod", json_integer(check->start_period_s * NANOSECONDS));
+        json_object_set_new(health, "StartPeriod", json_integer(start_ns));
     } else if (!order->keeps_image_health) {
         json_object_set_new(health, "Test", json_pack("[s]", "NONE"));
     }

@@ -3,7 +3,8 @@
  *
  *   cpu -> CpuShares, below 2 is 2      memory, memoryReservation -> Memory, MemoryReservation in bytes
  *   linuxParameters.maxSwap -> MemorySwap, which counts memory too
- *   healthCheck -> Healthcheck in nanoseconds; without one the image's own is turned off
+ *   healthCheck -> Healthcheck in nanoseconds; without one the image's own is turned off,
+ *   as is its start period where there is none
  *   portMappings -> ExposedPorts, and with `bridge` PortBindings; host port 0 is one that the Engine chooses
  *   volumes -> Binds, which make a folder of the host that is missing
  *   pidMode, ipcMode, awsvpc -> the namespaces of the task's leader */
