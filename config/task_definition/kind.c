@@ -15,6 +15,10 @@
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 
+#define WORD(word) word,
+#define QUOTED_WORD(word) "`" word "`, "
+#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
+
 static bool consists_of(const char *text, const char *allowed, size_t len_max)
 {
     size_t len = strlen(text);
@@ -148,10 +152,33 @@ static bool is_sysctl(const char *text)
            (strncmp(text, "net.", 4) == 0 || strncmp(text, "fs.mqueue.", 10) == 0);
 }
 
+static bool is_one_of(const char *const *words, size_t count, const char *text, size_t len)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strlen(words[i]) == len && strncmp(words[i], text, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Of those of tmpfs itself ECS lists the names, and an Engine takes them with a value only. That has no comma: another
+ * option would begin behind it. */
+static bool is_mount_option(const char *text)
+{
+    static const char *const flags[] = { MOUNT_FLAG_WORDS(WORD) };
+    static const char *const valued[] = { TMPFS_OPTION_WORDS(WORD) };
+    size_t len = strcspn(text, "=");
+    if (text[len] == '\0')
+        return is_one_of(flags, COUNT_OF(flags), text, len);
+    return is_one_of(valued, COUNT_OF(valued), text, len) && consists_of(text + len + 1, LOWER UPPER DIGITS "=:.-", 64);
+}
+
 static bool is_operating_system(const char *text)
 {
     return strcmp(text, "LINUX") == 0;
 }
+
+#define MOUNT_OPTIONS MOUNT_FLAG_WORDS(QUOTED_WORD) "or with a value " TMPFS_OPTION_WORDS(QUOTED_WORD) "as `mode=1777`"
 
 /* X(kind, predicate, what is allowed) */
 #define FORMS(X)                                                                                                      \
@@ -173,6 +200,7 @@ static bool is_operating_system(const char *text)
     X(SYSCTL, is_sysctl,                                                                                              \
       "`net.*`, `fs.mqueue.*`, `kernel.msg*`, `kernel.sem` or `kernel.shm*`: parameters that each container has its " \
       "own of")                                                                                                       \
+    X(MOUNT_OPTION, is_mount_option, MOUNT_OPTIONS)                                                                   \
     X(OPERATING_SYSTEM, is_operating_system, "`LINUX`: containers of Windows cannot be run")
 
 struct kind_ops {
@@ -183,7 +211,6 @@ struct kind_ops {
     bool is_enum;
 };
 
-#define WORD(word) word,
 #define ENUM_WORD(value, word) word,
 #define X(kind, tag) static const char *const kind##_words[] = { kind##_WORDS(ENUM_WORD) };
 ENUM_KIND_LIST(X)
@@ -192,7 +219,6 @@ ENUM_KIND_LIST(X)
 TEXT_WORD_KIND_LIST(X)
 #undef X
 
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 static const struct kind_ops kinds[KIND_COUNT] = {
 #define X(kind, tag) [KIND_##kind] = { .words = kind##_words, .word_count = COUNT_OF(kind##_words), .is_enum = true },
     ENUM_KIND_LIST(X)

@@ -15,7 +15,8 @@
 /* clang-format off */
 #define FORM_KIND_LIST(X) \
     X(NAME) X(PORT_NAME) X(IMAGE) X(LINK) X(VARIABLE) X(LABEL) X(TAG_KEY) X(PATH) \
-    X(MOUNT_PATH) X(HOST_PATH) X(HOSTNAME) X(DOMAIN) X(ADDRESS) X(USER) X(PORT_RANGE) X(SYSCTL) X(OPERATING_SYSTEM)
+    X(MOUNT_PATH) X(HOST_PATH) X(HOSTNAME) X(DOMAIN) X(ADDRESS) X(USER) X(PORT_RANGE) X(SYSCTL) X(MOUNT_OPTION) \
+    X(OPERATING_SYSTEM)
 /* clang-format on */
 
 /* X(name, C type of the field). TEXT, INTEGER and the sizes of a task have a least and a most in their row. */

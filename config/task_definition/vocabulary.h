@@ -59,12 +59,13 @@
     X("NET_BROADCAST") X("NET_RAW") X("SETFCAP") X("SETGID") X("SETPCAP") X("SETUID") X("SYS_ADMIN") \
     X("SYS_BOOT") X("SYS_CHROOT") X("SYS_MODULE") X("SYS_NICE") X("SYS_PACCT") X("SYS_PTRACE") \
     X("SYS_RAWIO") X("SYS_RESOURCE") X("SYS_TIME") X("SYS_TTY_CONFIG") X("SYSLOG") X("WAKE_ALARM")
-#define MOUNT_OPTION_WORDS(X) \
+#define MOUNT_FLAG_WORDS(X) \
     X("defaults") X("ro") X("rw") X("suid") X("nosuid") X("dev") X("nodev") X("exec") X("noexec") X("sync") \
     X("async") X("dirsync") X("remount") X("mand") X("nomand") X("atime") X("noatime") X("diratime") \
     X("nodiratime") X("bind") X("rbind") X("unbindable") X("runbindable") X("private") X("rprivate") \
     X("shared") X("rshared") X("slave") X("rslave") X("relatime") X("norelatime") X("strictatime") \
-    X("nostrictatime") X("mode") X("uid") X("gid") X("nr_inodes") X("nr_blocks") X("mpol")
+    X("nostrictatime")
+#define TMPFS_OPTION_WORDS(X) X("mode") X("uid") X("gid") X("nr_inodes") X("nr_blocks") X("mpol")
 /* clang-format on */
 
 #define TEXT_WORD_KIND_LIST(X) \
@@ -75,8 +76,7 @@
     X(DEVICE_PERMISSION)       \
     X(LOG_DRIVER)              \
     X(ULIMIT_NAME)             \
-    X(CAPABILITY)              \
-    X(MOUNT_OPTION)
+    X(CAPABILITY)
 
 #define ENUMERATOR(value, word) value,
 #define X(kind, tag) enum tag { kind##_WORDS(ENUMERATOR) kind##_COUNT };

@@ -166,6 +166,11 @@ static void forms_are_checked(void **state)
         "'portMappings':[{'containerPort':1,'name':'-a'}]",
         "'environmentFiles':[{'value':'x','type':'file'}]",
         "'linuxParameters':{'tmpfs':[{'containerPath':'t','size':1}]}",
+        "'linuxParameters':{'tmpfs':[{'containerPath':'/t','size':1,'mountOptions':['mode=']}]}",
+        "'linuxParameters':{'tmpfs':[{'containerPath':'/t','size':1,'mountOptions':['mode']}]}",
+        "'linuxParameters':{'tmpfs':[{'containerPath':'/t','size':1,'mountOptions':['size=1']}]}",
+        "'linuxParameters':{'tmpfs':[{'containerPath':'/t','size':1,'mountOptions':['noexec=1']}]}",
+        "'linuxParameters':{'tmpfs':[{'containerPath':'/t','size':1,'mountOptions':['uid=1,size=9g']}]}",
         "'logConfiguration':{'logDriver':'none'}",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -181,6 +186,16 @@ static void forms_are_checked(void **state)
             fail_msg("%s: %zu problems", wrong[i], problems.count);
         problems_fini(&problems);
     }
+}
+
+static void options_of_tmpfs_itself_have_a_value(void **state)
+{
+    (void)state;
+    struct task_definition *d =
+        read_definition(CONTAINER("'linuxParameters':{'tmpfs':[{'containerPath':'/t','size':1,'mountOptions':"
+                                  "['noexec','mode=1777','uid=101','mpol=bind:0-3']}]}"));
+    assert_string_equal(d->containers[0].linux_parameters->tmpfs[0].mount_options[1], "mode=1777");
+    task_definition_free(d);
 }
 
 static void unknown_fields_are_refused_with_what_may_have_been_meant(void **state)
@@ -308,6 +323,7 @@ int main(void)
         cmocka_unit_test(a_wrong_type_names_its_path_and_the_right_one),
         cmocka_unit_test(what_is_out_of_range_or_not_a_word_says_what_is_allowed),
         cmocka_unit_test(forms_are_checked),
+        cmocka_unit_test(options_of_tmpfs_itself_have_a_value),
         cmocka_unit_test(unknown_fields_are_refused_with_what_may_have_been_meant),
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(lists_and_documents_have_limits),
