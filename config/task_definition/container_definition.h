@@ -77,7 +77,7 @@ struct log_configuration {
 };
 
 struct container_health_check {
-    char **command; /* "CMD", "CMD-SHELL" or "NONE", and what follows it */
+    char **command; /* "CMD" or "CMD-SHELL" and what follows it, or a program's path and its arguments */
     size_t command_count;
     int64_t interval_s, timeout_s, retries, start_period_s;
 };

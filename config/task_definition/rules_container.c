@@ -145,6 +145,8 @@ static void check_health_command(const struct subject *s)
     struct place place = place_of(s->place, "healthCheck");
     if (!check || check->command_count == 0 || !check->command[0])
         return;
+    if (check->command[0][0] == '/') /* as behind CMD; ECS takes it so, and AWS's own collector is checked so */
+        return;
     bool is_shell = strcmp(check->command[0], "CMD-SHELL") == 0;
     if (!is_shell && strcmp(check->command[0], "CMD") != 0)
         place_refuse(s->reader->problems, &place, "command", "must start with CMD or CMD-SHELL");

@@ -89,13 +89,24 @@ static json_t *labels_of(const struct create_order *order)
     return labels;
 }
 
+/* The Engine runs nothing that does not say how. */
+static json_t *health_test_of(const struct container_health_check *check)
+{
+    json_t *test = json_array();
+    if (check->command[0][0] == '/')
+        json_array_append_new(test, json_string("CMD"));
+    for (size_t i = 0; i < check->command_count; i++)
+        json_array_append_new(test, json_string(check->command[i]));
+    return test;
+}
+
 static void set_health(json_t *body, const struct create_order *order)
 {
     const struct container_health_check *check = container_of(order)->health_check;
     json_t *health = json_object();
     if (check != NULL) {
         int64_t start_ns = check->start_period_s > 0 ? check->start_period_s * NANOSECONDS : NO_START_PERIOD_NS;
-        set_texts(health, "Test", check->command, check->command_count);
+        json_object_set_new(health, "Test", health_test_of(check));
         json_object_set_new(health, "Interval", json_integer(check->interval_s * NANOSECONDS));
         json_object_set_new(health, "Timeout", json_integer(check->timeout_s * NANOSECONDS));
         json_object_set_new(health, "Retries", json_integer(check->retries));

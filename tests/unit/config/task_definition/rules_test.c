@@ -163,6 +163,7 @@ static void a_health_check_starts_with_how_it_is_run(void **state)
     (void)state;
     assert_definition_wrong(CONTAINER("'healthCheck':{'command':['curl','x']}"),
                             "containerDefinitions[0].healthCheck.command: must start with CMD or CMD-SHELL");
+    assert_definition_good(CONTAINER("'healthCheck':{'command':['/healthcheck']}"));
     assert_definition_wrong(CONTAINER("'healthCheck':{'command':['CMD']}"),
                             "containerDefinitions[0].healthCheck.command: CMD needs a program behind it");
     assert_definition_wrong(

@@ -96,11 +96,11 @@ static void a_health_check_is_in_nanoseconds(void **state)
 }
 
 /* Of 0 the Engine would make the image's. */
-static void without_a_start_period_it_is_not_the_images(void **state)
+static void without_a_start_period_it_is_not_the_images_and_a_path_is_a_program(void **state)
 {
     (void)state;
-    assert_body_of(CONTAINER("'healthCheck':{'command':['CMD','true']}"),
-                   "{'Image':'i','Env':[],'Labels':{},'Healthcheck':{'Test':['CMD','true'],"
+    assert_body_of(CONTAINER("'healthCheck':{'command':['/true']}"),
+                   "{'Image':'i','Env':[],'Labels':{},'Healthcheck':{'Test':['CMD','/true'],"
                    "'Interval':30000000000,'Timeout':5000000000,'Retries':3,'StartPeriod':1000000},"
                    "'StopTimeout':30,'HostConfig':{'CpuShares':2,'RestartPolicy':{'Name':'no'}}}");
 }
@@ -248,7 +248,7 @@ int main(void)
         cmocka_unit_test(what_the_program_is_started_with),
         cmocka_unit_test(limits_of_memory_and_processes),
         cmocka_unit_test(a_health_check_is_in_nanoseconds),
-        cmocka_unit_test(without_a_start_period_it_is_not_the_images),
+        cmocka_unit_test(without_a_start_period_it_is_not_the_images_and_a_path_is_a_program),
         cmocka_unit_test(ports_are_bound_on_a_bridge_and_nowhere_else),
         cmocka_unit_test(ports_may_be_exposed_alone_or_published_all),
         cmocka_unit_test(volumes_are_folders_of_the_host_or_volumes_of_the_engine),
