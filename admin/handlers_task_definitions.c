@@ -27,6 +27,9 @@ static json_t *definition_to_json(const struct resource *r)
     const struct task_definition_revision *spec = r->spec;
     const json_t *inner = json_find_object(spec->document, "taskDefinition");
     json_t *object = json_copy((json_t *)(inner != NULL ? inner : spec->document)), *ignored = json_array();
+    json_t *tags = json_object_get(spec->document, "tags");
+    if (tags != NULL && !json_is_null(tags)) /* AWS answers them beside the definition */
+        json_object_set(object, "tags", tags);
     for (size_t i = 0; i < spec->definition->ignored_count; i++)
         json_array_append_new(ignored,
                               json_pack("{s:o,s:o}", "path", json_field_text(spec->definition->ignored[i].path), "why",

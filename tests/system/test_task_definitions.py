@@ -66,6 +66,16 @@ def test_a_definition_is_registered_described_deregistered_and_deleted(portico):
     assert call(portico, "GET", "/v1/taskDefinitions/web:1")[0] == 404
 
 
+def test_what_is_answered_has_the_tags_and_can_be_registered_again(portico):
+    tags = [{"key": "team", "value": "shop"}]
+    document = {"taskDefinition": definition() | {"taskRoleArn": "arn:aws:iam::1:role/web"}, "tags": tags}
+    assert register(portico, document)[0] == 201
+    answer = call(portico, "GET", "/v1/taskDefinitions/web:1")[1]
+    assert answer["taskDefinition"]["tags"] == tags and answer["taskDefinition"]["ignored"], answer
+    status, again, _ = register(portico, answer)
+    assert status == 201 and again["taskDefinition"]["tags"] == tags, again
+
+
 def test_a_revision_is_never_given_twice(portico):
     assert register(portico)[1]["taskDefinition"]["revision"] == 1
     assert register(portico)[1]["taskDefinition"]["revision"] == 2

@@ -271,6 +271,7 @@ static void what_aws_answers_is_taken_as_it_is(void **state)
     task_definition_free(d);
     assert_definition_wrong("{'taskDefinition':" TASK("'cpu':1") "}",
                             "taskDefinition.cpu: invalid value: 1, valid range: 128-196608");
+    assert_definition_ignores(TASK("'ignored':[{'path':'taskRoleArn','why':'x'}]"), ""); /* our own answer */
     assert_definition_good("{'taskDefinition':" TASK("'tags':null") ",'tags':[{'key':'k'}]}");
     assert_definition_good("{'taskDefinition':" TASK("'tags':[{'key':'k'}]") ",'tags':null}");
     assert_definition_wrong("{'taskDefinition':" TASK("'cpu':null") ",'tags':[{'key':'k'},{'key':'k'}]}",
