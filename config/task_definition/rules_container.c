@@ -215,6 +215,12 @@ static void check_namespace(const struct subject *s)
         place_refuse(s->reader->problems, s->place, "hostname", "is not supported when networkMode is awsvpc");
     if (c->extra_host_count > 0)
         place_refuse(s->reader->problems, s->place, "extraHosts", "is not supported when networkMode is awsvpc");
+    if (c->dns_server_count > 0)
+        place_refuse(s->reader->problems, s->place, "dnsServers", "is not supported when networkMode is awsvpc");
+    if (c->dns_search_domain_count > 0)
+        place_refuse(s->reader->problems, s->place, "dnsSearchDomains", "is not supported when networkMode is awsvpc");
+    if (c->is_networking_disabled)
+        place_refuse(s->reader->problems, s->place, "disableNetworking", "is not supported when networkMode is awsvpc");
 }
 
 static void note_secrets_of_aws(const struct subject *s, const struct secret_source *secrets, size_t count,

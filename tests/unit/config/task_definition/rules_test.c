@@ -209,6 +209,12 @@ static void containers_of_one_namespace_have_no_names_of_their_own(void **state)
                                              ",'networkMode':'awsvpc'"),
                                   "containerDefinitions[0].hostname: is not supported when networkMode is awsvpc",
                                   "containerDefinitions[0].extraHosts: is not supported when networkMode is awsvpc");
+    assert_definition_wrong(CONTAINERS(A ",'dnsServers':['10.0.0.2']}", ",'networkMode':'awsvpc'"),
+                            "containerDefinitions[0].dnsServers: is not supported when networkMode is awsvpc");
+    assert_definition_wrong(CONTAINERS(A ",'dnsSearchDomains':['x']}", ",'networkMode':'awsvpc'"),
+                            "containerDefinitions[0].dnsSearchDomains: is not supported when networkMode is awsvpc");
+    assert_definition_wrong(CONTAINERS(A ",'disableNetworking':true}", ",'networkMode':'awsvpc'"),
+                            "containerDefinitions[0].disableNetworking: is not supported when networkMode is awsvpc");
 }
 
 static void a_wrong_name_does_not_cause_further_problems(void **state)
