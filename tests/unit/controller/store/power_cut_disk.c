@@ -27,8 +27,8 @@ struct note {
 struct disk_file {
     char name[64];
     bool exists;
-    char *bytes; /* owned */
-    int64_t len;
+    char *bytes;                 /* owned */
+    int64_t len, size;           /* size: what bytes has room for */
     size_t pending[PENDING_MAX]; /* in notes */
     size_t pending_count;
 };
@@ -275,10 +275,12 @@ size_t power_cut_disk_sync_count(void)
 
 static void resize(struct disk_file *file, int64_t len)
 {
-    if (len > file->len) {
-        file->bytes = mem_grow_array(file->bytes, (size_t)len, 1);
-        memset(file->bytes + file->len, 0, (size_t)(len - file->len));
+    if (len > file->size) {
+        file->size = 2 * len;
+        file->bytes = mem_grow_array(file->bytes, (size_t)file->size, 1);
     }
+    if (len > file->len)
+        memset(file->bytes + file->len, 0, (size_t)(len - file->len));
     file->len = len;
 }
 
@@ -360,7 +362,8 @@ static void lay_out_file(const char *directory, const struct disk_file *file, ui
 {
     char path[256];
     struct disk_file then = *file;
-    then.bytes = memcpy(mem_alloc((size_t)file->len + 1), file->len > 0 ? file->bytes : "", (size_t)file->len);
+    then.size = 2 * file->len + SECTOR_BYTES;
+    then.bytes = memcpy(mem_alloc((size_t)then.size), file->len > 0 ? file->bytes : "", (size_t)file->len);
     for (size_t i = 0; i < file->pending_count; i++)
         happen(&then, &disk.notes[file->pending[i]], &chance);
     snprintf(path, sizeof path, "%s/%s", directory, file->name);
