@@ -47,7 +47,7 @@ struct store_drain {
 
 typedef void (*store_drain_cb)(void *owner, const struct store_drain *drain);
 
-/* What a resource is, or once was: controller/resource/resource.h. Borrowed strings. */
+/* What a resource is, or once was: controller/resource/resource_book.h. Borrowed strings. */
 struct store_resource {
     const char *kind, *name;
     int64_t version;
