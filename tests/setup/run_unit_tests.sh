@@ -4,9 +4,10 @@
 set -u
 out=$1
 shift
-# A unit test needs seconds, the longest half a minute under a sanitizer; one that hangs is a failure, not a stuck run.
+# A unit test needs seconds, the longest half a minute under a sanitizer, and some minutes where it gets what system tests leave
+# (run_everything.sh); one that hangs is a failure, not a stuck run.
 for binary in "$@"; do rm -f "$binary.log" "$binary.status"; done
-printf '%s\n' "$@" | xargs -P 2 -I '{}' sh -c 'timeout 600 "{}" >"{}.log" 2>&1; echo $? >"{}.status"'
+printf '%s\n' "$@" | xargs -P 2 -I '{}' sh -c 'timeout 1800 "{}" >"{}.log" 2>&1; echo $? >"{}.status"'
 passed=0 failed=0
 for binary in "$@"; do
     status=$(cat "$binary.status" 2>/dev/null || echo none)
