@@ -1,6 +1,7 @@
 """Ports for programs that a test starts. Not the kernel's choice: those are given to others again as soon as they are
 free, and tests run side by side. Each runner has a range of its own below that of the kernel; other runs on this
-machine use the same ranges, so a port is claimed by a lock on its byte of a file that all of them share."""
+machine use the same ranges, so a port is claimed by a lock on its byte of a file that all of them share. Unit tests run
+beside three runners and take theirs from 24000 on (tests/unit/daemon/free_port.h)."""
 import collections
 import fcntl
 import itertools
