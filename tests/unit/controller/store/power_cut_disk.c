@@ -37,14 +37,15 @@ static struct {
     sqlite3_vfs vfs, *real;
     pthread_mutex_t mutex; /* of notes and mode, while files are open */
     enum power_cut_mode mode;
-    bool is_full, is_read_only;
+    bool is_full, is_read_only, is_held;
+    pthread_cond_t goes_on;
     struct note *notes; /* owned */
     size_t note_count, sync_count;
     struct disk_file files[FILES_MAX];
     size_t file_count;
     size_t replayed; /* notes that files[] has */
     int64_t promised;
-} disk = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+} disk = { .mutex = PTHREAD_MUTEX_INITIALIZER, .goes_on = PTHREAD_COND_INITIALIZER };
 
 struct shim_file {
     sqlite3_file base; /* first */
@@ -97,6 +98,14 @@ static bool rests(void)
     return does_rest;
 }
 
+static void wait_while_held(void)
+{
+    pthread_mutex_lock(&disk.mutex);
+    while (disk.is_held)
+        pthread_cond_wait(&disk.goes_on, &disk.mutex);
+    pthread_mutex_unlock(&disk.mutex);
+}
+
 /* ---- the VFS ---- */
 
 #define REAL(file) (((struct shim_file *)(file))->real)
@@ -142,6 +151,7 @@ static int shim_Truncate(sqlite3_file *f, sqlite3_int64 len)
 static int shim_Sync(sqlite3_file *f, int flags)
 {
     (void)flags;
+    wait_while_held();
     if (!rests())
         note(NOTE_SYNC, ((struct shim_file *)f)->file, NULL, 0, 0);
     return SQLITE_OK;
@@ -242,6 +252,14 @@ void power_cut_disk_fill(bool on)
 {
     pthread_mutex_lock(&disk.mutex);
     disk.is_full = on;
+    pthread_mutex_unlock(&disk.mutex);
+}
+
+void power_cut_disk_hold(bool on)
+{
+    pthread_mutex_lock(&disk.mutex);
+    disk.is_held = on;
+    pthread_cond_broadcast(&disk.goes_on);
     pthread_mutex_unlock(&disk.mutex);
 }
 

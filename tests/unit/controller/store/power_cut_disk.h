@@ -21,6 +21,8 @@ void power_cut_disk_set_mode(enum power_cut_mode mode);
 
 /* Writes say that there is no room (on), or there is again. */
 void power_cut_disk_fill(bool on);
+/* Syncs do not end (on), until they may again. */
+void power_cut_disk_hold(bool on);
 /* What is opened from now on may be read alone. Before there is another thread. */
 void power_cut_disk_protect(bool on);
 
