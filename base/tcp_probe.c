@@ -129,6 +129,18 @@ union peer {
     struct sockaddr_in6 v6;
 };
 
+/* IPv4 in disguise (RFC 4291 2.5.5.2) is IPv4: a socket of IPv6 that was connected to it would go on to send IPv4, also to
+ * the peer that it is used for next (Linux). */
+static socklen_t unmask(union peer *peer)
+{
+    if (!IN6_IS_ADDR_V4MAPPED(&peer->v6.sin6_addr))
+        return sizeof peer->v6;
+    struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = peer->v6.sin6_port };
+    memcpy(&v4.sin_addr, &peer->v6.sin6_addr.s6_addr[12], sizeof v4.sin_addr);
+    peer->v4 = v4;
+    return sizeof peer->v4;
+}
+
 /* The size of the address; 0: it is none. */
 static socklen_t parse(const char *text, union peer *peer)
 {
@@ -149,7 +161,7 @@ static socklen_t parse(const char *text, union peer *peer)
     if (inet_pton(is_v6 ? AF_INET6 : AF_INET, ip, is_v6 ? (void *)&peer->v6.sin6_addr : (void *)&peer->v4.sin_addr) !=
         1)
         return 0;
-    return is_v6 ? sizeof peer->v6 : sizeof peer->v4;
+    return is_v6 ? unmask(peer) : sizeof peer->v4;
 }
 
 /* 0: connected; EALREADY: under way. The second call asks, for less than an event would cost: a peer on this host, or in a

@@ -172,6 +172,18 @@ static void a_socket_that_stays_connected_is_not_taken_again(void **state)
     assert_int_equal(socket_count, 1 + 3);
 }
 
+/* Or a socket of IPv6 that has sent IPv4 would be taken for a peer of IPv6. */
+static void an_ipv4_address_in_disguise_takes_a_socket_of_ipv4(void **state)
+{
+    char disguised[80];
+    (void)state;
+    assert_int_equal(ask(address, PATIENCE_MS).outcome, TCP_PROBE_CONNECTED);
+    socket_count = 0;
+    snprintf(disguised, sizeof disguised, "[::ffff:127.0.0.1]%s", strchr(address, ':'));
+    assert_int_equal(ask(disguised, PATIENCE_MS).outcome, TCP_PROBE_CONNECTED);
+    assert_int_equal(socket_count, 0);
+}
+
 /* Most are never heard of. One whose process is kept from running in the middle may be. */
 static void what_is_heard_of_a_probe_is_a_reset(void **state)
 {
@@ -338,6 +350,7 @@ int main(void)
         TEST(what_listens_is_connected_to_as_often_as_it_is_asked),
         TEST(a_probe_takes_the_socket_of_the_one_before),
         TEST(a_socket_that_stays_connected_is_not_taken_again),
+        TEST(an_ipv4_address_in_disguise_takes_a_socket_of_ipv4),
         TEST(what_is_heard_of_a_probe_is_a_reset),
         TEST(a_closed_port_is_refused),
         TEST(a_full_backlog_meets_the_timeout),
