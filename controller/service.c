@@ -132,9 +132,10 @@ static enum service_phase phase_of(const struct service *s, int64_t creating_cou
 static bool is_at_rest(const struct service *s, int64_t creating_count)
 {
     const struct task_counts *counts = &s->watch.counts;
-    if (s->config == NULL)
-        return counts->managed_running + counts->managed_pending + counts->managed_draining + counts->managed_ended ==
-               0;
+    if (s->config == NULL) /* a task that is still being created must not be */
+        return creating_count == 0 &&
+               counts->managed_running + counts->managed_pending + counts->managed_draining + counts->managed_ended ==
+                   0;
     return s->is_adopted && !s->is_deploying && s->backoff.failure_count == 0 &&
            phase_of(s, creating_count) == SERVICE_STEADY && (s->scaler.policy == NULL || s->scaler.is_quiet);
 }

@@ -183,7 +183,7 @@ static enum service_phase phase(int64_t creating_count)
     return status.phase;
 }
 
-static void tasks_at_rest_are_looked_at_once_in_a_second(void **state)
+static void tasks_at_rest_are_looked_at_now_and_then(void **state)
 {
     (void)state;
     struct task tasks[] = { task_of("a", true), task_of("b", true) };
@@ -226,6 +226,7 @@ static void tasks_that_are_not_as_they_should_be_are_looked_at_each_turn(void **
     task_watch_fini(&s->watch);
     turn(tasks, 2, 4000);
     assert_false(service_needs_look(s, 0, 4001)); /* others', whatever they are like */
+    assert_true(service_needs_look(s, 1, 4001));  /* ours is being created, and nobody wants it */
 }
 
 static void the_phase_says_how_it_goes(void **state)
@@ -272,7 +273,7 @@ int main(void)
         TEST(a_new_revision_forgets_what_the_old_one_did),
         TEST(a_removed_task_that_crashed_leaves_its_last_words),
         TEST(an_engines_refusal_becomes_an_event_in_its_own_words),
-        TEST(tasks_at_rest_are_looked_at_once_in_a_second),
+        TEST(tasks_at_rest_are_looked_at_now_and_then),
         TEST(tasks_that_are_not_as_they_should_be_are_looked_at_each_turn),
         TEST(the_phase_says_how_it_goes),
         TEST(a_retired_service_is_gone_with_its_last_task),
