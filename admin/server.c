@@ -180,8 +180,10 @@ static void add_fields(struct evkeyvalq *fields, const struct admin_reply *reply
 {
     char length[24];
     snprintf(length, sizeof length, "%zu", reply->body.len);
-    evhttp_add_header(fields, "Content-Type", reply->content_type);
-    evhttp_add_header(fields, "Content-Length", length);
+    if (reply->status != 304) { /* whose fields would speak of what is not sent: RFC 9110 8.6, 15.4.5 */
+        evhttp_add_header(fields, "Content-Type", reply->content_type);
+        evhttp_add_header(fields, "Content-Length", length);
+    }
     evhttp_add_header(fields, "Cache-Control", "no-store");
     evhttp_add_header(fields, "X-Content-Type-Options", "nosniff");
     if (reply->status == 401)

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import threading
 
 import pytest
@@ -74,6 +75,20 @@ def test_what_is_answered_has_the_tags_and_can_be_registered_again(portico):
     assert answer["taskDefinition"]["tags"] == tags and answer["taskDefinition"]["ignored"], answer
     status, again, _ = register(portico, answer)
     assert status == 201 and again["taskDefinition"]["tags"] == tags, again
+
+
+def test_not_modified_says_nothing_of_a_body(portico):
+    _, _, etag = register(portico)
+    with socket.create_connection(("127.0.0.1", portico.admin_port), timeout=30 * SLOWNESS) as stream:
+        stream.sendall(
+            f"GET /v1/taskDefinitions/web HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {etag}\r\n"
+            "Connection: close\r\n\r\n".encode()
+        )
+        answer = b"".join(iter(lambda: stream.recv(65536), b"")).decode()
+    head, _, body = answer.partition("\r\n\r\n")
+    fields = {line.split(":")[0].lower() for line in head.split("\r\n")[1:]}
+    assert head.startswith("HTTP/1.1 304 ") and body == ""
+    assert "etag" in fields and not fields & {"content-length", "content-type"}, head
 
 
 def test_a_revision_is_never_given_twice(portico):
