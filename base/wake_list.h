@@ -29,7 +29,8 @@ struct wake_list *wake_list_new(struct loop *loop);
 void wake_list_free(struct wake_list *list); /* nobody sleeps; null is allowed */
 
 void sleeper_init(struct sleeper *sleeper, struct wake_list *list, timer_cb wake, void *owner);
-/* Once, at at_ms of clock_now_ms() or as soon as possible after it, from the loop; in place of what was said before. */
+/* Once, at at_ms of clock_now_ms() or as soon as possible after it, from the loop; in place of what was said before. Like
+ * any timer it may be early by a tick of the kernel's, as libevent's clock is coarse. */
 void sleeper_start(struct sleeper *sleeper, int64_t at_ms);
 void sleeper_stop(struct sleeper *sleeper); /* idempotent */
 
