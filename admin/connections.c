@@ -109,6 +109,7 @@ static struct bufferevent *connections_on_accept(struct event_base *base, void *
     connection->adopt = event_new(base, -1, 0, connection_on_adopt, connection);
     check(connection->adopt != NULL);
     bufferevent_incref(stream);
+    bufferevent_setwatermark(stream, EV_READ, 0, CONNECTIONS_INPUT_BYTES_MAX);
     event_active(connection->adopt, EV_TIMEOUT, 0);
     LIST_INSERT_HEAD(&c->open, connection, link);
     if (++c->open_count >= CONNECTIONS_MAX && !close_oldest(c))

@@ -2,7 +2,8 @@
  * so that a client that sends a byte now and then keeps its place for ever, and one that reads a long answer for longer than
  * that is cut off; here each connection has a deadline, moved on by complete requests and by answers according to their
  * length, and where all places are taken the one that was without a request for longest makes room: idle
- * or dripping clients keep nobody waiting. Control thread only; embedded in its owner.
+ * or dripping clients keep nobody waiting. What a client sends while an answer leaves, evhttp would read without end; here
+ * it stays with the client beyond a limit. Control thread only; embedded in its owner.
  *
  *   accept -> adopted (deadline set) -> request complete (deadline moved) -> answered (deadline moved) -> closed by the peer,
  * by evhttp, or by the deadline */
@@ -22,6 +23,7 @@
 #define CONNECTIONS_DEADLINE_MS 10000
 #define CONNECTIONS_SILENCE_S 10                  /* between two reads of a request */
 #define CONNECTIONS_READER_BYTES_PER_S (64 << 10) /* whoever reads an answer more slowly than this is cut off */
+#define CONNECTIONS_INPUT_BYTES_MAX ((1 << 20) + (64 << 10)) /* that wait to be understood: more than a request has */
 
 struct connection;
 

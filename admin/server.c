@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "config/listen_address.h"
 
+#include <assert.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,9 @@
 #include <event2/listener.h>
 
 #define LISTEN_BACKLOG 128
+
+static_assert(ADMIN_HEAD_BYTES_MAX + ADMIN_BODY_BYTES_MAX <= CONNECTIONS_INPUT_BYTES_MAX,
+              "evhttp collects a whole body");
 
 struct admin_server {
     struct admin_parts parts;

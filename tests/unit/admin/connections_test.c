@@ -28,6 +28,7 @@ static struct {
     struct sockaddr_in address;
     struct evhttp_request *waiting; /* evhttp's; of "/later" */
     size_t gone_count;
+    struct bufferevent *asking; /* the stream of the latest request */
 } fixture;
 
 #define LONG_ANSWER_BYTES (16 << 20) /* more than a socket takes in */
@@ -50,6 +51,7 @@ static void on_request(struct evhttp_request *request, void *arg)
         return;
     }
     struct evbuffer *body = evbuffer_new();
+    fixture.asking = evhttp_connection_get_bufferevent(evhttp_request_get_connection(request));
     while (strcmp(evhttp_request_get_uri(request), "/") != 0 && evbuffer_get_length(body) < LONG_ANSWER_BYTES)
         evbuffer_add_reference(body, piece, sizeof piece, NULL, NULL);
     connections_begin_answer(&fixture.connections, request, evbuffer_get_length(body), clock_now_ms());
@@ -224,6 +226,27 @@ static void a_reader_that_pauses_gets_the_whole_answer(void **state)
     close(fd);
 }
 
+static void what_comes_while_an_answer_leaves_is_not_read_without_end(void **state)
+{
+    static const char ahead[1 << 16];
+    (void)state;
+    int fd = connect_client();
+    turn_until_open(1);
+    assert_true(send(fd, "GET /long HTTP/1.1\r\nHost: a\r\n\r\n", 31, 0) == 31);
+    assert_true(turn_until_seen(fd));
+    struct evbuffer *input = bufferevent_get_input(fixture.asking);
+    for (int i = 0; i < TURNS_MAX && evbuffer_get_length(input) < CONNECTIONS_INPUT_BYTES_MAX; i++) {
+        (void)send(fd, ahead, sizeof ahead, MSG_NOSIGNAL);
+        turn();
+    }
+    for (int i = 0; i < 100; i++) {
+        (void)send(fd, ahead, sizeof ahead, MSG_NOSIGNAL);
+        turn();
+    }
+    assert_int_equal(evbuffer_get_length(input), CONNECTIONS_INPUT_BYTES_MAX);
+    close(fd);
+}
+
 static void a_client_that_leaves_gives_its_place_back(void **state)
 {
     (void)state;
@@ -350,6 +373,7 @@ int main(void)
         TEST(a_complete_request_moves_the_deadline),
         TEST(a_long_answer_has_time_by_its_length),
         TEST(a_reader_that_pauses_gets_the_whole_answer),
+        TEST(what_comes_while_an_answer_leaves_is_not_read_without_end),
         TEST(a_client_that_leaves_gives_its_place_back),
         TEST(a_request_that_comes_before_the_answer_to_the_one_before_waits_for_it),
         TEST(a_client_that_leaves_before_its_answer_is_forgotten_at_the_deadline),
