@@ -231,8 +231,15 @@ static void exchange_send(struct admin_exchange *exchange)
 static void exchange_on_gone(void *owner)
 {
     struct admin_exchange *exchange = owner;
+    if (exchange->is_order)
+        log_info("admin: %s %s: its client left before the answer",
+                 admin_method_to_str(method_of(exchange->http_request)),
+                 evhttp_request_get_uri(exchange->http_request));
+    /* evhttp frees it with its connection; but after an error it has let go of it, for us to free. */
+    if (!evhttp_request_get_connection(exchange->http_request))
+        evhttp_request_free(exchange->http_request);
     exchange->server = NULL;
-    exchange->http_request = NULL; /* evhttp frees it with its connection */
+    exchange->http_request = NULL;
 }
 
 static void exchange_on_finish(struct admin_reply *reply)
