@@ -40,10 +40,12 @@ static void on_gone(void *owner)
     fixture.gone_count++;
 }
 
-/* "/" is answered with nothing, "/later" when the test does, all else with a long answer. */
+/* "/" is answered with nothing, "/later" when the test does, all else with a long answer: from
+ * there on, and not before, silence is short. */
 static void on_request(struct evhttp_request *request, void *arg)
 {
     static char piece[1 << 16];
+    static const struct timeval silence = { .tv_sec = 1 };
     (void)arg;
     if (strcmp(evhttp_request_get_uri(request), "/later") == 0) {
         fixture.waiting = request;
@@ -52,6 +54,7 @@ static void on_request(struct evhttp_request *request, void *arg)
     }
     struct evbuffer *body = evbuffer_new();
     fixture.asking = evhttp_connection_get_bufferevent(evhttp_request_get_connection(request));
+    bufferevent_set_timeouts(fixture.asking, &silence, &silence);
     while (strcmp(evhttp_request_get_uri(request), "/") != 0 && evbuffer_get_length(body) < LONG_ANSWER_BYTES)
         evbuffer_add_reference(body, piece, sizeof piece, NULL, NULL);
     connections_begin_answer(&fixture.connections, request, evbuffer_get_length(body), clock_now_ms());
@@ -212,11 +215,10 @@ static void a_long_answer_has_time_by_its_length(void **state)
     close(other);
 }
 
-/* evhttp's own time-out is for requests. */
+/* evhttp's own time-out, which is that of the stream, is for requests. */
 static void a_reader_that_pauses_gets_the_whole_answer(void **state)
 {
     (void)state;
-    evhttp_set_timeout(fixture.http, 1);
     int fd = connect_client();
     turn_until_open(1);
     assert_true(send(fd, "GET /long HTTP/1.1\r\nHost: a\r\n\r\n", 31, 0) == 31);
