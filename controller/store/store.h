@@ -60,7 +60,7 @@ struct store_resource {
 typedef void (*store_resource_cb)(void *owner, const struct store_resource *resource);
 
 #define STORE_HISTORY_OF_ONE_MAX 10 /* versions of one resource, the present one and its removal among them */
-#define STORE_HISTORY_MAX 100000    /* of all */
+#define STORE_HISTORY_MAX 4000      /* of all: with bodies of 512 KiB, 2 GiB of the file */
 
 struct store {
     const struct store_ops *ops;
